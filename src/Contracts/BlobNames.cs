@@ -1,0 +1,82 @@
+namespace FunctionsPipeline.Contracts;
+
+/// <summary>The blob containers.</summary>
+public static class Containers
+{
+    /// <summary>Images, manifests, shards and catalogs of ingested datasets.</summary>
+    public const string Datasets = "datasets";
+
+    /// <summary>Requests, metrics, heartbeats and results of runs.</summary>
+    public const string Runs = "runs";
+
+    /// <summary>Base and fine-tuned models, and which one serves.</summary>
+    public const string Models = "models";
+
+    /// <summary>What users upload.</summary>
+    public const string ProductImages = "product-images";
+
+    /// <summary>What users get.</summary>
+    public const string Predictions = "predictions";
+
+    /// <summary>All of them, created at start.</summary>
+    public static IReadOnlyList<string> All { get; } = [Datasets, Runs, Models, ProductImages, Predictions];
+}
+
+/// <summary>Blob names in <see cref="Containers.Datasets"/> of one dataset at one commit.</summary>
+/// <param name="Repo">Repository id, <c>owner/name</c>.</param>
+/// <param name="Commit">The pinned commit.</param>
+/// <param name="View">A short hash of everything else that decides what the shards hold: configuration, columns, row limit, validation share.</param>
+public sealed record DatasetBlobs(string Repo, string Commit, string View)
+{
+    /// <summary>Prefix of everything that depends on the commit alone.</summary>
+    public string CommitPrefix => $"{BlobNames.Slug(Repo)}/{Commit}";
+
+    /// <summary>Prefix of everything that depends on the view too.</summary>
+    public string ViewPrefix => $"{CommitPrefix}/{View}";
+
+    public string Report => $"{ViewPrefix}/report.json";
+
+    public string CatalogCsv => $"{ViewPrefix}/catalog.csv";
+
+    public string CatalogParquet => $"{ViewPrefix}/catalog.parquet";
+
+    /// <summary>Raw bytes of an image, named by their SHA-256 in lower-case hexadecimal.</summary>
+    public string Image(string sha256) => $"{CommitPrefix}/images/{sha256[..2]}/{sha256}";
+
+    /// <summary>The fate of every row of one unit of ingestion, a JSON line each.</summary>
+    public string Manifest(string split, int unit) => $"{ViewPrefix}/manifests/{split}-{unit:D5}.jsonl";
+
+    /// <summary>A WebDataset shard.</summary>
+    public string Shard(string split, int unit) => $"{ViewPrefix}/shards/{split}-{unit:D5}.tar";
+}
+
+/// <summary>Blob names in <see cref="Containers.Runs"/> of one run.</summary>
+public sealed record RunBlobs(string Run)
+{
+    public string Request => $"{Run}/request.json";
+
+    public string Metrics => $"{Run}/metrics.jsonl";
+
+    public string Heartbeat => $"{Run}/heartbeat.json";
+
+    public string Result => $"{Run}/result.json";
+}
+
+/// <summary>Blob names that belong to no single dataset or run.</summary>
+public static class BlobNames
+{
+    /// <summary>In <see cref="Containers.Models"/>: which version serves.</summary>
+    public const string CurrentModel = "current.json";
+
+    /// <summary>In <see cref="Containers.Models"/>: the folder of a mirrored base checkpoint.</summary>
+    public static string BaseModel(string repo, string commit) => $"{Slug(repo)}@{commit}";
+
+    /// <summary>In <see cref="Containers.Models"/>: written last, so that its presence says that a model folder is whole.</summary>
+    public static string ModelComplete(string version) => $"{version}/complete.json";
+
+    /// <summary>In <see cref="Containers.Predictions"/>: the answer to an uploaded image.</summary>
+    public static string Prediction(string image) => $"{image}.json";
+
+    /// <summary>A repository id as one path segment: <c>owner--name</c>.</summary>
+    public static string Slug(string repo) => repo.Replace("/", "--", StringComparison.Ordinal);
+}

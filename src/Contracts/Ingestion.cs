@@ -1,0 +1,132 @@
+namespace FunctionsPipeline.Contracts;
+
+/// <summary>What happened to a row.</summary>
+public enum RowState
+{
+    /// <summary>Its image is in blob storage.</summary>
+    Stored,
+
+    /// <summary>Its image is there already, from an earlier row with the same split, title, category and price; it is left out of the shards.</summary>
+    Duplicate,
+
+    /// <summary>It cannot be used; <see cref="ManifestRow.Reason"/> says why.</summary>
+    Rejected,
+}
+
+/// <summary>Why a row or an uploaded image was rejected. The values are the words used in reports and prediction documents.</summary>
+public static class Rejection
+{
+    public const string NoImage = "no-image";
+    public const string BadUrl = "bad-url";
+    public const string NotFound = "not-found";
+    public const string DownloadFailed = "download-failed";
+    public const string TooLarge = "too-large";
+    public const string Empty = "empty";
+    public const string NotAnImage = "not-an-image";
+    public const string Truncated = "truncated";
+    public const string TooManyPixels = "too-many-pixels";
+    public const string BadShape = "bad-shape";
+    public const string NoLabel = "no-label";
+    public const string BadPrice = "bad-price";
+}
+
+/// <summary>The fate of one dataset row: a line of a manifest.</summary>
+public sealed record ManifestRow
+{
+    /// <summary>Index of the row in its split, from 0.</summary>
+    public required long Row { get; init; }
+
+    /// <summary>The dataset's own split.</summary>
+    public required string SourceSplit { get; init; }
+
+    /// <summary><c>train</c> or <c>validation</c>: where the row is used.</summary>
+    public required string Split { get; init; }
+
+    public required RowState State { get; init; }
+
+    /// <summary>One of <see cref="Rejection"/> when rejected.</summary>
+    public string? Reason { get; init; }
+
+    /// <summary>What exactly went wrong, for a person.</summary>
+    public string? Detail { get; init; }
+
+    /// <summary>SHA-256 of the image's bytes, lower-case hexadecimal.</summary>
+    public string? Sha256 { get; init; }
+
+    public long Bytes { get; init; }
+
+    /// <summary>Pixels.</summary>
+    public int Width { get; init; }
+
+    /// <summary>Pixels.</summary>
+    public int Height { get; init; }
+
+    public string? ImageUrl { get; init; }
+
+    public string? Title { get; init; }
+
+    public string? Category { get; init; }
+
+    public double? Price { get; init; }
+}
+
+/// <summary>The JSON half of a WebDataset sample; the image is beside it under the same key.</summary>
+/// <param name="Key">The sample's key: <c>{sourceSplit}-{row}</c>.</param>
+/// <param name="Sha256">SHA-256 of the original image's bytes.</param>
+public sealed record SampleLabels(string Key, string Sha256, string? Title, string? Category, double? Price);
+
+/// <summary>A training shard.</summary>
+/// <param name="Blob">Its name in <see cref="Containers.Datasets"/>.</param>
+/// <param name="Split"><c>train</c> or <c>validation</c>.</param>
+public sealed record ShardInfo(string Blob, string Split, int Samples, long Bytes);
+
+/// <summary>Counts of rows by their state; they add up to the rows read.</summary>
+public sealed record RowCounts
+{
+    public long Rows { get; init; }
+
+    public long Stored { get; init; }
+
+    public long Duplicates { get; init; }
+
+    public long Rejected { get; init; }
+
+    /// <summary>Rejected rows by <see cref="Rejection"/>.</summary>
+    public IReadOnlyDictionary<string, long> RejectedBy { get; init; } = new Dictionary<string, long>();
+
+    /// <summary>Bytes of the stored images.</summary>
+    public long Bytes { get; init; }
+
+    public static RowCounts operator +(RowCounts a, RowCounts b) => new()
+    {
+        Rows = a.Rows + b.Rows,
+        Stored = a.Stored + b.Stored,
+        Duplicates = a.Duplicates + b.Duplicates,
+        Rejected = a.Rejected + b.Rejected,
+        Bytes = a.Bytes + b.Bytes,
+        RejectedBy = a.RejectedBy.Concat(b.RejectedBy).GroupBy(p => p.Key).OrderBy(g => g.Key, StringComparer.Ordinal)
+            .ToDictionary(g => g.Key, g => g.Sum(p => p.Value)),
+    };
+}
+
+/// <summary>What became of a dataset: <c>report.json</c>, and what ingestion hands to training.</summary>
+public sealed record IngestReport
+{
+    public required string Repo { get; init; }
+
+    public required string Commit { get; init; }
+
+    public required string View { get; init; }
+
+    public required RowCounts Counts { get; init; }
+
+    /// <summary>Usable samples by split.</summary>
+    public required IReadOnlyDictionary<string, long> Splits { get; init; }
+
+    /// <summary>Usable samples by category.</summary>
+    public required IReadOnlyDictionary<string, long> Categories { get; init; }
+
+    public required IReadOnlyList<ShardInfo> Shards { get; init; }
+
+    public required double Seconds { get; init; }
+}

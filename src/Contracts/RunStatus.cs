@@ -1,0 +1,35 @@
+namespace FunctionsPipeline.Contracts;
+
+/// <summary>The phases of a run, in their order.</summary>
+public enum RunPhase
+{
+    Resolving,
+    Ingesting,
+    Mirroring,
+    Training,
+    Publishing,
+    Done,
+}
+
+/// <summary>Where a run stands: the orchestration's custom status, and the heart of <c>GET /api/runs/{run}</c>. Kept far below 16 kB.</summary>
+public sealed record RunStatus
+{
+    public required RunPhase Phase { get; init; }
+
+    /// <summary>What is being done, for a person.</summary>
+    public string? Message { get; init; }
+
+    /// <summary>Rows ingested so far.</summary>
+    public RowCounts? Rows { get; init; }
+
+    /// <summary>Rows the dataset view has.</summary>
+    public long? TotalRows { get; init; }
+
+    /// <summary>The worker's last heartbeat.</summary>
+    public Heartbeat? Training { get; init; }
+}
+
+/// <summary>What a run hands back when it is done: the orchestration's output.</summary>
+/// <param name="Published">Whether the fine-tuned model serves now.</param>
+/// <param name="PublishDecision">Why, or why not.</param>
+public sealed record RunOutcome(IngestReport Dataset, RunResult Result, bool Published, string PublishDecision);
