@@ -1,0 +1,129 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+using Azure.Storage.Blobs;
+
+namespace FunctionsPipeline.Tests;
+
+/// <summary>
+/// A blob service of its own for the tests that share this fixture: Azurite on free loopback ports, in memory, gone with the fixture.
+/// The executable is <c>AZURITE</c>, or <c>.pipeline/azurite/node_modules/.bin/azurite</c> in the repository.
+/// </summary>
+public sealed class AzuriteFixture : IAsyncLifetime
+{
+    private const string Account = "devstoreaccount1";
+
+    // Azurite's published key, the same on every machine.
+    private const string Key = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
+
+    private readonly StringBuilder _output = new();
+    private Process? _process;
+
+    /// <summary>For the setting <c>Storage</c>.</summary>
+    public string ConnectionString { get; private set; } = "";
+
+    public BlobServiceClient Blobs { get; private set; } = null!;
+
+    public async Task InitializeAsync()
+    {
+        // Another process may take a free port between finding and using it, so a failed start is tried again.
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                await StartAsync();
+                return;
+            }
+            catch (InvalidOperationException) when (attempt < 3)
+            {
+                Stop();
+            }
+        }
+    }
+
+    public Task DisposeAsync()
+    {
+        Stop();
+        return Task.CompletedTask;
+    }
+
+    private async Task StartAsync()
+    {
+        var port = FreePort();
+        var start = new ProcessStartInfo(Executable()) { RedirectStandardOutput = true, RedirectStandardError = true };
+        foreach (var argument in new[]
+        {
+            "--blobHost", "127.0.0.1", "--blobPort", $"{port}", "--queuePort", $"{FreePort()}", "--tablePort", $"{FreePort()}",
+            "--inMemoryPersistence", "--skipApiVersionCheck", "--silent",
+        })
+            start.ArgumentList.Add(argument);
+        _process = Process.Start(start)!;
+        _process.OutputDataReceived += (_, line) => Remember(line.Data);
+        _process.ErrorDataReceived += (_, line) => Remember(line.Data);
+        _process.BeginOutputReadLine();
+        _process.BeginErrorReadLine();
+        ConnectionString = $"DefaultEndpointsProtocol=http;AccountName={Account};AccountKey={Key};BlobEndpoint=http://127.0.0.1:{port}/{Account};";
+        Blobs = new BlobServiceClient(ConnectionString);
+        await WaitUntilListeningAsync(port);
+    }
+
+    private async Task WaitUntilListeningAsync(int port)
+    {
+        var started = Stopwatch.StartNew();
+        while (true)
+        {
+            if (_process!.HasExited) throw new InvalidOperationException($"Azurite ended with {_process.ExitCode}: {Output()}");
+            using var client = new TcpClient();
+            try
+            {
+                await client.ConnectAsync(IPAddress.Loopback, port);
+                return;
+            }
+            catch (SocketException) when (started.Elapsed < TimeSpan.FromSeconds(30))
+            {
+                await Task.Delay(50);
+            }
+            catch (SocketException)
+            {
+                throw new InvalidOperationException($"Azurite did not listen on port {port} within 30 seconds: {Output()}");
+            }
+        }
+    }
+
+    private void Stop()
+    {
+        if (_process is null) return;
+        if (!_process.HasExited) _process.Kill(entireProcessTree: true);
+        _process.WaitForExit(5000);
+        _process.Dispose();
+        _process = null;
+    }
+
+    private void Remember(string? line)
+    {
+        lock (_output) _output.AppendLine(line);
+    }
+
+    private string Output()
+    {
+        lock (_output) return _output.ToString();
+    }
+
+    private static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+
+    private static string Executable()
+    {
+        if (Environment.GetEnvironmentVariable("AZURITE") is { Length: > 0 } configured) return configured;
+        var folder = new DirectoryInfo(AppContext.BaseDirectory);
+        while (folder is not null && !File.Exists(Path.Combine(folder.FullName, "FunctionsPipeline.sln"))) folder = folder.Parent;
+        var path = Path.Combine(folder?.FullName ?? ".", ".pipeline", "azurite", "node_modules", ".bin", "azurite");
+        return File.Exists(path) ? path : throw new FileNotFoundException(
+            "Azurite is not installed. Run ./pipeline test, which installs it, or set AZURITE to its executable.", path);
+    }
+}
