@@ -33,3 +33,28 @@ public sealed record RunStatus
 /// <param name="Published">Whether the fine-tuned model serves now.</param>
 /// <param name="PublishDecision">Why, or why not.</param>
 public sealed record RunOutcome(IngestReport Dataset, RunResult Result, bool Published, string PublishDecision);
+
+/// <summary>A run as the HTTP API shows it: the answer of <c>GET /api/runs/{run}</c>, and an entry of <c>GET /api/runs</c>.</summary>
+public sealed record RunView
+{
+    public required string Run { get; init; }
+
+    /// <summary>The orchestration's runtime status: <c>Pending</c>, <c>Running</c>, <c>Completed</c>, <c>Failed</c>, <c>Terminated</c> or <c>Suspended</c>.</summary>
+    public required string RuntimeStatus { get; init; }
+
+    public required DateTimeOffset CreatedAt { get; init; }
+
+    public required DateTimeOffset LastUpdatedAt { get; init; }
+
+    public RunStatus? Status { get; init; }
+
+    /// <summary>When completed.</summary>
+    public RunOutcome? Outcome { get; init; }
+
+    /// <summary>When failed: why.</summary>
+    public string? Error { get; init; }
+}
+
+/// <summary>The answer to <c>POST /api/runs</c>.</summary>
+/// <param name="StatusUrl">Where the run can be followed.</param>
+public sealed record RunAccepted(string Run, string StatusUrl);
