@@ -1,0 +1,149 @@
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace FunctionsPipeline.Phi3Vision;
+
+/// <summary>A model folder's <c>config.json</c>: the published keys, and <c>clip</c> for towers other than ViT-L/14-336.</summary>
+public sealed record Phi3VisionConfig
+{
+    /// <summary>Name of the file in a model folder.</summary>
+    public const string FileName = "config.json";
+
+    /// <summary>Side of a view, pixels; the HD transform and the token counts depend on it.</summary>
+    public const int ViewSize = 336;
+
+    private static readonly JsonSerializerOptions Json = new()
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        WriteIndented = true,
+        DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    };
+
+    public string ModelType { get; init; } = "phi3_v";
+
+    public int HiddenSize { get; init; }
+
+    public int IntermediateSize { get; init; }
+
+    public int NumHiddenLayers { get; init; }
+
+    public int NumAttentionHeads { get; init; }
+
+    /// <summary>Heads of keys and values; each serves as many consecutive query heads.</summary>
+    public int NumKeyValueHeads { get; init; }
+
+    /// <summary>Rows of the embedding table and of <c>lm_head</c>; at least the tokenizer's vocabulary.</summary>
+    public int VocabSize { get; init; }
+
+    public string HiddenAct { get; init; } = "silu";
+
+    public double RmsNormEps { get; init; } = 1e-5;
+
+    public double InitializerRange { get; init; } = 0.02;
+
+    public int MaxPositionEmbeddings { get; init; }
+
+    public int OriginalMaxPositionEmbeddings { get; init; }
+
+    public double RopeTheta { get; init; } = 10000;
+
+    public RopeScaling? RopeScaling { get; init; }
+
+    public int? SlidingWindow { get; init; }
+
+    public int BosTokenId { get; init; } = 1;
+
+    public int EosTokenId { get; init; } = 2;
+
+    /// <summary><c>&lt;|endoftext|&gt;</c>. Its embedding is used but never trained.</summary>
+    public int PadTokenId { get; init; } = 32000;
+
+    public bool TieWordEmbeddings { get; init; }
+
+    public ClipConfig Clip { get; init; } = new();
+
+    /// <summary>Keys that do not change the computation; they are written back as they were read.</summary>
+    [JsonExtensionData]
+    public IDictionary<string, JsonElement>? OtherKeys { get; init; }
+
+    /// <summary>Dimensions of one attention head.</summary>
+    [JsonIgnore]
+    public int HeadDim => HiddenSize / NumAttentionHeads;
+
+    /// <summary>Reads <c>config.json</c> of a model folder.</summary>
+    /// <exception cref="InvalidDataException">The file is not there, is not JSON, or describes a model that cannot be computed.</exception>
+    public static Phi3VisionConfig Load(string folder)
+    {
+        var path = Path.Combine(folder, FileName);
+        if (!File.Exists(path)) throw new InvalidDataException($"'{folder}' is not a model folder: it has no {FileName}.");
+        Phi3VisionConfig config;
+        try
+        {
+            config = JsonSerializer.Deserialize<Phi3VisionConfig>(File.ReadAllBytes(path), Json)
+                ?? throw new InvalidDataException($"'{path}' is null.");
+        }
+        catch (JsonException error)
+        {
+            throw new InvalidDataException($"'{path}' cannot be read: {error.Message}", error);
+        }
+        config.Validate(path);
+        return config;
+    }
+
+    /// <summary>Writes <c>config.json</c> into a model folder, which is made if needed.</summary>
+    public void Save(string folder)
+    {
+        Validate(FileName);
+        Directory.CreateDirectory(folder);
+        File.WriteAllBytes(Path.Combine(folder, FileName), JsonSerializer.SerializeToUtf8Bytes(this, Json));
+    }
+
+    /// <summary>Checks that the dimensions fit together and that nothing is asked for that the model code does not do.</summary>
+    /// <param name="source">Where the configuration comes from, for the message.</param>
+    /// <exception cref="InvalidDataException">Lists every problem.</exception>
+    public void Validate(string source)
+    {
+        var problems = Problems().ToList();
+        if (problems.Count > 0) throw new InvalidDataException($"{source} is not usable: {string.Join("; ", problems)}.");
+    }
+
+    private IEnumerable<string> Problems()
+    {
+        if (ModelType != "phi3_v") yield return $"model_type is '{ModelType}', not 'phi3_v'";
+        if (HiddenAct != "silu") yield return $"hidden_act is '{HiddenAct}', not 'silu'";
+        if (TieWordEmbeddings) yield return "tie_word_embeddings is true, but lm_head has weights of its own";
+        foreach (var (key, value) in new[]
+        {
+            ("hidden_size", HiddenSize), ("intermediate_size", IntermediateSize), ("num_hidden_layers", NumHiddenLayers),
+            ("num_attention_heads", NumAttentionHeads), ("num_key_value_heads", NumKeyValueHeads), ("vocab_size", VocabSize),
+            ("max_position_embeddings", MaxPositionEmbeddings), ("original_max_position_embeddings", OriginalMaxPositionEmbeddings),
+            ("clip.hidden_size", Clip.HiddenSize), ("clip.intermediate_size", Clip.IntermediateSize),
+            ("clip.num_hidden_layers", Clip.NumHiddenLayers), ("clip.num_attention_heads", Clip.NumAttentionHeads),
+        })
+        {
+            if (value <= 0)
+            {
+                yield return $"{key} is {value}, but must be above 0";
+                yield break;
+            }
+        }
+        if (HiddenSize % NumAttentionHeads != 0 || HeadDim % 2 != 0)
+            yield return $"hidden_size {HiddenSize} does not give {NumAttentionHeads} heads of an even number of dimensions";
+        if (NumAttentionHeads % NumKeyValueHeads != 0)
+            yield return $"num_attention_heads {NumAttentionHeads} is not a multiple of num_key_value_heads {NumKeyValueHeads}";
+        if (PadTokenId < 0 || PadTokenId >= VocabSize) yield return $"pad_token_id {PadTokenId} is not in the vocabulary of {VocabSize}";
+        if (SlidingWindow < MaxPositionEmbeddings) yield return $"sliding_window {SlidingWindow} is below max_position_embeddings, which is not supported";
+        if (RopeScaling is { } scaling)
+        {
+            if (scaling.Type != "su") yield return $"rope_scaling.type is '{scaling.Type}', not 'su'";
+            foreach (var (key, count) in new[] { ("short_factor", scaling.ShortFactor.Count), ("long_factor", scaling.LongFactor.Count) })
+                if (count != HeadDim / 2) yield return $"rope_scaling.{key} has {count} entries, but a head has {HeadDim / 2} pairs";
+        }
+        if (Clip.HiddenSize % Clip.NumAttentionHeads != 0)
+            yield return $"clip.hidden_size {Clip.HiddenSize} is not a multiple of clip.num_attention_heads {Clip.NumAttentionHeads}";
+        if (Clip is not { ImageSize: ViewSize, PatchSize: 14, NumChannels: 3, HiddenAct: "quick_gelu" })
+            yield return "clip must have image_size 336, patch_size 14, num_channels 3 and hidden_act quick_gelu";
+    }
+}

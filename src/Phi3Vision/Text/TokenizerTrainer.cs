@@ -1,0 +1,93 @@
+using System.Text.RegularExpressions;
+
+namespace FunctionsPipeline.Phi3Vision;
+
+/// <summary>
+/// Trains a small tokenizer of the published kind: byte-fallback BPE, <c>▁</c> for spaces, the same added tokens. Digits and punctuation are
+/// never merged, so that every number is spelled digit by digit. The same texts give the same tokenizer.
+/// </summary>
+public static partial class TokenizerTrainer
+{
+    private const string Space = "▁";
+
+    // Prices and words that are not in the texts need these.
+    private const string AlwaysKnown = "▁0123456789.,:-";
+
+    /// <summary>Trains on texts and gives the tokenizer.json.</summary>
+    /// <param name="texts">What will be tokenized: questions and answers. Characters that they lack are spelled as bytes later.</param>
+    /// <param name="vocabularySize">
+    /// Tokens at most, added ones included; fewer come out when the texts have no more pairs to merge. At least
+    /// <see cref="SpecialTokens.SmallestVocabulary"/> plus the distinct characters of the texts.
+    /// </param>
+    /// <exception cref="ArgumentException">The vocabulary is too small for the characters of the texts.</exception>
+    public static string Train(IEnumerable<string> texts, int vocabularySize)
+    {
+        var words = CountWords(texts);
+        var vocabulary = new List<string> { SpecialTokens.Unknown, SpecialTokens.BeginOfText, SpecialTokens.EndOfSequence };
+        vocabulary.AddRange(Enumerable.Range(0, 256).Select(b => $"<0x{b:X2}>"));
+        vocabulary.AddRange(words.SelectMany(word => word.Symbols).Concat(AlwaysKnown.Select(c => c.ToString())).Distinct().Order(StringComparer.Ordinal));
+        var room = vocabularySize - SpecialTokens.Added.Count;
+        if (vocabulary.Count > room)
+            throw new ArgumentException($"The texts need a vocabulary of at least {vocabulary.Count + SpecialTokens.Added.Count} tokens.", nameof(vocabularySize));
+
+        var known = vocabulary.ToHashSet(StringComparer.Ordinal);
+        var merges = new List<(string Left, string Right)>();
+        while (vocabulary.Count < room && MostFrequentPair(words) is { } pair)
+        {
+            foreach (var word in words) word.Merge(pair);
+            merges.Add(pair);
+            if (known.Add(pair.Left + pair.Right)) vocabulary.Add(pair.Left + pair.Right);
+        }
+        return TokenizerWriter.Write(vocabulary, merges);
+    }
+
+    private static List<Word> CountWords(IEnumerable<string> texts)
+    {
+        var specials = new AddedTokenSplitter(SpecialTokens.Added.Select(token => new AddedToken(0, token, SpecialTokens.SwallowsFollowingSpace(token), true)));
+        var counts = new SortedDictionary<string, int>(StringComparer.Ordinal);
+        foreach (var text in texts)
+            foreach (var (segment, added) in specials.Split(text))
+                if (added is null)
+                    foreach (Match word in MergeableRun().Matches(Space + segment.Replace(" ", Space)))
+                        counts[word.Value] = counts.GetValueOrDefault(word.Value) + 1;
+        return [.. counts.Select(pair => new Word(pair.Key, pair.Value))];
+    }
+
+    private static (string Left, string Right)? MostFrequentPair(List<Word> words)
+    {
+        var counts = new Dictionary<(string Left, string Right), long>();
+        foreach (var word in words)
+            for (var i = 0; i + 1 < word.Symbols.Count; i++)
+            {
+                var pair = (word.Symbols[i], word.Symbols[i + 1]);
+                counts[pair] = counts.GetValueOrDefault(pair) + word.Count;
+            }
+        return counts.Count == 0
+            ? null
+            : counts.OrderByDescending(p => p.Value).ThenBy(p => p.Key.Left, StringComparer.Ordinal).ThenBy(p => p.Key.Right, StringComparer.Ordinal).First().Key;
+    }
+
+    // Letters with the space in front of them; anything else alone. Control characters are left to the byte tokens.
+    [GeneratedRegex(@"▁?[\p{L}\p{M}]+|▁|[^▁\p{L}\p{M}\p{C}]", RegexOptions.CultureInvariant)]
+    private static partial Regex MergeableRun();
+
+    /// <summary>A word and how often it occurs, as the symbols it consists of so far.</summary>
+    private sealed class Word(string text, int count)
+    {
+        public List<string> Symbols { get; private set; } = [.. text.EnumerateRunes().Select(rune => rune.ToString())];
+
+        public int Count { get; } = count;
+
+        public void Merge((string Left, string Right) pair)
+        {
+            if (!Symbols.Contains(pair.Left)) return;
+            var merged = new List<string>(Symbols.Count);
+            for (var i = 0; i < Symbols.Count; i++)
+            {
+                if (i + 1 < Symbols.Count && Symbols[i] == pair.Left && Symbols[i + 1] == pair.Right) merged.Add(Symbols[i] + Symbols[++i]);
+                else merged.Add(Symbols[i]);
+            }
+            Symbols = merged;
+        }
+    }
+}
