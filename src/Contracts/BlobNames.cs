@@ -53,6 +53,15 @@ public sealed record DatasetBlobs(string Repo, string Commit, string View)
 /// <summary>Blob names in <see cref="Containers.Runs"/> of one run.</summary>
 public sealed record RunBlobs(string Run)
 {
+    /// <summary>The request as it was accepted, with its commits pinned; its creation claims the run's id.</summary>
+    public string Accepted => $"{Run}/accepted.json";
+
+    /// <summary>The job that was started last, remembered so that it is not started twice.</summary>
+    public string Job => $"{Run}/job.json";
+
+    /// <summary>Present when the run was cancelled, so that a job that is being started meanwhile is stopped again.</summary>
+    public string Cancelled => $"{Run}/cancelled.json";
+
     public string Request => $"{Run}/request.json";
 
     public string Metrics => $"{Run}/metrics.jsonl";

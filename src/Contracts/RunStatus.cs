@@ -57,4 +57,25 @@ public sealed record RunView
 
 /// <summary>The answer to <c>POST /api/runs</c>.</summary>
 /// <param name="StatusUrl">Where the run can be followed.</param>
-public sealed record RunAccepted(string Run, string StatusUrl);
+public sealed record RunAccepted(string Run, string StatusUrl)
+{
+    /// <summary>The URLs of the durable extension's management API for this run, by their name there, such as <c>statusQueryGetUri</c>.</summary>
+    public IReadOnlyDictionary<string, string>? Management { get; init; }
+}
+
+/// <summary>A problem document (RFC 9457): the body of every answer that says what is wrong.</summary>
+/// <param name="Status">The HTTP status.</param>
+/// <param name="Title">What kind of problem it is.</param>
+/// <param name="Detail">What is wrong and what would be right.</param>
+public sealed record Problem(int Status, string Title, string Detail)
+{
+    /// <summary>Path of the offending member in the request, such as <c>training.learningRate</c>.</summary>
+    public string? Field { get; init; }
+
+    /// <summary>Every offending member, when there is more than one.</summary>
+    public IReadOnlyList<FieldError>? Errors { get; init; }
+}
+
+/// <summary>What is wrong with one member of a request.</summary>
+/// <param name="Field">Its path, such as <c>training.learningRate</c>.</param>
+public sealed record FieldError(string Field, string Message);

@@ -1,1 +1,8 @@
-return 0;
+using FunctionsPipeline.FunctionApp;
+using Microsoft.Azure.Functions.Worker.Builder;
+using Microsoft.Extensions.Hosting;
+
+var builder = FunctionsApplication.CreateBuilder(args);
+builder.ConfigureFunctionsWebApplication();
+builder.Services.AddPipeline(builder.Configuration);
+builder.Build().Run();

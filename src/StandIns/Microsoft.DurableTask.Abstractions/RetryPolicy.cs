@@ -31,5 +31,13 @@ public class RetryPolicy
 
     public TimeSpan RetryTimeout { get; }
 
-    public Func<Exception, bool> Handle { get; }
+    public Func<Exception, bool> Handle { get; private set; }
+
+    /// <summary>Says by a failure's details whether to try again.</summary>
+    public Func<TaskFailureDetails, bool> HandleFailure
+    {
+        set => Handle = exception => exception is TaskFailedException failed
+            ? value(failed.FailureDetails)
+            : throw new InvalidOperationException("A failure can only be judged by its details when it is a TaskFailedException.", exception);
+    }
 }

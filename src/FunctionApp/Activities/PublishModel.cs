@@ -1,0 +1,28 @@
+using FunctionsPipeline.Contracts;
+using FunctionsPipeline.FunctionApp.Models;
+using Microsoft.Azure.Functions.Worker;
+
+namespace FunctionsPipeline.FunctionApp.Activities;
+
+/// <param name="Dataset">What the run was validated on.</param>
+public sealed record PublishModelInput(IngestReport Dataset, RunResult Result);
+
+/// <summary>Lets a run's model serve if it is no worse than the one that does.</summary>
+public sealed class PublishModel(ModelRegistry models, TimeProvider time)
+{
+    [Function(nameof(PublishModel))]
+    public Task<PublishDecision> RunAsync([ActivityTrigger] PublishModelInput input, CancellationToken cancellation)
+    {
+        var (dataset, result) = input;
+        if (result is not { Model: { } version, FineTuned: { } metrics })
+            throw new PermanentFailureException($"The result of run {result.Run} names no model or no validation metrics.");
+        return models.PublishAsync(new CurrentModel
+        {
+            Version = version,
+            Run = result.Run,
+            ValidationLoss = metrics.Loss,
+            Dataset = new DatasetBlobs(dataset.Repo, dataset.Commit, dataset.View).ViewPrefix,
+            PublishedAt = time.GetUtcNow(),
+        }, cancellation);
+    }
+}

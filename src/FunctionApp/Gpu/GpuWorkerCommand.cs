@@ -1,0 +1,17 @@
+using System.Text.RegularExpressions;
+
+namespace FunctionsPipeline.FunctionApp.Gpu;
+
+/// <summary>The command line that starts the GPU worker on this machine; parts with spaces stand in double quotes.</summary>
+internal sealed partial record GpuWorkerCommand(string FileName, IReadOnlyList<string> Arguments)
+{
+    /// <summary>Reads the setting <c>GpuWorker:Command</c>. Null when it names nothing.</summary>
+    public static GpuWorkerCommand? Parse(string? setting)
+    {
+        var parts = Part().Matches(setting ?? "").Select(match => match.Value.Replace("\"", "", StringComparison.Ordinal)).ToList();
+        return parts.Count > 0 && parts[0].Length > 0 ? new GpuWorkerCommand(parts[0], parts[1..]) : null;
+    }
+
+    [GeneratedRegex("""(?:"[^"]*"|[^\s"])+""")]
+    private static partial Regex Part();
+}

@@ -1,0 +1,36 @@
+using System.Net.Mime;
+using System.Text.Json;
+using FunctionsPipeline.Contracts;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Mvc;
+using Microsoft.AspNetCore.WebUtilities;
+
+namespace FunctionsPipeline.FunctionApp.Http;
+
+/// <summary>Answers whose documents are written as <see cref="PipelineJson"/>, whatever the host's own JSON settings are.</summary>
+internal static class Answers
+{
+    public static ContentResult Json<T>(T document, int status = StatusCodes.Status200OK) =>
+        Content(JsonSerializer.Serialize(document, PipelineJson.Options), MediaTypeNames.Application.Json, status);
+
+    /// <summary>JSON lines.</summary>
+    public static ContentResult Lines(string lines) => Content(lines, "application/jsonl", StatusCodes.Status200OK);
+
+    public static ContentResult Problem(int status, string detail, string? field = null) =>
+        Problem(new Problem(status, ReasonPhrases.GetReasonPhrase(status), detail) { Field = field });
+
+    /// <summary>A problem with one or more members of the request; the first is the problem's own field.</summary>
+    public static ContentResult Problem(IReadOnlyList<FieldError> errors) =>
+        Problem(new Problem(StatusCodes.Status400BadRequest, ReasonPhrases.GetReasonPhrase(StatusCodes.Status400BadRequest), errors[0].Message)
+        {
+            Field = errors[0].Field,
+            Errors = errors.Count > 1 ? errors : null,
+        });
+
+    public static ContentResult NoRun(string run) => Problem(StatusCodes.Status404NotFound, $"There is no run '{run}'.", "run");
+
+    private static ContentResult Problem(Problem problem) =>
+        Content(JsonSerializer.Serialize(problem, PipelineJson.Options), MediaTypeNames.Application.ProblemJson, problem.Status);
+
+    private static ContentResult Content(string content, string type, int status) => new() { Content = content, ContentType = type, StatusCode = status };
+}

@@ -1,0 +1,27 @@
+using Microsoft.Extensions.Logging;
+
+namespace FunctionsPipeline.FunctionApp;
+
+internal static partial class Logs
+{
+    [LoggerMessage(1, LogLevel.Information, "Run {Run} accepted: {Dataset} at {DatasetCommit}, {Model} at {ModelCommit}")]
+    public static partial void RunAccepted(ILogger logger, string run, string dataset, string datasetCommit, string model, string modelCommit);
+
+    [LoggerMessage(2, LogLevel.Information, "Run {Run} cancelled")]
+    public static partial void RunCancelled(ILogger logger, string run);
+
+    [LoggerMessage(3, LogLevel.Information, "GPU job {Job} started as process {Process}, output in {Path}")]
+    public static partial void JobStarted(ILogger logger, string job, int process, string path);
+
+    [LoggerMessage(4, LogLevel.Information, "GPU job {Job} stopped")]
+    public static partial void JobStopped(ILogger logger, string job);
+
+    [LoggerMessage(5, LogLevel.Information, "Image {Image} was changed or deleted meanwhile and is dropped")]
+    public static partial void ImageGone(ILogger logger, string image);
+
+    [LoggerMessage(6, LogLevel.Information, "Image {Image} rejected: {Reason} ({Detail})")]
+    public static partial void ImageRejected(ILogger logger, string image, string? reason, string? detail);
+
+    [LoggerMessage(7, LogLevel.Information, "Image {Image}: '{Answer}' by {Model} in {Seconds} s")]
+    public static partial void ImagePredicted(ILogger logger, string image, string? answer, string? model, double seconds);
+}

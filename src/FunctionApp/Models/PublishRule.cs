@@ -1,0 +1,28 @@
+using System.Globalization;
+using FunctionsPipeline.Contracts;
+
+namespace FunctionsPipeline.FunctionApp.Models;
+
+/// <summary>Whether a model takes the place of the one that serves.</summary>
+internal static class PublishRule
+{
+    /// <summary>
+    /// A candidate serves when nothing serves yet, when it was validated on other data than the serving model, or when its loss on the same data is no worse.
+    /// </summary>
+    public static PublishDecision Decide(CurrentModel? current, CurrentModel candidate)
+    {
+        if (!double.IsFinite(candidate.ValidationLoss))
+            return new PublishDecision(false, $"its validation loss is {Loss(candidate)}");
+        if (current is null)
+            return new PublishDecision(true, $"it is the first model (validation loss {Loss(candidate)})");
+        if (current.Run == candidate.Run)
+            return new PublishDecision(true, $"it serves already (validation loss {Loss(candidate)})");
+        if (current.Dataset != candidate.Dataset)
+            return new PublishDecision(true, $"{current.Version} was validated on other data (validation loss {Loss(candidate)})");
+        return candidate.ValidationLoss <= current.ValidationLoss
+            ? new PublishDecision(true, $"its validation loss {Loss(candidate)} is no worse than {Loss(current)} of {current.Version}")
+            : new PublishDecision(false, $"its validation loss {Loss(candidate)} is worse than {Loss(current)} of {current.Version}, which keeps serving");
+    }
+
+    private static string Loss(CurrentModel model) => model.ValidationLoss.ToString("0.####", CultureInfo.InvariantCulture);
+}

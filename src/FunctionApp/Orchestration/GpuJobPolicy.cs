@@ -1,0 +1,12 @@
+namespace FunctionsPipeline.FunctionApp.Orchestration;
+
+/// <summary>When a job counts as lost, and how often it is started again.</summary>
+/// <param name="HeartbeatTimeout">A job of which nothing else is known is lost when it has sent no heartbeat for this long.</param>
+public sealed record GpuJobPolicy(int MaxRestarts, TimeSpan HeartbeatTimeout)
+{
+    private static readonly TimeSpan ShortestPause = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan LongestPause = TimeSpan.FromMinutes(1);
+
+    /// <summary>The pause before the next look at a job: short at first, and longer for long jobs, whose history must stay small.</summary>
+    public static TimeSpan Pause(TimeSpan running) => TimeSpan.FromTicks(Math.Clamp(running.Ticks / 60, ShortestPause.Ticks, LongestPause.Ticks));
+}

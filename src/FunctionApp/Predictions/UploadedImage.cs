@@ -1,0 +1,43 @@
+using Azure;
+using Azure.Storage.Blobs;
+using FunctionsPipeline.Contracts;
+using Microsoft.Azure.Functions.Worker;
+using Microsoft.Extensions.Logging;
+
+namespace FunctionsPipeline.FunctionApp.Predictions;
+
+/// <summary>
+/// Has every uploaded image read by the GPU worker. An image that was changed or deleted meanwhile is dropped: its next version comes by itself.
+/// A worker that cannot answer fails the call, so that the trigger tries again.
+/// </summary>
+public sealed class UploadedImage(PredictionClient worker, PredictionWriter predictions, ILogger<UploadedImage> logger)
+{
+    [Function(nameof(UploadedImage))]
+    public async Task RunAsync(
+        [BlobTrigger(Containers.ProductImages + "/{name}", Source = BlobTriggerSource.EventGrid, Connection = "Storage")] BlobClient blob,
+        string name,
+        CancellationToken cancellation)
+    {
+        if (await VersionAsync(blob, cancellation) is not { } version
+            || await worker.PredictAsync(new PredictRequest(name, version), cancellation) is not { } prediction
+            || !await predictions.WriteAsync(blob, prediction, cancellation))
+        {
+            Logs.ImageGone(logger, name);
+            return;
+        }
+        if (prediction.Status == PredictionStatus.Rejected) Logs.ImageRejected(logger, name, prediction.Reason, prediction.Detail);
+        else Logs.ImagePredicted(logger, name, prediction.Answer, prediction.Model, prediction.Seconds);
+    }
+
+    private static async Task<string?> VersionAsync(BlobClient blob, CancellationToken cancellation)
+    {
+        try
+        {
+            return (await blob.GetPropertiesAsync(cancellationToken: cancellation)).Value.ETag.ToString();
+        }
+        catch (RequestFailedException e) when (e.Status == 404)
+        {
+            return null;
+        }
+    }
+}

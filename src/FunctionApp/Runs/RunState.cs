@@ -1,0 +1,59 @@
+using Azure.Storage.Blobs;
+using Azure.Storage.Blobs.Models;
+using FunctionsPipeline.Contracts;
+using FunctionsPipeline.FunctionApp.Storage;
+
+namespace FunctionsPipeline.FunctionApp.Runs;
+
+/// <summary>What storage knows of runs.</summary>
+public sealed class RunState(BlobServiceClient blobs, TimeProvider time)
+{
+    /// <summary>Claims the run's id by writing down its request. False when the id is taken.</summary>
+    public Task<bool> ClaimAsync(string run, RunRequest request, CancellationToken cancellation) =>
+        Blob(new RunBlobs(run).Accepted).WriteJsonAsync(request, JsonBlobs.New, cancellation);
+
+    /// <summary>Gives the id back when the run could not be started.</summary>
+    public Task UnclaimAsync(string run) => Blob(new RunBlobs(run).Accepted).DeleteIfExistsAsync();
+
+    /// <summary>Writes what the GPU worker is to do.</summary>
+    public Task WriteJobAsync(TrainingJob job, CancellationToken cancellation) =>
+        Blob(new RunBlobs(job.Run).Request).WriteJsonAsync(job, null, cancellation);
+
+    /// <summary>Remembers which job was started.</summary>
+    public Task RememberAsync(string run, StartedJob job, CancellationToken cancellation) =>
+        Blob(new RunBlobs(run).Job).WriteJsonAsync(job, null, cancellation);
+
+    /// <summary>The job that was started last; null when none was.</summary>
+    public async Task<StartedJob?> StartedAsync(string run, CancellationToken cancellation) =>
+        (await Blob(new RunBlobs(run).Job).ReadJsonAsync<StartedJob>(cancellation))?.Document;
+
+    /// <summary>Marks the run as cancelled.</summary>
+    public Task MarkCancelledAsync(string run, CancellationToken cancellation) =>
+        Blob(new RunBlobs(run).Cancelled).WriteJsonAsync(new Cancellation(time.GetUtcNow()), null, cancellation);
+
+    public async Task<bool> IsCancelledAsync(string run, CancellationToken cancellation) =>
+        (await Blob(new RunBlobs(run).Cancelled).ExistsAsync(cancellation)).Value;
+
+    public async Task<Heartbeat?> HeartbeatAsync(string run, CancellationToken cancellation) =>
+        (await Blob(new RunBlobs(run).Heartbeat).ReadJsonAsync<Heartbeat>(cancellation))?.Document;
+
+    public async Task<RunResult?> ResultAsync(string run, CancellationToken cancellation) =>
+        (await Blob(new RunBlobs(run).Result).ReadJsonAsync<RunResult>(cancellation))?.Document;
+
+    /// <summary>The metrics written so far, as JSON lines; null when there are none yet.</summary>
+    public async Task<BinaryData?> MetricsAsync(string run, CancellationToken cancellation)
+    {
+        try
+        {
+            return (await Blob(new RunBlobs(run).Metrics).DownloadContentAsync(cancellation)).Value.Content;
+        }
+        catch (Azure.RequestFailedException e) when (e.ErrorCode == BlobErrorCode.BlobNotFound)
+        {
+            return null;
+        }
+    }
+
+    private BlobClient Blob(string name) => blobs.GetBlobContainerClient(Containers.Runs).GetBlobClient(name);
+
+    private sealed record Cancellation(DateTimeOffset At);
+}

@@ -1,0 +1,48 @@
+using System.Text.Json;
+using Azure;
+using Azure.Storage.Blobs;
+using Azure.Storage.Blobs.Models;
+using FunctionsPipeline.Contracts;
+
+namespace FunctionsPipeline.FunctionApp.Storage;
+
+/// <summary>JSON documents as blobs.</summary>
+internal static class JsonBlobs
+{
+    /// <summary>The condition that a blob does not exist yet.</summary>
+    public static BlobRequestConditions New { get; } = new() { IfNoneMatch = ETag.All };
+
+    /// <summary>Reads a document and the version that was read; null when there is none.</summary>
+    public static async Task<(T Document, ETag ETag)?> ReadJsonAsync<T>(this BlobClient blob, CancellationToken cancellation)
+        where T : class
+    {
+        try
+        {
+            var content = (await blob.DownloadContentAsync(cancellation)).Value;
+            var document = content.Content.ToObjectFromJson<T>(PipelineJson.Options)
+                ?? throw new JsonException($"{blob.BlobContainerName}/{blob.Name} holds null.");
+            return (document, content.Details.ETag);
+        }
+        catch (RequestFailedException e) when (e.ErrorCode == BlobErrorCode.BlobNotFound)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Writes a document. False when the condition does not hold (any more).</summary>
+    public static async Task<bool> WriteJsonAsync<T>(
+        this BlobClient blob, T document, BlobRequestConditions? conditions, CancellationToken cancellation)
+    {
+        var options = new BlobUploadOptions { Conditions = conditions, HttpHeaders = new BlobHttpHeaders { ContentType = "application/json" } };
+        try
+        {
+            await blob.UploadAsync(BinaryData.FromObjectAsJson(document, PipelineJson.Options), options, cancellation);
+            return true;
+        }
+        catch (RequestFailedException e) when (e.Status is 409 or 412
+            && (e.ErrorCode == BlobErrorCode.BlobAlreadyExists || e.ErrorCode == BlobErrorCode.ConditionNotMet))
+        {
+            return false;
+        }
+    }
+}
