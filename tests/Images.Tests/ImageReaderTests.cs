@@ -1,0 +1,143 @@
+using System.Buffers.Binary;
+using System.Text;
+using FunctionsPipeline.Contracts;
+using FunctionsPipeline.Images;
+using SixLabors.ImageSharp;
+using SixLabors.ImageSharp.PixelFormats;
+
+namespace FunctionsPipeline.Tests.Images;
+
+public sealed class ImageReaderTests
+{
+    public static TheoryData<ImageFormat> Formats => new(ImageFormat.Jpeg, ImageFormat.Png, ImageFormat.Webp);
+
+    [Theory]
+    [MemberData(nameof(Formats))]
+    public void A_picture_of_each_format_is_read_with_its_size_and_colours(ImageFormat format)
+    {
+        var file = Picture(format, 48, 32);
+
+        var header = ImageReader.Identify(file);
+        using var image = ImageReader.Read(file);
+
+        Assert.Equal(new ImageHeader(format, 48, 32), header);
+        Assert.Equal((48, 32), (image.Width, image.Height));
+        Assert.InRange(image[24, 16].R, 180, 220);
+        Assert.InRange(image[24, 16].B, 20, 60);
+    }
+
+    [Theory]
+    [MemberData(nameof(Formats))]
+    public void A_file_cut_off_anywhere_after_its_signature_is_truncated(ImageFormat format)
+    {
+        var file = Picture(format, 48, 32);
+        foreach (var length in new[] { 16, file.Length / 2, file.Length - 2 })
+            Assert.Equal(Rejection.Truncated, ReasonOf(file.AsMemory(0, length)));
+    }
+
+    [Fact]
+    public void A_jpeg_whose_thumbnail_is_whole_but_whose_picture_is_not_is_truncated()
+    {
+        var file = Picture(ImageFormat.Jpeg, 48, 32);
+        byte[] thumbnail = [0xFF, 0xE1, 0x00, 0x06, 0xFF, 0xD8, 0xFF, 0xD9];
+        byte[] withThumbnail = [.. file[..2], .. thumbnail, .. file[2..]];
+
+        Assert.Equal(48, ImageReader.Identify(withThumbnail).Width);
+        Assert.Equal(Rejection.Truncated, ReasonOf(withThumbnail.AsMemory(0, withThumbnail.Length - 40)));
+    }
+
+    [Fact]
+    public void Bytes_after_the_end_of_a_picture_do_not_matter()
+    {
+        byte[] file = [.. Picture(ImageFormat.Jpeg, 48, 32), 0, 1, 2, 3];
+        using var image = ImageReader.Read(file);
+        Assert.Equal(48, image.Width);
+    }
+
+    [Fact]
+    public void No_bytes_are_empty() => Assert.Equal(Rejection.Empty, ReasonOf(ReadOnlyMemory<byte>.Empty));
+
+    [Theory]
+    [InlineData("This is not a picture.")]
+    [InlineData("GIF89a then something")]
+    [InlineData("<")]
+    public void A_text_file_and_a_format_that_is_not_read_are_no_images(string text) =>
+        Assert.Equal(Rejection.NotAnImage, ReasonOf(Encoding.UTF8.GetBytes(text)));
+
+    [Theory]
+    [InlineData(30_000, 30_000)]
+    [InlineData(20_001, 100)]
+    [InlineData(10_000, 6_401)]
+    public void A_header_that_promises_too_many_pixels_is_rejected_without_memory_for_them(int width, int height)
+    {
+        var file = PngWithoutPixels(width, height);
+        var before = GC.GetAllocatedBytesForCurrentThread();
+
+        Assert.Equal(Rejection.TooManyPixels, ReasonOf(file));
+
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 1_000_000);
+    }
+
+    [Theory]
+    [InlineData(337, 1)]
+    [InlineData(2, 900)]
+    public void A_sliver_that_the_model_would_scale_to_nothing_has_a_bad_shape(int width, int height) =>
+        Assert.Equal(Rejection.BadShape, ReasonOf(PngWithoutPixels(width, height)));
+
+    [Fact]
+    public void A_file_larger_than_the_limit_is_not_looked_at() =>
+        Assert.Equal(Rejection.TooLarge, ReasonOf(Picture(ImageFormat.Png, 48, 32), new ImageLimits { MaxBytes = 50 }));
+
+    [Fact]
+    public void Damaged_picture_data_is_a_rejection_and_not_a_crash()
+    {
+        var file = Picture(ImageFormat.Png, 48, 32);
+        for (var i = 60; i < file.Length - 30; i++) file[i] ^= 0x5A;
+        Assert.Equal(Rejection.Truncated, ReasonOf(file));
+    }
+
+    private static string ReasonOf(ReadOnlyMemory<byte> file, ImageLimits? limits = null) =>
+        Assert.Throws<UnreadableImageException>(() => ImageReader.Read(file, limits).Dispose()).Reason;
+
+    private static byte[] Picture(ImageFormat format, int width, int height)
+    {
+        using var image = new Image<Rgb24>(width, height, new Rgb24(200, 120, 40));
+        using var file = new MemoryStream();
+        switch (format)
+        {
+            case ImageFormat.Jpeg: image.SaveAsJpeg(file); break;
+            case ImageFormat.Png: image.SaveAsPng(file); break;
+            default: image.SaveAsWebp(file); break;
+        }
+        return file.ToArray();
+    }
+
+    private static byte[] PngWithoutPixels(int width, int height)
+    {
+        var header = new byte[13];
+        BinaryPrimitives.WriteInt32BigEndian(header, width);
+        BinaryPrimitives.WriteInt32BigEndian(header.AsSpan(4), height);
+        (header[8], header[9]) = (8, 2);
+        return [0x89, (byte)'P', (byte)'N', (byte)'G', 13, 10, 26, 10, .. Chunk("IHDR", header), .. Chunk("IDAT", [0x78, 0x9C, 3, 0, 0, 0, 0, 1]), .. Chunk("IEND", [])];
+    }
+
+    private static byte[] Chunk(string type, byte[] data)
+    {
+        byte[] content = [.. Encoding.ASCII.GetBytes(type), .. data];
+        var (length, checksum) = (new byte[4], new byte[4]);
+        BinaryPrimitives.WriteInt32BigEndian(length, data.Length);
+        BinaryPrimitives.WriteUInt32BigEndian(checksum, Crc32(content));
+        return [.. length, .. content, .. checksum];
+    }
+
+    private static uint Crc32(byte[] content)
+    {
+        var crc = uint.MaxValue;
+        foreach (var value in content)
+        {
+            crc ^= value;
+            for (var bit = 0; bit < 8; bit++) crc = (crc & 1) == 0 ? crc >> 1 : (crc >> 1) ^ 0xEDB88320;
+        }
+        return ~crc;
+    }
+}
