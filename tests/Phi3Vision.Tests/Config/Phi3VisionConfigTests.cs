@@ -1,0 +1,44 @@
+using FunctionsPipeline.Phi3Vision;
+
+namespace FunctionsPipeline.Tests.Phi3Vision;
+
+public sealed class Phi3VisionConfigTests : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("config-").FullName;
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [TestDataFact("data/phi3v-tokenizer/config.json")]
+    public void The_published_configuration_is_the_preset()
+    {
+        var published = Phi3VisionConfig.Load(TestData.Path("data/phi3v-tokenizer"));
+        var preset = Presets.Phi3Vision128K;
+        Assert.Equal(preset.RopeScaling!.ShortFactor.Select(f => (float)f), published.RopeScaling!.ShortFactor.Select(f => (float)f));
+        Assert.Equal(preset.RopeScaling.LongFactor.Select(f => (float)f), published.RopeScaling.LongFactor.Select(f => (float)f));
+        Assert.Equal(preset, published with { RopeScaling = preset.RopeScaling, OtherKeys = null });
+    }
+
+    [Fact]
+    public void Keys_that_the_model_does_not_use_survive_a_round_trip()
+    {
+        Presets.Tiny(400).Save(_folder);
+        var path = Path.Combine(_folder, "config.json");
+        File.WriteAllText(path, File.ReadAllText(path).Replace("\"phi3_v\",", "\"phi3_v\", \"auto_map\": {\"AutoConfig\": \"x\"},", StringComparison.Ordinal));
+        Phi3VisionConfig.Load(_folder).Save(_folder);
+        Assert.Contains("AutoConfig", File.ReadAllText(path));
+        Assert.Contains("\"num_key_value_heads\": 4", File.ReadAllText(path));
+    }
+
+    [Fact]
+    public void Every_problem_is_listed()
+    {
+        var error = Assert.Throws<InvalidDataException>(() => (Presets.Tiny(400) with { ModelType = "llama", NumKeyValueHeads = 3, PadTokenId = 400 }).Save(_folder));
+        Assert.Contains("model_type", error.Message);
+        Assert.Contains("num_key_value_heads", error.Message);
+        Assert.Contains("pad_token_id", error.Message);
+    }
+
+    [Fact]
+    public void A_folder_without_configuration_is_refused() =>
+        Assert.Contains("config.json", Assert.Throws<InvalidDataException>(() => Phi3VisionConfig.Load(_folder)).Message);
+}
