@@ -1,0 +1,120 @@
+namespace Parquet.Meta;
+
+/// <summary>The footer of a file (parquet.thrift).</summary>
+public class FileMetaData
+{
+    public int Version { get; set; }
+
+    public List<SchemaElement> Schema { get; set; } = [];
+
+    public long NumRows { get; set; }
+
+    public List<RowGroup> RowGroups { get; set; } = [];
+
+    public List<KeyValue>? KeyValueMetadata { get; set; }
+
+    public string? CreatedBy { get; set; }
+}
+
+/// <summary>A node of the schema.</summary>
+public class SchemaElement
+{
+    public Type? Type { get; set; }
+
+    public int? TypeLength { get; set; }
+
+    public FieldRepetitionType? RepetitionType { get; set; }
+
+    public string Name { get; set; } = "";
+
+    public int? NumChildren { get; set; }
+
+    public ConvertedType? ConvertedType { get; set; }
+
+    internal LogicalType? LogicalType { get; set; }
+}
+
+/// <summary>The newer annotation of a schema node, as far as it decides how a column is read.</summary>
+internal sealed class LogicalType
+{
+    public LogicalKind Kind { get; set; }
+
+    public int BitWidth { get; set; }
+
+    public bool IsSigned { get; set; }
+}
+
+/// <summary>The members of the thrift union, by field number.</summary>
+internal enum LogicalKind
+{
+    String = 1,
+    Map = 2,
+    List = 3,
+    Enum = 4,
+    Decimal = 5,
+    Date = 6,
+    Timestamp = 8,
+    Integer = 10,
+    Float16 = 15,
+}
+
+/// <summary>A row group.</summary>
+public class RowGroup
+{
+    public List<ColumnChunk> Columns { get; set; } = [];
+
+    /// <summary>Bytes of all columns, not compressed.</summary>
+    public long TotalByteSize { get; set; }
+
+    public long NumRows { get; set; }
+
+    public long? TotalCompressedSize { get; set; }
+}
+
+/// <summary>A column of a row group.</summary>
+public class ColumnChunk
+{
+    public long FileOffset { get; set; }
+
+    public ColumnMetaData? MetaData { get; set; }
+}
+
+/// <summary>Where a column's pages are and how they are written.</summary>
+public class ColumnMetaData
+{
+    public Type Type { get; set; }
+
+    public List<Encoding> Encodings { get; set; } = [];
+
+    public List<string> PathInSchema { get; set; } = [];
+
+    public CompressionCodec Codec { get; set; }
+
+    public long NumValues { get; set; }
+
+    public long TotalUncompressedSize { get; set; }
+
+    public long TotalCompressedSize { get; set; }
+
+    public List<KeyValue>? KeyValueMetadata { get; set; }
+
+    public long DataPageOffset { get; set; }
+
+    public long? DictionaryPageOffset { get; set; }
+
+    public Statistics? Statistics { get; set; }
+}
+
+/// <summary>What is known of a column's values.</summary>
+public class Statistics
+{
+    public long? NullCount { get; set; }
+}
+
+/// <summary>A key-value pair.</summary>
+public class KeyValue
+{
+    public string Key { get; set; } = "";
+
+    public string? Value { get; set; }
+}
