@@ -1,1 +1,9 @@
-return 0;
+using System.CommandLine;
+using FunctionsPipeline.SampleData;
+
+var root = new RootCommand("A synthetic product catalog, and a hub that serves it, or a folder of pictures, the way the Hugging Face Hub does.")
+{
+    HubCommand.Create(),
+    TextsCommand.Create(),
+};
+return await root.Parse(args).InvokeAsync();

@@ -1,0 +1,27 @@
+using Azure;
+using Azure.Storage.Blobs;
+using Azure.Storage.Blobs.Models;
+
+namespace FunctionsPipeline.Datasets;
+
+/// <summary>Writes that are made once: names come from content or position, so whoever finds a blob there already has nothing left to do.</summary>
+internal static class BlobWrites
+{
+    /// <summary>Creates a blob unless there is one; says whether it did.</summary>
+    public static async Task<bool> CreateAsync(this BlobClient blob, Stream content, string mediaType, CancellationToken cancellation)
+    {
+        try
+        {
+            await blob.UploadAsync(content, new BlobUploadOptions
+            {
+                Conditions = new BlobRequestConditions { IfNoneMatch = ETag.All },
+                HttpHeaders = new BlobHttpHeaders { ContentType = mediaType },
+            }, cancellation);
+            return true;
+        }
+        catch (RequestFailedException e) when (e.Status is 409 or 412)
+        {
+            return false;
+        }
+    }
+}

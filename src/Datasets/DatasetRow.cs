@@ -1,0 +1,8 @@
+namespace FunctionsPipeline.Datasets;
+
+/// <summary>A row as the dataset has it, reduced to the mapped columns.</summary>
+/// <param name="Row">Index in its split.</param>
+/// <param name="ImageUrl">The address, when images are given by URL.</param>
+/// <param name="ImageBytes">The file, when images are embedded.</param>
+/// <param name="Price">May be no number at all.</param>
+internal sealed record DatasetRow(long Row, string? ImageUrl, byte[]? ImageBytes, string? Title, string? Category, double? Price);

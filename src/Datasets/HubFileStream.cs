@@ -1,0 +1,124 @@
+using System.Net;
+using System.Net.Http.Headers;
+
+namespace FunctionsPipeline.Datasets;
+
+/// <summary>
+/// A file of the Hub as a seekable stream over HTTP ranges: a Parquet reader takes the footer and the row groups it wants, and leaves the rest
+/// where it is. Keeps the last few parts in memory. A server that ignores ranges costs one download to a temporary file.
+/// </summary>
+internal sealed class HubFileStream : Stream
+{
+    private const int FooterSize = 64 * 1024;
+    private const int PartSize = 4 * 1024 * 1024;
+    private const int PartsKept = 3;
+
+    private readonly HubTransport _transport;
+    private readonly Uri _uri;
+    private readonly LinkedList<Part> _parts = new();
+    private FileStream? _whole;
+    private long _length;
+
+    private HubFileStream(HubTransport transport, Uri uri)
+    {
+        _transport = transport;
+        _uri = uri;
+    }
+
+    public override bool CanRead => true;
+
+    public override bool CanSeek => true;
+
+    public override bool CanWrite => false;
+
+    public override long Length => _length;
+
+    public override long Position { get; set; }
+
+    public static async Task<Stream> OpenAsync(HubTransport transport, Uri uri, CancellationToken cancellation)
+    {
+        var stream = new HubFileStream(transport, uri);
+        await stream.FetchAsync(new RangeHeaderValue(null, FooterSize), cancellation);
+        return stream;
+    }
+
+    public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+    {
+        if (Position >= _length || buffer.IsEmpty) return 0;
+        if (Find() is null && _whole is null)
+        {
+            var start = Position / PartSize * PartSize;
+            await FetchAsync(new RangeHeaderValue(start, Math.Min(start + PartSize, _length) - 1), cancellationToken);
+        }
+        int read;
+        if (_whole is not null)
+        {
+            _whole.Position = Position;
+            read = await _whole.ReadAsync(buffer, cancellationToken);
+        }
+        else
+        {
+            var part = Find() ?? throw new HubException(HubError.Unavailable, $"{_uri}: the answer does not hold byte {Position}");
+            var available = part.Bytes.AsMemory((int)(Position - part.Start));
+            read = Math.Min(available.Length, buffer.Length);
+            available[..read].CopyTo(buffer);
+        }
+        Position += read;
+        return read;
+    }
+
+    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
+        ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
+
+    // Some readers take a few bytes synchronously; what they need is nearly always here already.
+    public override int Read(byte[] buffer, int offset, int count) => ReadAsync(buffer.AsMemory(offset, count)).AsTask().GetAwaiter().GetResult();
+
+    public override long Seek(long offset, SeekOrigin origin) => Position = offset + origin switch
+    {
+        SeekOrigin.Begin => 0,
+        SeekOrigin.Current => Position,
+        _ => _length,
+    };
+
+    public override void Flush()
+    {
+    }
+
+    public override void SetLength(long value) => throw new NotSupportedException();
+
+    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing) _whole?.Dispose();
+        base.Dispose(disposing);
+    }
+
+    private Part? Find() => _parts.FirstOrDefault(p => Position >= p.Start && Position < p.Start + p.Bytes.Length);
+
+    private Task<bool> FetchAsync(RangeHeaderValue range, CancellationToken cancellation) => _transport.GetAsync(_uri, range, async (response, token) =>
+    {
+        if (response.StatusCode == HttpStatusCode.PartialContent && response.Content.Headers.ContentRange is { From: { } from, Length: { } length })
+        {
+            _length = length;
+            _parts.AddFirst(new Part(from, await response.Content.ReadAsByteArrayAsync(token)));
+            if (_parts.Count > PartsKept) _parts.RemoveLast();
+            return true;
+        }
+        if (response.StatusCode == HttpStatusCode.RequestedRangeNotSatisfiable) return true;
+        var file = TemporaryFile.Create();
+        try
+        {
+            await response.Content.CopyToAsync(file, token);
+        }
+        catch
+        {
+            await file.DisposeAsync();
+            throw;
+        }
+        (_whole, _length) = (file, file.Length);
+        return true;
+    }, cancellation);
+
+    private sealed record Part(long Start, byte[] Bytes);
+}

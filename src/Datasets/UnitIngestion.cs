@@ -1,0 +1,80 @@
+using System.Buffers.Binary;
+using System.Security.Cryptography;
+using Azure.Storage.Blobs;
+using FunctionsPipeline.Contracts;
+using FunctionsPipeline.Images;
+
+namespace FunctionsPipeline.Datasets;
+
+/// <summary>Brings the images of one unit to blob storage and decides the fate of each of its rows.</summary>
+internal sealed class UnitIngestion(ResolvedDataset dataset, IngestUnit unit, BlobContainerClient container, ImageDownloader downloader, IngestionOptions options)
+{
+    private readonly HashSet<(string Sha256, string Split, string? Title, string? Category, double? Price)> _seen = [];
+
+    /// <summary>Handles a batch of rows, several at a time; the fates come in the rows' order.</summary>
+    public async Task<IReadOnlyList<ManifestRow>> IngestAsync(IReadOnlyList<DatasetRow> rows, CancellationToken cancellation)
+    {
+        var fates = new ManifestRow[rows.Count];
+        await Parallel.ForAsync(0, rows.Count, new ParallelOptions { MaxDegreeOfParallelism = options.Concurrency, CancellationToken = cancellation },
+            async (i, token) => fates[i] = await IngestAsync(rows[i], token));
+        for (var i = 0; i < fates.Length; i++)
+            if (fates[i] is { State: RowState.Stored, Sha256: { } sha } fate && !_seen.Add((sha, fate.Split, fate.Title, fate.Category, fate.Price)))
+                fates[i] = fate with { State = RowState.Duplicate };
+        return fates;
+    }
+
+    private async Task<ManifestRow> IngestAsync(DatasetRow row, CancellationToken cancellation)
+    {
+        var fate = new ManifestRow
+        {
+            Row = row.Row,
+            SourceSplit = unit.Split,
+            Split = unit.Split == dataset.ValidationSplit ? "validation" : "train",
+            State = RowState.Rejected,
+            ImageUrl = row.ImageUrl,
+            Title = row.Title,
+            Category = row.Category,
+            // JSON has no word for NaN and infinity.
+            Price = row.Price is { } number && double.IsFinite(number) ? number : null,
+        };
+        if (row.Price is { } price && (!double.IsFinite(price) || price < 0))
+            return fate with { Reason = Rejection.BadPrice, Detail = $"{price} is no price" };
+        if (row.Title is null && row.Category is null && row.Price is null)
+            return fate with { Reason = Rejection.NoLabel, Detail = "the row has no title, no category and no price" };
+        try
+        {
+            return await StoreAsync(row, fate, cancellation);
+        }
+        catch (UnreadableImageException e)
+        {
+            return fate with { Reason = e.Reason, Detail = e.Detail };
+        }
+    }
+
+    private async Task<ManifestRow> StoreAsync(DatasetRow row, ManifestRow fate, CancellationToken cancellation)
+    {
+        var embedded = row.ImageUrl is null && row.ImageBytes is not null;
+        var bytes = embedded ? row.ImageBytes! : await downloader.DownloadAsync(row.ImageUrl, cancellation);
+        var header = ImageReader.Identify(bytes, options.ImageLimits);
+        // A picture that looks whole may still be damaged inside, which only decoding shows.
+        using (ImageReader.Read(bytes, options.ImageLimits))
+        {
+        }
+        var sha = SHA256.HashData(bytes);
+        var name = Convert.ToHexStringLower(sha);
+        await container.GetBlobClient(dataset.Blobs.Image(name)).CreateAsync(new MemoryStream(bytes), header.MediaType, cancellation);
+        return fate with
+        {
+            State = RowState.Stored,
+            Split = dataset.ValidationSplit is null ? SplitOf(sha, dataset.Request.ValidationFraction) : fate.Split,
+            Sha256 = name,
+            Bytes = bytes.Length,
+            Width = header.Width,
+            Height = header.Height,
+        };
+    }
+
+    // The same picture is always on the same side, also in another view of the dataset.
+    private static string SplitOf(byte[] sha256, double validationFraction) =>
+        BinaryPrimitives.ReadUInt64BigEndian(sha256) < validationFraction * ulong.MaxValue ? "validation" : "train";
+}

@@ -1,0 +1,85 @@
+using System.Text;
+using Parquet;
+using Parquet.Schema;
+
+namespace FunctionsPipeline.SampleData;
+
+/// <summary>The synthetic catalog as a dataset repository, with the columns of <c>DBQ/Burberry.Product.prices.United.States</c>: one split, images by URL.</summary>
+public static class GarmentsDataset
+{
+    public const string Id = "samples/garments";
+    public const string Config = "default";
+    private const int RowsPerGroup = 1000;
+
+    /// <param name="catalog">The products.</param>
+    /// <param name="rows">How many of them are in the dataset.</param>
+    /// <param name="pictures">Address that product codes are appended to for their pictures; part of the data, so another address is another commit.</param>
+    /// <param name="folder">Where the Parquet file is written.</param>
+    public static HubRepository Create(GarmentCatalog catalog, int rows, Uri pictures, string folder)
+    {
+        var content = $"garments 1, {rows} rows, seed {catalog.Seed}, {pictures}";
+        const string ParquetPath = $"{Config}/train/0000.parquet";
+        var card = HubFile.Written("README.md", Path.Combine(folder, "README.md"), stream => stream.WriteAsync(Encoding.UTF8.GetBytes(
+            "# Garments\n\nA synthetic product catalog: drawn garments with title, category and price.\n")).AsTask());
+        var parquet = HubFile.Written(ParquetPath, Path.Combine(folder, ParquetPath), stream => WriteAsync(catalog, rows, pictures, stream));
+        return new HubRepository("datasets", Id, new Dictionary<string, HubSnapshot>
+        {
+            [HubRepository.Main] = new(HubRepository.CommitOf(content), [card]),
+            [HubRepository.ConvertedParquet] = new(HubRepository.CommitOf(content, "parquet"), [parquet]),
+        })
+        {
+            Parquet = new Dictionary<string, IReadOnlyDictionary<string, IReadOnlyList<string>>>
+            {
+                [Config] = new Dictionary<string, IReadOnlyList<string>> { ["train"] = [ParquetPath] },
+            },
+        };
+    }
+
+    private static async Task WriteAsync(GarmentCatalog catalog, int rows, Uri pictures, Stream stream)
+    {
+        var strings = new (DataField Field, Func<CatalogRow, string> Value)[]
+        {
+            (Text("website_name"), _ => "Samples"),
+            (Text("competence_date"), _ => "2026-01-15"),
+            (Text("country_code"), _ => "USA"),
+            (Text("currency_code"), _ => "USD"),
+            (Text("brand"), _ => "SAMPLES"),
+            (Text("category1_code"), _ => "APPAREL"),
+            (Text("category2_code"), row => row.Garment.Kind is GarmentKind.Hat or GarmentKind.Bag or GarmentKind.Shoe ? "ACCESSORIES" : "CLOTHING"),
+            (Text("category3_code"), row => row.Garment.Category),
+            (Text("title"), row => row.Garment.Title),
+            (Text("itemurl"), row => $"{pictures}{row.ProductCode}.html"),
+            (Text("imageurl"), row => row.Defect == RowDefect.NoImageUrl ? "N.A." : $"{pictures}{catalog[row.Picture].ProductCode}"),
+        };
+        var longs = new (DataField Field, Func<CatalogRow, long> Value)[]
+        {
+            (new DataField<long>("product_code", true), row => row.ProductCode),
+            (new DataField<long>("flg_discount", true), row => IsDiscounted(row) ? 1 : 0),
+        };
+        var doubles = new (DataField Field, Func<CatalogRow, double> Value)[]
+        {
+            (new DataField<double>("full_price", true), row => row.Garment.Price),
+            (new DataField<double>("price", true), row => Price(row)),
+            (new DataField<double>("full_price_eur", true), row => Math.Round(row.Garment.Price * 0.92, 2)),
+            (new DataField<double>("price_eur", true), row => Math.Round(Price(row) * 0.92, 2)),
+        };
+        Field[] fields = [.. strings.Select(c => c.Field), .. longs.Select(c => c.Field), .. doubles.Select(c => c.Field)];
+        await using var writer = await ParquetWriter.CreateAsync(new ParquetSchema(fields), stream,
+            new ParquetOptions { CompressionMethod = CompressionMethod.Snappy });
+        for (var start = 0; start < rows; start += RowsPerGroup)
+        {
+            var group = Enumerable.Range(start, Math.Min(RowsPerGroup, rows - start)).Select(i => catalog[i]).ToArray();
+            using var rowGroup = writer.CreateRowGroup();
+            foreach (var (field, value) in strings) await rowGroup.WriteAsync(field, group.Select(value).ToArray());
+            foreach (var (field, value) in longs) await rowGroup.WriteAsync<long>(field, group.Select(r => (long?)value(r)).ToArray());
+            foreach (var (field, value) in doubles) await rowGroup.WriteAsync<double>(field, group.Select(r => (double?)value(r)).ToArray());
+            rowGroup.CompleteValidate();
+        }
+    }
+
+    private static DataField Text(string name) => new DataField<string>(name);
+
+    private static bool IsDiscounted(CatalogRow row) => row.Index % 10 == 7;
+
+    private static double Price(CatalogRow row) => IsDiscounted(row) ? Math.Round(row.Garment.Price * 0.7, 2) : row.Garment.Price;
+}

@@ -1,0 +1,51 @@
+using System.CommandLine;
+
+namespace FunctionsPipeline.SampleData;
+
+/// <summary><c>hub</c>: serves until it is told to stop.</summary>
+internal static class HubCommand
+{
+    public static Command Create()
+    {
+        var port = new Option<int>("--port") { Description = "Port on 127.0.0.1; 0 takes a free one, and the line printed at the start says which.", DefaultValueFactory = _ => 0 };
+        var heldBack = new Option<int>("--hold-back") { Description = "Pictures to keep out of every split; they are written to --held-out.", DefaultValueFactory = _ => 0 };
+        var heldOut = new Option<string?>("--held-out") { Description = "Folder for those pictures, with truth.jsonl saying what they show.", HelpName = "DIR" };
+        var models = new Option<string?>("--models") { Description = "Folder of model folders; each is served as samples/{its name}.", HelpName = "DIR" };
+        var command = new Command("hub", """
+            Serves a dataset, and base checkpoints, with the HTTP API of the Hugging Face Hub (point HF_ENDPOINT at it).
+
+            Without --images the dataset is samples/garments: drawn garments with the columns of a real price catalog. With --images it is
+            samples/{name of the folder}: the folder's pictures, {split}/{label}/*.jpg or {label}/*.jpg, embedded in Parquet with their labels.
+
+            Example: hub --port 8099 --rows 600 --hold-back 8 --held-out /tmp/held-out
+            """)
+        { port, CatalogOptions.Rows, CatalogOptions.Images, models, CatalogOptions.Seed, heldBack, heldOut };
+        command.SetAction((result, cancellation) => RunAsync(new HubServerOptions
+        {
+            Port = result.GetValue(port),
+            Rows = result.GetValue(CatalogOptions.Rows),
+            Images = result.GetValue(CatalogOptions.Images),
+            Models = result.GetValue(models),
+            Seed = result.GetValue(CatalogOptions.Seed),
+            HoldBack = result.GetValue(heldBack),
+            HeldOut = result.GetValue(heldOut),
+        }, cancellation));
+        return command;
+    }
+
+    private static async Task<int> RunAsync(HubServerOptions options, CancellationToken cancellation)
+    {
+        try
+        {
+            await using var hub = await SampleHub.StartAsync(options, cancellation);
+            Console.WriteLine($"hub listening on {hub.Address.GetLeftPart(UriPartial.Authority)}");
+            await Task.Delay(Timeout.Infinite, cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            return 0;
+        }
+        catch (Exception e) when (e is InvalidDataException or IOException)
+        {
+            Console.Error.WriteLine(e.Message);
+            return 1;
+        }
+    }
+}
