@@ -1,0 +1,42 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace FunctionsPipeline.Phi3Vision;
+
+/// <summary>Which keys a query sees: those that are not padding and not later than itself.</summary>
+internal sealed class AttentionMask
+{
+    private readonly bool _causal;
+    private readonly Tensor? _bias;
+
+    private AttentionMask(bool causal, Tensor? bias)
+    {
+        _causal = causal;
+        _bias = bias;
+    }
+
+    /// <param name="length">Queries of this call.</param>
+    /// <param name="cached">Keys of earlier calls.</param>
+    /// <param name="real">[B, cached + length], 0 for padding; null when nothing is padding.</param>
+    public static AttentionMask Create(long length, long cached, Tensor? real, Device device, ScalarType dtype)
+    {
+        if (real is null && (length == 1 || cached == 0)) return new AttentionMask(causal: length > 1, bias: null);
+        using var scope = NewDisposeScope();
+        var blocked = torch.ones(length, cached + length, dtype: ScalarType.Bool, device: device).triu(cached + 1).view(1, 1, length, cached + length);
+        if (real is not null) blocked = blocked.logical_or(real.to(device).eq(0).view(real.shape[0], 1, 1, cached + length));
+        // The lowest finite number rather than minus infinity: a query that sees nothing (padding) must not become NaN.
+        var bias = torch.zeros(blocked.shape, dtype: dtype, device: device).masked_fill(blocked, Lowest(dtype));
+        return new AttentionMask(causal: false, bias.MoveToOuterDisposeScope());
+    }
+
+    /// <summary>softmax(query · keyᵀ / √d + mask) · value, all [B, heads, length, d].</summary>
+    public Tensor Attend(Tensor query, Tensor key, Tensor value) =>
+        nn.functional.scaled_dot_product_attention(query, key, value, attn_mask: _bias, is_casual: _causal);
+
+    private static double Lowest(ScalarType dtype) => dtype switch
+    {
+        ScalarType.Float16 => -65504,
+        ScalarType.BFloat16 => -3.3895313892515355e38,
+        _ => float.MinValue,
+    };
+}

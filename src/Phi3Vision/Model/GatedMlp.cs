@@ -1,0 +1,29 @@
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace FunctionsPipeline.Phi3Vision;
+
+/// <summary>down(up · silu(gate)), with gate and up in one projection.</summary>
+internal sealed class GatedMlp : nn.Module<Tensor, Tensor>
+{
+    private readonly Linear gate_up_proj;
+    private readonly Linear down_proj;
+    private readonly int _width;
+
+    public GatedMlp(Phi3VisionConfig config, Device device, ScalarType dtype) : base(nameof(GatedMlp))
+    {
+        _width = config.IntermediateSize;
+        gate_up_proj = nn.Linear(config.HiddenSize, 2 * _width, hasBias: false, device: device, dtype: dtype);
+        down_proj = nn.Linear(_width, config.HiddenSize, hasBias: false, device: device, dtype: dtype);
+        RegisterComponents();
+    }
+
+    /// <param name="input">[B, L, H].</param>
+    public override Tensor forward(Tensor input)
+    {
+        using var scope = NewDisposeScope();
+        var gateAndUp = gate_up_proj.call(input);
+        var gated = gateAndUp.narrow(-1, _width, _width) * nn.functional.silu(gateAndUp.narrow(-1, 0, _width));
+        return down_proj.call(gated).MoveToOuterDisposeScope();
+    }
+}

@@ -1,0 +1,62 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace FunctionsPipeline.Phi3Vision;
+
+/// <summary>
+/// The keys and values of the positions seen so far, so that generation computes one position a step. The memory is allocated once.
+/// Keys keep the rotation they were stored with. Not for training.
+/// </summary>
+public sealed class KeyValueCache : IDisposable
+{
+    private readonly Tensor[] _keys;
+    private readonly Tensor[] _values;
+
+    /// <param name="model">The model that will fill it.</param>
+    /// <param name="batch">Rows.</param>
+    /// <param name="capacity">Positions of a row at most.</param>
+    public KeyValueCache(Phi3VisionModel model, int batch, int capacity)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(batch, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(capacity, 1);
+        (Batch, Capacity) = (batch, capacity);
+        var config = model.Config;
+        Tensor Allocate() =>
+            torch.empty(batch, config.NumKeyValueHeads, capacity, config.HeadDim, dtype: model.Dtype, device: model.Device).DetachFromDisposeScope();
+        _keys = [.. Enumerable.Range(0, config.NumHiddenLayers).Select(_ => Allocate())];
+        _values = [.. Enumerable.Range(0, config.NumHiddenLayers).Select(_ => Allocate())];
+    }
+
+    /// <summary>Rows.</summary>
+    public int Batch { get; }
+
+    /// <summary>Positions of a row at most.</summary>
+    public int Capacity { get; }
+
+    /// <summary>Positions of a row so far.</summary>
+    public int Length { get; private set; }
+
+    /// <inheritdoc />
+    public void Dispose()
+    {
+        foreach (var tensor in _keys) tensor.Dispose();
+        foreach (var tensor in _values) tensor.Dispose();
+    }
+
+    /// <summary>Stores a layer's keys and values of this call, [B, heads, L, d], and gives all of the layer so far.</summary>
+    internal (Tensor Keys, Tensor Values) Append(int layer, Tensor keys, Tensor values)
+    {
+        if (keys.requires_grad) throw new InvalidOperationException("A key-value cache cannot be used while gradients are recorded: use torch.no_grad().");
+        return (Append(_keys[layer], keys), Append(_values[layer], values));
+    }
+
+    /// <summary>Called once all layers have stored the positions of a call.</summary>
+    internal void Advance(int length) => Length += length;
+
+    private Tensor Append(Tensor all, Tensor added)
+    {
+        var length = added.shape[2];
+        using (var target = all.narrow(2, Length, length)) target.copy_(added);
+        return all.narrow(2, 0, Length + length);
+    }
+}

@@ -1,0 +1,18 @@
+using static TorchSharp.torch;
+
+namespace FunctionsPipeline.Phi3Vision;
+
+/// <summary>What the model reads. The tensors stay the caller's. B rows, L positions, N images.</summary>
+/// <param name="InputIds">I64 [B, L]; every position of an image has a negative id (-k for image k of its row).</param>
+/// <param name="AttentionMask">1 for real positions, 0 for padding: I64 [B, L], with a cache [B, cached + L]. Nothing is padding when left out.</param>
+/// <param name="PixelValues">
+/// The images of all rows in order, [N, K, 3, 336, 336]: global view, crops, filler. K is at least the largest image's number of views.
+/// </param>
+/// <param name="ImageSizes">I64 [N, 2]: height and width that the crops of each image tile, multiples of 336 pixels.</param>
+/// <param name="PositionIds">I64 [B, L]; counted from the cache's length when left out.</param>
+public sealed record ModelInput(
+    Tensor InputIds,
+    Tensor? AttentionMask = null,
+    Tensor? PixelValues = null,
+    Tensor? ImageSizes = null,
+    Tensor? PositionIds = null);

@@ -1,0 +1,67 @@
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace FunctionsPipeline.Phi3Vision;
+
+/// <summary>
+/// Phi-3-Vision. Parameters have the names of the published checkpoint. Gradients reach what a call used: nothing of the vision part in a call
+/// without images, never CLIP's last layer, never the padding token's embedding.
+/// </summary>
+public sealed class Phi3VisionModel : nn.Module
+{
+    private readonly Decoder model;
+    private readonly Linear lm_head;
+
+    /// <summary>Makes the model with weights of no use: load some (<see cref="ModelFolder"/>) or draw some (<see cref="Initializer"/>).</summary>
+    /// <param name="config">A valid configuration.</param>
+    /// <param name="device">The CPU when left out.</param>
+    /// <param name="dtype">Type of the parameters and the activations.</param>
+    /// <exception cref="InvalidDataException">The configuration is not valid.</exception>
+    public Phi3VisionModel(Phi3VisionConfig config, Device? device = null, ScalarType dtype = ScalarType.Float32) : base(nameof(Phi3VisionModel))
+    {
+        config.Validate(Phi3VisionConfig.FileName);
+        Config = config;
+        device ??= CPU;
+        model = new Decoder(config, device, dtype);
+        lm_head = nn.Linear(config.HiddenSize, config.VocabSize, hasBias: false, device: device, dtype: dtype);
+        RegisterComponents();
+    }
+
+    public Phi3VisionConfig Config { get; }
+
+    /// <summary>Where the parameters are.</summary>
+    public Device Device => model.Device;
+
+    /// <summary>Type of the parameters.</summary>
+    public ScalarType Dtype => model.Dtype;
+
+    internal Decoder Decoder => model;
+
+    /// <summary>Logits of the next token at every position.</summary>
+    /// <param name="cache">Positions seen so far; the new ones are added to it.</param>
+    /// <returns>F32 [B, L, V].</returns>
+    /// <exception cref="ArgumentException">The input's shapes or values do not fit together or not the model.</exception>
+    public Tensor forward(ModelInput input, KeyValueCache? cache = null)
+    {
+        using var hidden = Hidden(input, cache);
+        return Logits(hidden);
+    }
+
+    /// <summary>The final hidden states, after the last norm: what <see cref="Logits"/> takes, for callers that need few positions.</summary>
+    /// <returns>[B, L, H].</returns>
+    /// <exception cref="ArgumentException">The input's shapes or values do not fit together or not the model.</exception>
+    public Tensor Hidden(ModelInput input, KeyValueCache? cache = null) => model.forward(input, cache);
+
+    /// <summary>Logits of final hidden states.</summary>
+    /// <param name="hidden">[…, H].</param>
+    /// <returns>F32 […, V].</returns>
+    /// <exception cref="ArgumentException">The width or type is not the model's.</exception>
+    public Tensor Logits(Tensor hidden)
+    {
+        if (hidden.shape is not [.., var width] || width != Config.HiddenSize || hidden.dtype != Dtype)
+            throw new ArgumentException($"Hidden states must be {Dtype} […, {Config.HiddenSize}], but are {hidden.dtype} [{string.Join(", ", hidden.shape)}].", nameof(hidden));
+        var logits = lm_head.call(hidden);
+        if (logits.dtype == ScalarType.Float32) return logits;
+        using (logits) return logits.to(ScalarType.Float32);
+    }
+}

@@ -1,0 +1,28 @@
+using TorchSharp;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace FunctionsPipeline.Phi3Vision;
+
+/// <summary>x · rsqrt(mean(x²) + eps), in float32 whatever the type of x, times a weight.</summary>
+internal sealed class RmsNorm : nn.Module<Tensor, Tensor>
+{
+    private readonly Parameter weight;
+    private readonly double _epsilon;
+
+    public RmsNorm(int size, double epsilon, Device device, ScalarType dtype) : base(nameof(RmsNorm))
+    {
+        _epsilon = epsilon;
+        weight = new Parameter(torch.ones(size, dtype: dtype, device: device));
+        RegisterComponents();
+    }
+
+    /// <param name="input">[…, size].</param>
+    public override Tensor forward(Tensor input)
+    {
+        using var scope = NewDisposeScope();
+        var x = input.to(ScalarType.Float32);
+        var normalized = x * (x.square().mean([-1], keepdim: true) + _epsilon).rsqrt();
+        return (normalized.to(input.dtype) * weight).MoveToOuterDisposeScope();
+    }
+}

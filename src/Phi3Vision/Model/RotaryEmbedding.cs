@@ -1,0 +1,47 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace FunctionsPipeline.Phi3Vision;
+
+/// <summary>
+/// Rotary positions with <c>su</c> scaling: one set of divisors while all positions of a call are within the original range, another one
+/// beyond, and cosines and sines scaled by √(1 + ln(max/original) / ln(original)).
+/// </summary>
+internal sealed class RotaryEmbedding
+{
+    private readonly float[] _short;
+    private readonly float[] _long;
+    private readonly long _originalPositions;
+    private readonly double _scale;
+
+    public RotaryEmbedding(Phi3VisionConfig config)
+    {
+        _short = InverseFrequencies(config, config.RopeScaling?.ShortFactor);
+        _long = InverseFrequencies(config, config.RopeScaling?.LongFactor);
+        _originalPositions = config.OriginalMaxPositionEmbeddings;
+        var extension = config.MaxPositionEmbeddings / (double)config.OriginalMaxPositionEmbeddings;
+        _scale = config.RopeScaling is null || extension <= 1 ? 1 : Math.Sqrt(1 + Math.Log(extension) / Math.Log(config.OriginalMaxPositionEmbeddings));
+    }
+
+    /// <param name="positions">Positions, I64 [1 or B, L].</param>
+    /// <param name="end">One more than the largest position, which decides between the divisors for the whole call.</param>
+    public RotaryTables Tables(Tensor positions, long end, Device device, ScalarType dtype)
+    {
+        using var scope = NewDisposeScope();
+        var frequencies = torch.tensor(end > _originalPositions ? _long : _short, device: device);
+        // Position times frequency is rounded to float32 before the cosine, as in the published code: at position 4000 this is visible.
+        var angles = positions.to(device).to(ScalarType.Float32).unsqueeze(1).unsqueeze(-1) * frequencies;
+        return new RotaryTables((angles.cos() * _scale).to(dtype).MoveToOuterDisposeScope(), (angles.sin() * _scale).to(dtype).MoveToOuterDisposeScope());
+    }
+
+    private static float[] InverseFrequencies(Phi3VisionConfig config, IReadOnlyList<double>? factors)
+    {
+        using var scope = NewDisposeScope();
+        var pairs = config.HeadDim / 2;
+        // In float32 and by the engine's own power function: the last bit of a frequency grows to 1e-5 at position 300.
+        var exponents = torch.arange(0, config.HeadDim, 2, dtype: ScalarType.Float32) / config.HeadDim;
+        var factor = torch.tensor((factors?.Select(f => (float)f) ?? Enumerable.Repeat(1f, pairs)).ToArray());
+        var theta = torch.full(pairs, config.RopeTheta, dtype: ScalarType.Float32);
+        return (factor * theta.pow(exponents)).reciprocal().data<float>().ToArray();
+    }
+}

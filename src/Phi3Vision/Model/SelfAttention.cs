@@ -1,0 +1,48 @@
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace FunctionsPipeline.Phi3Vision;
+
+/// <summary>Causal self-attention with rotary positions and grouped keys and values.</summary>
+internal sealed class SelfAttention : nn.Module
+{
+    private readonly Linear qkv_proj;
+    private readonly Linear o_proj;
+    private readonly int _heads;
+    private readonly int _keyValueHeads;
+    private readonly int _headDim;
+    private readonly int _layer;
+
+    public SelfAttention(Phi3VisionConfig config, int layer, Device device, ScalarType dtype) : base(nameof(SelfAttention))
+    {
+        (_heads, _keyValueHeads, _headDim, _layer) = (config.NumAttentionHeads, config.NumKeyValueHeads, config.HeadDim, layer);
+        qkv_proj = nn.Linear(config.HiddenSize, (_heads + 2 * _keyValueHeads) * _headDim, hasBias: false, device: device, dtype: dtype);
+        o_proj = nn.Linear(_heads * _headDim, config.HiddenSize, hasBias: false, device: device, dtype: dtype);
+        RegisterComponents();
+    }
+
+    /// <param name="input">[B, L, H].</param>
+    /// <returns>[B, L, H].</returns>
+    public Tensor forward(Tensor input, RotaryTables rotary, AttentionMask mask, KeyValueCache? cache)
+    {
+        using var scope = NewDisposeScope();
+        var (batch, length) = (input.shape[0], input.shape[1]);
+        // Rows of the projection: all query heads, then all key heads, then all value heads; queries and keys are rotated together.
+        var heads = qkv_proj.call(input).view(batch, length, _heads + 2 * _keyValueHeads, _headDim).transpose(1, 2);
+        var rotated = rotary.Apply(heads.narrow(1, 0, _heads + _keyValueHeads));
+        var query = rotated.narrow(1, 0, _heads);
+        var key = rotated.narrow(1, _heads, _keyValueHeads);
+        var value = heads.narrow(1, _heads + _keyValueHeads, _keyValueHeads);
+        if (cache is not null) (key, value) = cache.Append(_layer, key, value);
+        var attended = mask.Attend(query, ForEveryQueryHead(key), ForEveryQueryHead(value));
+        return o_proj.call(attended.transpose(1, 2).reshape(batch, length, _heads * _headDim)).MoveToOuterDisposeScope();
+    }
+
+    private Tensor ForEveryQueryHead(Tensor x)
+    {
+        if (_keyValueHeads == _heads) return x;
+        var group = _heads / _keyValueHeads;
+        var (batch, length) = (x.shape[0], x.shape[2]);
+        return x.unsqueeze(2).expand(batch, _keyValueHeads, group, length, _headDim).reshape(batch, _heads, length, _headDim);
+    }
+}

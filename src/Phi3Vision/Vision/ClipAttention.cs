@@ -1,0 +1,32 @@
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace FunctionsPipeline.Phi3Vision;
+
+/// <summary>Self-attention of every patch to every patch.</summary>
+internal sealed class ClipAttention : nn.Module<Tensor, Tensor>
+{
+    private readonly Linear k_proj;
+    private readonly Linear v_proj;
+    private readonly Linear q_proj;
+    private readonly Linear out_proj;
+    private readonly int _heads;
+
+    public ClipAttention(ClipConfig config, Device device, ScalarType dtype) : base(nameof(ClipAttention))
+    {
+        Linear Projection() => nn.Linear(config.HiddenSize, config.HiddenSize, device: device, dtype: dtype);
+        _heads = config.NumAttentionHeads;
+        (k_proj, v_proj, q_proj, out_proj) = (Projection(), Projection(), Projection(), Projection());
+        RegisterComponents();
+    }
+
+    /// <param name="input">[V, P, C].</param>
+    public override Tensor forward(Tensor input)
+    {
+        using var scope = NewDisposeScope();
+        var attended = nn.functional.scaled_dot_product_attention(Heads(q_proj.call(input)), Heads(k_proj.call(input)), Heads(v_proj.call(input)));
+        return out_proj.call(attended.transpose(1, 2).reshape(input.shape)).MoveToOuterDisposeScope();
+    }
+
+    private Tensor Heads(Tensor x) => x.view(x.shape[0], x.shape[1], _heads, x.shape[2] / _heads).transpose(1, 2);
+}

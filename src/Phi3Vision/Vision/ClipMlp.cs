@@ -1,0 +1,26 @@
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace FunctionsPipeline.Phi3Vision;
+
+/// <summary>Two layers with quick-GELU, x · sigmoid(1.702 x), between them.</summary>
+internal sealed class ClipMlp : nn.Module<Tensor, Tensor>
+{
+    private readonly Linear fc1;
+    private readonly Linear fc2;
+
+    public ClipMlp(ClipConfig config, Device device, ScalarType dtype) : base(nameof(ClipMlp))
+    {
+        fc1 = nn.Linear(config.HiddenSize, config.IntermediateSize, device: device, dtype: dtype);
+        fc2 = nn.Linear(config.IntermediateSize, config.HiddenSize, device: device, dtype: dtype);
+        RegisterComponents();
+    }
+
+    /// <param name="input">[V, P, C].</param>
+    public override Tensor forward(Tensor input)
+    {
+        using var scope = NewDisposeScope();
+        var hidden = fc1.call(input);
+        return fc2.call(hidden * (hidden * 1.702).sigmoid()).MoveToOuterDisposeScope();
+    }
+}

@@ -1,0 +1,18 @@
+using static TorchSharp.torch;
+
+namespace FunctionsPipeline.Phi3Vision;
+
+/// <summary>The level of names between the image embedding and the tower in the published checkpoint.</summary>
+internal sealed class ClipModel : nn.Module<Tensor, Tensor>
+{
+    private readonly ClipTower vision_model;
+
+    public ClipModel(ClipConfig config, Device device, ScalarType dtype) : base(nameof(ClipModel))
+    {
+        vision_model = new ClipTower(config, device, dtype);
+        RegisterComponents();
+    }
+
+    /// <inheritdoc cref="ClipTower.forward" />
+    public override Tensor forward(Tensor input) => vision_model.call(input);
+}

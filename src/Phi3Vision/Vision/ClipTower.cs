@@ -1,0 +1,35 @@
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace FunctionsPipeline.Phi3Vision;
+
+/// <summary>The CLIP vision tower up to its second-to-last layer.</summary>
+internal sealed class ClipTower : nn.Module<Tensor, Tensor>
+{
+    private readonly ClipEmbeddings embeddings;
+
+    // Spelled so in the published checkpoint.
+    private readonly LayerNorm pre_layrnorm;
+    private readonly ClipEncoder encoder;
+
+    // In every checkpoint, but after the features and thus never run.
+    private readonly LayerNorm post_layernorm;
+
+    public ClipTower(ClipConfig config, Device device, ScalarType dtype) : base(nameof(ClipTower))
+    {
+        embeddings = new ClipEmbeddings(config, device, dtype);
+        pre_layrnorm = nn.LayerNorm(config.HiddenSize, eps: config.LayerNormEps, device: device, dtype: dtype);
+        encoder = new ClipEncoder(config, device, dtype);
+        post_layernorm = nn.LayerNorm(config.HiddenSize, eps: config.LayerNormEps, device: device, dtype: dtype);
+        RegisterComponents();
+    }
+
+    /// <param name="input">Views [V, 3, 336, 336].</param>
+    /// <returns>Patch features [V, 576, C], without the class token.</returns>
+    public override Tensor forward(Tensor input)
+    {
+        using var scope = NewDisposeScope();
+        var features = encoder.call(pre_layrnorm.call(embeddings.call(input)));
+        return features.narrow(1, 1, features.shape[1] - 1).MoveToOuterDisposeScope();
+    }
+}

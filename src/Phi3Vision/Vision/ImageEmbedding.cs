@@ -1,0 +1,67 @@
+using TorchSharp;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace FunctionsPipeline.Phi3Vision;
+
+/// <summary>
+/// Turns images into rows for the decoder: CLIP features of every view, 2×2 patches merged, the crops tiled into one grid, learned separators
+/// at the ends of grid rows (<c>sub_GN</c>) and between the grid and the global view (<c>glb_GN</c>), then the projection.
+/// </summary>
+internal sealed class ImageEmbedding : nn.Module
+{
+    // Patches of a view after merging, per side.
+    private const int Grid = 12;
+
+    private readonly Parameter glb_GN;
+    private readonly Parameter sub_GN;
+    private readonly ClipModel img_processor;
+    private readonly ImageProjection img_projection;
+    private readonly int _merged;
+
+    public ImageEmbedding(Phi3VisionConfig config, Device device, ScalarType dtype) : base(nameof(ImageEmbedding))
+    {
+        _merged = 4 * config.Clip.HiddenSize;
+        glb_GN = new Parameter(torch.zeros([1, 1, _merged], dtype: dtype, device: device));
+        sub_GN = new Parameter(torch.zeros([1, 1, 1, _merged], dtype: dtype, device: device));
+        img_processor = new ClipModel(config.Clip, device, dtype);
+        img_projection = new ImageProjection(config, device, dtype);
+        RegisterComponents();
+    }
+
+    /// <summary>The rows of all images, in their order.</summary>
+    /// <param name="pixels">[N, K, 3, 336, 336].</param>
+    /// <param name="grids">Rows and columns of crops of each image.</param>
+    /// <returns>[sum of image tokens, H].</returns>
+    public Tensor forward(Tensor pixels, IReadOnlyList<(int Rows, int Columns)> grids)
+    {
+        using var scope = NewDisposeScope();
+        var plan = ViewPlan.Create(pixels, grids);
+        var patches = Merge(img_processor.call(plan.Select(pixels)));
+        var parts = new List<Tensor>(3 * grids.Count);
+        for (var i = 0; i < grids.Count; i++)
+        {
+            var (rows, columns) = grids[i];
+            var crops = patches.narrow(0, plan.FirstCrop[i], rows * columns).view(rows, columns, Grid, Grid, _merged)
+                .permute(0, 2, 1, 3, 4).reshape(rows * Grid, columns * Grid, _merged);
+            parts.Add(WithRowEnds(crops));
+            parts.Add(glb_GN.view(1, _merged));
+            parts.Add(WithRowEnds(patches.select(0, plan.Global[i])));
+        }
+        return img_projection.call(torch.cat(parts, dim: 0)).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>CLIP's patch features of views, for tests against recorded ones: [V, 3, 336, 336] → [V, 576, C].</summary>
+    internal Tensor Features(Tensor views) => img_processor.call(views);
+
+    /// <summary>[V, 576, C] → [V, 12, 12, 4C]: top left, top right, bottom left, bottom right.</summary>
+    private Tensor Merge(Tensor features) =>
+        features.reshape(-1, Grid, 2, Grid, 2, _merged / 4).permute(0, 1, 3, 2, 4, 5).reshape(-1, Grid, Grid, _merged);
+
+    /// <summary>[h, w, 4C] → [h · (w + 1), 4C].</summary>
+    private Tensor WithRowEnds(Tensor grid)
+    {
+        var end = sub_GN.view(1, 1, _merged).expand(grid.shape[0], 1, _merged);
+        return torch.cat([grid, end], dim: 1).view(-1, _merged);
+    }
+}

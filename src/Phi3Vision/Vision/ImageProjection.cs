@@ -1,0 +1,30 @@
+using TorchSharp.Modules;
+using TorchSharp.Utils;
+using static TorchSharp.torch;
+
+namespace FunctionsPipeline.Phi3Vision;
+
+/// <summary>Linear, exact GELU, Linear: from merged patches (4C) to the decoder's width.</summary>
+internal sealed class ImageProjection : nn.Module<Tensor, Tensor>
+{
+    [ComponentName(Name = "0")]
+    private readonly Linear _first;
+
+    [ComponentName(Name = "2")]
+    private readonly Linear _second;
+
+    public ImageProjection(Phi3VisionConfig config, Device device, ScalarType dtype) : base(nameof(ImageProjection))
+    {
+        _first = nn.Linear(4 * config.Clip.HiddenSize, config.HiddenSize, device: device, dtype: dtype);
+        _second = nn.Linear(config.HiddenSize, config.HiddenSize, device: device, dtype: dtype);
+        RegisterComponents();
+    }
+
+    /// <param name="input">[rows, 4C].</param>
+    /// <returns>[rows, H].</returns>
+    public override Tensor forward(Tensor input)
+    {
+        using var scope = NewDisposeScope();
+        return _second.call(nn.functional.gelu(_first.call(input))).MoveToOuterDisposeScope();
+    }
+}
