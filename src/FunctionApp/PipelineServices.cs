@@ -1,4 +1,8 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
 using Azure.Identity;
+using Azure.Storage.Blobs;
+using FunctionsPipeline.Datasets;
 using FunctionsPipeline.FunctionApp.Gpu;
 using FunctionsPipeline.FunctionApp.Models;
 using FunctionsPipeline.FunctionApp.Predictions;
@@ -16,13 +20,13 @@ namespace FunctionsPipeline.FunctionApp;
 public static class PipelineServices
 {
     /// <summary>
-    /// Registers the pipeline. Settings: <c>Storage</c> (a connection string, or a section with <c>blobServiceUri</c>), <c>HF_ENDPOINT</c>,
-    /// <c>HF_TOKEN</c>, <c>Worker:*</c> (<see cref="PredictionOptions"/>), <c>GpuJobs:*</c> (<see cref="GpuJobsOptions"/>), <c>GpuWorker:Command</c>.
-    /// They are checked when the host starts.
+    /// Registers the pipeline. Its settings are <see cref="PipelineOptions"/> and <c>Storage</c> (a connection string, or a section with
+    /// <c>blobServiceUri</c>); they are checked when the host starts.
     /// </summary>
     public static IServiceCollection AddPipeline(this IServiceCollection services, IConfiguration configuration)
     {
         services.AddSettings(configuration);
+        services.Configure<JsonSerializerOptions>(ConfigureDurableState);
         services.TryAddSingleton(TimeProvider.System);
         services.AddAzureClients(clients =>
         {
@@ -31,10 +35,20 @@ public static class PipelineServices
         });
         services.AddHostedService<StorageContainers>();
 
+        services.AddSingleton(provider =>
+        {
+            var options = provider.GetRequiredService<IOptions<PipelineOptions>>().Value;
+            var hub = new HubOptions { Endpoint = options.HubEndpoint, Token = options.HubToken };
+            return new HubClient(HubClient.CreateHttpClient(), hub, provider.GetRequiredService<TimeProvider>());
+        });
+        services.AddSingleton<ModelMirror>();
+        services.AddSingleton(provider => new DatasetIngestion(
+            provider.GetRequiredService<HubClient>(), provider.GetRequiredService<BlobServiceClient>(), time: provider.GetRequiredService<TimeProvider>()));
+
         services.AddSingleton<RunState>().AddSingleton<ModelRegistry>().AddSingleton<PredictionWriter>();
         services.AddHttpClient<PredictionClient>((provider, http) =>
         {
-            var options = provider.GetRequiredService<IOptions<PredictionOptions>>().Value;
+            var options = provider.GetRequiredService<IOptions<PipelineOptions>>().Value.Worker;
             http.BaseAddress = options.Url;
             http.Timeout = options.Timeout;
         });
@@ -45,21 +59,29 @@ public static class PipelineServices
         return services;
     }
 
+    // The worker writes durable inputs, outputs and custom statuses by these options. Unlike in documents, unknown members are let pass:
+    // state that another version of the app wrote must stay readable.
+    private static void ConfigureDurableState(JsonSerializerOptions json)
+    {
+        json.PropertyNamingPolicy = JsonNamingPolicy.CamelCase;
+        json.DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull;
+        json.Converters.Add(new JsonStringEnumConverter(JsonNamingPolicy.CamelCase));
+    }
+
     private static void AddSettings(this IServiceCollection services, IConfiguration configuration)
     {
-        services.AddOptions<GpuJobsOptions>().Bind(configuration.GetSection("GpuJobs"))
-            .Validate(options => options.MaxRestarts is >= 0 and <= 100, "GpuJobs:MaxRestarts must be from 0 to 100.")
-            .Validate(options => options.HeartbeatTimeout > TimeSpan.Zero, "GpuJobs:HeartbeatTimeout must be above zero, such as 00:05:00.")
-            .Validate(options => !string.IsNullOrWhiteSpace(options.LogFolder), "GpuJobs:LogFolder must name a folder.")
-            .Validate(_ => GpuWorkerCommand.Parse(configuration["GpuWorker:Command"]) is not null,
-                "GpuWorker:Command is missing: the command line that starts the GPU worker, such as 'dotnet /app/FunctionsPipeline.GpuWorker.dll'.")
-            .Validate(_ => configuration.GetSection("Storage").Exists(),
-                "Storage is missing: a connection string, or Storage:blobServiceUri for an identity that may use the account.")
-            .ValidateOnStart();
-        services.AddOptions<PredictionOptions>().Bind(configuration.GetSection("Worker"))
-            .Validate(options => options.Url is { IsAbsoluteUri: true, Scheme: "http" or "https" },
-                "Worker:Url is missing or no http(s) address: where the GPU worker answers, such as http://127.0.0.1:8080.")
-            .Validate(options => options.Timeout > TimeSpan.Zero, "Worker:Timeout must be above zero, such as 00:05:00.")
-            .ValidateOnStart();
+        services.AddOptions<PipelineOptions>().Bind(configuration).ValidateOnStart();
+        services.AddSingleton<IValidateOptions<PipelineOptions>>(new Rules(configuration));
+    }
+
+    private sealed class Rules(IConfiguration configuration) : IValidateOptions<PipelineOptions>
+    {
+        public ValidateOptionsResult Validate(string? name, PipelineOptions options)
+        {
+            var mistakes = options.Mistakes().ToList();
+            if (!configuration.GetSection("Storage").Exists())
+                mistakes.Add("Storage is missing: a connection string, or Storage:blobServiceUri for an identity that may use the account.");
+            return mistakes.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(mistakes);
+        }
     }
 }

@@ -14,7 +14,7 @@ internal sealed class JobProcess(string folder, string job)
 
     /// <summary>Notes the process that the job runs in.</summary>
     public void Remember(Process process) =>
-        File.WriteAllText(PidPath, string.Create(CultureInfo.InvariantCulture, $"{process.Id} {process.StartTime.ToUniversalTime():O}"));
+        File.WriteAllText(PidPath, string.Create(CultureInfo.InvariantCulture, $"{process.Id} {StartTime(process) ?? DateTime.UnixEpoch:O}"));
 
     /// <summary>Whether the job was ever started here.</summary>
     public bool WasStarted => File.Exists(PidPath);
@@ -31,12 +31,25 @@ internal sealed class JobProcess(string folder, string job)
         try
         {
             var process = Process.GetProcessById(id);
-            if ((process.StartTime.ToUniversalTime() - started).Duration() < StartTimeTolerance) return process;
+            if (StartTime(process) is { } actual && (actual - started).Duration() < StartTimeTolerance) return process;
             process.Dispose();
             return null;
         }
-        catch (Exception e) when (e is ArgumentException or InvalidOperationException)
+        catch (ArgumentException)
         {
+            return null;
+        }
+    }
+
+    private static DateTime? StartTime(Process process)
+    {
+        try
+        {
+            return process.StartTime.ToUniversalTime();
+        }
+        catch (InvalidOperationException)
+        {
+            // It has ended.
             return null;
         }
     }

@@ -13,7 +13,7 @@ namespace FunctionsPipeline.FunctionApp.Gpu;
 /// a job that outlived a host that was killed is found again by the next one.
 /// </summary>
 internal sealed class LocalProcessGpuJobs(
-    IConfiguration configuration, IOptions<GpuJobsOptions> options, ILogger<LocalProcessGpuJobs> logger) : IGpuJobs, IHostedService
+    IConfiguration configuration, IOptions<PipelineOptions> options, ILogger<LocalProcessGpuJobs> logger) : IGpuJobs, IHostedService
 {
     private static readonly TimeSpan LastOutputPatience = TimeSpan.FromSeconds(2);
 
@@ -74,7 +74,7 @@ internal sealed class LocalProcessGpuJobs(
     private void Start(string run, string job)
     {
         var files = Files(job);
-        var command = GpuWorkerCommand.Parse(configuration["GpuWorker:Command"])
+        var command = GpuWorkerCommand.Parse(options.Value.GpuWorker.Command)
             ?? throw new PermanentFailureException("The setting GpuWorker:Command is missing: the command line that starts the GPU worker.");
         var start = new ProcessStartInfo(command.FileName, [.. command.Arguments, "train", "--run", run])
         {
@@ -119,5 +119,5 @@ internal sealed class LocalProcessGpuJobs(
         Logs.JobStopped(logger, job);
     }
 
-    private JobProcess Files(string job) => new(Directory.CreateDirectory(options.Value.LogFolder).FullName, job);
+    private JobProcess Files(string job) => new(Directory.CreateDirectory(options.Value.GpuJobs.LogFolder).FullName, job);
 }

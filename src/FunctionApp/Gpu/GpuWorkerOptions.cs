@@ -1,0 +1,8 @@
+namespace FunctionsPipeline.FunctionApp.Gpu;
+
+/// <summary>Settings of configuration section <c>GpuWorker</c>.</summary>
+public sealed record GpuWorkerOptions
+{
+    /// <summary>The command line that starts the worker, to which <c>train --run {run}</c> is added; parts with spaces stand in double quotes.</summary>
+    public string? Command { get; init; }
+}

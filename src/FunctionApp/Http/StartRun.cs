@@ -1,0 +1,95 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using FunctionsPipeline.Contracts;
+using FunctionsPipeline.Datasets;
+using FunctionsPipeline.FunctionApp.Orchestration;
+using FunctionsPipeline.FunctionApp.Runs;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Mvc;
+using Microsoft.Azure.Functions.Worker;
+using Microsoft.DurableTask;
+using Microsoft.DurableTask.Client;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+
+namespace FunctionsPipeline.FunctionApp.Http;
+
+/// <summary><c>POST /api/runs</c>: checks a request in every way that is possible beforehand, then starts its run.</summary>
+public sealed class StartRun(
+    DatasetIngestion datasets, ModelMirror models, RunState state, IOptions<PipelineOptions> options, TimeProvider time, ILogger<StartRun> logger)
+{
+    [Function(nameof(StartRun))]
+    public async Task<IActionResult> RunAsync(
+        [HttpTrigger(AuthorizationLevel.Function, "post", Route = "runs")] HttpRequest request,
+        [DurableClient] DurableTaskClient client,
+        FunctionContext context,
+        CancellationToken cancellation)
+    {
+        try
+        {
+            var wanted = await RunRequestReader.ReadAsync(request.Body, cancellation);
+            if (RunRequestRules.Check(wanted) is { Count: > 0 } errors) return Answers.Problem(errors);
+            var plan = await PinAsync(wanted with { Run = wanted.Run ?? NewId() }, cancellation);
+            var run = plan.Run!;
+            if (!await TryStartAsync(client, plan, cancellation))
+                return Answers.Problem(StatusCodes.Status409Conflict, $"There is a run '{run}' already; choose another id or leave it out.", "run");
+
+            request.HttpContext.Response.Headers.Location = $"/api/runs/{run}";
+            var management = client.CreateHttpManagementPayload(run, await context.GetHttpRequestDataAsync());
+            return Answers.Json(new RunAccepted(run, $"/api/runs/{run}") { Management = Urls(management) }, StatusCodes.Status202Accepted);
+        }
+        catch (RequestException e)
+        {
+            return Answers.Problem(e.Status, e.Message, e.Field);
+        }
+        catch (HubException e)
+        {
+            return Answers.Problem(e.IsTransient ? StatusCodes.Status503ServiceUnavailable : StatusCodes.Status400BadRequest, e.Message);
+        }
+    }
+
+    /// <summary>The request with the commits that its revisions stand for now; fails when the Hub does not have what it names.</summary>
+    private async Task<RunRequest> PinAsync(RunRequest request, CancellationToken cancellation)
+    {
+        var dataset = (await datasets.ResolveAsync(request.Dataset, cancellation)).Commit;
+        var model = await models.ResolveCommitAsync(request.BaseModel, cancellation);
+        return request with
+        {
+            Dataset = request.Dataset with { Revision = dataset },
+            BaseModel = request.BaseModel with { Revision = model },
+        };
+    }
+
+    private async Task<bool> TryStartAsync(DurableTaskClient client, RunRequest request, CancellationToken cancellation)
+    {
+        var run = request.Run!;
+        if (await client.GetInstanceAsync(run, cancellation) is not null || !await state.ClaimAsync(run, request, cancellation)) return false;
+        try
+        {
+            var policy = new GpuJobPolicy(options.Value.GpuJobs.MaxRestarts, options.Value.GpuJobs.HeartbeatTimeout);
+            await client.ScheduleNewOrchestrationInstanceAsync(
+                nameof(FineTune), new RunPlan(request, policy), new StartOrchestrationOptions(InstanceId: run), cancellation);
+        }
+        catch
+        {
+            await state.UnclaimAsync(run);
+            throw;
+        }
+        Logs.RunAccepted(logger, run, request.Dataset.Repo, request.Dataset.Revision, request.BaseModel.Repo, request.BaseModel.Revision);
+        return true;
+    }
+
+    private string NewId() =>
+        $"run-{time.GetUtcNow().ToString("yyyyMMdd-HHmmss", CultureInfo.InvariantCulture)}-{RandomNumberGenerator.GetHexString(4, lowercase: true)}";
+
+    private static Dictionary<string, string> Urls(HttpManagementPayload payload) => new (string Name, string? Url)[]
+        {
+            ("statusQueryGetUri", payload.StatusQueryGetUri),
+            ("sendEventPostUri", payload.SendEventPostUri),
+            ("terminatePostUri", payload.TerminatePostUri),
+            ("suspendPostUri", payload.SuspendPostUri),
+            ("resumePostUri", payload.ResumePostUri),
+            ("purgeHistoryDeleteUri", payload.PurgeHistoryDeleteUri),
+        }
+        .Where(pair => pair.Url is not null).ToDictionary(pair => pair.Name, pair => pair.Url!);
+}

@@ -1,0 +1,94 @@
+using Microsoft.DurableTask;
+using Microsoft.DurableTask.Converters;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace FunctionsPipeline.Tests.FunctionApp;
+
+/// <summary>
+/// An orchestration whose activities are delegates and whose timers take no time: they move its clock. Payloads go through the durable
+/// extension's JSON, and retry policies are followed, so that what an orchestrator relies on is tested with it.
+/// </summary>
+internal sealed class FakeOrchestration(object input, string instance = "run-1") : TaskOrchestrationContext
+{
+    private readonly Dictionary<string, Func<string?, Task<object?>>> _tasks = [];
+    private readonly string _input = JsonDataConverter.Default.Serialize(input)!;
+    private DateTime _now = new(2026, 1, 1, 0, 0, 0, DateTimeKind.Utc);
+
+    /// <summary>Calls of activities and sub-orchestrations, by name, retries included.</summary>
+    public List<string> Calls { get; } = [];
+
+    /// <summary>Custom statuses in their order.</summary>
+    public List<object?> Statuses { get; } = [];
+
+    /// <summary>Pauses that were asked for.</summary>
+    public List<TimeSpan> Timers { get; } = [];
+
+    public override TaskName Name => "Test";
+
+    public override string InstanceId => instance;
+
+    public override ParentOrchestrationInstance? Parent => null;
+
+    public override DateTime CurrentUtcDateTime => _now;
+
+    public override bool IsReplaying => false;
+
+    protected override ILoggerFactory LoggerFactory => NullLoggerFactory.Instance;
+
+    public FakeOrchestration On<TInput, TOutput>(string name, Func<TInput, Task<TOutput>> body)
+    {
+        _tasks[name] = async data => await body(JsonDataConverter.Default.Deserialize<TInput>(data)!);
+        return this;
+    }
+
+    public FakeOrchestration On<TInput, TOutput>(string name, Func<TInput, TOutput> body) =>
+        On<TInput, TOutput>(name, async given =>
+        {
+            await Task.Yield();
+            return body(given);
+        });
+
+    public override T GetInput<T>() => JsonDataConverter.Default.Deserialize<T>(_input)!;
+
+    public override Task<TResult> CallActivityAsync<TResult>(TaskName name, object? input = null, TaskOptions? options = null) =>
+        CallAsync<TResult>(name.Name, input, options);
+
+    public override Task<TResult> CallSubOrchestratorAsync<TResult>(TaskName orchestratorName, object? input = null, TaskOptions? options = null) =>
+        CallAsync<TResult>(orchestratorName.Name, input, options);
+
+    public override Task CreateTimer(DateTime fireAt, CancellationToken cancellationToken)
+    {
+        Timers.Add(fireAt - _now);
+        _now = fireAt;
+        return Task.CompletedTask;
+    }
+
+    public override void SetCustomStatus(object? customStatus) => Statuses.Add(customStatus);
+
+    public override Task<T> WaitForExternalEvent<T>(string eventName, CancellationToken cancellationToken = default) => throw new NotSupportedException();
+
+    public override void SendEvent(string instanceId, string eventName, object payload) => throw new NotSupportedException();
+
+    public override void ContinueAsNew(object? newInput = null, bool preserveUnprocessedEvents = true) => throw new NotSupportedException();
+
+    public override Guid NewGuid() => throw new NotSupportedException();
+
+    private async Task<TResult> CallAsync<TResult>(string name, object? input, TaskOptions? options)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            Calls.Add(name);
+            try
+            {
+                var output = await _tasks[name](JsonDataConverter.Default.Serialize(input));
+                return JsonDataConverter.Default.Deserialize<TResult>(JsonDataConverter.Default.Serialize(output))!;
+            }
+            catch (Exception e)
+            {
+                var failure = new TaskFailedException(name, attempt, TaskFailureDetails.FromException(e));
+                if (options?.Retry?.Policy is not { } policy || attempt == policy.MaxNumberOfAttempts || !policy.Handle(failure)) throw failure;
+            }
+        }
+    }
+}

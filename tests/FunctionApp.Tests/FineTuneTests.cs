@@ -1,0 +1,92 @@
+using FunctionsPipeline.Contracts;
+using FunctionsPipeline.FunctionApp;
+using FunctionsPipeline.FunctionApp.Activities;
+using FunctionsPipeline.FunctionApp.Gpu;
+using FunctionsPipeline.FunctionApp.Models;
+using FunctionsPipeline.FunctionApp.Orchestration;
+using Microsoft.DurableTask;
+
+namespace FunctionsPipeline.Tests.FunctionApp;
+
+public class FineTuneTests
+{
+    [Fact]
+    public async Task A_run_goes_through_its_phases_and_returns_its_outcome()
+    {
+        TrainingJob? job = null;
+        var orchestration = Orchestration(Samples.Report, onStart: started => job = started);
+        var outcome = await FineTune.RunAsync(orchestration);
+
+        Assert.True(outcome.Published);
+        Assert.Equal(0.5, outcome.Result.FineTuned!.Loss);
+        Assert.Equal("run-1", job!.OutputModel);
+        Assert.Equal("samples--tiny@beef", job.BaseModel);
+        Assert.Equal(Samples.Report.Shards, job.Shards);
+        var phases = orchestration.Statuses.Cast<RunStatus>().Select(status => status.Phase).ToList();
+        Assert.Equal(phases.Order(), phases);
+        Assert.Equal(RunPhase.Ingesting, phases[0]);
+        Assert.Contains(RunPhase.Training, phases);
+        Assert.Equal(RunPhase.Done, phases[^1]);
+        Assert.All(orchestration.Statuses.Cast<RunStatus>().Skip(1), status => Assert.Equal(10, status.TotalRows));
+    }
+
+    [Theory]
+    [InlineData("train")]
+    [InlineData("validation")]
+    public async Task An_empty_split_fails_the_run_before_the_job_and_says_what_became_of_the_rows(string split)
+    {
+        var splits = new Dictionary<string, long>(Samples.Report.Splits) { [split] = 0 };
+        var orchestration = Orchestration(Samples.Report with { Splits = splits });
+        var failure = await Assert.ThrowsAsync<RunFailedException>(() => FineTune.RunAsync(orchestration));
+        Assert.Contains($"no usable {split} samples", failure.Message, StringComparison.Ordinal);
+        Assert.Contains("1 not-found", failure.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("StartGpuJob", orchestration.Calls);
+    }
+
+    [Fact]
+    public async Task A_request_not_to_publish_is_heeded()
+    {
+        var orchestration = Orchestration(Samples.Report, Samples.Request with { Publish = false });
+        Assert.False((await FineTune.RunAsync(orchestration)).Published);
+        Assert.DoesNotContain("PublishModel", orchestration.Calls);
+    }
+
+    [Fact]
+    public async Task A_base_model_that_cannot_be_mirrored_fails_the_run_without_waiting_for_the_dataset()
+    {
+        var orchestration = Orchestration(Samples.Report)
+            .On<DatasetRequest, IngestReport>("IngestDataset", _ => new TaskCompletionSource<IngestReport>().Task)
+            .On<BaseModelRequest, string>("MirrorBaseModel", string (_) => throw new PermanentFailureException("gated"));
+        var failure = await Assert.ThrowsAsync<TaskFailedException>(() => FineTune.RunAsync(orchestration).WaitAsync(TimeSpan.FromSeconds(10)));
+        Assert.Equal("gated", failure.FailureDetails.ErrorMessage);
+    }
+
+    [Fact]
+    public async Task Transient_failures_are_tried_again_and_permanent_ones_are_not()
+    {
+        var tries = 0;
+        var transient = Orchestration(Samples.Report)
+            .On<BaseModelRequest, string>("MirrorBaseModel", _ => ++tries < 3 ? throw new IOException("reset") : "samples--tiny@beef");
+        await FineTune.RunAsync(transient);
+        Assert.Equal(3, tries);
+
+        foreach (var failure in new Exception[] { new PermanentFailureException("no"), new RequestException("baseModel.repo", 404, "no") })
+        {
+            var permanent = Orchestration(Samples.Report).On<BaseModelRequest, string>("MirrorBaseModel", string (_) => throw failure);
+            await Assert.ThrowsAsync<TaskFailedException>(() => FineTune.RunAsync(permanent));
+            Assert.Single(permanent.Calls, call => call == "MirrorBaseModel");
+        }
+    }
+
+    private static FakeOrchestration Orchestration(IngestReport report, RunRequest? request = null, Action<TrainingJob>? onStart = null) =>
+        new FakeOrchestration(new RunPlan(request ?? Samples.Request, new GpuJobPolicy(0, TimeSpan.FromMinutes(5))))
+            .On<DatasetRequest, IngestReport>("IngestDataset", _ => report)
+            .On<BaseModelRequest, string>("MirrorBaseModel", model => $"samples--tiny@{model.Revision}")
+            .On<StartGpuJobInput, string>("StartGpuJob", input =>
+            {
+                onStart?.Invoke(input.Job);
+                return "run-1-1";
+            })
+            .On<ReadGpuJobInput, GpuJobReading>("ReadGpuJob", _ => new GpuJobReading(new GpuJobStatus(GpuJobState.Exited, 0), Samples.Succeeded, null))
+            .On<PublishModelInput, PublishDecision>("PublishModel", _ => new PublishDecision(true, "it is the first model"));
+}

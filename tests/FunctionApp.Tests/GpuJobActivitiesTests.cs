@@ -1,0 +1,102 @@
+using FunctionsPipeline.Contracts;
+using FunctionsPipeline.FunctionApp.Activities;
+using FunctionsPipeline.FunctionApp.Gpu;
+using FunctionsPipeline.FunctionApp.Runs;
+
+namespace FunctionsPipeline.Tests.FunctionApp;
+
+public sealed class GpuJobActivitiesTests(AzuriteFixture azurite) : IClassFixture<AzuriteFixture>, IAsyncLifetime
+{
+    private readonly TrainingJob _job = Samples.Job with { Run = $"run-{Guid.NewGuid():N}"[..20] };
+    private readonly FakeJobs _jobs = new();
+
+    private RunState State => new(azurite.Blobs, TimeProvider.System);
+
+    private GpuJobActivities Activities => new(_jobs, State, TimeProvider.System);
+
+    public async Task InitializeAsync() => await azurite.Blobs.GetBlobContainerClient(Containers.Runs).CreateIfNotExistsAsync();
+
+    public Task DisposeAsync() => Task.CompletedTask;
+
+    [Fact]
+    public async Task The_worker_finds_its_request_and_an_attempt_starts_once()
+    {
+        var name = await Activities.StartGpuJob(new StartGpuJobInput(_job, 1), default);
+        Assert.Equal(name, await Activities.StartGpuJob(new StartGpuJobInput(_job, 1), default));
+        Assert.Equal([1], _jobs.Started);
+        await Activities.StartGpuJob(new StartGpuJobInput(_job, 2), default);
+        Assert.Equal([1, 2], _jobs.Started);
+
+        var request = await azurite.Blobs.GetBlobContainerClient(Containers.Runs).GetBlobClient($"{_job.Run}/request.json").DownloadContentAsync();
+        Assert.Equal(_job.BaseModel, request.Value.Content.ToObjectFromJson<TrainingJob>(PipelineJson.Options)!.BaseModel);
+    }
+
+    [Fact]
+    public async Task A_job_of_a_run_that_was_cancelled_meanwhile_is_stopped()
+    {
+        _jobs.OnStart = () => State.MarkCancelledAsync(_job.Run, default);
+        var name = await Activities.StartGpuJob(new StartGpuJobInput(_job, 1), default);
+        Assert.Equal([name], _jobs.Stopped);
+    }
+
+    [Fact]
+    public async Task A_result_that_is_written_while_the_job_ends_is_not_missed()
+    {
+        // The job writes its result and ends after its status was asked for.
+        _jobs.OnStatus = () => WriteAsync("result.json", Samples.Succeeded with { Run = _job.Run });
+        var reading = await Activities.ReadGpuJob(new ReadGpuJobInput(_job.Run, "job"), default);
+        Assert.True(reading.Result!.Succeeded);
+    }
+
+    [Fact]
+    public async Task Before_the_first_heartbeat_there_is_only_the_status()
+    {
+        var reading = await Activities.ReadGpuJob(new ReadGpuJobInput(_job.Run, "job"), default);
+        Assert.Equal(new GpuJobReading(new GpuJobStatus(GpuJobState.Running), null, null), reading);
+        await WriteAsync("heartbeat.json", new Heartbeat { Run = _job.Run, At = DateTimeOffset.UnixEpoch, Phase = "training", Loss = 1.5 });
+        Assert.Equal(1.5, (await Activities.ReadGpuJob(new ReadGpuJobInput(_job.Run, "job"), default)).Heartbeat!.Loss);
+    }
+
+    [Fact]
+    public async Task A_run_id_can_be_claimed_once_until_it_is_given_back()
+    {
+        Assert.True(await State.ClaimAsync(_job.Run, Samples.Request, default));
+        Assert.False(await State.ClaimAsync(_job.Run, Samples.Request, default));
+        await State.UnclaimAsync(_job.Run);
+        Assert.True(await State.ClaimAsync(_job.Run, Samples.Request, default));
+    }
+
+    private async Task WriteAsync<T>(string name, T document) =>
+        await azurite.Blobs.GetBlobContainerClient(Containers.Runs).GetBlobClient($"{_job.Run}/{name}")
+            .UploadAsync(BinaryData.FromObjectAsJson(document, PipelineJson.Options));
+
+    private sealed class FakeJobs : IGpuJobs
+    {
+        public List<int> Started { get; } = [];
+
+        public List<string> Stopped { get; } = [];
+
+        public Func<Task> OnStart { get; set; } = () => Task.CompletedTask;
+
+        public Func<Task> OnStatus { get; set; } = () => Task.CompletedTask;
+
+        public async Task<string> StartAsync(string run, int attempt, CancellationToken cancellation)
+        {
+            Started.Add(attempt);
+            await OnStart();
+            return $"{run}-{attempt}";
+        }
+
+        public async Task<GpuJobStatus> GetStatusAsync(string job, CancellationToken cancellation)
+        {
+            await OnStatus();
+            return new GpuJobStatus(GpuJobState.Running);
+        }
+
+        public Task StopAsync(string job, CancellationToken cancellation)
+        {
+            Stopped.Add(job);
+            return Task.CompletedTask;
+        }
+    }
+}

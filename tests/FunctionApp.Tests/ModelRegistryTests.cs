@@ -1,0 +1,53 @@
+using FunctionsPipeline.Contracts;
+using FunctionsPipeline.FunctionApp;
+using FunctionsPipeline.FunctionApp.Models;
+
+namespace FunctionsPipeline.Tests.FunctionApp;
+
+public sealed class ModelRegistryTests : IAsyncLifetime
+{
+    private readonly AzuriteFixture _azurite = new();
+
+    private ModelRegistry Registry => new(_azurite.Blobs);
+
+    public async Task InitializeAsync()
+    {
+        await _azurite.InitializeAsync();
+        await _azurite.Blobs.CreateBlobContainerAsync(Containers.Models);
+        foreach (var run in new[] { "a", "b", "c" })
+            await _azurite.Blobs.GetBlobContainerClient(Containers.Models).UploadBlobAsync(BlobNames.ModelComplete(run), BinaryData.FromString("{}"));
+    }
+
+    public Task DisposeAsync() => _azurite.DisposeAsync();
+
+    [Fact]
+    public async Task The_better_model_serves_in_the_end_however_the_publishers_meet()
+    {
+        Assert.Null(await Registry.CurrentAsync(default));
+        await Task.WhenAll(
+            Registry.PublishAsync(Samples.Model("a", 0.7), default),
+            Registry.PublishAsync(Samples.Model("b", 0.3), default),
+            Registry.PublishAsync(Samples.Model("c", 0.5), default));
+        Assert.Equal("b", (await Registry.CurrentAsync(default))!.Version);
+
+        var worse = await Registry.PublishAsync(Samples.Model("a", 0.7), default);
+        Assert.False(worse.Published);
+        Assert.Equal("b", (await Registry.CurrentAsync(default))!.Version);
+    }
+
+    [Fact]
+    public async Task Publishing_the_same_run_again_changes_nothing()
+    {
+        await Registry.PublishAsync(Samples.Model("a", 0.7), default);
+        var again = await Registry.PublishAsync(Samples.Model("a", 0.7) with { PublishedAt = DateTimeOffset.MaxValue }, default);
+        Assert.True(again.Published);
+        Assert.Equal(DateTimeOffset.UnixEpoch, (await Registry.CurrentAsync(default))!.PublishedAt);
+    }
+
+    [Fact]
+    public async Task A_model_whose_folder_is_not_whole_is_not_published()
+    {
+        await Assert.ThrowsAsync<PermanentFailureException>(() => Registry.PublishAsync(Samples.Model("unfinished", 0.1), default));
+        Assert.Null(await Registry.CurrentAsync(default));
+    }
+}

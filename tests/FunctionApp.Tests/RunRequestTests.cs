@@ -1,0 +1,110 @@
+using System.Text;
+using FunctionsPipeline.Contracts;
+using FunctionsPipeline.FunctionApp.Http;
+
+namespace FunctionsPipeline.Tests.FunctionApp;
+
+public class RunRequestTests
+{
+    private const string Good = """{"dataset": {"repo": "samples/garments", "columns": {"image": "imageurl", "category": "category1_code"}}}""";
+
+    [Fact]
+    public async Task A_request_that_names_a_dataset_and_a_label_is_fine()
+    {
+        var request = await ReadAsync(Good);
+        Assert.Empty(RunRequestRules.Check(request));
+        Assert.Equal("imageurl", request.Dataset.Columns.Image);
+    }
+
+    [Theory]
+    [InlineData("", "")]
+    [InlineData("{", "")]
+    [InlineData("null", "")]
+    [InlineData("[]", "")]
+    [InlineData("""{"training": {"learningRate": "fast"}}""", "training.learningRate")]
+    [InlineData("""{"training": {"learningRate": 1e-4, "learningrates": 2}}""", "training.learningrates")]
+    [InlineData("""{"training": {"batchSize": 1.5}}""", "training.batchSize")]
+    [InlineData("""{"training": {"seed": 99999999999}}""", "training.seed")]
+    [InlineData("""{"datasets": {}}""", "datasets")]
+    [InlineData("""{"dataset": null}""", "dataset")]
+    [InlineData("""{"dataset": {"columns": null}}""", "dataset.columns")]
+    [InlineData("""{"dataset": {"repo": null}}""", "dataset.repo")]
+    [InlineData("""{"dataset": {"repo": 7}}""", "dataset.repo")]
+    [InlineData("""{"publish": "yes"}""", "publish")]
+    public async Task A_body_that_is_no_run_request_names_the_member(string body, string field)
+    {
+        var problem = await Assert.ThrowsAsync<RequestException>(() => ReadAsync(body));
+        Assert.Equal(400, problem.Status);
+        Assert.Equal(field, problem.Field);
+    }
+
+    [Fact]
+    public async Task A_member_given_twice_is_refused()
+    {
+        var problem = await Assert.ThrowsAsync<RequestException>(() => ReadAsync("""{"run": "a", "run": "b"}"""));
+        Assert.Contains("uplicate", problem.Message, StringComparison.Ordinal);
+    }
+
+    public static TheoryData<string, RunRequest> BadValues()
+    {
+        var data = new TheoryData<string, RunRequest>();
+        foreach (var run in new[] { "", "Run", "a/b", "run\n", new string('a', 41) }) data.Add("run", Samples.Request with { Run = run });
+        foreach (var repo in new[] { "", "garments", "a/b/c", "../b", "a b/c" })
+        {
+            data.Add("dataset.repo", Dataset(d => d with { Repo = repo }));
+            data.Add("baseModel.repo", Samples.Request with { BaseModel = new BaseModelRequest { Repo = repo } });
+        }
+        data.Add("dataset.revision", Dataset(d => d with { Revision = " " }));
+        data.Add("dataset.config", Dataset(d => d with { Config = "" }));
+        data.Add("dataset.columns.image", Columns(c => c with { Image = "" }));
+        data.Add("dataset.columns.title", Columns(c => c with { Title = "" }));
+        data.Add("dataset.columns.category", Columns(c => c with { Category = "\t" }));
+        data.Add("dataset.columns.price", Columns(c => c with { Price = "" }));
+        data.Add("dataset.columns", Columns(c => c with { Category = null }));
+        data.Add("dataset.maxRows", Dataset(d => d with { MaxRows = 0 }));
+        foreach (var share in new[] { 0, 1, -0.1, double.NaN }) data.Add("dataset.validationFraction", Dataset(d => d with { ValidationFraction = share }));
+        data.Add("baseModel.revision", Samples.Request with { BaseModel = Samples.Request.BaseModel with { Revision = "" } });
+        foreach (var epochs in new[] { 0, -1, 1001, double.PositiveInfinity }) data.Add("training.epochs", Training(t => t with { Epochs = epochs }));
+        data.Add("training.maxSteps", Training(t => t with { MaxSteps = 0 }));
+        data.Add("training.maxMinutes", Training(t => t with { MaxMinutes = 0 }));
+        foreach (var size in new[] { 0, 1025 }) data.Add("training.batchSize", Training(t => t with { BatchSize = size }));
+        foreach (var rate in new[] { 0, -1e-4, 1.01, double.NaN, double.PositiveInfinity })
+            data.Add("training.learningRate", Training(t => t with { LearningRate = rate }));
+        data.Add("training.warmupSteps", Training(t => t with { WarmupSteps = -1 }));
+        data.Add("training.weightDecay", Training(t => t with { WeightDecay = -0.1 }));
+        data.Add("training.maxGradNorm", Training(t => t with { MaxGradNorm = 0 }));
+        foreach (var crops in new[] { 0, 17 }) data.Add("training.numCrops", Training(t => t with { NumCrops = crops }));
+        data.Add("training.seed", Training(t => t with { Seed = -1 }));
+        data.Add("training.evaluateEvery", Training(t => t with { EvaluateEvery = 0 }));
+        data.Add("training.evaluationSamples", Training(t => t with { EvaluationSamples = 0 }));
+        data.Add("training.maxAnswerTokens", Training(t => t with { MaxAnswerTokens = 0 }));
+        data.Add("training.question", Training(t => t with { Question = "  " }));
+        data.Add("training.question", Training(t => t with { Question = "What is in <|image_2|>?" }));
+        data.Add("training.device", Training(t => t with { Device = "tpu" }));
+        return data;
+    }
+
+    [Theory]
+    [MemberData(nameof(BadValues))]
+    public void A_bad_value_is_reported_under_its_path(string field, RunRequest request)
+    {
+        var error = Assert.Single(RunRequestRules.Check(request));
+        Assert.Equal(field, error.Field);
+        Assert.StartsWith(field, error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void All_mistakes_are_reported_at_once()
+    {
+        var request = Training(t => t with { LearningRate = 2, BatchSize = 0 }) with { Run = "No" };
+        Assert.Equal(["run", "training.batchSize", "training.learningRate"], RunRequestRules.Check(request).Select(error => error.Field));
+    }
+
+    private static Task<RunRequest> ReadAsync(string body) => RunRequestReader.ReadAsync(new MemoryStream(Encoding.UTF8.GetBytes(body)), default);
+
+    private static RunRequest Dataset(Func<DatasetRequest, DatasetRequest> change) => Samples.Request with { Dataset = change(Samples.Request.Dataset) };
+
+    private static RunRequest Columns(Func<ColumnMapping, ColumnMapping> change) => Dataset(dataset => dataset with { Columns = change(dataset.Columns) });
+
+    private static RunRequest Training(Func<TrainingSettings, TrainingSettings> change) => Samples.Request with { Training = change(Samples.Request.Training) };
+}
