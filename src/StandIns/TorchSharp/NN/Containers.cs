@@ -91,8 +91,6 @@ namespace TorchSharp
                 return this;
             }
 
-            protected override void RegisterComponents() { }
-
             public override Tensor forward(Tensor tensor)
             {
                 // What one module hands to the next belongs to nobody else: it goes as soon as it is used.

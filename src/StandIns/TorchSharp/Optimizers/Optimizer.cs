@@ -42,9 +42,9 @@ namespace TorchSharp
                     }
                 }
 
-                public abstract Tensor step(Func<Tensor>? closure = null);
+                public virtual Tensor step(Func<Tensor>? closure = null) => throw new NotImplementedException();
 
-                public abstract void add_param_group(ParamGroup param_group);
+                public virtual void add_param_group(ParamGroup param_group) => throw new NotImplementedException();
 
                 ~Optimizer() => Dispose(false);
 
@@ -138,7 +138,7 @@ namespace TorchSharp
 
             protected OptimizerState(Parameter parameter) => _parameter = parameter;
 
-            public virtual void Initialize(OptimizerOptions options) { }
+            public abstract void Initialize(OptimizerOptions options);
 
             public abstract void LoadStateDict(OptimizerState source);
 
