@@ -1,0 +1,179 @@
+using System.Formats.Tar;
+using System.Security.Cryptography;
+using System.Text.Json;
+using Azure.Storage.Blobs.Models;
+using FunctionsPipeline.Contracts;
+using FunctionsPipeline.Images;
+using FunctionsPipeline.SampleData;
+using Parquet;
+
+namespace FunctionsPipeline.Tests.Datasets;
+
+public sealed class GarmentIngestionTests(AzuriteFixture azurite) : IClassFixture<AzuriteFixture>
+{
+    private const int Rows = 300;
+
+    [Fact]
+    public async Task Every_row_is_accounted_for_with_the_reason_it_deserves()
+    {
+        await using var workshop = await Workshop.OpenAsync(azurite, new HubServerOptions { Rows = Rows });
+        var (dataset, report) = await workshop.IngestAsync(Workshop.Garments);
+        var catalog = new GarmentCatalog(seed: 0);
+
+        var rows = await workshop.ManifestAsync(dataset);
+
+        Assert.Equal(Enumerable.Range(0, Rows).Select(i => (long)i), rows.Select(r => r.Row));
+        foreach (var row in rows)
+        {
+            var truth = catalog[(int)row.Row];
+            Assert.Equal((truth.Garment.Title, truth.Garment.Category, truth.Garment.Price), (row.Title, row.Category, row.Price));
+            var expected = truth.Defect switch
+            {
+                RowDefect.None => (RowState.Stored, null),
+                RowDefect.NoImageUrl => (RowState.Rejected, Rejection.BadUrl),
+                RowDefect.MissingImage => (RowState.Rejected, Rejection.NotFound),
+                RowDefect.TruncatedImage => (RowState.Rejected, Rejection.Truncated),
+                RowDefect.PageInsteadOfImage => (RowState.Rejected, Rejection.NotAnImage),
+                _ => (RowState.Duplicate, (string?)null),
+            };
+            Assert.Equal(expected, (row.State, row.Reason));
+        }
+        Assert.Equal(Rows, report.Counts.Rows);
+        Assert.Equal(report.Counts.Rows, report.Counts.Stored + report.Counts.Duplicates + report.Counts.Rejected);
+        Assert.Equal(report.Counts.Rejected, report.Counts.RejectedBy.Values.Sum());
+        Assert.Equal((294, 1, 5), (report.Counts.Stored, report.Counts.Duplicates, report.Counts.Rejected));
+        Assert.Equal(294, report.Splits.Values.Sum());
+        Assert.Equal(294, report.Categories.Values.Sum());
+        Assert.Equal(6, report.Categories.Count);
+        Assert.InRange(report.Splits["validation"], 12, 55);
+    }
+
+    [Fact]
+    public async Task Shards_hold_the_images_as_they_were_and_their_labels()
+    {
+        await using var workshop = await Workshop.OpenAsync(azurite, new HubServerOptions { Rows = 130, Seed = 1 });
+        var (dataset, report) = await workshop.IngestAsync(Workshop.Garments);
+        var manifest = (await workshop.ManifestAsync(dataset)).ToDictionary(r => $"{r.SourceSplit}-{r.Row}");
+
+        var keys = new List<string>();
+        foreach (var shard in report.Shards)
+        {
+            var content = (await workshop.Container.GetBlobClient(shard.Blob).DownloadContentAsync()).Value.Content;
+            Assert.Equal(shard.Bytes, content.ToMemory().Length);
+            using var tar = new TarReader(content.ToStream());
+            var before = keys.Count;
+            while (await tar.GetNextEntryAsync(copyData: true) is { } image)
+            {
+                var bytes = new byte[image.Length];
+                await image.DataStream!.ReadExactlyAsync(bytes);
+                var json = (await tar.GetNextEntryAsync(copyData: true))!;
+                var labels = (await JsonSerializer.DeserializeAsync<SampleLabels>(json.DataStream!, PipelineJson.Compact))!;
+                var row = manifest[labels.Key];
+                Assert.Equal(($"{labels.Key}.jpg", $"{labels.Key}.json"), (image.Name, json.Name));
+                Assert.Equal(labels.Sha256, Convert.ToHexStringLower(SHA256.HashData(bytes)));
+                Assert.Equal((row.Sha256, row.Title, row.Category, row.Price, row.Split), (labels.Sha256, labels.Title, labels.Category, labels.Price, shard.Split));
+                using var picture = ImageReader.Read(bytes);
+                Assert.Equal((row.Width, row.Height), (picture.Width, picture.Height));
+                keys.Add(labels.Key);
+            }
+            Assert.Equal(shard.Samples, keys.Count - before);
+        }
+        Assert.Equal(manifest.Where(m => m.Value.State == RowState.Stored).Select(m => m.Key).Order(), keys.Order());
+    }
+
+    [Fact]
+    public async Task Running_every_activity_twice_changes_nothing()
+    {
+        await using var workshop = await Workshop.OpenAsync(azurite, new HubServerOptions { Rows = 130, Seed = 2 });
+        var (dataset, report) = await workshop.IngestAsync(Workshop.Garments);
+        var before = await BlobsAsync(workshop, dataset.Blobs.CommitPrefix);
+
+        var (again, sameReport) = await workshop.IngestAsync(Workshop.Garments);
+
+        Assert.Equal(JsonSerializer.Serialize(dataset, PipelineJson.Compact), JsonSerializer.Serialize(again, PipelineJson.Compact));
+        Assert.Equal(JsonSerializer.Serialize(report, PipelineJson.Compact), JsonSerializer.Serialize(sameReport, PipelineJson.Compact));
+        Assert.Equal(before, await BlobsAsync(workshop, dataset.Blobs.CommitPrefix));
+        Assert.NotEmpty(before);
+    }
+
+    [Fact]
+    public async Task Shards_made_again_from_the_same_rows_have_the_same_bytes()
+    {
+        await using var workshop = await Workshop.OpenAsync(azurite, new HubServerOptions { Rows = 60, Seed = 3 });
+        var (_, report) = await workshop.IngestAsync(Workshop.Garments);
+        var shard = workshop.Container.GetBlobClient(report.Shards[0].Blob);
+        var first = (await shard.DownloadContentAsync()).Value.Content.ToArray();
+        await shard.DeleteAsync();
+
+        await workshop.IngestAsync(Workshop.Garments);
+
+        Assert.Equal(first, (await shard.DownloadContentAsync()).Value.Content.ToArray());
+    }
+
+    [Fact]
+    public async Task The_catalog_holds_every_row_as_csv_and_as_parquet()
+    {
+        await using var workshop = await Workshop.OpenAsync(azurite, new HubServerOptions { Rows = 130, Seed = 4 });
+        var (dataset, _) = await workshop.IngestAsync(Workshop.Garments);
+        var manifest = await workshop.ManifestAsync(dataset);
+
+        var csv = (await workshop.Container.GetBlobClient(dataset.Blobs.CatalogCsv).DownloadContentAsync()).Value.Content.ToString();
+        var parquet = (await workshop.Container.GetBlobClient(dataset.Blobs.CatalogParquet).DownloadContentAsync()).Value.Content.ToArray();
+
+        var lines = csv.Split("\r\n", StringSplitOptions.RemoveEmptyEntries);
+        Assert.Equal("row,bytes,width,height,source_split,split,state,reason,detail,sha256,image_url,title,category,price", lines[0]);
+        Assert.Equal(manifest.Count, lines.Length - 1);
+        await using var reader = await ParquetReader.CreateAsync(new MemoryStream(parquet));
+        var titles = new List<string?>();
+        for (var i = 0; i < reader.RowGroupCount; i++)
+        {
+            using var group = reader.OpenRowGroupReader(i);
+            var values = new string?[group.RowCount];
+            await group.ReadAsync(reader.Schema.GetDataFields().Single(f => f.Name == "title"), values.AsMemory());
+            titles.AddRange(values);
+        }
+        Assert.Equal(manifest.Select(r => r.Title), titles);
+    }
+
+    [Fact]
+    public async Task Progress_adds_up_to_the_units_counts()
+    {
+        await using var workshop = await Workshop.OpenAsync(azurite, new HubServerOptions { Rows = 60, Seed = 5 });
+        var dataset = await workshop.Ingestion.ResolveAsync(Workshop.Garments);
+        var seen = new Counts();
+
+        var result = await workshop.Ingestion.IngestUnitAsync(dataset, dataset.Units[0], seen);
+
+        Assert.Equal(60, result.Counts.Rows);
+        Assert.Equal(60, seen.Last!.Rows);
+    }
+
+    [Fact]
+    public async Task A_row_limit_is_part_of_the_view_and_takes_rows_from_all_over_the_split()
+    {
+        await using var workshop = await Workshop.OpenAsync(azurite, new HubServerOptions { Rows = 300, Seed = 6 });
+        var whole = await workshop.Ingestion.ResolveAsync(Workshop.Garments);
+        var (limited, report) = await workshop.IngestAsync(Workshop.Garments with { MaxRows = 30 });
+
+        var rows = (await workshop.ManifestAsync(limited)).Select(r => r.Row).ToList();
+
+        Assert.NotEqual(whole.View, limited.View);
+        Assert.Equal(30, report.Counts.Rows);
+        Assert.Equal(Enumerable.Range(0, 30).Select(i => (i * 10L) + 9), rows);
+    }
+
+    private static async Task<List<(string, string)>> BlobsAsync(Workshop workshop, string prefix)
+    {
+        var blobs = new List<(string, string)>();
+        await foreach (var blob in workshop.Container.GetBlobsAsync(BlobTraits.None, BlobStates.None, prefix))
+            blobs.Add((blob.Name, blob.Properties.ETag!.Value.ToString()));
+        return blobs;
+    }
+
+    private sealed class Counts : IProgress<RowCounts>
+    {
+        public RowCounts? Last { get; private set; }
+
+        public void Report(RowCounts value) => Last = value;
+    }
+}
