@@ -1,0 +1,49 @@
+using FunctionsPipeline.Contracts;
+
+namespace FunctionsPipeline.LocalHost.Demo;
+
+/// <summary>What the demo runs on.</summary>
+public sealed record DemoOptions
+{
+    /// <summary>A folder of pictures, <c>{split}/{label}/*.jpg</c>; drawn garments when null.</summary>
+    public string? Images { get; init; }
+
+    /// <summary>Rows of the dataset.</summary>
+    public int Rows { get; init; } = 800;
+
+    /// <summary>Images that are uploaded after training and are in no split.</summary>
+    public int Uploads { get; init; } = 8;
+
+    /// <summary>Training time at most, in minutes.</summary>
+    public double? Minutes { get; init; }
+
+    /// <summary>Where everything is written; started afresh.</summary>
+    public required string StateFolder { get; init; }
+
+    /// <summary>The request that the demo posts.</summary>
+    /// <param name="dataset">The sample hub's dataset.</param>
+    /// <param name="baseModel">The sample hub's base model.</param>
+    public RunRequest Request(string dataset, string baseModel) => new()
+    {
+        Run = "demo",
+        Dataset = new DatasetRequest
+        {
+            Repo = dataset,
+            Columns = Images is null
+                ? new ColumnMapping { Image = "imageurl", Title = "title", Category = "category3_code", Price = "full_price" }
+                : new ColumnMapping { Image = "image", Category = "label" },
+        },
+        BaseModel = new BaseModelRequest { Repo = baseModel },
+        Training = new TrainingSettings
+        {
+            Epochs = 100,
+            MaxMinutes = Minutes ?? 4,
+            BatchSize = 8,
+            LearningRate = 2e-3,
+            WarmupSteps = 40,
+            NumCrops = 1,
+            EvaluationSamples = 100,
+            MaxAnswerTokens = 40,
+        },
+    };
+}

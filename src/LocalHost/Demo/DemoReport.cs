@@ -1,0 +1,123 @@
+using System.Globalization;
+using FunctionsPipeline.Contracts;
+using Spectre.Console;
+
+namespace FunctionsPipeline.LocalHost.Demo;
+
+/// <summary>What the demo measured, as tables, and whether that is what it promises.</summary>
+public sealed class DemoReport(
+    RunOutcome outcome,
+    IReadOnlyList<MetricsLine> metrics,
+    IReadOnlyList<(HeldOutImage Truth, PredictionDocument? Prediction)> uploads,
+    TimeSpan elapsed)
+{
+    private EvaluationMetrics Base => outcome.Result.Base!;
+
+    private EvaluationMetrics FineTuned => outcome.Result.FineTuned!;
+
+    /// <summary>Prints the tables and the verdict.</summary>
+    /// <returns>0 when every promise was kept, 1 otherwise.</returns>
+    public int Print()
+    {
+        AnsiConsole.WriteLine();
+        AnsiConsole.Write(Rows());
+        AnsiConsole.Write(Losses());
+        AnsiConsole.Write(Metrics());
+        AnsiConsole.Write(Predictions());
+        AnsiConsole.MarkupLineInterpolated(CultureInfo.InvariantCulture,
+            $"model {outcome.Result.Model}: {outcome.PublishDecision}; {outcome.Result.Steps} steps, {outcome.Result.TrainingSamples} samples seen, {elapsed.TotalSeconds:0} s in all");
+        var kept = true;
+        foreach (var (what, holds) in Promises())
+        {
+            AnsiConsole.MarkupLine($"{(holds ? "[green]yes[/]" : "[red]no [/]")} {Markup.Escape(what)}");
+            kept &= holds;
+        }
+        return kept ? 0 : 1;
+    }
+
+    private IEnumerable<(string What, bool Holds)> Promises()
+    {
+        var arrived = uploads.Count(upload => upload.Prediction is { Status: PredictionStatus.Predicted });
+        yield return ($"all {uploads.Count} predictions arrived ({arrived})", arrived == uploads.Count);
+        yield return (Invariant($"validation loss under half of the base model's ({FineTuned.Loss:0.000} against {Base.Loss:0.000})"),
+            FineTuned.Loss < Base.Loss / 2);
+        if (FineTuned is { MedianPriceError: { } error, BaselineMedianPriceError: { } baseline })
+        {
+            yield return (Invariant($"category accuracy at least 0.7 ({FineTuned.CategoryAccuracy:0.00})"), FineTuned.CategoryAccuracy >= 0.7);
+            yield return (Invariant($"median price error under half of the training median's ({error:0.##} against {baseline:0.##})"), error < baseline / 2);
+        }
+        else
+        {
+            // Real photographs: the margin is twice the standard error of an accuracy measured on that many samples.
+            var majority = FineTuned.MajorityCategoryAccuracy ?? 0;
+            var margin = 2 * Math.Sqrt(majority * (1 - majority) / Math.Max(1, FineTuned.Generated));
+            yield return (Invariant($"category accuracy clearly over the majority class ({FineTuned.CategoryAccuracy:0.00} against {majority:0.00} + {margin:0.00})"),
+                FineTuned.CategoryAccuracy > majority + margin);
+        }
+    }
+
+    private Table Rows()
+    {
+        var counts = outcome.Dataset.Counts;
+        var table = Table("Rows and images", "", "count");
+        table.AddRow("rows", Text(counts.Rows)).AddRow("images stored", Text(counts.Stored)).AddRow("duplicates", Text(counts.Duplicates));
+        foreach (var (reason, count) in counts.RejectedBy) table.AddRow($"rejected: {Markup.Escape(reason)}", Text(count));
+        foreach (var (split, samples) in outcome.Dataset.Splits) table.AddRow($"{Markup.Escape(split)} samples", Text(samples));
+        return table;
+    }
+
+    private Table Losses()
+    {
+        var table = Table("Loss over time (nats per answer token)", "step", "epoch", "seconds", "training", "validation");
+        double? training = null;
+        foreach (var line in metrics)
+        {
+            training = line.Loss ?? training;
+            if (line.Validation is { } validation)
+                table.AddRow(Text(line.Step), Text(line.Epoch, "0.0"), Text(line.Seconds, "0"), Text(training), Text(validation.Loss));
+        }
+        return table;
+    }
+
+    private Table Metrics()
+    {
+        var table = Table($"Validation split ({FineTuned.Samples} samples, {FineTuned.Generated} answers generated)", "", "base", "fine-tuned", "baseline");
+        void Row(string name, Func<EvaluationMetrics, double?> value, double? baseline = null, string format = "0.00")
+        {
+            if (value(FineTuned) is not null || baseline is not null)
+                table.AddRow(name, Text(value(Base), format), Text(value(FineTuned), format), Text(baseline, format));
+        }
+
+        Row("loss", m => m.Loss, format: "0.000");
+        Row("answers that parse", m => m.ParsedShare);
+        Row("category accuracy (baseline: majority class)", m => m.CategoryAccuracy, FineTuned.MajorityCategoryAccuracy);
+        Row("title exact match", m => m.TitleExactMatch);
+        Row("median price error (baseline: training median)", m => m.MedianPriceError, FineTuned.BaselineMedianPriceError);
+        return table;
+    }
+
+    private Table Predictions()
+    {
+        var table = Table("Images uploaded after training, in no split", "image", "prediction", "truth");
+        foreach (var (truth, prediction) in uploads)
+        {
+            var expected = new Answer(truth.Title, truth.Category, truth.Price).ToString();
+            var answer = prediction?.Answer ?? prediction?.Detail ?? "none arrived";
+            table.AddRow(Markup.Escape(truth.File), $"{(answer == expected ? "[green]" : "[yellow]")}{Markup.Escape(answer)}[/]", Markup.Escape(expected));
+        }
+        return table;
+    }
+
+    private static Table Table(string title, params string[] columns)
+    {
+        var table = new Table { Title = new TableTitle(title), Border = TableBorder.Rounded };
+        foreach (var column in columns) table.AddColumn(column);
+        return table;
+    }
+
+    private static string Text(double? value, string format = "0.000") => value?.ToString(format, CultureInfo.InvariantCulture) ?? "";
+
+    private static string Text(long value) => value.ToString(CultureInfo.InvariantCulture);
+
+    private static string Invariant(FormattableString text) => FormattableString.Invariant(text);
+}

@@ -1,0 +1,60 @@
+using System.Diagnostics;
+using Azure.Storage.Blobs;
+using FunctionsPipeline.Contracts;
+using FunctionsPipeline.LocalHost.Processes;
+
+namespace FunctionsPipeline.LocalHost.Demo;
+
+/// <summary>The whole way, as a user would go it: start a run over HTTP, follow it, upload images, read the predictions.</summary>
+public static class DemoRun
+{
+    private static readonly TimeSpan PredictionLimit = TimeSpan.FromMinutes(2);
+
+    /// <returns>The process exit code: 0 when everything that the demo promises was reached.</returns>
+    public static async Task<int> RunAsync(DemoOptions options, CancellationToken cancellation)
+    {
+        var clock = Stopwatch.StartNew();
+        if (Directory.Exists(options.StateFolder)) Directory.Delete(options.StateFolder, recursive: true);
+        var screen = new DemoScreen();
+        screen.Say($"everything is written to {options.StateFolder}");
+        await using var stack = await LocalStack.StartAsync(
+            new LocalStackOptions
+            {
+                StateFolder = options.StateFolder,
+                Images = options.Images,
+                Rows = options.Rows,
+                HoldBack = options.Uploads,
+            },
+            screen.Say, cancellation);
+
+        using var http = new HttpClient { BaseAddress = stack.Host };
+        var client = new PipelineClient(http, new BlobServiceClient(stack.Storage));
+        var accepted = await client.StartRunAsync(options.Request(stack.Dataset, LocalStack.BaseModel), cancellation);
+        screen.Say($"run           {accepted.Run}: {new Uri(stack.Host, accepted.StatusUrl)}");
+        RunView? last = null;
+        await foreach (var view in client.FollowAsync(accepted.Run, cancellation)) screen.Show(last = view);
+        if (last is not { Outcome: { } outcome })
+        {
+            screen.Say($"the run ended as {last?.RuntimeStatus}: {last?.Error}\nLogs: {stack.Options.LogFolder}");
+            return 1;
+        }
+
+        var uploads = await UploadAsync(client, stack.Options.HeldOutFolder, screen, cancellation);
+        var report = new DemoReport(outcome, await client.GetMetricsAsync(accepted.Run, cancellation), uploads, clock.Elapsed);
+        return report.Print();
+    }
+
+    private static async Task<IReadOnlyList<(HeldOutImage Truth, PredictionDocument? Prediction)>> UploadAsync(
+        PipelineClient client, string folder, DemoScreen screen, CancellationToken cancellation)
+    {
+        var images = HeldOutImage.Load(folder);
+        screen.Say($"uploading {images.Count} images that are in no split to {Containers.ProductImages}/demo");
+        foreach (var image in images)
+        {
+            await using var file = File.OpenRead(Path.Combine(folder, image.File));
+            await client.UploadAsync($"demo/{image.File}", file, cancellation);
+        }
+        return await Task.WhenAll(images.Select(async image =>
+            (image, await client.WaitForPredictionAsync($"demo/{image.File}", PredictionLimit, cancellation))));
+    }
+}

@@ -1,0 +1,88 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Runtime.CompilerServices;
+using System.Text.Json;
+using Azure;
+using Azure.Storage.Blobs;
+using FunctionsPipeline.Contracts;
+
+namespace FunctionsPipeline.LocalHost.Demo;
+
+/// <summary>The pipeline as its users see it: HTTP for runs, a blob container for images, another for predictions.</summary>
+/// <param name="http">With the Functions host as its base address.</param>
+/// <param name="blobs">The storage account.</param>
+public sealed class PipelineClient(HttpClient http, BlobServiceClient blobs)
+{
+    /// <summary>Starts a run.</summary>
+    /// <exception cref="HttpRequestException">It was refused; the message is the problem document.</exception>
+    public async Task<RunAccepted> StartRunAsync(RunRequest request, CancellationToken cancellation)
+    {
+        using var response = await http.PostAsJsonAsync("api/runs", request, PipelineJson.Options, cancellation);
+        return await ReadAsync<RunAccepted>(response, cancellation);
+    }
+
+    /// <summary>Where a run stands.</summary>
+    public async Task<RunView> GetRunAsync(string run, CancellationToken cancellation)
+    {
+        using var response = await http.GetAsync($"api/runs/{run}", cancellation);
+        return await ReadAsync<RunView>(response, cancellation);
+    }
+
+    /// <summary>Follows a run to its end, a view about every second.</summary>
+    public async IAsyncEnumerable<RunView> FollowAsync(string run, [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        while (true)
+        {
+            var view = await GetRunAsync(run, cancellation);
+            yield return view;
+            if (view.RuntimeStatus is "Completed" or "Failed" or "Terminated") yield break;
+            await Task.Delay(TimeSpan.FromSeconds(1), cancellation);
+        }
+    }
+
+    /// <summary>What a run measured.</summary>
+    public async Task<IReadOnlyList<MetricsLine>> GetMetricsAsync(string run, CancellationToken cancellation)
+    {
+        var content = await blobs.GetBlobContainerClient(Containers.Runs).GetBlobClient(new RunBlobs(run).Metrics).DownloadContentAsync(cancellation);
+        return [.. content.Value.Content.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries)
+            .Select(line => JsonSerializer.Deserialize<MetricsLine>(line, PipelineJson.Compact)!)];
+    }
+
+    /// <summary>Uploads an image the way a user does.</summary>
+    public Task UploadAsync(string name, Stream image, CancellationToken cancellation) =>
+        blobs.GetBlobContainerClient(Containers.ProductImages).GetBlobClient(name).UploadAsync(image, overwrite: true, cancellation);
+
+    /// <summary>Waits for the prediction of an uploaded image; null when none came within <paramref name="limit"/>.</summary>
+    public async Task<PredictionDocument?> WaitForPredictionAsync(string name, TimeSpan limit, CancellationToken cancellation)
+    {
+        var blob = blobs.GetBlobContainerClient(Containers.Predictions).GetBlobClient(BlobNames.Prediction(name));
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        patience.CancelAfter(limit);
+        try
+        {
+            while (true)
+            {
+                try
+                {
+                    var content = await blob.DownloadContentAsync(patience.Token);
+                    return content.Value.Content.ToObjectFromJson<PredictionDocument>(PipelineJson.Options);
+                }
+                catch (RequestFailedException missing) when (missing.Status == (int)HttpStatusCode.NotFound)
+                {
+                    await Task.Delay(TimeSpan.FromMilliseconds(250), patience.Token);
+                }
+            }
+        }
+        catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
+        {
+            return null;
+        }
+    }
+
+    private static async Task<T> ReadAsync<T>(HttpResponseMessage response, CancellationToken cancellation)
+    {
+        if (response.IsSuccessStatusCode) return (await response.Content.ReadFromJsonAsync<T>(PipelineJson.Options, cancellation))!;
+        var problem = await response.Content.ReadAsStringAsync(cancellation);
+        throw new HttpRequestException($"{response.RequestMessage?.RequestUri} answered {(int)response.StatusCode}: {problem}", null, response.StatusCode);
+    }
+}

@@ -1,0 +1,41 @@
+using System.CommandLine;
+using FunctionsPipeline.LocalHost.Demo;
+using FunctionsPipeline.LocalHost.Processes;
+
+namespace FunctionsPipeline.LocalHost;
+
+/// <summary><c>demo</c>: the whole way on sample data, with a verdict.</summary>
+internal static class DemoCommand
+{
+    public static Command Create()
+    {
+        var images = new Option<DirectoryInfo?>("--images")
+        {
+            Description = "A folder of pictures, {split}/{label}/*.jpg. Left out: drawn garments with title, category and price.",
+        };
+        var rows = new Option<int>("--rows") { Description = "Rows of the dataset.", DefaultValueFactory = _ => 800 };
+        var minutes = new Option<double?>("--minutes") { Description = "Training time at most, in minutes. Left out: what the sample needs." };
+        images.Validators.Add(result =>
+        {
+            if (result.GetValue(images) is { Exists: false } folder) result.AddError($"--images: there is no folder {folder.FullName}");
+        });
+        rows.Validators.Add(result =>
+        {
+            if (result.GetValue(rows) < 100) result.AddError("--rows: at least 100, so that there is something to learn from and to validate on");
+        });
+        var command = new Command("demo", "Ingests a sample dataset, trains a tiny model on it, uploads new images, and shows what it reads in them.")
+        {
+            images, rows, minutes,
+        };
+        command.SetAction((arguments, cancellation) => DemoRun.RunAsync(
+            new DemoOptions
+            {
+                Images = arguments.GetValue(images)?.FullName,
+                Rows = arguments.GetValue(rows),
+                Minutes = arguments.GetValue(minutes),
+                StateFolder = Path.Combine(Applications.StateFolder, "demo"),
+            },
+            cancellation));
+        return command;
+    }
+}

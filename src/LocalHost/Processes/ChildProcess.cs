@@ -1,0 +1,116 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+
+namespace FunctionsPipeline.LocalHost.Processes;
+
+/// <summary>A program that runs beside the host, with its output in a log file, and ends with it.</summary>
+public sealed partial class ChildProcess : IAsyncDisposable
+{
+    private const int Sigterm = 15;
+    private static readonly TimeSpan Grace = TimeSpan.FromSeconds(10);
+
+    private readonly Process _process;
+    private readonly Task _output;
+
+    private ChildProcess(string name, string logFile, Process process, Task output)
+    {
+        Name = name;
+        LogFile = logFile;
+        _process = process;
+        _output = output;
+    }
+
+    /// <summary>What it is called in messages.</summary>
+    public string Name { get; }
+
+    /// <summary>Its standard output and error.</summary>
+    public string LogFile { get; }
+
+    /// <summary>Starts <paramref name="command"/> with <paramref name="environment"/> on top of this process's own.</summary>
+    public static ChildProcess Start(
+        string name, string logFolder, IEnumerable<string> command, IReadOnlyDictionary<string, string?>? environment = null)
+    {
+        Directory.CreateDirectory(logFolder);
+        var logFile = Path.Combine(logFolder, $"{name}.log");
+        var words = command.ToList();
+        var start = new ProcessStartInfo(words[0], words.Skip(1)) { RedirectStandardOutput = true, RedirectStandardError = true };
+        foreach (var (key, value) in environment ?? new Dictionary<string, string?>()) start.Environment[key] = value;
+        var process = Process.Start(start) ?? throw new InvalidOperationException($"{name} did not start");
+        var log = TextWriter.Synchronized(new StreamWriter(logFile, append: true) { AutoFlush = true });
+        var output = Task.Run(async () =>
+        {
+            await Task.WhenAll(CopyLines(process.StandardOutput, log), CopyLines(process.StandardError, log));
+            await log.DisposeAsync();
+        });
+        return new ChildProcess(name, logFile, process, output);
+    }
+
+    /// <summary>Runs a program to its end and returns what it printed.</summary>
+    /// <exception cref="InvalidOperationException">It ended with another exit code than 0; the message has the end of its output.</exception>
+    public static async Task<string> RunAsync(string name, IEnumerable<string> command, CancellationToken cancellation)
+    {
+        var words = command.ToList();
+        using var process = Process.Start(new ProcessStartInfo(words[0], words.Skip(1)) { RedirectStandardOutput = true, RedirectStandardError = true })
+            ?? throw new InvalidOperationException($"{name} did not start");
+        try
+        {
+            var errors = process.StandardError.ReadToEndAsync(cancellation);
+            var text = await process.StandardOutput.ReadToEndAsync(cancellation);
+            await process.WaitForExitAsync(cancellation);
+            return process.ExitCode == 0
+                ? text
+                : throw new InvalidOperationException($"{name} ended with exit code {process.ExitCode}: {(await errors).Trim()}");
+        }
+        finally
+        {
+            if (!process.HasExited) process.Kill(entireProcessTree: true);
+        }
+    }
+
+    /// <summary>Waits until the program answers.</summary>
+    /// <exception cref="InvalidOperationException">It ended before, or did not answer in time; the message has the end of its log.</exception>
+    public async Task WaitUntilAsync(Func<CancellationToken, Task<bool>> answers, TimeSpan limit, CancellationToken cancellation)
+    {
+        var clock = Stopwatch.StartNew();
+        while (!await answers(cancellation))
+        {
+            if (_process.HasExited) throw new InvalidOperationException($"{Name} ended with exit code {_process.ExitCode}.{LogEnd()}");
+            if (clock.Elapsed > limit) throw new InvalidOperationException($"{Name} did not answer within {limit.TotalSeconds:0} s.{LogEnd()}");
+            await Task.Delay(100, cancellation);
+        }
+    }
+
+    /// <summary>Asks the program to stop, and ends it and all it started when it does not.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        if (!_process.HasExited) _ = Kill(_process.Id, Sigterm);
+        using var patience = new CancellationTokenSource(Grace);
+        try
+        {
+            await _process.WaitForExitAsync(patience.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            _process.Kill(entireProcessTree: true);
+        }
+        await _output;
+        _process.Dispose();
+    }
+
+    private string LogEnd() => $" The end of {LogFile}:\n{string.Join('\n', ReadLog().TakeLast(20))}";
+
+    private IEnumerable<string> ReadLog()
+    {
+        using var stream = new FileStream(LogFile, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+        using var reader = new StreamReader(stream);
+        while (reader.ReadLine() is { } line) yield return line;
+    }
+
+    private static async Task CopyLines(StreamReader from, TextWriter to)
+    {
+        while (await from.ReadLineAsync() is { } line) await to.WriteLineAsync(line);
+    }
+
+    [LibraryImport("libc", EntryPoint = "kill")]
+    private static partial int Kill(int pid, int signal);
+}

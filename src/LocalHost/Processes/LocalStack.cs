@@ -1,0 +1,167 @@
+using FunctionsPipeline.FunctionApp;
+using Microsoft.Extensions.Logging;
+
+namespace FunctionsPipeline.LocalHost.Processes;
+
+/// <summary>Everything the pipeline needs on one machine: Azurite, the sample hub, the GPU worker as child processes, the Functions host in this one.</summary>
+public sealed class LocalStack : IAsyncDisposable
+{
+    /// <summary>The repository of the base model that the sample hub serves.</summary>
+    public const string BaseModel = "samples/phi-3-vision-tiny";
+
+    // Azurite's published account, the same on every machine.
+    private const string Account = "devstoreaccount1";
+    private const string AccountKey = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
+
+    private static readonly TimeSpan StartLimit = TimeSpan.FromMinutes(2);
+
+    private readonly List<IAsyncDisposable> _parts = [];
+
+    private LocalStack(LocalStackOptions options) => Options = options;
+
+    public LocalStackOptions Options { get; }
+
+    /// <summary>Connection string of the storage account.</summary>
+    public string Storage { get; private set; } = "";
+
+    /// <summary>The hub that datasets and base models come from.</summary>
+    public Uri Hub { get; private set; } = null!;
+
+    /// <summary>Address of the GPU worker.</summary>
+    public Uri Worker { get; private set; } = null!;
+
+    /// <summary>Address of the Functions host.</summary>
+    public Uri Host { get; private set; } = null!;
+
+    /// <summary>The sample hub's dataset: <c>samples/garments</c>, or <c>samples/{name of the image folder}</c>.</summary>
+    public string Dataset => $"samples/{(Options.Images is null ? "garments" : new DirectoryInfo(Options.Images).Name)}";
+
+    /// <summary>Starts everything and returns when it answers; what was started is stopped when something does not.</summary>
+    public static async Task<LocalStack> StartAsync(LocalStackOptions options, Action<string> say, CancellationToken cancellation)
+    {
+        var stack = new LocalStack(options);
+        try
+        {
+            Directory.CreateDirectory(options.StateFolder);
+            await stack.StartAzuriteAsync(say, cancellation);
+            await stack.StartHubAsync(say, cancellation);
+            await stack.StartWorkerAsync(say, cancellation);
+            await stack.StartHostAsync(say, cancellation);
+            return stack;
+        }
+        catch
+        {
+            await stack.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Stops everything, last started first.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var part in _parts.AsEnumerable().Reverse()) await part.DisposeAsync();
+        _parts.Clear();
+    }
+
+    private async Task StartAzuriteAsync(Action<string> say, CancellationToken cancellation)
+    {
+        var port = Port(Options.BlobPort);
+        List<string> command =
+        [
+            Applications.Azurite, "--blobHost", "127.0.0.1", "--blobPort", $"{port}", "--queuePort", $"{Port(Options.BlobPort, 1)}",
+            "--tablePort", $"{Port(Options.BlobPort, 2)}", "--silent", "--skipApiVersionCheck", "--disableTelemetry",
+            .. Options.InMemoryStorage ? ["--inMemoryPersistence"] : (string[])["--location", Path.Combine(Options.StateFolder, "storage")],
+        ];
+        await StartAsync("azurite", port, command, null, cancellation);
+        var endpoint = $"http://127.0.0.1:{port}/{Account}";
+        Storage = $"DefaultEndpointsProtocol=http;AccountName={Account};AccountKey={AccountKey};BlobEndpoint={endpoint};";
+        say($"storage       {endpoint}");
+    }
+
+    private async Task StartHubAsync(Action<string> say, CancellationToken cancellation)
+    {
+        if (Options.Hub is { } hub)
+        {
+            Hub = hub;
+            say($"hub           {hub}");
+            return;
+        }
+        var models = Path.Combine(Options.StateFolder, "models");
+        await CreateBaseModelAsync(Path.Combine(models, BaseModel.Split('/')[1]), cancellation);
+        var port = Port(Options.HubPort);
+        List<string> command =
+        [
+            .. Applications.SampleData, "hub", "--port", $"{port}", .. CatalogArguments(), "--models", models,
+            .. Options.HoldBack > 0 ? ["--held-out", Options.HeldOutFolder] : (string[])[],
+        ];
+        await StartAsync("hub", port, command, null, cancellation);
+        Hub = new Uri($"http://127.0.0.1:{port}");
+        say($"sample hub    {Hub} with {Dataset} and {BaseModel}");
+    }
+
+    private async Task CreateBaseModelAsync(string folder, CancellationToken cancellation)
+    {
+        if (Directory.Exists(folder)) return;
+        var texts = Path.Combine(Options.StateFolder, "texts.txt");
+        await File.WriteAllTextAsync(
+            texts, await ChildProcess.RunAsync("texts", [.. Applications.SampleData, "texts", .. CatalogArguments()], cancellation), cancellation);
+        await ChildProcess.RunAsync(
+            "init",
+            [.. Applications.GpuWorker, "init", "--preset", "tiny", "--out", folder, "--texts", texts, "--vocabulary", $"{Options.Vocabulary}"],
+            cancellation);
+    }
+
+    private IEnumerable<string> CatalogArguments() =>
+    [
+        "--rows", $"{Options.Rows}", "--hold-back", $"{Options.HoldBack}", .. Options.Images is { } images ? ["--images", images] : (string[])[],
+    ];
+
+    private async Task StartWorkerAsync(Action<string> say, CancellationToken cancellation)
+    {
+        var port = Port(Options.WorkerPort);
+        await StartAsync("worker", port, [.. Applications.GpuWorker, "serve", "--port", $"{port}"], new Dictionary<string, string?>
+        {
+            ["Storage"] = Storage,
+        }, cancellation);
+        Worker = new Uri($"http://127.0.0.1:{port}");
+        say($"GPU worker    {Worker}");
+    }
+
+    private async Task StartHostAsync(Action<string> say, CancellationToken cancellation)
+    {
+        var host = FunctionsHost.Create(
+            new LocalHostOptions
+            {
+                Port = Options.HostPort,
+                StateDatabase = Path.Combine(Options.StateFolder, "durable.db"),
+                ConfigureLogging = logging => logging.AddProvider(new FileLoggerProvider(Path.Combine(Options.LogFolder, "host.log"))),
+                Settings = new Dictionary<string, string?>
+                {
+                    ["Storage"] = Storage,
+                    ["AzureWebJobsStorage"] = Storage,
+                    ["HF_ENDPOINT"] = Hub.ToString(),
+                    ["Worker:Url"] = Worker.ToString(),
+                    ["GpuWorker:Command"] = string.Join(' ', Applications.GpuWorker),
+                    ["GpuJobs:LogFolder"] = Options.LogFolder,
+                },
+            },
+            (services, configuration) => services.AddPipeline(configuration),
+            typeof(PipelineServices).Assembly);
+        _parts.Add(host);
+        await host.StartAsync(cancellation);
+        Host = host.Address;
+        say($"functions     {Host}");
+    }
+
+    private async Task StartAsync(
+        string name, int port, IEnumerable<string> command, IReadOnlyDictionary<string, string?>? environment, CancellationToken cancellation)
+    {
+        if (await FreePort.AnswersAsync(port, cancellation))
+            throw new InvalidOperationException($"Port {port}, which {name} needs, is taken: stop what listens there, or choose another port.");
+        var process = ChildProcess.Start(name, Options.LogFolder, command, environment);
+        _parts.Add(process);
+        await process.WaitUntilAsync(stop => FreePort.AnswersAsync(port, stop), StartLimit, cancellation);
+    }
+
+    private static int Port(int configured, int offset = 0) => configured == 0 ? FreePort.Next() : configured + offset;
+}

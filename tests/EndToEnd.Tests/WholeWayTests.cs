@@ -1,0 +1,128 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using FunctionsPipeline.Contracts;
+using FunctionsPipeline.LocalHost.Demo;
+
+namespace FunctionsPipeline.Tests.EndToEnd;
+
+/// <summary>Through HTTP, Azurite and the worker process, as a user goes it.</summary>
+public sealed class WholeWayTests(PipelineFixture pipeline) : IClassFixture<PipelineFixture>
+{
+    private static readonly TimeSpan PredictionLimit = TimeSpan.FromMinutes(1);
+
+    [Fact]
+    public void A_run_goes_from_a_dataset_to_a_published_model()
+    {
+        Assert.True(pipeline.Run.RuntimeStatus == "Completed", $"{pipeline.Run.RuntimeStatus}: {pipeline.Run.Error}");
+        Assert.Contains(RunPhase.Training, pipeline.Phases);
+        var outcome = pipeline.Run.Outcome!;
+        Assert.True(outcome.Published, outcome.PublishDecision);
+        Assert.Equal(6, outcome.Result.Steps);
+        Assert.True(outcome.Result.FineTuned!.Loss < outcome.Result.Base!.Loss);
+        Assert.Equal(3, outcome.Result.FineTuned.Generated);
+    }
+
+    [Fact]
+    public void Every_row_is_accounted_for()
+    {
+        var counts = pipeline.Run.Outcome!.Dataset.Counts;
+        Assert.Equal(PipelineFixture.Rows, counts.Rows);
+        Assert.Equal(counts.Rows, counts.Stored + counts.Duplicates + counts.Rejected);
+        Assert.True(counts.Rejected > 0, "the sample catalog has bad rows");
+        Assert.Equal(counts.Rejected, counts.RejectedBy.Values.Sum());
+        Assert.Equal(counts.Stored, pipeline.Run.Outcome.Dataset.Shards.Sum(shard => shard.Samples));
+    }
+
+    [Fact]
+    public async Task Metrics_of_every_step_are_kept()
+    {
+        var metrics = await pipeline.Client.GetMetricsAsync("short", CancellationToken.None);
+        Assert.Equal(6, metrics.Count(line => line.Loss is not null));
+        Assert.Contains(metrics, line => line.Validation is not null);
+    }
+
+    [Fact]
+    public async Task An_uploaded_image_gets_a_prediction()
+    {
+        var image = HeldOutImage.Load(pipeline.Stack.Options.HeldOutFolder)[0];
+        await using var file = File.OpenRead(Path.Combine(pipeline.Stack.Options.HeldOutFolder, image.File));
+        await pipeline.Client.UploadAsync($"new/{image.File}", file, CancellationToken.None);
+        var prediction = await pipeline.Client.WaitForPredictionAsync($"new/{image.File}", PredictionLimit, CancellationToken.None);
+        Assert.NotNull(prediction);
+        Assert.Equal(PredictionStatus.Predicted, prediction.Status);
+        Assert.Equal($"new/{image.File}", prediction.Image);
+        Assert.Equal(pipeline.Run.Outcome!.Result.Model, prediction.Model);
+        Assert.NotNull(prediction.Answer);
+    }
+
+    [Theory]
+    [InlineData("text.jpg", Rejection.NotAnImage)]
+    [InlineData("empty.jpg", Rejection.Empty)]
+    [InlineData("truncated.jpg", Rejection.Truncated)]
+    [InlineData("huge.png", Rejection.TooManyPixels)]
+    public async Task An_upload_that_is_no_usable_image_is_rejected_with_the_reason(string name, string reason)
+    {
+        using var content = new MemoryStream(Bytes(name));
+        await pipeline.Client.UploadAsync($"bad/{name}", content, CancellationToken.None);
+        var prediction = await pipeline.Client.WaitForPredictionAsync($"bad/{name}", PredictionLimit, CancellationToken.None);
+        Assert.NotNull(prediction);
+        Assert.Equal(PredictionStatus.Rejected, prediction.Status);
+        Assert.Equal(reason, prediction.Reason);
+        Assert.False(string.IsNullOrWhiteSpace(prediction.Detail));
+    }
+
+    [Theory]
+    [InlineData("dataset.repo", "samples/nothing", HttpStatusCode.NotFound)]
+    [InlineData("dataset.columns.title", "nothing", HttpStatusCode.BadRequest)]
+    [InlineData("training.learningRate", -1, HttpStatusCode.BadRequest)]
+    [InlineData("training.learningRate", "fast", HttpStatusCode.BadRequest)]
+    [InlineData("baseModel.repo", "samples/nothing", HttpStatusCode.NotFound)]
+    public async Task A_bad_request_names_the_field_and_starts_nothing(string field, object value, HttpStatusCode status)
+    {
+        var request = JsonSerializer.SerializeToNode(pipeline.Request() with { Run = "refused" }, PipelineJson.Options)!;
+        var path = field.Split('.');
+        var parent = path[..^1].Aggregate(request, (node, name) => node[name]!);
+        parent[path[^1]] = JsonSerializer.SerializeToNode(value);
+        using var response = await PostAsync(request.ToJsonString());
+        Assert.Equal(status, response.StatusCode);
+        Assert.Equal("application/problem+json", response.Content.Headers.ContentType?.MediaType);
+        Assert.Equal(field, JsonNode.Parse(await response.Content.ReadAsStringAsync())!["field"]!.GetValue<string>());
+        await AssertNotStartedAsync();
+    }
+
+    [Fact]
+    public async Task Malformed_json_is_refused_and_starts_nothing()
+    {
+        using var response = await PostAsync("""{ "run": "refused", """);
+        Assert.Equal(HttpStatusCode.BadRequest, response.StatusCode);
+        Assert.Equal("application/problem+json", response.Content.Headers.ContentType?.MediaType);
+        await AssertNotStartedAsync();
+    }
+
+    private Task<HttpResponseMessage> PostAsync(string json) => pipeline.Http.PostAsync(
+        "api/runs", new StringContent(json, Encoding.UTF8, new MediaTypeHeaderValue("application/json")));
+
+    private async Task AssertNotStartedAsync()
+    {
+        using var response = await pipeline.Http.GetAsync("api/runs/refused");
+        Assert.Equal(HttpStatusCode.NotFound, response.StatusCode);
+    }
+
+    private byte[] Bytes(string name) => name switch
+    {
+        "text.jpg" => "This is no picture."u8.ToArray(),
+        "empty.jpg" => [],
+        "huge.png" => HugePng.Create(30000, 30000),
+        _ => Truncated(),
+    };
+
+    private byte[] Truncated()
+    {
+        var folder = pipeline.Stack.Options.HeldOutFolder;
+        var whole = File.ReadAllBytes(Path.Combine(folder, HeldOutImage.Load(folder)[1].File));
+        return whole[..(whole.Length / 2)];
+    }
+}
