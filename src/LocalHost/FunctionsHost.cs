@@ -49,12 +49,12 @@ public sealed class FunctionsHost : IAsyncDisposable
     /// <exception cref="InvalidOperationException">A function cannot run here, host.json is wrong, or another host uses the state database.</exception>
     public static FunctionsHost Create(LocalHostOptions options, Action<IServiceCollection, IConfiguration> configureServices, params Assembly[] functionAssemblies)
     {
-        var catalog = FunctionCatalog.Discover(functionAssemblies);
         var settings = HostSettings.Load(options.HostJson);
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
         builder.Configuration.AddInMemoryCollection(options.Settings);
         builder.WebHost.UseUrls().ConfigureKestrel(kestrel => kestrel.Listen(System.Net.IPAddress.Loopback, options.Port));
         ConfigureLogging(builder.Logging, options);
+        var catalog = FunctionCatalog.Discover(functionAssemblies, builder.Configuration);
         var database = StateDatabase.Open(options.StateDatabase);
         try
         {

@@ -1,6 +1,7 @@
 using System.Reflection;
 using Microsoft.Azure.Functions.Worker;
 using Microsoft.Azure.Functions.Worker.Extensions.Abstractions;
+using Microsoft.Extensions.Configuration;
 
 namespace FunctionsPipeline.LocalHost.Functions;
 
@@ -32,14 +33,15 @@ internal sealed class FunctionCatalog
     /// <inheritdoc cref="UnknownOrchestrator"/>
     public string UnknownActivity(string name) => Unknown("activity", name, _activities.Keys);
 
+    /// <summary>Finds the functions, but those that the setting <c>AzureWebJobs.{name}.Disabled</c> switches off, as in Azure.</summary>
     /// <exception cref="InvalidOperationException">A function has no trigger or one that does not run here, or two have the same name.</exception>
-    public static FunctionCatalog Discover(IEnumerable<Assembly> assemblies)
+    public static FunctionCatalog Discover(IEnumerable<Assembly> assemblies, IConfiguration configuration)
     {
         var functions = assemblies.Distinct()
             .SelectMany(a => a.GetTypes())
             .SelectMany(t => t.GetMethods(BindingFlags.Public | BindingFlags.Instance | BindingFlags.Static | BindingFlags.DeclaredOnly))
             .Select(m => (Method: m, Function: m.GetCustomAttribute<FunctionAttribute>()))
-            .Where(f => f.Function is not null)
+            .Where(f => f.Function is not null && !configuration.GetValue($"AzureWebJobs.{f.Function.Name}.Disabled", false))
             .Select(f => Describe(f.Function!.Name, f.Method))
             .OrderBy(f => f.Name, StringComparer.OrdinalIgnoreCase)
             .ToList();
