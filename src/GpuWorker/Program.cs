@@ -1,1 +1,3 @@
-return 0;
+using FunctionsPipeline.GpuWorker;
+
+return await CommandLine.RunAsync(args);

@@ -14,8 +14,13 @@ public sealed class ImageProcessor(int numCrops)
 {
     private const int Side = Phi3VisionConfig.ViewSize;
     private const int Plane = Side * Side;
-    private static readonly float[] Mean = [0.48145466f, 0.4578275f, 0.40821073f];
-    private static readonly float[] Deviation = [0.26862954f, 0.26130258f, 0.27577711f];
+
+    /// <summary>Subtracted from values from 0 to 1; red, green, blue.</summary>
+    public static IReadOnlyList<float> Mean { get; } = [0.48145466f, 0.4578275f, 0.40821073f];
+
+    /// <summary>What the differences are divided by; red, green, blue.</summary>
+    public static IReadOnlyList<float> StandardDeviation { get; } = [0.26862954f, 0.26130258f, 0.27577711f];
+
     private static readonly float[][] Normalized = [.. Enumerable.Range(0, 3).Select(NormalizedBytes)];
 
     /// <summary>Crops at most.</summary>
@@ -86,5 +91,5 @@ public sealed class ImageProcessor(int numCrops)
     }
 
     private static float[] NormalizedBytes(int channel) =>
-        [.. Enumerable.Range(0, 256).Select(value => (value / 255f - Mean[channel]) / Deviation[channel])];
+        [.. Enumerable.Range(0, 256).Select(value => (value / 255f - Mean[channel]) / StandardDeviation[channel])];
 }

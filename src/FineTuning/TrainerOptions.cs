@@ -1,0 +1,14 @@
+namespace FunctionsPipeline.FineTuning;
+
+/// <summary>How a trainer uses its machine; what it learns is decided by the job.</summary>
+public sealed record TrainerOptions
+{
+    /// <summary>Local folder for shards, models and drafts; a sub-folder for each run is removed at its end.</summary>
+    public string WorkFolder { get; init; } = Path.Combine(Path.GetTempPath(), "functions-pipeline");
+
+    /// <summary>Memory for images that are ready to use; further ones are decoded again in each pass.</summary>
+    public long ImageCacheBytes { get; init; } = 2L << 30;
+
+    /// <summary>Time between two heartbeats.</summary>
+    public TimeSpan HeartbeatInterval { get; init; } = TimeSpan.FromSeconds(2);
+}

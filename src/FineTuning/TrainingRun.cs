@@ -1,0 +1,173 @@
+using FunctionsPipeline.Contracts;
+using FunctionsPipeline.Phi3Vision;
+using Microsoft.Extensions.Logging;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace FunctionsPipeline.FineTuning;
+
+/// <summary>The computing part of a run, all on one thread: full fine-tuning with AdamW between two evaluations.</summary>
+internal sealed class TrainingRun : IDisposable
+{
+    private const int Validations = 10;
+    private const double LossMemory = 0.95;
+
+    private readonly TrainingJob _job;
+    private readonly IReadOnlyList<Sample> _training;
+    private readonly TimeProvider _time;
+    private readonly RunReporter _reporter;
+    private readonly Device _device;
+    private readonly LoadedModel _loaded;
+    private readonly BatchReader _reader;
+    private readonly Evaluator _evaluator;
+    private readonly AdamW _optimizer;
+    private readonly IReadOnlyList<Parameter> _parameters;
+    private readonly LearningRateSchedule _schedule;
+    private readonly int _steps;
+
+    public TrainingRun(TrainingJob job, IReadOnlyList<Sample> training, IReadOnlyList<Sample> validation, string baseModel,
+        TrainerOptions options, TimeProvider time, RunReporter reporter, ILogger logger)
+    {
+        (_job, _training, _time, _reporter) = (job, training, time, reporter);
+        var settings = job.Settings;
+        _device = new Device(settings.Device ?? (cuda.is_available() ? "cuda" : "cpu"));
+        manual_seed(settings.Seed);
+        _loaded = ModelFolder.Load(baseModel, _device, ScalarType.Float32);
+        _parameters = [.. _loaded.Model.parameters()];
+        _optimizer = ParameterGroups.Optimizer(_loaded.Model, settings.LearningRate, settings.WeightDecay);
+
+        var rows = new RowBuilder(_loaded.Tokenizer, settings.Question);
+        var images = new ImageSource(new ImageProcessor(settings.NumCrops), options.ImageCacheBytes);
+        _reader = new BatchReader(images, rows, _loaded.Config.PadTokenId, _loaded.Config.MaxPositionEmbeddings);
+        _evaluator = new Evaluator(_loaded.Model, validation, _reader, rows, Baselines.Of(training.Select(s => s.Labels)), settings, _device);
+
+        _steps = Math.Max(1, (int)Math.Ceiling(settings.Epochs * training.Count / settings.BatchSize));
+        if (settings.MaxSteps is { } limit) _steps = Math.Min(_steps, limit);
+        _schedule = new LearningRateSchedule(settings, _steps);
+        logger.Starting(job.Run, training.Count, validation.Count, _parameters.Sum(p => p.numel()), _steps);
+    }
+
+    /// <summary>Evaluates, trains, evaluates again, and saves the model.</summary>
+    /// <param name="output">Folder for the fine-tuned model.</param>
+    public RunResult Train(string output, CancellationToken cancellationToken)
+    {
+        var started = _time.GetTimestamp();
+        var before = Evaluate("evaluating-base", cancellationToken);
+        _reporter.Record(new MetricsLine { Step = 0, Epoch = 0, Seconds = 0, Validation = before });
+        _reporter.Update(h => h with { Steps = _steps, ValidationLoss = before.Loss });
+
+        _reporter.Enter("training");
+        var trained = _time.GetTimestamp();
+        var step = Learn(trained, cancellationToken);
+
+        var seconds = _time.GetElapsedTime(trained).TotalSeconds;
+        var after = Evaluate("evaluating", cancellationToken);
+        _reporter.Record(new MetricsLine { Step = step, Epoch = Epoch(step), Seconds = seconds, Validation = after });
+        _reporter.Update(h => h with { ValidationLoss = after.Loss });
+
+        _reporter.Enter("saving");
+        ModelFolder.Save(output, _loaded.Model, _loaded.Config, _loaded.Tokenizer);
+        ServingSettings.Save(output, _job.Settings);
+        return new RunResult
+        {
+            Run = _job.Run,
+            Succeeded = true,
+            Model = _job.OutputModel,
+            Steps = step,
+            TrainingSamples = (long)step * _job.Settings.BatchSize,
+            Seconds = _time.GetElapsedTime(started).TotalSeconds,
+            Base = before,
+            FineTuned = after,
+        };
+    }
+
+    public void Dispose()
+    {
+        _optimizer.Dispose();
+        _loaded.Dispose();
+    }
+
+    /// <returns>The steps taken.</returns>
+    private int Learn(long started, CancellationToken cancellationToken)
+    {
+        var settings = _job.Settings;
+        double? loss = null;
+        var validated = 0;
+        var step = 0;
+        var batches = SampleOrder.Shuffled(_training, settings.BatchSize, settings.Seed);
+        _loaded.Model.train();
+        foreach (var batch in _reader.Read(batches, cancellationToken))
+        {
+            var begun = _time.GetTimestamp();
+            var rate = _schedule.Rate(step, _time.GetElapsedTime(started));
+            var (value, norm) = Step(batch, rate, step + 1);
+            step++;
+            loss = loss is { } mean ? LossMemory * mean + (1 - LossMemory) * value : value;
+
+            var elapsed = _time.GetElapsedTime(started);
+            var taken = _time.GetElapsedTime(begun).TotalSeconds;
+            var progress = _schedule.Progress(step, elapsed);
+            _reporter.Record(new MetricsLine
+            {
+                Step = step,
+                Epoch = Epoch(step),
+                Seconds = elapsed.TotalSeconds,
+                Loss = value,
+                LearningRate = rate,
+                GradNorm = norm,
+                SamplesPerSecond = batch.Rows / taken,
+                TokensPerSecond = batch.Tokens / taken,
+            });
+            _reporter.Update(h => h with
+            {
+                Step = step,
+                Epoch = Epoch(step),
+                Loss = loss,
+                SamplesPerSecond = step * settings.BatchSize / elapsed.TotalSeconds,
+                EtaSeconds = elapsed.TotalSeconds * (1 - progress) / progress,
+            });
+            if (progress >= 1) break;
+            if (!IsDue(step, progress, ref validated)) continue;
+            var metrics = _evaluator.Loss(cancellationToken);
+            _reporter.Record(new MetricsLine { Step = step, Epoch = Epoch(step), Seconds = elapsed.TotalSeconds, Validation = metrics });
+            _reporter.Update(h => h with { ValidationLoss = metrics.Loss });
+        }
+        return step;
+    }
+
+    private (double Loss, double Norm) Step(TrainingBatch batch, double rate, int step)
+    {
+        using var scope = NewDisposeScope();
+        foreach (var group in _optimizer.ParamGroups) group.LearningRate = rate;
+        _optimizer.zero_grad();
+        var loss = AnswerLoss.Sum(_loaded.Model, batch, _device) / batch.Labels;
+        var value = loss.item<float>();
+        if (!float.IsFinite(value))
+            throw new TrainingException($"The loss became {value} at step {step}, at a learning rate of {rate:g3}. Lower training.learningRate or lengthen training.warmupSteps.");
+        loss.backward();
+        var norm = nn.utils.clip_grad_norm_(_parameters, _job.Settings.MaxGradNorm);
+        if (!double.IsFinite(norm))
+            throw new TrainingException($"The gradients became {norm} at step {step}, at a learning rate of {rate:g3}. Lower training.learningRate or lengthen training.warmupSteps.");
+        _optimizer.step();
+        return (value, norm);
+    }
+
+    private bool IsDue(int step, double progress, ref int validated)
+    {
+        if (_job.Settings.EvaluateEvery is { } every) return step % every == 0;
+        var due = (int)(progress * Validations);
+        if (due <= validated) return false;
+        validated = due;
+        return true;
+    }
+
+    private EvaluationMetrics Evaluate(string phase, CancellationToken cancellationToken)
+    {
+        _reporter.Enter(phase);
+        var started = _time.GetTimestamp();
+        return _evaluator.LossAndAnswers(
+            done => _reporter.Update(h => h with { EtaSeconds = _time.GetElapsedTime(started).TotalSeconds * (1 - done) / done }), cancellationToken);
+    }
+
+    private double Epoch(int step) => (double)step * _job.Settings.BatchSize / _training.Count;
+}

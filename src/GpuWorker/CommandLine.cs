@@ -1,0 +1,58 @@
+using System.CommandLine;
+using FunctionsPipeline.FineTuning;
+using FunctionsPipeline.GpuWorker.Commands;
+using FunctionsPipeline.Images;
+
+namespace FunctionsPipeline.GpuWorker;
+
+/// <summary>The worker's command line.</summary>
+public static class CommandLine
+{
+    /// <summary>Done.</summary>
+    public const int Done = 0;
+
+    /// <summary>The command failed; for a run, <c>result.json</c> says why.</summary>
+    public const int Failed = 1;
+
+    /// <summary>The command line makes no sense (<c>EX_USAGE</c> of sysexits.h): trying again is no use.</summary>
+    public const int Usage = 64;
+
+    /// <summary>Runs a command line.</summary>
+    /// <returns>The exit code.</returns>
+    public static async Task<int> RunAsync(IReadOnlyList<string> arguments)
+    {
+        var root = new RootCommand(
+            """
+            The GPU worker: fine-tunes Phi-3-Vision and answers what product images show.
+
+            Exit codes: 0 done; 1 failed; 64 the command line makes no sense.
+            """);
+        root.Add(TrainCommand.Create());
+        root.Add(ServeCommand.Create());
+        root.Add(InitCommand.Create());
+        root.Add(PredictCommand.Create());
+        root.Add(InspectCommand.Create());
+
+        var parsed = root.Parse([.. arguments]);
+        if (parsed.Errors.Count > 0)
+        {
+            foreach (var error in parsed.Errors) await Console.Error.WriteLineAsync(error.Message);
+            await Console.Error.WriteLineAsync("--help shows what is possible.");
+            return Usage;
+        }
+        try
+        {
+            return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+        }
+        catch (Exception e) when (e is CommandException or TrainingException or UnreadableImageException or IOException or InvalidDataException)
+        {
+            await Console.Error.WriteLineAsync(e.Message);
+            return Failed;
+        }
+        catch (OperationCanceledException)
+        {
+            await Console.Error.WriteLineAsync("Cancelled.");
+            return Failed;
+        }
+    }
+}

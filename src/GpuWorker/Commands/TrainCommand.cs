@@ -1,0 +1,70 @@
+using System.CommandLine;
+using System.Text.Json;
+using FunctionsPipeline.Contracts;
+using FunctionsPipeline.FineTuning;
+using FunctionsPipeline.GpuWorker.Storage;
+using TorchSharp;
+
+namespace FunctionsPipeline.GpuWorker.Commands;
+
+/// <summary><c>train</c>: one run, from its request to its result.</summary>
+internal static class TrainCommand
+{
+    public static Command Create()
+    {
+        var run = new Option<string>("--run") { Description = "Id of the run; its job is runs/{id}/request.json in storage.", Required = true };
+        var folder = new Option<DirectoryInfo?>("--folder") { Description = "A local folder in place of blob storage, with one sub-folder for each container." };
+        var cache = SharedOptions.Cache();
+        var threads = SharedOptions.Threads();
+        var command = new Command("train",
+            """
+            Fine-tunes a model as a run's request says, and publishes it as a model folder.
+
+            Reads runs/{id}/request.json (a TrainingJob), the shards and the base model from blob storage; writes runs/{id}/metrics.jsonl,
+            heartbeat.json and result.json, and the model. Storage is the setting Storage: a connection string, or Storage__blobServiceUri
+            with the identity of the machine.
+
+            Example: Storage=UseDevelopmentStorage=true train --run spring-catalog
+            """)
+        { run, folder, cache, threads };
+        command.SetAction((parsed, cancellationToken) =>
+        {
+            torch.set_num_threads(parsed.GetValue(threads));
+            return RunAsync(parsed.GetRequiredValue(run), parsed.GetValue(folder), parsed.GetValue(cache)!.FullName, cancellationToken);
+        });
+        return command;
+    }
+
+    private static async Task<int> RunAsync(string run, DirectoryInfo? folder, string cache, CancellationToken cancellationToken)
+    {
+        var builder = Host.CreateApplicationBuilder();
+        builder.Logging.ClearProviders().AddSimpleConsole(console => console.SingleLine = true);
+        builder.Logging.AddFilter("Azure", LogLevel.Warning);
+        if (folder is not null) builder.Services.AddSingleton<IRunStore>(new FolderRunStore(folder.FullName));
+        else builder.Services.AddStorage(builder.Configuration);
+        using var host = builder.Build();
+
+        var store = host.Services.GetRequiredService<IRunStore>();
+        var trainer = new Trainer(store, new TrainerOptions { WorkFolder = cache }, TimeProvider.System,
+            host.Services.GetRequiredService<ILogger<Trainer>>(), new HeartbeatLines(Console.Out));
+        var result = await trainer.RunAsync(await ReadJobAsync(store, run, cancellationToken), cancellationToken);
+        if (!result.Succeeded) throw new CommandException($"The run failed: {result.Error}");
+        Console.WriteLine($"Done: {Containers.Models}/{result.Model}, validation loss {result.Base?.Loss:0.000} before and {result.FineTuned?.Loss:0.000} after {result.Steps} steps.");
+        return CommandLine.Done;
+    }
+
+    private static async Task<TrainingJob> ReadJobAsync(IRunStore store, string run, CancellationToken cancellationToken)
+    {
+        var name = new RunBlobs(run).Request;
+        var json = await store.ReadAsync(Containers.Runs, name, cancellationToken)
+            ?? throw new CommandException($"There is no run {run}: {Containers.Runs}/{name} is missing.");
+        try
+        {
+            return JsonSerializer.Deserialize<TrainingJob>(json, PipelineJson.Options) ?? throw new JsonException("it holds null");
+        }
+        catch (JsonException e)
+        {
+            throw new CommandException($"{Containers.Runs}/{name} is no training job: {e.Message}", e);
+        }
+    }
+}

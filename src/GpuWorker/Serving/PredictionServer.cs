@@ -1,0 +1,39 @@
+using System.Net;
+using FunctionsPipeline.Contracts;
+using FunctionsPipeline.FineTuning;
+using FunctionsPipeline.GpuWorker.Storage;
+using TorchSharp;
+
+namespace FunctionsPipeline.GpuWorker.Serving;
+
+/// <summary>The web server of <c>serve</c>: <c>POST /predict</c> and <c>GET /healthz</c>.</summary>
+public static class PredictionServer
+{
+    /// <summary>A server that is ready to start.</summary>
+    /// <param name="endpoint">Where it listens; port 0 picks a free one.</param>
+    /// <param name="cache">Local folder for models.</param>
+    /// <param name="settings">Settings besides the environment's, such as <c>Storage=…</c>.</param>
+    /// <exception cref="CommandException">The setting Storage is missing.</exception>
+    public static WebApplication Create(IPEndPoint endpoint, string cache, torch.Device device, IEnumerable<KeyValuePair<string, string?>>? settings = null)
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Configuration.AddInMemoryCollection(settings ?? []);
+        builder.Logging.ClearProviders().AddSimpleConsole(console => console.SingleLine = true);
+        builder.Logging.AddFilter("Azure", LogLevel.Warning).AddFilter("Microsoft.AspNetCore", LogLevel.Warning);
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(endpoint));
+        builder.Services.AddProblemDetails();
+        builder.Services.AddStorage(builder.Configuration);
+        builder.Services.AddSingleton(TimeProvider.System);
+        builder.Services.AddSingleton<UploadReader>().AddSingleton<PredictEndpoint>();
+        builder.Services.AddSingleton(services => new CurrentPredictor(
+            services.GetRequiredService<IRunStore>(), Path.Combine(cache, "models"), device, services.GetRequiredService<ILogger<CurrentPredictor>>()));
+
+        var app = builder.Build();
+        app.UseExceptionHandler();
+        app.UseStatusCodePages();
+        app.MapPost("/predict", context => context.RequestServices.GetRequiredService<PredictEndpoint>().HandleAsync(context)
+            .ContinueWith(task => task.GetAwaiter().GetResult().ExecuteAsync(context)).Unwrap());
+        app.MapGet("/healthz", (CurrentPredictor current) => Results.Json(new { status = "ok", model = current.Version }, PipelineJson.Options));
+        return app;
+    }
+}

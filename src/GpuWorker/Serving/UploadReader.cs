@@ -1,0 +1,27 @@
+using Azure;
+using Azure.Storage.Blobs;
+using Azure.Storage.Blobs.Models;
+using FunctionsPipeline.Contracts;
+using FunctionsPipeline.Images;
+
+namespace FunctionsPipeline.GpuWorker.Serving;
+
+/// <summary>Reads uploaded images from blob storage.</summary>
+internal sealed class UploadReader(BlobServiceClient blobs)
+{
+    /// <summary>The bytes of exactly the version that is asked for.</summary>
+    /// <exception cref="RequestFailedException">404: it is gone. 412: there is another version.</exception>
+    /// <exception cref="UnreadableImageException">It is larger than any image that is read.</exception>
+    public async Task<byte[]> ReadAsync(PredictRequest request, CancellationToken cancellationToken)
+    {
+        var blob = blobs.GetBlobContainerClient(Containers.ProductImages).GetBlobClient(request.Blob);
+        var options = new BlobDownloadOptions { Conditions = new BlobRequestConditions { IfMatch = new ETag(request.ETag) } };
+        using var download = (await blob.DownloadStreamingAsync(options, cancellationToken)).Value;
+        var length = download.Details.ContentLength;
+        if (length > ImageLimits.Default.MaxBytes)
+            throw new UnreadableImageException(Rejection.TooLarge, $"{length:N0} bytes; at most {ImageLimits.Default.MaxBytes:N0} are read");
+        var bytes = new byte[length];
+        await download.Content.ReadExactlyAsync(bytes, cancellationToken);
+        return bytes;
+    }
+}

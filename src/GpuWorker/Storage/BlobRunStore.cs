@@ -1,0 +1,72 @@
+using Azure.Storage.Blobs;
+using Azure.Storage.Blobs.Models;
+using Azure.Storage.Blobs.Specialized;
+using Azure;
+using FunctionsPipeline.FineTuning;
+
+namespace FunctionsPipeline.GpuWorker.Storage;
+
+/// <summary>A run store in blob storage. Metrics are append blobs, everything else block blobs.</summary>
+public sealed class BlobRunStore(BlobServiceClient blobs) : IRunStore
+{
+    /// <inheritdoc/>
+    public async Task<IReadOnlyList<string>> ListAsync(string container, string prefix, CancellationToken cancellationToken)
+    {
+        var names = new List<string>();
+        await foreach (var blob in blobs.GetBlobContainerClient(container).GetBlobsAsync(prefix: prefix, cancellationToken: cancellationToken)) names.Add(blob.Name);
+        names.Sort(StringComparer.Ordinal);
+        return names;
+    }
+
+    /// <inheritdoc/>
+    public async Task<byte[]?> ReadAsync(string container, string name, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return (await Blob(container, name).DownloadContentAsync(cancellationToken)).Value.Content.ToArray();
+        }
+        catch (RequestFailedException e) when (e.Status == 404)
+        {
+            return null;
+        }
+    }
+
+    /// <inheritdoc/>
+    public async Task DownloadAsync(string container, string name, string path, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await Blob(container, name).DownloadToAsync(path, cancellationToken);
+        }
+        catch (RequestFailedException e) when (e.Status == 404)
+        {
+            throw new FileNotFoundException($"There is no {name} in the container {container}.", name, e);
+        }
+    }
+
+    /// <inheritdoc/>
+    public Task WriteAsync(string container, string name, ReadOnlyMemory<byte> content, CancellationToken cancellationToken) =>
+        Blob(container, name).UploadAsync(new BinaryData(content), overwrite: true, cancellationToken);
+
+    /// <inheritdoc/>
+    public async Task AppendAsync(string container, string name, ReadOnlyMemory<byte> content, CancellationToken cancellationToken)
+    {
+        var blob = blobs.GetBlobContainerClient(container).GetAppendBlobClient(name);
+        await blob.CreateIfNotExistsAsync(cancellationToken: cancellationToken);
+        for (var start = 0; start < content.Length; start += blob.AppendBlobMaxAppendBlockBytes)
+        {
+            using var block = new MemoryStream(content.Slice(start, Math.Min(blob.AppendBlobMaxAppendBlockBytes, content.Length - start)).ToArray());
+            await blob.AppendBlockAsync(block, cancellationToken: cancellationToken);
+        }
+    }
+
+    /// <inheritdoc/>
+    public Task UploadAsync(string container, string name, string path, CancellationToken cancellationToken) =>
+        Blob(container, name).UploadAsync(path, overwrite: true, cancellationToken);
+
+    /// <inheritdoc/>
+    public Task DeleteAsync(string container, string name, CancellationToken cancellationToken) =>
+        Blob(container, name).DeleteIfExistsAsync(DeleteSnapshotsOption.IncludeSnapshots, cancellationToken: cancellationToken);
+
+    private BlobClient Blob(string container, string name) => blobs.GetBlobContainerClient(container).GetBlobClient(name);
+}
