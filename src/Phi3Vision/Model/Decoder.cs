@@ -59,7 +59,7 @@ internal sealed class Decoder : nn.Module
     private Tensor Embed(ModelInput input, CheckedInput shape, Device device, ScalarType dtype)
     {
         using var scope = NewDisposeScope();
-        var embedded = embed_tokens.call(input.InputIds.to(device).clamp(min: 0));
+        var embedded = embed_tokens.call(input.InputIds.to(device).clamp_min(0));
         if (shape.Grids.Count == 0) return embedded.MoveToOuterDisposeScope();
         var rows = vision_embed_tokens.forward(input.PixelValues!.to(dtype, device), shape.Grids);
         var positions = torch.tensor(shape.ImagePositions, device: device);

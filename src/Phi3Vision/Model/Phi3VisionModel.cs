@@ -25,6 +25,8 @@ public sealed class Phi3VisionModel : nn.Module
         model = new Decoder(config, device, dtype);
         lm_head = nn.Linear(config.HiddenSize, config.VocabSize, hasBias: false, device: device, dtype: dtype);
         RegisterComponents();
+        // The model owns its parameters, also when it is made inside a dispose scope.
+        foreach (var parameter in parameters()) parameter.DetachFromDisposeScope();
     }
 
     public Phi3VisionConfig Config { get; }

@@ -66,6 +66,15 @@ public sealed class ImageProcessorTests
         Assert.Equal(sha256, Convert.ToHexStringLower(SHA256.HashData(hd)));
     }
 
+    [Fact]
+    public void A_picture_file_becomes_the_recorded_pixel_values()
+    {
+        using var image = Image.Load<Rgb24>(Path.Combine(AppContext.BaseDirectory, "Fixtures", "tiny-image", "image_1.png"));
+        using var recorded = SafetensorsFile.Open(Path.Combine(AppContext.BaseDirectory, "Fixtures", "tiny-image", "io.safetensors"));
+        using var expected = recorded.Read("pixel_values");
+        Assert.Equal(expected.data<float>().ToArray(), new ImageProcessor(1).Process(image).PixelValues);
+    }
+
     private static Image<Rgb24> Noise(int width, int height)
     {
         var random = new Random(5);

@@ -18,7 +18,7 @@ public sealed class GenerationTests
         var generator = new Generator(model);
         var together = generator.GreedyBatch(
             new ModelInput(
-                torch.tensor([.. longer, 0, 0, 0, .. shorter], [2L, 6L]),
+                torch.tensor((long[])[.. longer, 0, 0, 0, .. shorter], [2L, 6L]),
                 torch.tensor(new long[] { 1, 1, 1, 1, 1, 1, 0, 0, 0, 1, 1, 1 }, [2L, 6L])),
             12, NoStop, CancellationToken.None);
         Assert.Equal(generator.Greedy(Ids(longer), 12, NoStop, CancellationToken.None), together[0]);

@@ -83,7 +83,7 @@ public sealed class GoldenModelTests
         for (var step = 0; step < steps; step++)
         {
             var mask = input.AttentionMask!;
-            var counted = (mask.cumsum(1) - 1).masked_fill(mask.eq(0), 1);
+            var counted = (mask.cumsum(1) - 1).masked_fill(mask.logical_not(), 1);
             var logits = golden.Model.forward(input with { PositionIds = counted });
             var next = logits.select(1, logits.shape[1] - 1).argmax(-1).unsqueeze(1);
             input = input with

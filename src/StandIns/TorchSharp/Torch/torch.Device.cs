@@ -59,7 +59,7 @@ public static partial class torch
     }
 
     public static bool TryInitializeDeviceType(DeviceType deviceType) =>
-        deviceType == DeviceType.CPU || (deviceType == DeviceType.CUDA && cuda.is_available());
+        deviceType is DeviceType.CPU or DeviceType.META || (deviceType == DeviceType.CUDA && cuda.is_available());
 
     public static bool cuda_is_available() => cuda.is_available();
 
