@@ -24,7 +24,7 @@ public sealed class ImageDownloader(HttpClient http, IngestionOptions options, T
     /// <exception cref="UnreadableImageException">There is no such address, nothing there, too much there, or no answer in time.</exception>
     public async Task<byte[]> DownloadAsync(string? url, CancellationToken cancellation = default)
     {
-        if (string.IsNullOrWhiteSpace(url)) throw new UnreadableImageException(Rejection.NoImage, "the row has no image URL");
+        if (string.IsNullOrWhiteSpace(url)) throw new UnreadableImageException(Rejection.NoImage, "the row has no image");
         if (!Uri.TryCreate(url.Trim(), UriKind.Absolute, out var uri) || uri.Scheme is not ("http" or "https"))
             throw new UnreadableImageException(Rejection.BadUrl, $"'{url}' is not an http or https address");
         using var limit = new CancellationTokenSource(options.DownloadDeadline, time);

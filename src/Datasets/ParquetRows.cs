@@ -30,7 +30,7 @@ internal static class ParquetRows
         SplitRows split, CancellationToken cancellation)
     {
         var urls = fields.ImageIsEmbedded ? null : await ReadTextAsync(group, fields.Image, cancellation);
-        var images = fields.ImageIsEmbedded ? await ReadBytesAsync(group, fields.Image, cancellation) : null;
+        var images = fields.ImageIsEmbedded ? await ReadAsync<ReadOnlyMemory<byte>>(group, fields.Image, cancellation) : null;
         var titles = fields.Title is null ? null : await ReadTextAsync(group, fields.Title, cancellation);
         var categories = fields.Category is null ? null : await ReadCategoriesAsync(group, fields, cancellation);
         var prices = fields.Price is null ? null : await ReadNumbersAsync(group, fields.Price, cancellation);
@@ -49,13 +49,6 @@ internal static class ParquetRows
     private static async Task<string?[]> ReadTextAsync(ParquetRowGroupReader group, DataField field, CancellationToken cancellation)
     {
         var values = new string?[group.RowCount];
-        await group.ReadAsync(field, values.AsMemory(), cancellationToken: cancellation);
-        return values;
-    }
-
-    private static async Task<byte[]?[]> ReadBytesAsync(ParquetRowGroupReader group, DataField field, CancellationToken cancellation)
-    {
-        var values = new byte[]?[group.RowCount];
         await group.ReadAsync(field, values.AsMemory(), cancellationToken: cancellation);
         return values;
     }
@@ -84,7 +77,8 @@ internal static class ParquetRows
 
     private static async Task<T?[]> ReadAsync<T>(ParquetRowGroupReader group, DataField field, CancellationToken cancellation) where T : struct
     {
-        if (field.IsNullable)
+        // A field may be required and its struct optional, so the levels decide and not the field.
+        if (field.MaxDefinitionLevel > 0)
         {
             var optional = new T?[group.RowCount];
             await group.ReadAsync<T>(field, optional.AsMemory(), cancellationToken: cancellation);

@@ -53,16 +53,15 @@ internal sealed class UnitIngestion(ResolvedDataset dataset, IngestUnit unit, Bl
 
     private async Task<ManifestRow> StoreAsync(DatasetRow row, ManifestRow fate, CancellationToken cancellation)
     {
-        var embedded = row.ImageUrl is null && row.ImageBytes is not null;
-        var bytes = embedded ? row.ImageBytes! : await downloader.DownloadAsync(row.ImageUrl, cancellation);
+        var bytes = row.ImageBytes ?? await downloader.DownloadAsync(row.ImageUrl, cancellation);
         var header = ImageReader.Identify(bytes, options.ImageLimits);
         // A picture that looks whole may still be damaged inside, which only decoding shows.
         using (ImageReader.Read(bytes, options.ImageLimits))
         {
         }
-        var sha = SHA256.HashData(bytes);
+        var sha = SHA256.HashData(bytes.Span);
         var name = Convert.ToHexStringLower(sha);
-        await container.GetBlobClient(dataset.Blobs.Image(name)).CreateAsync(new MemoryStream(bytes), header.MediaType, cancellation);
+        await container.GetBlobClient(dataset.Blobs.Image(name)).CreateAsync(BinaryData.FromBytes(bytes).ToStream(), header.MediaType, cancellation);
         return fate with
         {
             State = RowState.Stored,

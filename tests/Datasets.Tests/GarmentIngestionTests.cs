@@ -11,7 +11,7 @@ namespace FunctionsPipeline.Tests.Datasets;
 
 public sealed class GarmentIngestionTests(AzuriteFixture azurite) : IClassFixture<AzuriteFixture>
 {
-    private const int Rows = 300;
+    private const int Rows = 230;
 
     [Fact]
     public async Task Every_row_is_accounted_for_with_the_reason_it_deserves()
@@ -41,11 +41,11 @@ public sealed class GarmentIngestionTests(AzuriteFixture azurite) : IClassFixtur
         Assert.Equal(Rows, report.Counts.Rows);
         Assert.Equal(report.Counts.Rows, report.Counts.Stored + report.Counts.Duplicates + report.Counts.Rejected);
         Assert.Equal(report.Counts.Rejected, report.Counts.RejectedBy.Values.Sum());
-        Assert.Equal((294, 1, 5), (report.Counts.Stored, report.Counts.Duplicates, report.Counts.Rejected));
-        Assert.Equal(294, report.Splits.Values.Sum());
-        Assert.Equal(294, report.Categories.Values.Sum());
+        Assert.Equal((225, 1, 4), (report.Counts.Stored, report.Counts.Duplicates, report.Counts.Rejected));
+        Assert.Equal(225, report.Splits.Values.Sum());
+        Assert.Equal(225, report.Categories.Values.Sum());
         Assert.Equal(6, report.Categories.Count);
-        Assert.InRange(report.Splits["validation"], 12, 55);
+        Assert.InRange(report.Splits["validation"], 8, 45);
     }
 
     [Fact]

@@ -1,0 +1,94 @@
+using FunctionsPipeline.Contracts;
+using FunctionsPipeline.Datasets;
+using FunctionsPipeline.SampleData;
+
+namespace FunctionsPipeline.Tests.Datasets;
+
+public sealed class ImageFolderIngestionTests(AzuriteFixture azurite) : IClassFixture<AzuriteFixture>, IDisposable
+{
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("pictures-");
+
+    [Fact]
+    public async Task Embedded_images_get_their_label_names_and_the_splits_of_the_dataset()
+    {
+        Draw(("train", "bag", 4), ("train", "hat", 4), ("validation", "bag", 2), ("validation", "hat", 2));
+        await using var workshop = await Workshop.OpenAsync(azurite, new HubServerOptions { Images = _folder.FullName });
+
+        var (dataset, report) = await workshop.IngestAsync(Request(workshop));
+
+        Assert.Equal("validation", dataset.ValidationSplit);
+        Assert.Equal(12, report.Counts.Stored);
+        Assert.Equal(new Dictionary<string, long> { ["train"] = 8, ["validation"] = 4 }, report.Splits);
+        Assert.Equal(new Dictionary<string, long> { ["bag"] = 6, ["hat"] = 6 }, report.Categories);
+    }
+
+    [Fact]
+    public async Task A_test_split_serves_for_validation_when_there_is_no_other()
+    {
+        Draw(("train", "bag", 3), ("test", "bag", 2));
+        await using var workshop = await Workshop.OpenAsync(azurite, new HubServerOptions { Images = _folder.FullName });
+
+        var (_, report) = await workshop.IngestAsync(Request(workshop));
+
+        Assert.Equal(new Dictionary<string, long> { ["train"] = 3, ["validation"] = 2 }, report.Splits);
+    }
+
+    [Fact]
+    public async Task A_row_limit_keeps_the_splits_proportion_and_every_label_of_a_sorted_split()
+    {
+        Draw(("train", "bag", 12), ("train", "hat", 12), ("train", "shoe", 12), ("validation", "bag", 6), ("validation", "hat", 6));
+        await using var workshop = await Workshop.OpenAsync(azurite, new HubServerOptions { Images = _folder.FullName });
+
+        var (dataset, report) = await workshop.IngestAsync(Request(workshop) with { MaxRows = 16 });
+
+        Assert.Equal(new Dictionary<string, long> { ["train"] = 12, ["validation"] = 4 }, report.Splits);
+        var byLabel = (await workshop.ManifestAsync(dataset)).Where(r => r.Split == "train").CountBy(r => r.Category!).ToDictionary();
+        Assert.Equal(new Dictionary<string, int> { ["bag"] = 4, ["hat"] = 4, ["shoe"] = 4 }, byLabel);
+    }
+
+    [Fact]
+    public async Task A_file_that_is_no_picture_is_rejected_and_the_rest_goes_on()
+    {
+        Draw(("train", "bag", 3));
+        File.WriteAllText(Path.Combine(_folder.FullName, "train", "bag", "0.jpg"), "not a picture");
+        File.WriteAllBytes(Path.Combine(_folder.FullName, "train", "bag", "1.jpg"), []);
+        await using var workshop = await Workshop.OpenAsync(azurite, new HubServerOptions { Images = _folder.FullName });
+
+        var (_, report) = await workshop.IngestAsync(Request(workshop));
+
+        Assert.Equal(new Dictionary<string, long> { [Rejection.Empty] = 1, [Rejection.NotAnImage] = 1 }, report.Counts.RejectedBy);
+        Assert.Equal(1, report.Counts.Stored);
+    }
+
+    [Fact]
+    public async Task Units_cut_a_file_at_the_unit_size_and_cover_every_row_once()
+    {
+        Draw(("train", "bag", 25), ("validation", "bag", 3));
+        await using var workshop = await Workshop.OpenAsync(azurite, new HubServerOptions { Images = _folder.FullName }, new IngestionOptions { UnitRows = 10 });
+
+        var (dataset, _) = await workshop.IngestAsync(Request(workshop));
+
+        Assert.Equal([10, 10, 5, 3], dataset.Units.Select(u => u.Count));
+        Assert.Equal(Enumerable.Range(0, 25).Select(i => ("train", (long)i)).Concat(Enumerable.Range(0, 3).Select(i => ("validation", (long)i))),
+            (await workshop.ManifestAsync(dataset)).Select(r => (r.SourceSplit, r.Row)));
+    }
+
+    public void Dispose() => _folder.Delete(recursive: true);
+
+    private static DatasetRequest Request(Workshop workshop) => new()
+    {
+        Repo = workshop.Hub.Dataset,
+        Columns = new ColumnMapping { Image = "image", Category = "label" },
+    };
+
+    private void Draw(params (string Split, string Label, int Count)[] pictures)
+    {
+        foreach (var (split, label, count) in pictures)
+        {
+            var folder = Directory.CreateDirectory(Path.Combine(_folder.FullName, split, label)).FullName;
+            for (var i = 0; i < count; i++)
+                File.WriteAllBytes(Path.Combine(folder, $"{i}.jpg"),
+                    GarmentPainter.Jpeg(Garment.All[i], new Random((1000 * split.Length) + (100 * label[0]) + i)));
+        }
+    }
+}

@@ -1,0 +1,67 @@
+using Azure.Storage.Blobs.Models;
+using FunctionsPipeline.Contracts;
+using FunctionsPipeline.Datasets;
+using FunctionsPipeline.SampleData;
+
+namespace FunctionsPipeline.Tests.Datasets;
+
+public sealed class ModelMirrorTests(AzuriteFixture azurite) : IClassFixture<AzuriteFixture>, IDisposable
+{
+    private readonly DirectoryInfo _models = Directory.CreateTempSubdirectory("models-");
+
+    [Fact]
+    public async Task A_checkpoint_is_copied_once_and_complete_json_comes_last()
+    {
+        var weights = WriteModel("tiny", "config.json", "tokenizer.json", "model.safetensors", "README.md");
+        await using var workshop = await Workshop.OpenAsync(azurite, new HubServerOptions { Rows = 1, Models = _models.FullName });
+        var mirror = new ModelMirror(workshop.Client, workshop.Blobs);
+        var commit = await mirror.ResolveCommitAsync(new BaseModelRequest { Repo = "samples/tiny" });
+
+        var folder = await mirror.MirrorAsync("samples/tiny", commit);
+        var first = await BlobsAsync(workshop, folder);
+        await mirror.MirrorAsync("samples/tiny", commit);
+
+        Assert.Equal(BlobNames.BaseModel("samples/tiny", commit), folder);
+        Assert.Equal(["complete.json", "config.json", "model.safetensors", "tokenizer.json"], first.Select(b => b.Name[(folder.Length + 1)..]));
+        Assert.Equal(first, await BlobsAsync(workshop, folder));
+        Assert.All(first, blob => Assert.True(blob.At <= first[0].At));
+        var copy = (await workshop.Blobs.GetBlobContainerClient(Containers.Models).GetBlobClient($"{folder}/model.safetensors").DownloadContentAsync()).Value.Content;
+        Assert.Equal(weights, copy.ToArray());
+    }
+
+    [Fact]
+    public async Task A_missing_model_a_missing_revision_and_a_folder_that_is_no_checkpoint_are_the_requests_fault()
+    {
+        WriteModel("notes", "notes.txt");
+        await using var workshop = await Workshop.OpenAsync(azurite, new HubServerOptions { Rows = 1, Models = _models.FullName });
+        var mirror = new ModelMirror(workshop.Client, workshop.Blobs);
+
+        Assert.Equal(("baseModel.repo", 404), await RefusalOf(() => mirror.ResolveCommitAsync(new BaseModelRequest { Repo = "samples/none" })));
+        Assert.Equal(("baseModel.revision", 404), await RefusalOf(() => mirror.ResolveCommitAsync(new BaseModelRequest { Repo = "samples/notes", Revision = "v2" })));
+        Assert.Equal(("baseModel.repo", 400), await RefusalOf(() => mirror.MirrorAsync("samples/notes", "main")));
+    }
+
+    public void Dispose() => _models.Delete(recursive: true);
+
+    private static async Task<(string, int)> RefusalOf(Func<Task<string>> action)
+    {
+        var refusal = await Assert.ThrowsAsync<RequestException>(action);
+        return (refusal.Field, refusal.Status);
+    }
+
+    private byte[] WriteModel(string name, params string[] files)
+    {
+        var content = Enumerable.Range(0, 500_000).Select(i => (byte)(i % 251)).ToArray();
+        var folder = _models.CreateSubdirectory(name).FullName;
+        foreach (var file in files) File.WriteAllBytes(Path.Combine(folder, file), content);
+        return content;
+    }
+
+    private static async Task<List<(string Name, DateTimeOffset At, string ETag)>> BlobsAsync(Workshop workshop, string folder)
+    {
+        var blobs = new List<(string, DateTimeOffset, string)>();
+        await foreach (var blob in workshop.Blobs.GetBlobContainerClient(Containers.Models).GetBlobsAsync(BlobTraits.None, BlobStates.None, folder))
+            blobs.Add((blob.Name, blob.Properties.LastModified!.Value, blob.Properties.ETag!.Value.ToString()));
+        return blobs;
+    }
+}

@@ -1,0 +1,96 @@
+using System.Net;
+using System.Text;
+using FunctionsPipeline.Contracts;
+using FunctionsPipeline.Datasets;
+using FunctionsPipeline.SampleData;
+using Parquet;
+using Parquet.Schema;
+
+namespace FunctionsPipeline.Tests.Datasets;
+
+public sealed class OddRowsTests(AzuriteFixture azurite) : IClassFixture<AzuriteFixture>
+{
+    private static readonly byte[] Picture = GarmentPainter.Jpeg(Garment.All[0], new Random(1));
+
+    [Fact]
+    public async Task Rows_that_cannot_be_used_say_why_and_missing_values_are_no_values()
+    {
+        var rows = await IngestAsync(
+            (Picture, "Red Coat", 0, 12.5f),
+            (Picture, "Red Coat", 0, 12.5f),
+            (Picture, "Red Coat", 0, 13f),
+            (Picture, "  ", -1, null),
+            (Picture, null, 7, null),
+            (Picture, null, null, 5f),
+            (Picture, "Red Coat", 1, float.NaN),
+            (Picture, "Red Coat", 1, -1f),
+            (null, "Red Coat", 1, 1f),
+            ([], "Red Coat", 1, 1f));
+
+        Assert.Equal(
+        [
+            (RowState.Stored, null, "Red Coat", "coat", 12.5),
+            (RowState.Duplicate, null, "Red Coat", "coat", 12.5),
+            (RowState.Stored, null, "Red Coat", "coat", 13),
+            (RowState.Rejected, Rejection.NoLabel, null, null, null),
+            (RowState.Rejected, Rejection.NoLabel, null, null, null),
+            (RowState.Stored, null, null, null, 5),
+            (RowState.Rejected, Rejection.BadPrice, "Red Coat", "hat", null),
+            (RowState.Rejected, Rejection.BadPrice, "Red Coat", "hat", -1),
+            (RowState.Rejected, Rejection.NoImage, "Red Coat", "hat", 1),
+            (RowState.Rejected, Rejection.Empty, "Red Coat", "hat", 1),
+        ], rows.Select(r => (r.State, r.Reason, r.Title, r.Category, r.Price)));
+    }
+
+    private async Task<List<ManifestRow>> IngestAsync(params (byte[]? Image, string? Title, long? Category, float? Price)[] rows)
+    {
+        await azurite.Blobs.GetBlobContainerClient(Containers.Datasets).CreateIfNotExistsAsync();
+        var client = new HubClient(new HttpClient(new OneFileHub(await ParquetAsync(rows))), new HubOptions());
+        var ingestion = new DatasetIngestion(client, azurite.Blobs);
+        var dataset = await ingestion.ResolveAsync(new DatasetRequest
+        {
+            Repo = "a/b",
+            Columns = new ColumnMapping { Image = "image", Title = "name", Category = "label", Price = "cost" },
+        });
+        await ingestion.IngestUnitAsync(dataset, dataset.Units.Single());
+        var manifest = azurite.Blobs.GetBlobContainerClient(Containers.Datasets).GetBlobClient(dataset.Blobs.Manifest("train", 0));
+        return [.. (await manifest.DownloadContentAsync()).Value.Content.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries)
+            .Select(line => System.Text.Json.JsonSerializer.Deserialize<ManifestRow>(line, PipelineJson.Compact)!)];
+    }
+
+    private static async Task<byte[]> ParquetAsync((byte[]? Image, string? Title, long? Category, float? Price)[] rows)
+    {
+        var (bytes, path, name, label, cost) = (new DataField<byte[]>("bytes"), new DataField<string>("path"), new DataField<string>("name"),
+            new DataField<long>("label", true), new DataField<float>("cost", true));
+        using var file = new MemoryStream();
+        await using (var writer = await ParquetWriter.CreateAsync(new ParquetSchema(new StructField("image", bytes, path), name, label, cost), file))
+        {
+            writer.CustomMetadata = new Dictionary<string, string>
+            {
+                ["huggingface"] = """{"info":{"features":{"label":{"names":["coat","hat"],"_type":"ClassLabel"}}}}""",
+            };
+            using var group = writer.CreateRowGroup();
+            await group.WriteAsync(bytes, rows.Select(r => r.Image).ToArray());
+            await group.WriteAsync(path, rows.Select(_ => (string?)null).ToArray());
+            await group.WriteAsync(name, rows.Select(r => r.Title).ToArray());
+            await group.WriteAsync<long>(label, rows.Select(r => r.Category).ToArray());
+            await group.WriteAsync<float>(cost, rows.Select(r => r.Price).ToArray());
+            group.CompleteValidate();
+        }
+        return file.ToArray();
+    }
+
+    private sealed class OneFileHub(byte[] parquet) : HttpMessageHandler
+    {
+        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) =>
+            Task.FromResult(request.RequestUri!.AbsolutePath switch
+            {
+                var path when path.EndsWith("/parquet", StringComparison.Ordinal) && !path.Contains("resolve", StringComparison.Ordinal) && !path.Contains("revision", StringComparison.Ordinal) =>
+                    Json("""{"default":{"train":["https://huggingface.co/datasets/a/b/resolve/refs%2Fconvert%2Fparquet/default/train/0000.parquet"]}}"""),
+                var path when path.Contains("/resolve/", StringComparison.Ordinal) => new HttpResponseMessage(HttpStatusCode.OK) { Content = new ByteArrayContent(parquet) },
+                _ => Json("""{"sha":"c0ffee"}"""),
+            });
+
+        private static HttpResponseMessage Json(string text) => new(HttpStatusCode.OK) { Content = new StringContent(text, Encoding.UTF8, "application/json") };
+    }
+}

@@ -1,0 +1,79 @@
+using System.Text.Json;
+using FunctionsPipeline.Contracts;
+using FunctionsPipeline.Datasets;
+using FunctionsPipeline.SampleData;
+
+namespace FunctionsPipeline.Tests.Datasets;
+
+public sealed class ResolveTests : IAsyncLifetime
+{
+    private SampleHub _hub = null!;
+    private DatasetIngestion _ingestion = null!;
+
+    public async Task InitializeAsync()
+    {
+        _hub = await SampleHub.StartAsync(new HubServerOptions { Rows = 20 });
+        var client = new HubClient(HubClient.CreateHttpClient(), new HubOptions { Endpoint = _hub.Address });
+        // Resolving touches no storage; any blob service will do.
+        _ingestion = new DatasetIngestion(client, new Azure.Storage.Blobs.BlobServiceClient(new Uri("http://127.0.0.1:9/account")));
+    }
+
+    public async Task DisposeAsync() => await _hub.DisposeAsync();
+
+    [Fact]
+    public async Task A_request_is_pinned_to_commits_and_survives_durable_state()
+    {
+        var dataset = await _ingestion.ResolveAsync(Workshop.Garments);
+
+        Assert.Equal(40, dataset.Commit.Length);
+        Assert.NotEqual(dataset.Commit, dataset.ParquetCommit);
+        Assert.Equal(("default", 20L), (dataset.Config, dataset.Rows));
+        Assert.Null(dataset.ValidationSplit);
+        var text = JsonSerializer.Serialize(dataset, PipelineJson.Compact);
+        Assert.Equal(text, JsonSerializer.Serialize(JsonSerializer.Deserialize<ResolvedDataset>(text, PipelineJson.Compact), PipelineJson.Compact));
+    }
+
+    [Fact]
+    public async Task A_commit_may_be_named_in_place_of_a_branch()
+    {
+        var byBranch = await _ingestion.ResolveAsync(Workshop.Garments);
+        var byCommit = await _ingestion.ResolveAsync(Workshop.Garments with { Revision = byBranch.Commit });
+        Assert.Equal(byBranch.Commit, byCommit.Commit);
+        Assert.Equal(byBranch.View, byCommit.View);
+    }
+
+    public static TheoryData<string, int, string, DatasetRequest> BadRequests => new()
+    {
+        { "dataset.repo", 404, "samples/nothing", Workshop.Garments with { Repo = "samples/nothing" } },
+        { "dataset.revision", 404, "'v9'", Workshop.Garments with { Revision = "v9" } },
+        { "dataset.revision", 400, "head of main", Workshop.Garments with { Revision = HubClient.ParquetRevision } },
+        { "dataset.config", 404, "it has: default", Workshop.Garments with { Config = "french" } },
+        { "dataset.columns.image", 400, "imageurl", With(c => c with { Image = "picture" }) },
+        { "dataset.columns.image", 400, "Double", With(c => c with { Image = "full_price" }) },
+        { "dataset.columns.title", 400, "its columns are: website_name", With(c => c with { Title = "name" }) },
+        { "dataset.columns.title", 400, "a title column is a string", With(c => c with { Title = "product_code" }) },
+        { "dataset.columns.category", 400, "names of its classes", With(c => c with { Category = "flg_discount" }) },
+        { "dataset.columns.price", 400, "a price column is a number", With(c => c with { Price = "title" }) },
+        { "dataset.columns", 400, "at least one", With(c => new ColumnMapping { Image = c.Image }) },
+    };
+
+    [Theory]
+    [MemberData(nameof(BadRequests))]
+    public async Task A_request_that_does_not_fit_the_dataset_names_the_field_and_the_way_out(string field, int status, string says, DatasetRequest request)
+    {
+        var refusal = await Assert.ThrowsAsync<RequestException>(() => _ingestion.ResolveAsync(request));
+        Assert.Equal((field, status), (refusal.Field, refusal.Status));
+        Assert.Contains(says, refusal.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_hub_that_is_down_is_not_the_requests_fault()
+    {
+        var client = new HubClient(HubClient.CreateHttpClient(), new HubOptions { Endpoint = new Uri("http://127.0.0.1:9"), Attempts = 2, FirstDelay = TimeSpan.Zero });
+        var ingestion = new DatasetIngestion(client, new Azure.Storage.Blobs.BlobServiceClient(new Uri("http://127.0.0.1:9/account")));
+        var failure = await Assert.ThrowsAsync<HubException>(() => ingestion.ResolveAsync(Workshop.Garments));
+        Assert.Equal(HubError.Unavailable, failure.Error);
+    }
+
+    private static DatasetRequest With(Func<ColumnMapping, ColumnMapping> change) => Workshop.Garments with { Columns = change(Workshop.Garments.Columns) };
+}
