@@ -30,7 +30,7 @@ public sealed class JpegEncoder : ImageEncoder
         }
     }
 
-    /// <summary>Null: 4:2:0.</summary>
+    /// <summary>Null: 4:2:0, and <see cref="JpegEncodingColor.Luminance"/> for grey pixels.</summary>
     public JpegEncodingColor? ColorType { get; init; }
 
     protected override unsafe void Encode<TPixel>(Image<TPixel> image, Stream stream, CancellationToken cancellationToken)
@@ -40,6 +40,7 @@ public sealed class JpegEncoder : ImageEncoder
             JpegEncodingColor.YCbCrRatio444 => Subsampling.Yuv444,
             JpegEncodingColor.YCbCrRatio422 => Subsampling.Yuv422,
             JpegEncodingColor.Luminance => Subsampling.Grey,
+            null when typeof(TPixel) == typeof(L8) => Subsampling.Grey,
             _ => Subsampling.Yuv420,
         };
         var handle = tjInitCompress();
