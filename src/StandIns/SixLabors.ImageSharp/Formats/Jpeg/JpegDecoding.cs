@@ -21,8 +21,10 @@ internal static unsafe class JpegDecoding
             fixed (byte* jpeg = data)
             {
                 var size = new CULong((nuint)data.Length);
-                if (tjDecompressHeader3(handle, jpeg, size, out var width, out var height, out _, out var colorSpace) != 0)
-                    throw new InvalidImageContentException($"The JPEG cannot be decoded: {Error(handle)}.");
+                Check(handle, tjDecompressHeader3(handle, jpeg, size, out var width, out var height, out _, out var colorSpace), data);
+                // Callers bound the size that the header told them.
+                if (width != header.Width || height != header.Height)
+                    throw new InvalidImageContentException("The JPEG has two frame headers that disagree.");
                 (width, height) = Scaled(width, height, options.TargetSize);
                 var pixels = options.Configuration.MemoryAllocator.Allocate<TPixel>(width, height);
                 if (colorSpace is ColorSpace.Cmyk or ColorSpace.Ycck)
@@ -58,6 +60,11 @@ internal static unsafe class JpegDecoding
         fixed (byte* target = destination)
             result = tjDecompress2(
                 handle, jpeg, new CULong((nuint)data.Length), target, width, destination.Length / height, height, format, FlagLimitScans);
+        Check(handle, result, data);
+    }
+
+    private static void Check(nint handle, int result, ReadOnlySpan<byte> data)
+    {
         if (result == 0) return;
         var error = Error(handle);
         if (tjGetErrorCode(handle) != ErrorIsWarning || !Harmless.Any(error.Contains))
