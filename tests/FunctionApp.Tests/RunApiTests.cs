@@ -1,0 +1,147 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Text;
+using Azure.Storage.Blobs.Models;
+using FunctionsPipeline.Contracts;
+
+namespace FunctionsPipeline.Tests.FunctionApp;
+
+public class RunApiTests(PipelineFixture pipeline) : IClassFixture<PipelineFixture>
+{
+    private const string Good = """
+        {"run": "RUN", "dataset": {"repo": "samples/garments", "columns": {"image": "imageurl", "title": "title", "category": "category1_code", "price": "full_price"},
+         "validationFraction": 0.3}, "baseModel": {"repo": "samples/tiny"}}
+        """;
+
+    [Theory]
+    [InlineData("not json", 400, "")]
+    [InlineData("""{"run": "refused", "training": {"learningRate": 5}}""", 400, "dataset.repo")]
+    [InlineData("samples/garments -> samples/nothing", 404, "dataset.repo")]
+    [InlineData("\"title\": \"title\" -> \"title\": \"name\"", 400, "dataset.columns.title")]
+    [InlineData("\"price\": \"full_price\" -> \"price\": \"title\"", 400, "dataset.columns.price")]
+    [InlineData("samples/tiny -> samples/huge", 404, "baseModel.repo")]
+    [InlineData("\"validationFraction\": 0.3 -> \"revision\": \"v9\"", 404, "dataset.revision")]
+    [InlineData("\"validationFraction\": 0.3} -> \"validationFraction\": 0.3}, \"training\": {\"learningRate\": 2}", 400, "training.learningRate")]
+    public async Task A_request_that_cannot_be_carried_out_names_the_field_and_starts_nothing(string change, int status, string field)
+    {
+        var answer = await PostAsync(Body("refused", change));
+        Assert.Equal(status, (int)answer.StatusCode);
+        Assert.Equal("application/problem+json", answer.Content.Headers.ContentType!.MediaType);
+        var problem = (await answer.Content.ReadFromJsonAsync<Problem>(PipelineJson.Options))!;
+        Assert.Equal(field, problem.Field);
+        Assert.Equal(status, problem.Status);
+        Assert.NotEmpty(problem.Detail);
+
+        Assert.Equal(HttpStatusCode.NotFound, (await pipeline.Http.GetAsync("/api/runs/refused")).StatusCode);
+        Assert.DoesNotContain(await BlobsAsync(Containers.Runs), name => name.StartsWith("refused/", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_run_goes_from_the_request_to_the_serving_model()
+    {
+        var answer = await PostAsync(Body("whole"));
+        Assert.Equal(HttpStatusCode.Accepted, answer.StatusCode);
+        Assert.Equal("/api/runs/whole", answer.Headers.Location!.ToString());
+        var accepted = (await answer.Content.ReadFromJsonAsync<RunAccepted>(PipelineJson.Options))!;
+        Assert.Equal("whole", accepted.Run);
+        Assert.True((await pipeline.Http.GetAsync(accepted.Management!["statusQueryGetUri"])).IsSuccessStatusCode);
+
+        var view = await UntilAsync("whole", run => run.RuntimeStatus is not ("Pending" or "Running"));
+        Assert.Null(view.Error);
+        Assert.Equal("Completed", view.RuntimeStatus);
+        Assert.Equal(RunPhase.Done, view.Status!.Phase);
+        var outcome = view.Outcome!;
+        Assert.Equal(PipelineFixture.Rows, outcome.Dataset.Counts.Rows);
+        Assert.Equal(outcome.Dataset.Splits["train"], outcome.Result.TrainingSamples);
+        Assert.True(outcome.Dataset.Splits["validation"] > 0);
+        Assert.True(outcome.Published, outcome.PublishDecision);
+        Assert.Contains(await BlobsAsync(Containers.Models), name => name.StartsWith("samples--tiny@", StringComparison.Ordinal) && name.EndsWith("complete.json", StringComparison.Ordinal));
+
+        var current = await pipeline.Http.GetFromJsonAsync<CurrentModel>("/api/models/current", PipelineJson.Options);
+        Assert.Equal("whole", current!.Version);
+        var metrics = await pipeline.Http.GetStringAsync("/api/runs/whole/metrics");
+        Assert.Contains("\"loss\":1.25", metrics, StringComparison.Ordinal);
+
+        var again = await PostAsync(Body("whole"));
+        Assert.Equal(HttpStatusCode.Conflict, again.StatusCode);
+        Assert.Equal("run", (await again.Content.ReadFromJsonAsync<Problem>(PipelineJson.Options))!.Field);
+        Assert.Equal(HttpStatusCode.Conflict, (await pipeline.Http.PostAsync("/api/runs/whole/cancel", null)).StatusCode);
+
+        // A second run on the same data that is worse does not take its place; an id is made up.
+        pipeline.Jobs.Loss = 0.9;
+        var second = (await (await PostAsync(Body("whole", "\"run\": \"whole\",  -> "))).Content.ReadFromJsonAsync<RunAccepted>(PipelineJson.Options))!;
+        Assert.StartsWith("run-", second.Run, StringComparison.Ordinal);
+        var worse = await UntilAsync(second.Run, run => run.RuntimeStatus is not ("Pending" or "Running"));
+        Assert.False(worse.Outcome!.Published);
+        var list = (await pipeline.Http.GetFromJsonAsync<List<RunView>>("/api/runs", PipelineJson.Options))!;
+        Assert.True(list.FindIndex(run => run.Run == second.Run) < list.FindIndex(run => run.Run == "whole"));
+        Assert.DoesNotContain(list, run => run.Run.Contains("ingest", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_cancelled_run_ends_and_its_job_is_stopped()
+    {
+        pipeline.Jobs.Endless.Add("endless");
+        Assert.Equal(HttpStatusCode.Accepted, (await PostAsync(Body("endless"))).StatusCode);
+        var training = await UntilAsync("endless", run => run.Status?.Training is not null);
+        Assert.Equal(RunPhase.Training, training.Status!.Phase);
+        Assert.Equal(3, training.Status.Training!.Step);
+        Assert.Equal(PipelineFixture.Rows, training.Status.Rows!.Rows);
+
+        Assert.Equal(HttpStatusCode.Accepted, (await pipeline.Http.PostAsync("/api/runs/endless/cancel", null)).StatusCode);
+        await UntilAsync("endless", run => run.RuntimeStatus == "Terminated");
+        Assert.True(pipeline.Jobs.IsStopped("endless"));
+    }
+
+    [Theory]
+    [InlineData("GET", "/api/runs/nothing")]
+    [InlineData("GET", "/api/runs/nothing/metrics")]
+    [InlineData("POST", "/api/runs/nothing/cancel")]
+    public async Task A_run_that_is_not_there_is_a_problem(string method, string path)
+    {
+        using var request = new HttpRequestMessage(new HttpMethod(method), path);
+        var answer = await pipeline.Http.SendAsync(request);
+        Assert.Equal(HttpStatusCode.NotFound, answer.StatusCode);
+        Assert.Equal("run", (await answer.Content.ReadFromJsonAsync<Problem>(PipelineJson.Options))!.Field);
+    }
+
+    [Fact]
+    public async Task Health_tells_storage_from_the_worker()
+    {
+        var health = await pipeline.Http.GetStringAsync("/api/health");
+        Assert.Contains("\"storage\": \"ok\"", health, StringComparison.Ordinal);
+        Assert.Contains("unreachable", health, StringComparison.Ordinal);
+    }
+
+    /// <summary>The good request, changed by "what -> into", or something else altogether.</summary>
+    private static string Body(string run, string? change = null)
+    {
+        var body = Good.Replace("RUN", run, StringComparison.Ordinal);
+        if (change is null) return body;
+        if (change.Split("->") is not [var what, var into]) return change;
+        Assert.Contains(what.Trim(), body, StringComparison.Ordinal);
+        return body.Replace(what.Trim(), into.Trim(), StringComparison.Ordinal);
+    }
+
+    private Task<HttpResponseMessage> PostAsync(string body) =>
+        pipeline.Http.PostAsync("/api/runs", new StringContent(body, Encoding.UTF8, "application/json"));
+
+    private async Task<RunView> UntilAsync(string run, Func<RunView, bool> condition)
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        while (true)
+        {
+            var view = (await pipeline.Http.GetFromJsonAsync<RunView>($"/api/runs/{run}", PipelineJson.Options, limit.Token))!;
+            if (condition(view)) return view;
+            Assert.True(view.RuntimeStatus is "Pending" or "Running", $"{view.RuntimeStatus}: {view.Error}");
+            await Task.Delay(100, limit.Token);
+        }
+    }
+
+    private async Task<List<string>> BlobsAsync(string container)
+    {
+        var names = new List<string>();
+        await foreach (BlobItem blob in pipeline.Azurite.Blobs.GetBlobContainerClient(container).GetBlobsAsync()) names.Add(blob.Name);
+        return names;
+    }
+}
