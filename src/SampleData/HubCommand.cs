@@ -8,8 +8,7 @@ internal static class HubCommand
     public static Command Create()
     {
         var port = new Option<int>("--port") { Description = "Port on 127.0.0.1; 0 takes a free one, and the line printed at the start says which.", DefaultValueFactory = _ => 0 };
-        var heldBack = new Option<int>("--hold-back") { Description = "Pictures to keep out of every split; they are written to --held-out.", DefaultValueFactory = _ => 0 };
-        var heldOut = new Option<string?>("--held-out") { Description = "Folder for those pictures, with truth.jsonl saying what they show.", HelpName = "DIR" };
+        var heldOut = new Option<string?>("--held-out") { Description = "Folder for the pictures kept out, with truth.jsonl saying what they show.", HelpName = "DIR" };
         var models = new Option<string?>("--models") { Description = "Folder of model folders; each is served as samples/{its name}.", HelpName = "DIR" };
         var command = new Command("hub", """
             Serves a dataset, and base checkpoints, with the HTTP API of the Hugging Face Hub (point HF_ENDPOINT at it).
@@ -19,7 +18,7 @@ internal static class HubCommand
 
             Example: hub --port 8099 --rows 600 --hold-back 8 --held-out /tmp/held-out
             """)
-        { port, CatalogOptions.Rows, CatalogOptions.Images, models, CatalogOptions.Seed, heldBack, heldOut };
+        { port, CatalogOptions.Rows, CatalogOptions.Images, models, CatalogOptions.Seed, CatalogOptions.HoldBack, heldOut };
         command.SetAction((result, cancellation) => RunAsync(new HubServerOptions
         {
             Port = result.GetValue(port),
@@ -27,7 +26,7 @@ internal static class HubCommand
             Images = result.GetValue(CatalogOptions.Images),
             Models = result.GetValue(models),
             Seed = result.GetValue(CatalogOptions.Seed),
-            HoldBack = result.GetValue(heldBack),
+            HoldBack = result.GetValue(CatalogOptions.HoldBack),
             HeldOut = result.GetValue(heldOut),
         }, cancellation));
         return command;

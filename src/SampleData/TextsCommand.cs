@@ -14,12 +14,13 @@ internal static class TextsCommand
 
             Example: texts --rows 600 > texts.txt
             """)
-        { CatalogOptions.Rows, CatalogOptions.Images, CatalogOptions.Seed, question };
+        { CatalogOptions.Rows, CatalogOptions.Images, CatalogOptions.Seed, CatalogOptions.HoldBack, question };
         command.SetAction(result =>
         {
             try
             {
-                foreach (var answer in Answers(result.GetValue(CatalogOptions.Rows), result.GetValue(CatalogOptions.Images), result.GetValue(CatalogOptions.Seed)))
+                var (rows, images) = (result.GetValue(CatalogOptions.Rows), result.GetValue(CatalogOptions.Images));
+                foreach (var answer in Answers(rows, images, result.GetValue(CatalogOptions.HoldBack), result.GetValue(CatalogOptions.Seed)))
                 {
                     Console.Out.WriteLine(result.GetValue(question));
                     Console.Out.WriteLine(answer);
@@ -35,10 +36,10 @@ internal static class TextsCommand
         return command;
     }
 
-    private static IEnumerable<Answer> Answers(int? rows, string? images, int seed)
+    private static IEnumerable<Answer> Answers(int? rows, string? images, int holdBack, int seed)
     {
         if (images is not null)
-            return ImageFolder.Open(images, rows, holdBack: 0, seed).Pictures.Where(p => p.Split == "train").Select(p => new Answer(null, p.Label, null));
+            return ImageFolder.Open(images, rows, holdBack, seed).Pictures.Where(p => p.Split == "train").Select(p => new Answer(null, p.Label, null));
         var catalog = new GarmentCatalog(seed);
         return Enumerable.Range(0, rows ?? SampleHub.DefaultRows).Select(i => catalog[i].Garment).Select(g => new Answer(g.Title, g.Category, g.Price));
     }
