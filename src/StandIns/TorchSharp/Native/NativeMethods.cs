@@ -15,12 +15,17 @@ internal static unsafe partial class NativeMethods
 
     static NativeMethods()
     {
+        // OpenMP's threads spin while they wait, which on cores shared with other processes makes a training step ten times slower.
+        // libgomp reads this once, when it is loaded with libtorch; .NET's own copy of the environment does not reach it.
+        if (Environment.GetEnvironmentVariable("OMP_WAIT_POLICY") is null && Environment.GetEnvironmentVariable("GOMP_SPINCOUNT") is null)
+            setenv("OMP_WAIT_POLICY", "passive", 0);
         if (!NativeLibrary.TryLoad(Library, typeof(NativeMethods).Assembly, null, out _))
             throw new NotSupportedException(
                 "libTorchSharpStandIn.so or the libtorch that it needs cannot be loaded: reference TorchSharp-cpu (or TorchSharp-cuda-linux) " +
                 "from the executable project, and build the native library with ./pipeline.");
     }
 
+    [DllImport("libc")] private static extern int setenv([MarshalAs(UnmanagedType.LPUTF8Str)] string name, [MarshalAs(UnmanagedType.LPUTF8Str)] string value, int overwrite);
     [DllImport(Library)] private static extern byte* ts_error();
     [DllImport(Library)] internal static extern nint ts_operator([MarshalAs(UnmanagedType.LPUTF8Str)] string name, [MarshalAs(UnmanagedType.LPUTF8Str)] string overload);
     [DllImport(Library)] internal static extern int ts_call(nint op, NativeValue* args, int count, NativeValue* results, int capacity);

@@ -3,13 +3,6 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace TorchSharp.Utils;
 
-/// <summary>The name to register a field under, instead of its own.</summary>
-[AttributeUsage(AttributeTargets.Field)]
-public class ComponentNameAttribute : Attribute
-{
-    public string Name { get; set; } = "";
-}
-
 /// <summary>A dictionary that keeps the order of insertion.</summary>
 public class OrderedDict<TKey, TValue> : IEnumerable<(TKey, TValue)> where TKey : notnull
 {
