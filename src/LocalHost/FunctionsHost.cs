@@ -81,9 +81,6 @@ public sealed class FunctionsHost : IAsyncDisposable
     /// <summary>Stops; activities are told by their cancellation token, and those that have not ended by then run again at the next start.</summary>
     public Task StopAsync(CancellationToken cancellationToken = default) => _app.StopAsync(cancellationToken);
 
-    /// <summary>Waits until the process is asked to stop (Ctrl+C, SIGTERM) and stops.</summary>
-    public Task WaitForShutdownAsync(CancellationToken cancellationToken = default) => _app.WaitForShutdownAsync(cancellationToken);
-
     /// <summary>Stops and gives the state database free.</summary>
     public async ValueTask DisposeAsync()
     {
@@ -109,6 +106,7 @@ public sealed class FunctionsHost : IAsyncDisposable
     private static void AddHost(IServiceCollection services, LocalHostOptions options, HostSettings settings, FunctionCatalog catalog, StateDatabase database)
     {
         services.AddMvcCore();
+        services.AddSingleton<IHostLifetime, EmbeddedLifetime>();
         services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(10));
         // The worker serializes inputs and outputs by these options, and so does this host.
         services.Configure<JsonSerializerOptions>(json => json.PropertyNameCaseInsensitive = true);
@@ -126,5 +124,13 @@ public sealed class FunctionsHost : IAsyncDisposable
         HostPages.Map(app, catalog, settings);
         DurableManagementApi.Map(app);
         HttpFunctions.Map(app, catalog, settings, app.Logger);
+    }
+
+    /// <summary>Leaves Ctrl-C and SIGTERM to the process that the host is a part of.</summary>
+    private sealed class EmbeddedLifetime : IHostLifetime
+    {
+        public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
     }
 }

@@ -26,7 +26,7 @@ internal static class DurableManagementApi
         routes.MapDelete($"{Instances}/{{id}}", PurgeAsync);
         routes.MapPost($"{Instances}/{{id}}/raiseEvent/{{eventName}}", RaiseEventAsync);
         routes.MapPost($"{Instances}/{{id}}/terminate", (string id, string? reason, DurableTaskClient client) =>
-            SteerAsync(client, id, () => client.TerminateInstanceAsync(id, new TerminateInstanceOptions(reason, Recursive: true))));
+            SteerAsync(client, id, () => client.TerminateInstanceAsync(id, new TerminateInstanceOptions(reason))));
         routes.MapPost($"{Instances}/{{id}}/suspend", (string id, string? reason, DurableTaskClient client) =>
             SteerAsync(client, id, () => client.SuspendInstanceAsync(id, reason)));
         routes.MapPost($"{Instances}/{{id}}/resume", (string id, string? reason, DurableTaskClient client) =>
