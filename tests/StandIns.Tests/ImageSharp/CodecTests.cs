@@ -64,6 +64,14 @@ public sealed class CodecTests
     }
 
     [Fact]
+    public void A_CMYK_JPEG_loads_as_RGB()
+    {
+        // One colour, drawn by another program: the inks 240, 120, 60 and black 200, inverted as Adobe stores them.
+        using var image = Image.Load<Rgb24>(Path.Combine(AppContext.BaseDirectory, "ImageSharp", "Fixtures", "cmyk.jpg"));
+        Assert.Equal(new Rgb24(240 * 200 / 255, 120 * 200 / 255, 60 * 200 / 255), image[3, 3]);
+    }
+
+    [Fact]
     public void A_truncated_image_is_invalid_content_wherever_it_is_cut()
     {
         foreach (var data in (byte[][])[SampleImages.Jpeg(200, 160), SampleImages.Png(200, 160), SampleImages.Webp(200, 160)])

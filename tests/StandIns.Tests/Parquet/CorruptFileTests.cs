@@ -75,6 +75,7 @@ public sealed class CorruptFileTests
         if (field.ClrType == typeof(int)) await group.ReadAsync<int>(field, new int?[rows].AsMemory());
         if (field.ClrType == typeof(double)) await group.ReadAsync<double>(field, new double?[rows].AsMemory());
         if (field.ClrType == typeof(float)) await group.ReadAsync<float>(field, new float?[rows].AsMemory());
+        if (field.ClrType == typeof(decimal)) await group.ReadAsync<decimal>(field, new decimal?[rows].AsMemory());
         if (field.ClrType == typeof(bool)) await group.ReadAsync<bool>(field, new bool?[rows].AsMemory());
         if (field.ClrType == typeof(ReadOnlyMemory<char>)) await group.ReadAsync(field, new string?[rows].AsMemory());
         if (field.ClrType == typeof(ReadOnlyMemory<byte>)) await group.ReadAsync(field, new byte[]?[rows].AsMemory());

@@ -31,6 +31,7 @@ internal abstract class PlainDecoder<T>
             (Meta.Type.BYTE_ARRAY, var type) when type == typeof(ReadOnlyMemory<byte>) => new Binaries(0),
             (Meta.Type.FIXED_LEN_BYTE_ARRAY, var type) when type == typeof(ReadOnlyMemory<byte>) && field.FixedLength > 0 => new Binaries(field.FixedLength),
             (Meta.Type.BYTE_ARRAY, var type) when type == typeof(ReadOnlyMemory<char>) => new Texts(),
+            (_, var type) when type == typeof(decimal) => DecimalDecoder.For(field, physical),
             _ => null,
         };
         return decoder as PlainDecoder<T>

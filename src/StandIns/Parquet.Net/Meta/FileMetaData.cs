@@ -31,6 +31,9 @@ public class SchemaElement
 
     public ConvertedType? ConvertedType { get; set; }
 
+    /// <summary>Digits after the point of a decimal column.</summary>
+    public int? Scale { get; set; }
+
     internal LogicalType? LogicalType { get; set; }
 }
 
@@ -42,6 +45,8 @@ internal sealed class LogicalType
     public int BitWidth { get; set; }
 
     public bool IsSigned { get; set; }
+
+    public int Scale { get; set; }
 }
 
 /// <summary>The members of the thrift union, by field number.</summary>

@@ -87,6 +87,7 @@ internal static class MetaReader
                 case 4: result.Name = reader.ReadString(); break;
                 case 5: result.NumChildren = reader.ReadI32(); break;
                 case 6: result.ConvertedType = (ConvertedType)reader.ReadI32(); break;
+                case 7: result.Scale = reader.ReadI32(); break;
                 case 10: result.LogicalType = LogicalType(ref reader); break;
                 default: reader.Skip(type); break;
             }
@@ -101,6 +102,7 @@ internal static class MetaReader
         {
             result.Kind = (LogicalKind)id;
             if (result.Kind == LogicalKind.Integer) IntType(ref reader, result);
+            else if (result.Kind == LogicalKind.Decimal) DecimalType(ref reader, result);
             else reader.Skip(type);
         }
         return result;
@@ -116,6 +118,15 @@ internal static class MetaReader
                 case 2: logical.IsSigned = type == ThriftType.True; break;
                 default: reader.Skip(type); break;
             }
+        }
+    }
+
+    private static void DecimalType(ref ThriftReader reader, LogicalType logical)
+    {
+        for (var id = 0; reader.NextField(ref id, out var type);)
+        {
+            if (id == 1) logical.Scale = reader.ReadI32();
+            else reader.Skip(type);
         }
     }
 

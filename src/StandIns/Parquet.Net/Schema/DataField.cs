@@ -36,6 +36,9 @@ public class DataField : Field
     /// <summary>Bytes of a value of a fixed-length binary column; 0 for other columns.</summary>
     internal int FixedLength { get; init; }
 
+    /// <summary>Digits after the point of a decimal column.</summary>
+    internal int Scale { get; init; }
+
     public override bool Equals(object? obj) =>
         base.Equals(obj) && obj is DataField other && (ClrType, IsNullable, IsArray) == (other.ClrType, other.IsNullable, other.IsArray);
 

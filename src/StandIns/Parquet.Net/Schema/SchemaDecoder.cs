@@ -34,6 +34,7 @@ internal static class SchemaDecoder
             return new DataField(element.Name, ClrType(element), optional, element.RepetitionType == FieldRepetitionType.REPEATED)
             {
                 FixedLength = element.Type == Meta.Type.FIXED_LEN_BYTE_ARRAY ? element.TypeLength ?? 0 : 0,
+                Scale = element.LogicalType is { Kind: LogicalKind.Decimal } exact ? exact.Scale : element.Scale ?? 0,
             };
         }
         var annotated = element.ConvertedType is ConvertedType.LIST or ConvertedType.MAP or ConvertedType.MAP_KEY_VALUE
