@@ -66,8 +66,21 @@ public sealed class UploadedImageTests(AzuriteFixture azurite) : IClassFixture<A
     public async Task An_image_that_the_worker_finds_changed_or_deleted_is_dropped(HttpStatusCode status)
     {
         await UploadAsync("one");
-        await RunAsync(FakeWorker.Answering(status));
+        await RunAsync(new FakeWorker(async _ =>
+        {
+            if (status == HttpStatusCode.NotFound) await Image.DeleteAsync();
+            else await UploadAsync("two");
+            return new HttpResponseMessage(status);
+        }));
         Assert.False(await Prediction.ExistsAsync());
+    }
+
+    [Fact]
+    public async Task An_image_that_only_the_worker_does_not_find_is_not_dropped()
+    {
+        await UploadAsync("one");
+        var failure = await Assert.ThrowsAsync<InvalidOperationException>(() => RunAsync(FakeWorker.Answering(HttpStatusCode.NotFound)));
+        Assert.Contains("Worker:Url", failure.Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -18,9 +18,16 @@ public sealed class UploadedImage(PredictionClient worker, PredictionWriter pred
         string name,
         CancellationToken cancellation)
     {
-        if (await VersionAsync(blob, cancellation) is not { } version
-            || await worker.PredictAsync(new PredictRequest(name, version), cancellation) is not { } prediction
-            || !await predictions.WriteAsync(blob, prediction, cancellation))
+        if (await VersionAsync(blob, cancellation) is not { } version)
+        {
+            Logs.ImageGone(logger, name);
+            return;
+        }
+        var prediction = await worker.PredictAsync(new PredictRequest(name, version), cancellation);
+        if (prediction is null && await VersionAsync(blob, cancellation) == version)
+            throw new InvalidOperationException(
+                $"The GPU worker says that '{name}' was changed or deleted, but it was not: is Worker:Url the worker's address, and its storage this one?");
+        if (prediction is null || !await predictions.WriteAsync(blob, prediction, cancellation))
         {
             Logs.ImageGone(logger, name);
             return;
