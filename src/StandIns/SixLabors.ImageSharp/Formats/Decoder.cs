@@ -23,7 +23,7 @@ internal static class Decoder
                 WebpFormat => WebpDecoding.Decode<TPixel>(header, options, data),
                 _ => throw new UnknownImageFormatException($"{header.Format.Name} images cannot be decoded by this build."),
             };
-            if (options.TargetSize is { } target && Fit(image.Size, target) is var fitted && fitted != image.Size)
+            if (options.TargetSize is { } target && ResizeGeometry.Max(image.Size, target) is var fitted && fitted != image.Size)
                 image.Mutate(context => context.Resize(fitted.Width, fitted.Height, options.Sampler));
             return image;
         }
@@ -33,6 +33,4 @@ internal static class Decoder
                 $"Cannot decode image. Failed to allocate buffers for possibly degenerate dimensions: {header.Width}x{header.Height}.", exception);
         }
     }
-
-    internal static Size Fit(Size size, Size target) => ResizeGeometry.Max(size, target);
 }

@@ -17,9 +17,9 @@ internal static class NativeLibraries
         [Webp] = (["libwebp.so.7", "libwebp.dylib"], "libwebp7"),
     };
 
-    /// <summary>Called once, by the static constructor of each binding.</summary>
     static NativeLibraries() => NativeLibrary.SetDllImportResolver(typeof(NativeLibraries).Assembly, Resolve);
 
+    /// <summary>Makes sure that the resolver is set; each binding calls it before its first native call.</summary>
     public static void Register() { }
 
     private static nint Resolve(string name, Assembly assembly, DllImportSearchPath? path)

@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 namespace SixLabors.ImageSharp.Native;
 
 /// <summary>The TurboJPEG API, version 2 (turbojpeg.h).</summary>
-internal static unsafe partial class TurboJpeg
+internal static unsafe class TurboJpeg
 {
     public const int ErrorIsWarning = 0;
 

@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using SixLabors.ImageSharp.Native;
 using SixLabors.ImageSharp.PixelFormats;
+using SixLabors.ImageSharp.Processing;
 using static SixLabors.ImageSharp.Native.TurboJpeg;
 
 namespace SixLabors.ImageSharp.Formats.Jpeg;
@@ -79,7 +80,7 @@ internal static unsafe class JpegDecoding
     private static (int Width, int Height) Scaled(int width, int height, Size? target)
     {
         if (target is null) return (width, height);
-        var fitted = Decoder.Fit(new Size(width, height), target.Value);
+        var fitted = ResizeGeometry.Max(new Size(width, height), target.Value);
         foreach (var denominator in (ReadOnlySpan<int>)[8, 4, 2])
         {
             var (w, h) = ((width + denominator - 1) / denominator, (height + denominator - 1) / denominator);
