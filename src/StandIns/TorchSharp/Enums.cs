@@ -6,19 +6,9 @@ public enum DeviceType
     CPU = 0, CUDA = 1, MKLDNN = 2, OPENGL = 3, OPENCL = 4, IDEEP = 5, HIP = 6, FPGA = 7, MSNPU = 8, XLA = 9, MPS = 13, META = 14,
 }
 
-public enum Padding
-{
-    Valid = 0, Same = 1,
-}
-
 public enum PaddingModes
 {
-    Constant = 0, Reflect = 1, Replicate = 2, Circular = 3, Zeros = 4,
-}
-
-public enum TensorStringStyle
-{
-    Metadata, Julia, Numpy, CSharp, Default,
+    Zeros = 0, Reflect = 1, Replicate = 2, Circular = 3, Constant = 4,
 }
 
 public static partial class torch

@@ -195,4 +195,15 @@ public sealed class OperatorTests
         Assert.Contains("mat1 and mat2 shapes cannot be multiplied (2x3 and 4x5)", error.Message);
         Assert.Throws<ExternalException>(() => a.view(7));
     }
+
+    [Fact]
+    public void A_device_that_is_not_there_is_refused_by_name()
+    {
+        if (cuda.is_available()) return;
+        Assert.Equal(0, cuda.device_count());
+        using var here = zeros(1);
+        Assert.Equal(DeviceType.CPU, here.device.type);
+        Assert.Contains("CUDA", Assert.Throws<InvalidOperationException>(() => here.to(CUDA)).Message);
+        Assert.Contains("CUDA", Assert.Throws<InvalidOperationException>(() => zeros(1, device: device("cuda:0"))).Message);
+    }
 }

@@ -23,9 +23,10 @@ namespace TorchSharp
 
             public bool elementwise_affine { get; set; }
 
-            public Parameter? weight
+            public Parameter weight
             {
-                get => Registered(nameof(weight));
+                // Null without elementwise_affine, although the package declares it otherwise.
+                get => Registered(nameof(weight))!;
                 set => ConditionallyRegisterParameter(nameof(weight), value);
             }
 

@@ -34,9 +34,9 @@ namespace TorchSharp
 
             public long out_features { get; set; }
 
-            public Parameter? weight
+            public Parameter weight
             {
-                get => Registered(nameof(weight));
+                get => Registered(nameof(weight))!;
                 set => ConditionallyRegisterParameter(nameof(weight), value);
             }
 
@@ -46,7 +46,7 @@ namespace TorchSharp
                 set => ConditionallyRegisterParameter(nameof(bias), value);
             }
 
-            public override Tensor forward(Tensor tensor) => nn.functional.linear(tensor, weight!, bias);
+            public override Tensor forward(Tensor tensor) => nn.functional.linear(tensor, weight, bias);
         }
     }
 

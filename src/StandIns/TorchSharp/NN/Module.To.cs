@@ -34,7 +34,12 @@ public static partial class torch
             /// <summary>Replaces what differs by converted copies, in the registry and in the fields; integers keep their type.</summary>
             protected virtual void _toEpilog(ScalarType? dtype, Device? device, bool non_blocking)
             {
-                foreach (var child in children()) child._toEpilog(dtype, device, non_blocking);
+                foreach (var child in children())
+                {
+                    if (device is null) child._to(dtype!.Value, non_blocking);
+                    else if (dtype is null) child._to(device.type, device.index, non_blocking);
+                    else child._to(device, dtype.Value, non_blocking);
+                }
                 foreach (var (name, parameter) in named_parameters(false).ToList())
                 {
                     if (!ReplaceParameter(dtype, device, parameter, out var replacement)) continue;

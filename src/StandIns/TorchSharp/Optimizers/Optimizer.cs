@@ -35,11 +35,7 @@ namespace TorchSharp
 
                 public virtual void zero_grad()
                 {
-                    foreach (var parameter in parameters())
-                    {
-                        using var grad = parameter.grad;
-                        if (grad is not null) parameter.grad = null;
-                    }
+                    foreach (var parameter in parameters()) parameter.grad = null;
                 }
 
                 public virtual Tensor step(Func<Tensor>? closure = null) => throw new NotImplementedException();

@@ -82,11 +82,13 @@ public static partial class torch
         }
 
         /// <summary>Whether the two have the same shape and elements.</summary>
-        public bool Equals(Tensor target) => Aten.Number("equal", this, target).ToBoolean();
+        public bool Equals(Tensor target) => target is not null && Aten.Number("equal", this, target).ToBoolean();
 
         public override bool Equals(object? obj) => obj is Tensor other && Equals(other);
 
         public override int GetHashCode() => base.GetHashCode();
+
+        public override string ToString() => $"[{string.Join("x", shape)}], type = {dtype}, device = {device}";
 
         private unsafe NativeMethods.Info Info
         {
