@@ -4,7 +4,9 @@ using Azure.Storage.Blobs.Models;
 
 namespace FunctionsPipeline.Datasets;
 
-/// <summary>Writes that are made once: names come from content or position, so whoever finds a blob there already has nothing left to do.</summary>
+/// <summary>
+/// Writes that are made once: names come from content or position, so whoever finds a blob there already has nothing left to do.
+/// </summary>
 internal static class BlobWrites
 {
     /// <summary>Creates a blob unless there is one; says whether it did.</summary>

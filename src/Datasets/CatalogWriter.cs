@@ -6,7 +6,9 @@ using Parquet.Schema;
 
 namespace FunctionsPipeline.Datasets;
 
-/// <summary>Writes every row of a dataset view, with its fate, as a table: CSV for people, Parquet for programs; a row group for each unit.</summary>
+/// <summary>
+/// Writes every row of a dataset view, with its fate, as a table: CSV for people, Parquet for programs; a row group for each unit.
+/// </summary>
 internal sealed class CatalogWriter : IAsyncDisposable
 {
     private static readonly (string Name, Func<ManifestRow, string?> Value)[] Texts =

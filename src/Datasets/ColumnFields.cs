@@ -15,7 +15,8 @@ internal sealed class ColumnFields
         var schema = reader.Schema;
         Image = FindImage(schema, columns.Image);
         Title = Find(schema, columns.Title, "title", "a string", IsText);
-        Category = Find(schema, columns.Category, "category", "a string, or an integer with the names of its classes in the file's metadata",
+        Category = Find(schema, columns.Category, "category",
+            "a string, or an integer with the names of its classes in the file's metadata",
             field => IsText(field) || (field.ClrType == typeof(long) && ClassNames(reader, field.Name) is not null));
         CategoryNames = Category is null || IsText(Category) ? null : ClassNames(reader, Category.Name);
         Price = Find(schema, columns.Price, "price", "a number", field => Numbers.Contains(field.ClrType));
@@ -54,7 +55,8 @@ internal sealed class ColumnFields
         var field = Top(schema, name, role);
         return field is DataField data && !data.IsArray && fits(data)
             ? data
-            : throw new RequestException($"dataset.columns.{role}", 400, $"the column '{name}' is {Describe(field)}; a {role} column is {wanted}");
+            : throw new RequestException($"dataset.columns.{role}", 400,
+                $"the column '{name}' is {Describe(field)}; a {role} column is {wanted}");
     }
 
     private static Field Top(ParquetSchema schema, string name, string role) =>

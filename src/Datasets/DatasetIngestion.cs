@@ -6,8 +6,8 @@ using FunctionsPipeline.Contracts;
 namespace FunctionsPipeline.Datasets;
 
 /// <summary>
-/// The activities that turn a Hub dataset into training shards. Each may run more than once: what is there already stays as it is and is not
-/// made again. Duplicates are found within a unit, not across units.
+/// The activities that turn a Hub dataset into training shards. Each may run more than once: what is there already stays as it is and
+/// is not made again. Duplicates are found within a unit, not across units.
 /// </summary>
 public sealed class DatasetIngestion
 {
@@ -22,7 +22,8 @@ public sealed class DatasetIngestion
     /// <param name="options">The defaults when left out.</param>
     /// <param name="images">For images given by URL; <see cref="ImageDownloader.CreateHttpClient"/> when left out.</param>
     /// <param name="time">The system's when left out.</param>
-    public DatasetIngestion(HubClient hub, BlobServiceClient blobs, IngestionOptions? options = null, HttpClient? images = null, TimeProvider? time = null)
+    public DatasetIngestion(HubClient hub, BlobServiceClient blobs, IngestionOptions? options = null, HttpClient? images = null,
+        TimeProvider? time = null)
     {
         _hub = hub;
         _container = blobs.GetBlobContainerClient(Containers.Datasets);
@@ -42,14 +43,16 @@ public sealed class DatasetIngestion
     /// <param name="unit">One of its units.</param>
     /// <param name="progress">Told the counts so far after each row group.</param>
     /// <exception cref="HubException">The Hub cannot be reached.</exception>
-    public async Task<UnitResult> IngestUnitAsync(ResolvedDataset dataset, IngestUnit unit, IProgress<RowCounts>? progress = null, CancellationToken cancellation = default)
+    public async Task<UnitResult> IngestUnitAsync(ResolvedDataset dataset, IngestUnit unit, IProgress<RowCounts>? progress = null,
+        CancellationToken cancellation = default)
     {
         var manifest = dataset.Blobs.Manifest(unit.Split, unit.Number);
         if (await _manifests.CountAsync(manifest, cancellation) is { } there) return new UnitResult(unit.Number, there);
         var ingestion = new UnitIngestion(dataset, unit, _container, _downloader, _options);
         var fates = new List<ManifestRow>();
         var counts = new RowCounts();
-        await using var file = await _hub.OpenAsync(HubRepositoryKind.Dataset, dataset.Request.Repo, dataset.ParquetCommit, unit.File, cancellation);
+        await using var file = await _hub.OpenAsync(HubRepositoryKind.Dataset, dataset.Request.Repo, dataset.ParquetCommit, unit.File,
+            cancellation);
         await foreach (var rows in ParquetRows.ReadAsync(file, dataset.Request.Columns, unit, dataset.Splits[unit.Split], cancellation))
         {
             var batch = await ingestion.IngestAsync(rows, cancellation);
@@ -63,7 +66,8 @@ public sealed class DatasetIngestion
     }
 
     /// <summary>Writes the WebDataset shards of an ingested unit: one for each of the splits that it has samples of.</summary>
-    public async Task<IReadOnlyList<ShardInfo>> PreprocessUnitAsync(ResolvedDataset dataset, IngestUnit unit, CancellationToken cancellation = default)
+    public async Task<IReadOnlyList<ShardInfo>> PreprocessUnitAsync(ResolvedDataset dataset, IngestUnit unit,
+        CancellationToken cancellation = default)
     {
         var rows = new List<ManifestRow>();
         await foreach (var row in _manifests.ReadAsync(dataset.Blobs.Manifest(unit.Split, unit.Number), cancellation))
@@ -80,11 +84,14 @@ public sealed class DatasetIngestion
     /// <param name="shards">From <see cref="PreprocessUnitAsync"/> of all units.</param>
     /// <param name="seconds">Time the ingestion took, for the report.</param>
     /// <param name="cancellation">Stops it.</param>
-    public async Task<IngestReport> WriteCatalogAsync(ResolvedDataset dataset, IReadOnlyList<ShardInfo> shards, double seconds, CancellationToken cancellation = default)
+    public async Task<IngestReport> WriteCatalogAsync(ResolvedDataset dataset, IReadOnlyList<ShardInfo> shards, double seconds,
+        CancellationToken cancellation = default)
     {
         var reportBlob = _container.GetBlobClient(dataset.Blobs.Report);
         if (await ReadReportAsync(reportBlob, cancellation) is { } there) return there;
-        var (counts, splits, categories) = (new RowCounts(), new SortedDictionary<string, long>(StringComparer.Ordinal), new SortedDictionary<string, long>(StringComparer.Ordinal));
+        var counts = new RowCounts();
+        var splits = new SortedDictionary<string, long>(StringComparer.Ordinal);
+        var categories = new SortedDictionary<string, long>(StringComparer.Ordinal);
         await using var csv = TemporaryFile.Create();
         await using var parquet = TemporaryFile.Create();
         await using (var catalog = await CatalogWriter.CreateAsync(csv, parquet))
@@ -92,7 +99,8 @@ public sealed class DatasetIngestion
             foreach (var unit in dataset.Units)
             {
                 var rows = new List<ManifestRow>();
-                await foreach (var row in _manifests.ReadAsync(dataset.Blobs.Manifest(unit.Split, unit.Number), cancellation)) rows.Add(row);
+                await foreach (var row in _manifests.ReadAsync(dataset.Blobs.Manifest(unit.Split, unit.Number), cancellation))
+                    rows.Add(row);
                 await catalog.AddAsync(rows);
                 counts = rows.Select(ManifestStore.Count).Aggregate(counts, (sum, row) => sum + row);
                 foreach (var row in rows.Where(r => r.State == RowState.Stored))
@@ -116,7 +124,8 @@ public sealed class DatasetIngestion
             Shards = [.. shards.OrderBy(s => s.Blob, StringComparer.Ordinal)],
             Seconds = seconds,
         };
-        await reportBlob.CreateAsync(new MemoryStream(JsonSerializer.SerializeToUtf8Bytes(report, PipelineJson.Options)), "application/json", cancellation);
+        await reportBlob.CreateAsync(new MemoryStream(JsonSerializer.SerializeToUtf8Bytes(report, PipelineJson.Options)),
+            "application/json", cancellation);
         return await ReadReportAsync(reportBlob, cancellation) ?? report;
     }
 

@@ -16,15 +16,18 @@ internal sealed class DatasetResolver(HubClient hub, IngestionOptions options)
     {
         var columns = request.Columns;
         if (columns.Title is null && columns.Category is null && columns.Price is null)
-            throw new RequestException("dataset.columns", 400, "map at least one of title, category and price: there is nothing to learn about the images otherwise");
+            throw new RequestException("dataset.columns", 400,
+                "map at least one of title, category and price: there is nothing to learn about the images otherwise");
         var commit = await CommitAsync(request, request.Revision, cancellation);
         if (request.Revision != "main" && commit != await CommitAsync(request, "main", cancellation))
-            throw new RequestException("dataset.revision", 400, $"the Hub keeps the Parquet form of the head of main only, and {request.Revision} is another commit");
+            throw new RequestException("dataset.revision", 400,
+                $"the Hub keeps the Parquet form of the head of main only, and {request.Revision} is another commit");
         var (config, files) = await ListAsync(request, cancellation);
         var parquetCommit = await CommitAsync(request, HubClient.ParquetRevision, cancellation);
         var sized = new List<SizedFile>();
         foreach (var some in files.Chunk(FilesAtOnce))
-            sized.AddRange(await Task.WhenAll(some.Select(file => MeasureAsync(request, parquetCommit, file, file == files[0], cancellation))));
+            sized.AddRange(await Task.WhenAll(
+                some.Select(file => MeasureAsync(request, parquetCommit, file, file == files[0], cancellation))));
         var splits = TakeEvenly(sized.GroupBy(f => f.Split).ToDictionary(g => g.Key, g => g.Sum(f => f.Rows)), request.MaxRows);
         return new ResolvedDataset
         {
@@ -73,7 +76,8 @@ internal sealed class DatasetResolver(HubClient hub, IngestionOptions options)
             $"{request.Repo} has no configuration '{config}'; it has: {string.Join(", ", all.Select(f => f.Config).Distinct())}");
     }
 
-    private async Task<SizedFile> MeasureAsync(DatasetRequest request, string commit, HubParquetFile file, bool checkColumns, CancellationToken cancellation)
+    private async Task<SizedFile> MeasureAsync(DatasetRequest request, string commit, HubParquetFile file, bool checkColumns,
+        CancellationToken cancellation)
     {
         await using var stream = await hub.OpenAsync(HubRepositoryKind.Dataset, request.Repo, commit, file.Path, cancellation);
         await using var reader = await ParquetReader.CreateAsync(stream, leaveStreamOpen: true, cancellationToken: cancellation);
@@ -123,12 +127,14 @@ internal sealed class DatasetResolver(HubClient hub, IngestionOptions options)
     private string ViewOf(DatasetRequest request, string config, string parquetCommit)
     {
         var decides = JsonSerializer.SerializeToUtf8Bytes(
-            new { config, parquetCommit, request.Columns, request.MaxRows, request.ValidationFraction, options.UnitRows }, PipelineJson.Compact);
+            new { config, parquetCommit, request.Columns, request.MaxRows, request.ValidationFraction, options.UnitRows },
+                PipelineJson.Compact);
         return Convert.ToHexStringLower(SHA256.HashData(decides))[..12];
     }
 
     private static RequestException NoParquet(DatasetRequest request) =>
-        new("dataset.repo", 400, $"the Hub has no Parquet form of {request.Repo} (yet): it converts public datasets some minutes after a change");
+        new("dataset.repo", 400,
+            $"the Hub has no Parquet form of {request.Repo} (yet): it converts public datasets some minutes after a change");
 
     private sealed record SizedFile(string Split, string Path, long Rows);
 }

@@ -5,4 +5,5 @@ namespace FunctionsPipeline.Datasets;
 /// <param name="ImageUrl">The address, when images are given by URL.</param>
 /// <param name="ImageBytes">The file, when images are embedded.</param>
 /// <param name="Price">May be no number at all.</param>
-internal sealed record DatasetRow(long Row, string? ImageUrl, ReadOnlyMemory<byte>? ImageBytes, string? Title, string? Category, double? Price);
+internal sealed record DatasetRow(long Row, string? ImageUrl, ReadOnlyMemory<byte>? ImageBytes, string? Title, string? Category,
+    double? Price);

@@ -55,12 +55,14 @@ public sealed class HubClient
     /// <summary>The commit that a branch, tag or commit of a repository stands for.</summary>
     public async Task<string> GetCommitAsync(HubRepositoryKind kind, string repo, string revision, CancellationToken cancellation = default)
     {
-        var info = await GetJsonAsync<RepositoryInfo>(new Uri(_endpoint, $"/api/{Segment(kind)}/{Path(repo)}/revision/{Uri.EscapeDataString(revision)}"), cancellation);
+        var info = await GetJsonAsync<RepositoryInfo>(
+            new Uri(_endpoint, $"/api/{Segment(kind)}/{Path(repo)}/revision/{Uri.EscapeDataString(revision)}"), cancellation);
         return info.Sha;
     }
 
     /// <summary>All files of a repository at a commit.</summary>
-    public async Task<IReadOnlyList<HubFileInfo>> ListFilesAsync(HubRepositoryKind kind, string repo, string commit, CancellationToken cancellation = default)
+    public async Task<IReadOnlyList<HubFileInfo>> ListFilesAsync(HubRepositoryKind kind, string repo, string commit,
+        CancellationToken cancellation = default)
     {
         var files = new List<HubFileInfo>();
         Uri? page = new(_endpoint, $"/api/{Segment(kind)}/{Path(repo)}/tree/{Uri.EscapeDataString(commit)}?recursive=true");
@@ -70,18 +72,22 @@ public sealed class HubClient
             page = await _transport.GetAsync(current, null, async (response, token) =>
             {
                 var entries = await ReadJsonAsync<TreeEntry[]>(response, token);
-                files.AddRange(entries.Where(e => e.Type == "file").Select(e => new HubFileInfo(e.Path, e.Lfs?.Size ?? e.Size, e.Lfs?.Oid)));
+                files.AddRange(entries.Where(e => e.Type == "file")
+                    .Select(e => new HubFileInfo(e.Path, e.Lfs?.Size ?? e.Size, e.Lfs?.Oid)));
                 return NextPage(response, current);
             }, cancellation);
         }
         return files;
     }
 
-    /// <summary>The Parquet files of a dataset's head, in their order. Parts of a dataset beyond 5 GB are not in the Hub's Parquet form.</summary>
+    /// <summary>
+    /// The Parquet files of a dataset's head, in their order. Parts of a dataset beyond 5 GB are not in the Hub's Parquet form.
+    /// </summary>
     public async Task<IReadOnlyList<HubParquetFile>> ListParquetAsync(string repo, CancellationToken cancellation = default)
     {
         const string Before = "/resolve/refs%2Fconvert%2Fparquet/";
-        var listing = await GetJsonAsync<Dictionary<string, Dictionary<string, string[]>>>(new Uri(_endpoint, $"/api/datasets/{Path(repo)}/parquet"), cancellation);
+        var address = new Uri(_endpoint, $"/api/datasets/{Path(repo)}/parquet");
+        var listing = await GetJsonAsync<Dictionary<string, Dictionary<string, string[]>>>(address, cancellation);
         var files = new List<HubParquetFile>();
         foreach (var (config, splits) in listing)
             foreach (var (split, urls) in splits)
@@ -98,10 +104,12 @@ public sealed class HubClient
     public Task<Stream> OpenAsync(HubRepositoryKind kind, string repo, string commit, string path, CancellationToken cancellation = default)
     {
         var prefix = kind == HubRepositoryKind.Dataset ? "/datasets" : "";
-        return HubFileStream.OpenAsync(_transport, new Uri(_endpoint, $"{prefix}/{Path(repo)}/resolve/{Uri.EscapeDataString(commit)}/{Path(path)}"), cancellation);
+        return HubFileStream.OpenAsync(_transport,
+            new Uri(_endpoint, $"{prefix}/{Path(repo)}/resolve/{Uri.EscapeDataString(commit)}/{Path(path)}"), cancellation);
     }
 
-    private Task<T> GetJsonAsync<T>(Uri uri, CancellationToken cancellation) => _transport.GetAsync(uri, null, ReadJsonAsync<T>, cancellation);
+    private Task<T> GetJsonAsync<T>(Uri uri, CancellationToken cancellation) =>
+        _transport.GetAsync(uri, null, ReadJsonAsync<T>, cancellation);
 
     private static async Task<T> ReadJsonAsync<T>(HttpResponseMessage response, CancellationToken cancellation)
     {
@@ -111,7 +119,8 @@ public sealed class HubClient
         }
         catch (System.Text.Json.JsonException e)
         {
-            throw new HubException(HubError.Unavailable, $"{response.RequestMessage?.RequestUri} answered something else than expected: {e.Message}", e);
+            throw new HubException(HubError.Unavailable,
+                $"{response.RequestMessage?.RequestUri} answered something else than expected: {e.Message}", e);
         }
     }
 

@@ -49,14 +49,17 @@ public sealed class HubException(HubError error, string message, Exception? caus
             "RepoNotFound" => new(HubError.NotFound, what),
             "RevisionNotFound" => new(HubError.RevisionNotFound, what),
             "EntryNotFound" => new(HubError.EntryNotFound, what),
-            "GatedRepo" => new(HubError.Gated, $"{what}: its terms must be accepted on the Hub, and HF_TOKEN set to a token of that account"),
+            "GatedRepo" => new(HubError.Gated,
+                $"{what}: its terms must be accepted on the Hub, and HF_TOKEN set to a token of that account"),
             _ => response.StatusCode switch
             {
                 HttpStatusCode.Unauthorized when said?.Contains("Invalid credentials", StringComparison.OrdinalIgnoreCase) == true =>
                     new(HubError.BadToken, $"{what}: HF_TOKEN is not a valid token"),
                 // To the anonymous the Hub answers 401 for a repository that does not exist.
-                HttpStatusCode.Unauthorized when !withToken => new(HubError.NotFound, $"{what}: it does not exist, or is private and HF_TOKEN is not set"),
-                HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden => new(HubError.Private, $"{what}: HF_TOKEN does not give access to it"),
+                HttpStatusCode.Unauthorized when !withToken =>
+                    new(HubError.NotFound, $"{what}: it does not exist, or is private and HF_TOKEN is not set"),
+                HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden =>
+                    new(HubError.Private, $"{what}: HF_TOKEN does not give access to it"),
                 HttpStatusCode.NotFound => new(HubError.NotFound, what),
                 HttpStatusCode.TooManyRequests => new(HubError.RateLimited, what),
                 _ => new(HubError.Unavailable, what),

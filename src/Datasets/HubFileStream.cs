@@ -4,8 +4,8 @@ using System.Net.Http.Headers;
 namespace FunctionsPipeline.Datasets;
 
 /// <summary>
-/// A file of the Hub as a seekable stream over HTTP ranges: a Parquet reader takes the footer and the row groups it wants, and leaves the rest
-/// where it is. Keeps the last few parts in memory. A server that ignores ranges costs one download to a temporary file.
+/// A file of the Hub as a seekable stream over HTTP ranges: a Parquet reader takes the footer and the row groups it wants, and leaves
+/// the rest where it is. Keeps the last few parts in memory. A server that ignores ranges costs one download to a temporary file.
 /// </summary>
 internal sealed class HubFileStream : Stream
 {
@@ -71,7 +71,8 @@ internal sealed class HubFileStream : Stream
         ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
 
     // Some readers take a few bytes synchronously; what they need is nearly always here already.
-    public override int Read(byte[] buffer, int offset, int count) => ReadAsync(buffer.AsMemory(offset, count)).AsTask().GetAwaiter().GetResult();
+    public override int Read(byte[] buffer, int offset, int count) =>
+        ReadAsync(buffer.AsMemory(offset, count)).AsTask().GetAwaiter().GetResult();
 
     public override long Seek(long offset, SeekOrigin origin) => Position = offset + origin switch
     {
@@ -96,9 +97,11 @@ internal sealed class HubFileStream : Stream
 
     private Part? Find() => _parts.FirstOrDefault(p => Position >= p.Start && Position < p.Start + p.Bytes.Length);
 
-    private Task<bool> FetchAsync(RangeHeaderValue range, CancellationToken cancellation) => _transport.GetAsync(_uri, range, async (response, token) =>
+    private Task<bool> FetchAsync(RangeHeaderValue range, CancellationToken cancellation) =>
+        _transport.GetAsync(_uri, range, async (response, token) =>
     {
-        if (response.StatusCode == HttpStatusCode.PartialContent && response.Content.Headers.ContentRange is { From: { } from, Length: { } length })
+        if (response.StatusCode == HttpStatusCode.PartialContent
+            && response.Content.Headers.ContentRange is { From: { } from, Length: { } length })
         {
             _length = length;
             _parts.AddFirst(new Part(from, await response.Content.ReadAsByteArrayAsync(token)));

@@ -9,7 +9,8 @@ internal static class HubRefusal
     public static RequestException For(string part, string repo, string revision, HubException refusal) => refusal.Error switch
     {
         HubError.RevisionNotFound => new RequestException($"{part}.revision", 404, $"{repo} has no revision '{revision}'"),
-        HubError.NotFound or HubError.EntryNotFound => new RequestException($"{part}.repo", 404, $"the Hub has no repository '{repo}' that can be seen: {refusal.Message}"),
+        HubError.NotFound or HubError.EntryNotFound =>
+            new RequestException($"{part}.repo", 404, $"the Hub has no repository '{repo}' that can be seen: {refusal.Message}"),
         _ => new RequestException($"{part}.repo", 400, refusal.Message),
     };
 }

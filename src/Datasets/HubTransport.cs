@@ -8,9 +8,12 @@ internal sealed class HubTransport(HttpClient http, HubOptions options, TimeProv
 {
     private const int MaxRedirects = 5;
 
-    /// <summary>Sends a GET request and reads its answer; reading is part of the try, so a connection that breaks half-way is tried again.</summary>
+    /// <summary>
+    /// Sends a GET request and reads its answer; reading is part of the try, so a connection that breaks half-way is tried again.
+    /// </summary>
     /// <exception cref="HubException">Refused, or no answer in the time there is.</exception>
-    public async Task<T> GetAsync<T>(Uri uri, RangeHeaderValue? range, Func<HttpResponseMessage, CancellationToken, Task<T>> read, CancellationToken cancellation)
+    public async Task<T> GetAsync<T>(Uri uri, RangeHeaderValue? range, Func<HttpResponseMessage, CancellationToken, Task<T>> read,
+        CancellationToken cancellation)
     {
         var started = time.GetTimestamp();
         var delay = options.FirstDelay;
@@ -24,10 +27,12 @@ internal sealed class HubTransport(HttpClient http, HubOptions options, TimeProv
             {
                 using var response = await FollowAsync(uri, range, both.Token);
                 // Any range of an empty file is out of range; that is an answer too.
-                if (response.IsSuccessStatusCode || (range is not null && response.StatusCode == HttpStatusCode.RequestedRangeNotSatisfiable)) return await read(response, both.Token);
+                var isEmpty = range is not null && response.StatusCode == HttpStatusCode.RequestedRangeNotSatisfiable;
+                if (response.IsSuccessStatusCode || isEmpty) return await read(response, both.Token);
                 failure = HubException.From(response, uri, options.Token is not null);
                 if (!IsWorthAnotherTry(response.StatusCode)) throw failure;
-                if (response.Headers.RetryAfter is { } after && (after.Delta ?? after.Date - time.GetUtcNow()) is { } asked && asked > pause) pause = asked;
+                var after = response.Headers.RetryAfter;
+                if ((after?.Delta ?? after?.Date - time.GetUtcNow()) is { } asked && asked > pause) pause = asked;
             }
             catch (Exception e) when (e is HttpRequestException or IOException)
             {
@@ -35,7 +40,8 @@ internal sealed class HubTransport(HttpClient http, HubOptions options, TimeProv
             }
             catch (OperationCanceledException e) when (!cancellation.IsCancellationRequested)
             {
-                failure = new HubException(HubError.Unavailable, $"{uri}: no whole answer within {options.AttemptTimeout.TotalSeconds:0} seconds", e);
+                failure = new HubException(HubError.Unavailable,
+                    $"{uri}: no whole answer within {options.AttemptTimeout.TotalSeconds:0} seconds", e);
             }
             if (attempt >= options.Attempts || time.GetElapsedTime(started) + pause > options.Deadline) throw failure;
             await Task.Delay(pause, time, cancellation);
@@ -53,7 +59,8 @@ internal sealed class HubTransport(HttpClient http, HubOptions options, TimeProv
             if (options.Token is not null && uri.Authority == options.Endpoint.Authority)
                 request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", options.Token);
             var response = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellation);
-            if ((int)response.StatusCode is not (301 or 302 or 303 or 307 or 308) || response.Headers.Location is not { } location) return response;
+            var isRedirect = (int)response.StatusCode is 301 or 302 or 303 or 307 or 308;
+            if (!isRedirect || response.Headers.Location is not { } location) return response;
             response.Dispose();
             if (redirects == MaxRedirects) throw new HttpRequestException($"more than {MaxRedirects} redirects");
             uri = new Uri(uri, location);

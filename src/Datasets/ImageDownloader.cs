@@ -5,23 +5,24 @@ using FunctionsPipeline.Images;
 
 namespace FunctionsPipeline.Datasets;
 
-/// <summary>Downloads images by URL: a size cap, a few tries, and one deadline over all of it, so that a server that trickles cannot hold up a unit.</summary>
+/// <summary>
+/// Downloads images by URL: a size cap, a few tries, and one deadline over all of it, so that a server that trickles cannot hold up a unit.
+/// </summary>
 public sealed class ImageDownloader(HttpClient http, IngestionOptions options, TimeProvider time)
 {
     /// <summary>A client that says who it is and follows redirects; the deadline is the options'.</summary>
     public static HttpClient CreateHttpClient()
     {
-        var http = new HttpClient(new SocketsHttpHandler { MaxAutomaticRedirections = 5, PooledConnectionLifetime = TimeSpan.FromMinutes(5) })
-        {
-            Timeout = Timeout.InfiniteTimeSpan,
-        };
+        var handler = new SocketsHttpHandler { MaxAutomaticRedirections = 5, PooledConnectionLifetime = TimeSpan.FromMinutes(5) };
+        var http = new HttpClient(handler) { Timeout = Timeout.InfiniteTimeSpan };
         http.DefaultRequestHeaders.UserAgent.ParseAdd(HubClient.UserAgent);
         http.DefaultRequestHeaders.Accept.ParseAdd("image/jpeg, image/png, image/webp, */*;q=0.1");
         return http;
     }
 
     /// <summary>The bytes at an address.</summary>
-    /// <exception cref="UnreadableImageException">There is no such address, nothing there, too much there, or no answer in time.</exception>
+    /// <exception cref="UnreadableImageException">There is no such address, nothing there, too much there, or no answer in time.
+    /// </exception>
     public async Task<byte[]> DownloadAsync(string? url, CancellationToken cancellation = default)
     {
         if (string.IsNullOrWhiteSpace(url)) throw new UnreadableImageException(Rejection.NoImage, "the row has no image");
@@ -35,13 +36,15 @@ public sealed class ImageDownloader(HttpClient http, IngestionOptions options, T
             {
                 var (bytes, failure, pause) = await TryAsync(uri, both.Token);
                 if (bytes is not null) return bytes;
-                if (attempt >= options.DownloadAttempts) throw new UnreadableImageException(Rejection.DownloadFailed, $"{uri}: {failure}, {attempt} times");
+                if (attempt >= options.DownloadAttempts)
+                    throw new UnreadableImageException(Rejection.DownloadFailed, $"{uri}: {failure}, {attempt} times");
                 await Task.Delay(pause ?? TimeSpan.FromMilliseconds(500) * Math.Pow(2, attempt - 1), time, both.Token);
             }
         }
         catch (OperationCanceledException e) when (!cancellation.IsCancellationRequested)
         {
-            throw new UnreadableImageException(Rejection.DownloadFailed, $"{uri}: not there within {options.DownloadDeadline.TotalSeconds:0} seconds", e);
+            throw new UnreadableImageException(Rejection.DownloadFailed,
+                $"{uri}: not there within {options.DownloadDeadline.TotalSeconds:0} seconds", e);
         }
     }
 
@@ -53,7 +56,8 @@ public sealed class ImageDownloader(HttpClient http, IngestionOptions options, T
             if (response.IsSuccessStatusCode) return (await ReadAsync(uri, response, cancellation), "", null);
             if (response.StatusCode is HttpStatusCode.NotFound or HttpStatusCode.Gone)
                 throw new UnreadableImageException(Rejection.NotFound, $"{uri} answered {(int)response.StatusCode}");
-            if (response.StatusCode is not (HttpStatusCode.RequestTimeout or HttpStatusCode.TooManyRequests) && (int)response.StatusCode < 500)
+            if (response.StatusCode is not (HttpStatusCode.RequestTimeout or HttpStatusCode.TooManyRequests)
+                && (int)response.StatusCode < 500)
                 throw new UnreadableImageException(Rejection.DownloadFailed, $"{uri} answered {(int)response.StatusCode}");
             return (null, $"answered {(int)response.StatusCode}", Pause(response.Headers.RetryAfter));
         }
@@ -67,7 +71,8 @@ public sealed class ImageDownloader(HttpClient http, IngestionOptions options, T
     {
         var most = options.ImageLimits.MaxBytes;
         if (response.Content.Headers.ContentLength > most)
-            throw new UnreadableImageException(Rejection.TooLarge, $"{uri} has {response.Content.Headers.ContentLength:N0} bytes; at most {most:N0} are read");
+            throw new UnreadableImageException(Rejection.TooLarge,
+                $"{uri} has {response.Content.Headers.ContentLength:N0} bytes; at most {most:N0} are read");
         await using var body = await response.Content.ReadAsStreamAsync(cancellation);
         using var bytes = new MemoryStream();
         var buffer = new byte[64 * 1024];

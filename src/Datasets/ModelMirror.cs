@@ -29,18 +29,23 @@ public sealed class ModelMirror(HubClient hub, BlobServiceClient blobs)
         }
     }
 
-    /// <summary>Copies a checkpoint's configuration, tokenizer, weights and licence. Files that are there are kept; a folder with <c>complete.json</c> is not looked at.</summary>
+    /// <summary>
+    /// Copies a checkpoint's configuration, tokenizer, weights and licence. Files that are there are kept; a folder with
+    /// <c>complete.json</c> is not looked at.
+    /// </summary>
     /// <returns>The folder in <see cref="Containers.Models"/>.</returns>
     /// <exception cref="RequestException">The repository has no checkpoint that can be used.</exception>
     /// <exception cref="HubException">The Hub cannot be reached, or a file is not what the Hub says it is.</exception>
-    public async Task<string> MirrorAsync(string repo, string commit, IProgress<MirrorProgress>? progress = null, CancellationToken cancellation = default)
+    public async Task<string> MirrorAsync(string repo, string commit, IProgress<MirrorProgress>? progress = null,
+        CancellationToken cancellation = default)
     {
         var folder = BlobNames.BaseModel(repo, commit);
         var complete = _container.GetBlobClient(BlobNames.ModelComplete(folder));
         if (await complete.ExistsAsync(cancellation)) return folder;
         var files = (await hub.ListFilesAsync(HubRepositoryKind.Model, repo, commit, cancellation)).Where(IsWanted).ToList();
         if (!files.Any(f => f.Path == "config.json") || !files.Any(f => f.Path.EndsWith(".safetensors", StringComparison.Ordinal)))
-            throw new RequestException("baseModel.repo", 400, $"{repo} has no config.json or no *.safetensors: it is no checkpoint that can be fine-tuned");
+            throw new RequestException("baseModel.repo", 400,
+                $"{repo} has no config.json or no *.safetensors: it is no checkpoint that can be fine-tuned");
         var (done, total) = (0L, files.Sum(f => f.Size));
         foreach (var file in files)
         {
@@ -64,7 +69,8 @@ public sealed class ModelMirror(HubClient hub, BlobServiceClient blobs)
             await source.CopyToAsync(checkedCopy, cancellation);
             checkedCopy.Position = 0;
             var actual = Convert.ToHexStringLower(await SHA256.HashDataAsync(checkedCopy, cancellation));
-            if (actual != expected) throw new HubException(HubError.Unavailable, $"{repo}/{file.Path} arrived with SHA-256 {actual}; the Hub says {expected}");
+            if (actual != expected)
+                throw new HubException(HubError.Unavailable, $"{repo}/{file.Path} arrived with SHA-256 {actual}; the Hub says {expected}");
             checkedCopy.Position = 0;
             await blob.CreateAsync(checkedCopy, "application/octet-stream", cancellation);
             return;
@@ -73,6 +79,7 @@ public sealed class ModelMirror(HubClient hub, BlobServiceClient blobs)
     }
 
     private static bool IsWanted(HubFileInfo file) =>
-        (Extensions.Contains(Path.GetExtension(file.Path)) || Path.GetFileName(file.Path).StartsWith("LICENSE", StringComparison.OrdinalIgnoreCase))
+        (Extensions.Contains(Path.GetExtension(file.Path))
+            || Path.GetFileName(file.Path).StartsWith("LICENSE", StringComparison.OrdinalIgnoreCase))
         && !file.Path.Split('/').Contains("..");
 }

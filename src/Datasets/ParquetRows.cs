@@ -10,7 +10,8 @@ namespace FunctionsPipeline.Datasets;
 internal static class ParquetRows
 {
     /// <summary>The rows of a unit that are taken, a batch for each row group.</summary>
-    public static async IAsyncEnumerable<IReadOnlyList<DatasetRow>> ReadAsync(Stream file, ColumnMapping columns, IngestUnit unit, SplitRows split,
+    public static async IAsyncEnumerable<IReadOnlyList<DatasetRow>> ReadAsync(
+        Stream file, ColumnMapping columns, IngestUnit unit, SplitRows split,
         [EnumeratorCancellation] CancellationToken cancellation)
     {
         await using var reader = await ParquetReader.CreateAsync(file, leaveStreamOpen: true, cancellationToken: cancellation);
@@ -26,8 +27,9 @@ internal static class ParquetRows
         }
     }
 
-    private static async Task<IReadOnlyList<DatasetRow>> ReadGroupAsync(ParquetRowGroupReader group, ColumnFields fields, long groupStart, long first, long last,
-        SplitRows split, CancellationToken cancellation)
+    private static async Task<IReadOnlyList<DatasetRow>> ReadGroupAsync(
+        ParquetRowGroupReader group, ColumnFields fields, long groupStart, long first, long last, SplitRows split,
+        CancellationToken cancellation)
     {
         var urls = fields.ImageIsEmbedded ? null : await ReadTextAsync(group, fields.Image, cancellation);
         var images = fields.ImageIsEmbedded ? await ReadAsync<ReadOnlyMemory<byte>>(group, fields.Image, cancellation) : null;
@@ -53,7 +55,8 @@ internal static class ParquetRows
         return values;
     }
 
-    private static async Task<string?[]> ReadCategoriesAsync(ParquetRowGroupReader group, ColumnFields fields, CancellationToken cancellation)
+    private static async Task<string?[]> ReadCategoriesAsync(ParquetRowGroupReader group, ColumnFields fields,
+        CancellationToken cancellation)
     {
         if (fields.CategoryNames is not { } names) return await ReadTextAsync(group, fields.Category!, cancellation);
         // A code outside the names, such as -1, is the Hub's way of saying that there is no label.
@@ -61,7 +64,8 @@ internal static class ParquetRows
         return [.. codes.Select(code => code is >= 0 && code < names.Count ? names[(int)code] : null)];
     }
 
-    private static Task<double?[]> ReadNumbersAsync(ParquetRowGroupReader group, DataField field, CancellationToken cancellation) => field.ClrType switch
+    private static Task<double?[]> ReadNumbersAsync(ParquetRowGroupReader group, DataField field, CancellationToken cancellation) =>
+        field.ClrType switch
     {
         var type when type == typeof(float) => ReadNumbersAsync<float>(group, field, cancellation),
         var type when type == typeof(long) => ReadNumbersAsync<long>(group, field, cancellation),
@@ -73,9 +77,11 @@ internal static class ParquetRows
 
     private static async Task<double?[]> ReadNumbersAsync<T>(ParquetRowGroupReader group, DataField field, CancellationToken cancellation)
         where T : struct, INumber<T>
-        => [.. (await ReadAsync<T>(group, field, cancellation)).Select(value => value is { } number ? (double?)double.CreateChecked(number) : null)];
+        => [.. (await ReadAsync<T>(group, field, cancellation))
+            .Select(value => value is { } number ? (double?)double.CreateChecked(number) : null)];
 
-    private static async Task<T?[]> ReadAsync<T>(ParquetRowGroupReader group, DataField field, CancellationToken cancellation) where T : struct
+    private static async Task<T?[]> ReadAsync<T>(ParquetRowGroupReader group, DataField field, CancellationToken cancellation)
+        where T : struct
     {
         // A field may be required and its struct optional, so the levels decide and not the field.
         if (field.MaxDefinitionLevel > 0)

@@ -3,7 +3,9 @@ using FunctionsPipeline.Contracts;
 
 namespace FunctionsPipeline.Datasets;
 
-/// <summary>A dataset request with everything pinned and cut into units; what the activities of one ingestion share. Small enough for durable state.</summary>
+/// <summary>
+/// A dataset request with everything pinned and cut into units; what the activities of one ingestion share. Small enough for durable state.
+/// </summary>
 public sealed record ResolvedDataset
 {
     public required DatasetRequest Request { get; init; }
@@ -40,7 +42,9 @@ public sealed record ResolvedDataset
 /// <summary>How many rows a split has, and how many of them are taken.</summary>
 public sealed record SplitRows(long Total, long Taken)
 {
-    /// <summary>Whether a row is taken: every row, or rows at even distances from the first to the last, as a split may be sorted by label.</summary>
+    /// <summary>
+    /// Whether a row is taken: every row, or rows at even distances from the first to the last, as a split may be sorted by label.
+    /// </summary>
     public bool Takes(long row) => Taken == Total || Place(row + 1) > Place(row);
 
     /// <summary>How many of the rows before this one are taken.</summary>

@@ -7,8 +7,8 @@ using FunctionsPipeline.Images;
 namespace FunctionsPipeline.Datasets;
 
 /// <summary>
-/// Writes WebDataset shards: a tar with <c>{key}.{jpg|png|webp}</c>, the image as it was, and <c>{key}.json</c> for each sample. The same rows
-/// always give the same bytes.
+/// Writes WebDataset shards: a tar with <c>{key}.{jpg|png|webp}</c>, the image as it was, and <c>{key}.json</c> for each sample. The
+/// same rows always give the same bytes.
 /// </summary>
 internal sealed class ShardWriter(ResolvedDataset dataset, BlobContainerClient container)
 {

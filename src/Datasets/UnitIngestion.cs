@@ -7,7 +7,8 @@ using FunctionsPipeline.Images;
 namespace FunctionsPipeline.Datasets;
 
 /// <summary>Brings the images of one unit to blob storage and decides the fate of each of its rows.</summary>
-internal sealed class UnitIngestion(ResolvedDataset dataset, IngestUnit unit, BlobContainerClient container, ImageDownloader downloader, IngestionOptions options)
+internal sealed class UnitIngestion(ResolvedDataset dataset, IngestUnit unit, BlobContainerClient container, ImageDownloader downloader,
+    IngestionOptions options)
 {
     private readonly HashSet<(string Sha256, string Split, string? Title, string? Category, double? Price)> _seen = [];
 
@@ -15,10 +16,12 @@ internal sealed class UnitIngestion(ResolvedDataset dataset, IngestUnit unit, Bl
     public async Task<IReadOnlyList<ManifestRow>> IngestAsync(IReadOnlyList<DatasetRow> rows, CancellationToken cancellation)
     {
         var fates = new ManifestRow[rows.Count];
-        await Parallel.ForAsync(0, rows.Count, new ParallelOptions { MaxDegreeOfParallelism = options.Concurrency, CancellationToken = cancellation },
+        await Parallel.ForAsync(0, rows.Count,
+            new ParallelOptions { MaxDegreeOfParallelism = options.Concurrency, CancellationToken = cancellation },
             async (i, token) => fates[i] = await IngestAsync(rows[i], token));
         for (var i = 0; i < fates.Length; i++)
-            if (fates[i] is { State: RowState.Stored, Sha256: { } sha } fate && !_seen.Add((sha, fate.Split, fate.Title, fate.Category, fate.Price)))
+            if (fates[i] is { State: RowState.Stored, Sha256: { } sha } fate
+                && !_seen.Add((sha, fate.Split, fate.Title, fate.Category, fate.Price)))
                 fates[i] = fate with { State = RowState.Duplicate };
         return fates;
     }
@@ -61,7 +64,8 @@ internal sealed class UnitIngestion(ResolvedDataset dataset, IngestUnit unit, Bl
         }
         var sha = SHA256.HashData(bytes.Span);
         var name = Convert.ToHexStringLower(sha);
-        await container.GetBlobClient(dataset.Blobs.Image(name)).CreateAsync(BinaryData.FromBytes(bytes).ToStream(), header.MediaType, cancellation);
+        await container.GetBlobClient(dataset.Blobs.Image(name))
+            .CreateAsync(BinaryData.FromBytes(bytes).ToStream(), header.MediaType, cancellation);
         return fate with
         {
             State = RowState.Stored,

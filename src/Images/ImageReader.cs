@@ -16,7 +16,8 @@ public static class ImageReader
     private static readonly DecoderOptions Options = new() { MaxFrames = 1, SkipMetadata = true };
 
     /// <summary>Reads the header and checks it against the limits; no pixel is decoded.</summary>
-    /// <exception cref="UnreadableImageException">It is empty, too large, no image, cut off, has too many pixels or an impossible shape.</exception>
+    /// <exception cref="UnreadableImageException">It is empty, too large, no image, cut off, has too many pixels or an impossible shape.
+    /// </exception>
     public static ImageHeader Identify(ReadOnlyMemory<byte> bytes, ImageLimits? limits = null)
     {
         limits ??= ImageLimits.Default;
@@ -28,7 +29,8 @@ public static class ImageReader
         var header = ReadHeader(bytes, format);
         CheckSize(header, limits);
         if (!ImageLayout.IsComplete(bytes.Span, format))
-            throw new UnreadableImageException(Rejection.Truncated, $"the {format} file ends before its picture does, after {bytes.Length:N0} bytes");
+            throw new UnreadableImageException(Rejection.Truncated,
+                $"the {format} file ends before its picture does, after {bytes.Length:N0} bytes");
         return header;
     }
 
@@ -61,8 +63,10 @@ public static class ImageReader
         catch (Exception e) when (e is ImageFormatException or NotSupportedException)
         {
             throw ImageLayout.IsComplete(bytes.Span, format)
-                ? new UnreadableImageException(Rejection.NotAnImage, $"it begins as a {format} file, but has no valid header: {e.Message}", e)
-                : new UnreadableImageException(Rejection.Truncated, $"the {format} file ends within its header, after {bytes.Length:N0} bytes", e);
+                ? new UnreadableImageException(Rejection.NotAnImage,
+                    $"it begins as a {format} file, but has no valid header: {e.Message}", e)
+                : new UnreadableImageException(Rejection.Truncated,
+                    $"the {format} file ends within its header, after {bytes.Length:N0} bytes", e);
         }
     }
 

@@ -10,9 +10,21 @@ internal static class CatalogOptions
         Description = $"Rows in all; {SampleHub.DefaultRows} of the drawn catalog, or all pictures of the folder, when left out.",
     };
 
-    public static Option<string?> Images { get; } = new("--images") { Description = "Folder of pictures to use instead of the drawn catalog.", HelpName = "DIR" };
+    public static Option<string?> Images { get; } = new("--images")
+    {
+        Description = "Folder of pictures to use instead of the drawn catalog.",
+        HelpName = "DIR",
+    };
 
-    public static Option<int> Seed { get; } = new("--seed") { Description = "Decides what is drawn, and which pictures are taken.", DefaultValueFactory = _ => 0 };
+    public static Option<int> Seed { get; } = new("--seed")
+    {
+        Description = "Decides what is drawn, and which pictures are taken.",
+        DefaultValueFactory = _ => 0,
+    };
 
-    public static Option<int> HoldBack { get; } = new("--hold-back") { Description = "Pictures to keep out of every split.", DefaultValueFactory = _ => 0 };
+    public static Option<int> HoldBack { get; } = new("--hold-back")
+    {
+        Description = "Pictures to keep out of every split.",
+        DefaultValueFactory = _ => 0,
+    };
 }

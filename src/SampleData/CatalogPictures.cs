@@ -4,7 +4,9 @@ using Microsoft.AspNetCore.Routing;
 
 namespace FunctionsPipeline.SampleData;
 
-/// <summary>The pictures that the catalog's image URLs lead to, drawn when asked for. Their addresses have no extension, as in real catalogs.</summary>
+/// <summary>
+/// The pictures that the catalog's image URLs lead to, drawn when asked for. Their addresses have no extension, as in real catalogs.
+/// </summary>
 internal sealed class CatalogPictures(GarmentCatalog catalog)
 {
     public const string Path = "/pictures/";

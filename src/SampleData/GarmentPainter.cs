@@ -44,7 +44,8 @@ public static class GarmentPainter
         return image;
     }
 
-    private static Vector2[] Placed(Vector2[] polygon, Vector2 place, float scale) => [.. polygon.Select(corner => place + (corner * scale))];
+    private static Vector2[] Placed(Vector2[] polygon, Vector2 place, float scale) =>
+        [.. polygon.Select(corner => place + (corner * scale))];
 
     private static bool InBand(Vector2 point)
     {

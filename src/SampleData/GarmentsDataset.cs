@@ -4,7 +4,10 @@ using Parquet.Schema;
 
 namespace FunctionsPipeline.SampleData;
 
-/// <summary>The synthetic catalog as a dataset repository, with the columns of <c>DBQ/Burberry.Product.prices.United.States</c>: one split, images by URL.</summary>
+/// <summary>
+/// The synthetic catalog as a dataset repository, with the columns of <c>DBQ/Burberry.Product.prices.United.States</c>: one split, images
+/// by URL.
+/// </summary>
 public static class GarmentsDataset
 {
     public const string Id = "samples/garments";
@@ -13,7 +16,8 @@ public static class GarmentsDataset
 
     /// <param name="catalog">The products.</param>
     /// <param name="rows">How many of them are in the dataset.</param>
-    /// <param name="pictures">Address that product codes are appended to for their pictures; part of the data, so another address is another commit.</param>
+    /// <param name="pictures">Address that product codes are appended to for their pictures; part of the data, so another address is
+    /// another commit.</param>
     /// <param name="folder">Where the Parquet file is written.</param>
     public static HubRepository Create(GarmentCatalog catalog, int rows, Uri pictures, string folder)
     {
@@ -21,7 +25,8 @@ public static class GarmentsDataset
         const string ParquetPath = $"{Config}/train/0000.parquet";
         var card = HubFile.Written("README.md", Path.Combine(folder, "README.md"), stream => stream.WriteAsync(Encoding.UTF8.GetBytes(
             "# Garments\n\nA synthetic product catalog: drawn garments with title, category and price.\n")).AsTask());
-        var parquet = HubFile.Written(ParquetPath, Path.Combine(folder, ParquetPath), stream => WriteAsync(catalog, rows, pictures, stream));
+        var parquet = HubFile.Written(ParquetPath, Path.Combine(folder, ParquetPath),
+            stream => WriteAsync(catalog, rows, pictures, stream));
         return new HubRepository("datasets", Id, new Dictionary<string, HubSnapshot>
         {
             [HubRepository.Main] = new(HubRepository.CommitOf(content), [card]),
@@ -45,7 +50,8 @@ public static class GarmentsDataset
             (Text("currency_code"), _ => "USD"),
             (Text("brand"), _ => "SAMPLES"),
             (Text("category1_code"), _ => "APPAREL"),
-            (Text("category2_code"), row => row.Garment.Kind is GarmentKind.Hat or GarmentKind.Bag or GarmentKind.Shoe ? "ACCESSORIES" : "CLOTHING"),
+            (Text("category2_code"), row =>
+                row.Garment.Kind is GarmentKind.Hat or GarmentKind.Bag or GarmentKind.Shoe ? "ACCESSORIES" : "CLOTHING"),
             (Text("category3_code"), row => row.Garment.Category),
             (Text("title"), row => row.Garment.Title),
             (Text("itemurl"), row => $"{pictures}{row.ProductCode}.html"),
@@ -71,8 +77,10 @@ public static class GarmentsDataset
             var group = Enumerable.Range(start, Math.Min(RowsPerGroup, rows - start)).Select(i => catalog[i]).ToArray();
             using var rowGroup = writer.CreateRowGroup();
             foreach (var (field, value) in strings) await rowGroup.WriteAsync(field, group.Select(value).ToArray());
-            foreach (var (field, value) in longs) await rowGroup.WriteAsync<long>(field, group.Select(r => (long?)value(r)).ToArray());
-            foreach (var (field, value) in doubles) await rowGroup.WriteAsync<double>(field, group.Select(r => (double?)value(r)).ToArray());
+            foreach (var (field, value) in longs)
+                await rowGroup.WriteAsync<long>(field, group.Select(row => (long?)value(row)).ToArray());
+            foreach (var (field, value) in doubles)
+                await rowGroup.WriteAsync<double>(field, group.Select(row => (double?)value(row)).ToArray());
             rowGroup.CompleteValidate();
         }
     }

@@ -22,7 +22,8 @@ internal sealed class HubApi(Lazy<HubRepositories> repositories)
         routes.MapGet("/api/datasets/{owner}/{name}/parquet/{config?}/{split?}", ParquetAsync);
     }
 
-    private Task InfoAsync(HttpContext context, string kind) => repositories.Value.WithSnapshotAsync(context, kind, (repository, snapshot) =>
+    private Task InfoAsync(HttpContext context, string kind) =>
+        repositories.Value.WithSnapshotAsync(context, kind, (repository, snapshot) =>
         context.Response.WriteAsJsonAsync(new
         {
             id = repository.Id,
@@ -43,15 +44,21 @@ internal sealed class HubApi(Lazy<HubRepositories> repositories)
             await HubErrors.EntryNotFoundAsync(context);
             return;
         }
-        var folders = below.Select(f => f.Path[folder.Length..]).Where(rest => rest.Contains('/')).Select(rest => folder + rest[..rest.IndexOf('/')]);
+        var folders = below.Select(f => f.Path[folder.Length..]).Where(rest => rest.Contains('/'))
+            .Select(rest => folder + rest[..rest.IndexOf('/')]);
         var files = below.Where(f => recursive || !f.Path[folder.Length..].Contains('/'));
         var entries = folders.Distinct().Select(f => (Path: f, File: (HubFile?)null)).Concat(files.Select(f => (f.Path, (HubFile?)f)))
             .OrderBy(e => e.Path, StringComparer.Ordinal).ToList();
         var start = int.TryParse(context.Request.Query["cursor"], CultureInfo.InvariantCulture, out var cursor) ? cursor : 0;
-        var limit = int.TryParse(context.Request.Query["limit"], CultureInfo.InvariantCulture, out var asked) && asked > 0 ? Math.Min(asked, FilesPerPage) : FilesPerPage;
+        var limit = int.TryParse(context.Request.Query["limit"], CultureInfo.InvariantCulture, out var asked) && asked > 0
+            ? Math.Min(asked, FilesPerPage)
+            : FilesPerPage;
         if (start + limit < entries.Count)
-            context.Response.Headers.Link =
-                $"<{repositories.Value.Address(context)}{context.Request.Path}?recursive={(recursive ? "true" : "false")}&limit={limit}&cursor={start + limit}>; rel=\"next\"";
+        {
+            var page = $"{repositories.Value.Address(context)}{context.Request.Path}";
+            var query = $"recursive={(recursive ? "true" : "false")}&limit={limit}&cursor={start + limit}";
+            context.Response.Headers.Link = $"<{page}?{query}>; rel=\"next\"";
+        }
         await context.Response.WriteAsJsonAsync(await Task.WhenAll(entries.Skip(start).Take(limit).Select(EntryAsync)));
     });
 
@@ -60,14 +67,15 @@ internal sealed class HubApi(Lazy<HubRepositories> repositories)
         if (entry.File is not { } file) return new { type = "directory", path = entry.Path, size = 0 };
         var local = await file.Local;
         return file.IsLarge
-            ? new { type = "file", path = file.Path, size = local.Size, oid = local.Sha256[..40], lfs = new { oid = local.Sha256, size = local.Size, pointerSize = 134 } }
+            ? new { type = "file", path = file.Path, size = local.Size, oid = local.Sha256[..40],
+                lfs = new { oid = local.Sha256, size = local.Size, pointerSize = 134 } }
             : new { type = "file", path = file.Path, size = local.Size, oid = local.Sha256[..40] };
     }
 
     private Task ParquetAsync(HttpContext context) => repositories.Value.WithRepositoryAsync(context, "datasets", repository =>
     {
-        string Url(string path) =>
-            $"{repositories.Value.Address(context)}/datasets/{repository.Id}/resolve/{Uri.EscapeDataString(HubRepository.ConvertedParquet)}/{path}";
+        var revision = Uri.EscapeDataString(HubRepository.ConvertedParquet);
+        string Url(string path) => $"{repositories.Value.Address(context)}/datasets/{repository.Id}/resolve/{revision}/{path}";
         var all = repository.Parquet.ToDictionary(c => c.Key, c => c.Value.ToDictionary(s => s.Key, s => s.Value.Select(Url)));
         if (context.Request.RouteValues["config"] is not string config) return context.Response.WriteAsJsonAsync(all);
         if (!all.TryGetValue(config, out var splits)) return HubErrors.EntryNotFoundAsync(context);

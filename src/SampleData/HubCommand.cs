@@ -7,14 +7,26 @@ internal static class HubCommand
 {
     public static Command Create()
     {
-        var port = new Option<int>("--port") { Description = "Port on 127.0.0.1; 0 takes a free one, and the line printed at the start says which.", DefaultValueFactory = _ => 0 };
-        var heldOut = new Option<string?>("--held-out") { Description = "Folder for the pictures kept out, with truth.jsonl saying what they show.", HelpName = "DIR" };
-        var models = new Option<string?>("--models") { Description = "Folder of model folders; each is served as samples/{its name}.", HelpName = "DIR" };
+        var port = new Option<int>("--port")
+        {
+            Description = "Port on 127.0.0.1; 0 takes a free one, and the line printed at the start says which.",
+            DefaultValueFactory = _ => 0,
+        };
+        var heldOut = new Option<string?>("--held-out")
+        {
+            Description = "Folder for the pictures kept out, with truth.jsonl saying what they show.",
+            HelpName = "DIR",
+        };
+        var models = new Option<string?>("--models")
+        {
+            Description = "Folder of model folders; each is served as samples/{its name}.",
+            HelpName = "DIR",
+        };
         var command = new Command("hub", """
             Serves a dataset, and base checkpoints, with the HTTP API of the Hugging Face Hub (point HF_ENDPOINT at it).
 
             Without --images the dataset is samples/garments: drawn garments with the columns of a real price catalog. With --images it is
-            samples/{name of the folder}: the folder's pictures, {split}/{label}/*.jpg or {label}/*.jpg, embedded in Parquet with their labels.
+            samples/{name of the folder}: the folder's pictures, {split}/{label}/*.jpg or {label}/*.jpg, in Parquet with their labels.
 
             Example: hub --port 8099 --rows 600 --hold-back 8 --held-out /tmp/held-out
             """)

@@ -6,8 +6,8 @@ using Microsoft.Net.Http.Headers;
 namespace FunctionsPipeline.SampleData;
 
 /// <summary>
-/// The Hub's <c>resolve</c>: small files come at once, large ones by a redirect to an address for downloads. That address is open to whoever
-/// has the link and, on a host of its own, refuses requests that bring credentials along, as signed storage links do.
+/// The Hub's <c>resolve</c>: small files come at once, large ones by a redirect to an address for downloads. That address is open to
+/// whoever has the link and, on a host of its own, refuses requests that bring credentials along, as signed storage links do.
 /// </summary>
 internal sealed class HubFiles(Lazy<HubRepositories> repositories, string? cdnHost)
 {
@@ -20,7 +20,8 @@ internal sealed class HubFiles(Lazy<HubRepositories> repositories, string? cdnHo
         routes.MapMethods("/cdn/{kind}/{owner}/{name}/{revision}/{**path}", Methods, DownloadAsync);
     }
 
-    private Task ResolveAsync(HttpContext context, string kind) => repositories.Value.WithSnapshotAsync(context, kind, async (repository, snapshot) =>
+    private Task ResolveAsync(HttpContext context, string kind) =>
+        repositories.Value.WithSnapshotAsync(context, kind, async (repository, snapshot) =>
     {
         var headers = context.Response.Headers;
         headers["X-Repo-Commit"] = snapshot.Commit;
@@ -61,6 +62,7 @@ internal sealed class HubFiles(Lazy<HubRepositories> repositories, string? cdnHo
         snapshot.Files.FirstOrDefault(f => f.Path == (string)context.Request.RouteValues["path"]!);
 
     private static Task SendAsync(HttpContext context, LocalFile file) =>
-        Results.File(file.FullPath, "application/octet-stream", entityTag: new EntityTagHeaderValue($"\"{file.Sha256}\""), enableRangeProcessing: true)
+        Results.File(file.FullPath, "application/octet-stream", entityTag: new EntityTagHeaderValue($"\"{file.Sha256}\""),
+            enableRangeProcessing: true)
             .ExecuteAsync(context);
 }

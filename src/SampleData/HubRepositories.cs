@@ -30,6 +30,8 @@ internal sealed class HubRepositories(IEnumerable<HubRepository> repositories, s
         {
             // A branch such as refs/convert/parquet arrives as one segment with its slashes escaped.
             var revision = Uri.UnescapeDataString(context.Request.RouteValues["revision"] as string ?? HubRepository.Main);
-            return repository.Find(revision) is { } snapshot ? handle(repository, snapshot) : HubErrors.RevisionNotFoundAsync(context, revision);
+            return repository.Find(revision) is { } snapshot
+                ? handle(repository, snapshot)
+                : HubErrors.RevisionNotFoundAsync(context, revision);
         });
 }

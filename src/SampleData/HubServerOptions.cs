@@ -9,7 +9,9 @@ public sealed record HubServerOptions
     /// <summary>Rows served in all. Of the synthetic catalog 800 when left out; of a folder of pictures all there are.</summary>
     public int? Rows { get; init; }
 
-    /// <summary>A folder of pictures, <c>{split}/{label}/*.jpg</c> or <c>{label}/*.jpg</c>, to serve instead of the synthetic catalog.</summary>
+    /// <summary>
+    /// A folder of pictures, <c>{split}/{label}/*.jpg</c> or <c>{label}/*.jpg</c>, to serve instead of the synthetic catalog.
+    /// </summary>
     public string? Images { get; init; }
 
     /// <summary>A folder of model folders, each served as <c>samples/{folder}</c>.</summary>
@@ -24,7 +26,9 @@ public sealed record HubServerOptions
     /// <summary>The folder for the pictures kept out, with <c>truth.jsonl</c> saying what they show.</summary>
     public string? HeldOut { get; init; }
 
-    /// <summary>Host name of the download links that <c>resolve</c> redirects to, as the real Hub's go to another host; the hub's own when left out.</summary>
+    /// <summary>
+    /// Host name of the download links that <c>resolve</c> redirects to, as the real Hub's go to another host; the hub's own when left out.
+    /// </summary>
     public string? CdnHost { get; init; }
 
     /// <summary>When set, only requests with this bearer token may see the repositories.</summary>

@@ -30,7 +30,8 @@ public sealed class ImageFolder
         ["evaluation"] = "test",
     };
 
-    private ImageFolder(string root, IReadOnlyList<FolderPicture> pictures, IReadOnlyList<FolderPicture> heldOut, IReadOnlyList<string> labels)
+    private ImageFolder(string root, IReadOnlyList<FolderPicture> pictures, IReadOnlyList<FolderPicture> heldOut,
+        IReadOnlyList<string> labels)
     {
         Root = root;
         Pictures = pictures;
@@ -60,7 +61,8 @@ public sealed class ImageFolder
         if (!Directory.Exists(root)) throw new InvalidDataException($"--images: there is no folder {root}");
         var all = List(root).OrderBy(p => p.Path, StringComparer.Ordinal).ToList();
         if (all.Count == 0)
-            throw new InvalidDataException($"--images: {root} has no pictures in {{split}}/{{label}}/ or {{label}}/ ({string.Join(", ", Extensions)})");
+            throw new InvalidDataException(
+                $"--images: {root} has no pictures in {{split}}/{{label}}/ or {{label}}/ ({string.Join(", ", Extensions)})");
         if (holdBack >= all.Count) throw new InvalidDataException($"--hold-back {holdBack}: {root} has only {all.Count} pictures");
         var shuffled = all.OrderBy(p => Rank(p, seed), StringComparer.Ordinal).ToList();
         var heldOut = TakeEvenly(shuffled, holdBack);

@@ -5,7 +5,9 @@ using Parquet.Schema;
 
 namespace FunctionsPipeline.SampleData;
 
-/// <summary>An image folder as a dataset repository: embedded pictures, and labels as a ClassLabel, the way the Hub converts such folders.</summary>
+/// <summary>
+/// An image folder as a dataset repository: embedded pictures, and labels as a ClassLabel, the way the Hub converts such folders.
+/// </summary>
 public static class ImageFolderDataset
 {
     public const string Config = "default";
@@ -47,7 +49,8 @@ public static class ImageFolderDataset
     {
         var (bytes, name, label) = (new DataField<byte[]>("bytes"), new DataField<string>("path"), new DataField<long>("label", true));
         var schema = new ParquetSchema(new StructField("image", bytes, name), label);
-        await using var writer = await ParquetWriter.CreateAsync(schema, stream, new ParquetOptions { CompressionMethod = CompressionMethod.Snappy });
+        await using var writer = await ParquetWriter.CreateAsync(schema, stream,
+            new ParquetOptions { CompressionMethod = CompressionMethod.Snappy });
         writer.CustomMetadata = new Dictionary<string, string> { ["huggingface"] = Features(images.Labels) };
         var codes = images.Labels.Index().ToDictionary(p => p.Item, p => (long?)p.Index);
         foreach (var group in pictures.Chunk(RowsPerGroup))

@@ -6,7 +6,8 @@ namespace FunctionsPipeline.SampleData;
 public static partial class ModelFolders
 {
     /// <summary>One repository <c>samples/{folder}</c> for each folder below <paramref name="root"/>.</summary>
-    /// <exception cref="InvalidDataException">There is no such folder, or no folder in it, or one whose name cannot be a repository's.</exception>
+    /// <exception cref="InvalidDataException">There is no such folder, or no folder in it, or one whose name cannot be a
+    /// repository's.</exception>
     public static IReadOnlyList<HubRepository> Open(string root)
     {
         if (!Directory.Exists(root)) throw new InvalidDataException($"--models: there is no folder {root}");
@@ -29,7 +30,8 @@ public static partial class ModelFolders
             .Select(info => $"{Path.GetRelativePath(folder, info.FullName)} {info.Length} {info.LastWriteTimeUtc.Ticks}");
         var snapshot = new HubSnapshot(HubRepository.CommitOf(fingerprint.Prepend("model 1")),
             [.. files.Select(file => HubFile.Existing(Path.GetRelativePath(folder, file).Replace('\\', '/'), file))]);
-        return new HubRepository("models", $"samples/{RepositoryName(folder)}", new Dictionary<string, HubSnapshot> { [HubRepository.Main] = snapshot });
+        return new HubRepository("models", $"samples/{RepositoryName(folder)}",
+            new Dictionary<string, HubSnapshot> { [HubRepository.Main] = snapshot });
     }
 
     [GeneratedRegex("[^A-Za-z0-9._-]+")]

@@ -71,7 +71,8 @@ public sealed class GarmentIngestionTests(AzuriteFixture azurite) : IClassFixtur
                 var row = manifest[labels.Key];
                 Assert.Equal(($"{labels.Key}.jpg", $"{labels.Key}.json"), (image.Name, json.Name));
                 Assert.Equal(labels.Sha256, Convert.ToHexStringLower(SHA256.HashData(bytes)));
-                Assert.Equal((row.Sha256, row.Title, row.Category, row.Price, row.Split), (labels.Sha256, labels.Title, labels.Category, labels.Price, shard.Split));
+                Assert.Equal((row.Sha256, row.Title, row.Category, row.Price, row.Split),
+                    (labels.Sha256, labels.Title, labels.Category, labels.Price, shard.Split));
                 using var picture = ImageReader.Read(bytes);
                 Assert.Equal((row.Width, row.Height), (picture.Width, picture.Height));
                 keys.Add(labels.Key);

@@ -56,13 +56,17 @@ public sealed class HubClientTests
         Assert.Equal(HubError.BadToken, await ErrorOf(() => stranger.GetCommitAsync(HubRepositoryKind.Dataset, Repo, "main")));
         Assert.Equal(HubError.NotFound, await ErrorOf(() => member.GetCommitAsync(HubRepositoryKind.Dataset, "samples/other", "main")));
         Assert.Equal(HubError.RevisionNotFound, await ErrorOf(() => member.GetCommitAsync(HubRepositoryKind.Dataset, Repo, "v9")));
-        Assert.Equal(HubError.EntryNotFound, await ErrorOf(() => member.OpenAsync(HubRepositoryKind.Dataset, Repo, "main", "nothing.parquet")));
+        Assert.Equal(HubError.EntryNotFound,
+            await ErrorOf(() => member.OpenAsync(HubRepositoryKind.Dataset, Repo, "main", "nothing.parquet")));
     }
 
     [Fact]
     public async Task A_busy_hub_is_asked_again_after_the_pause_it_asks_for()
     {
-        var busy = new HttpResponseMessage(HttpStatusCode.TooManyRequests) { Headers = { RetryAfter = new RetryConditionHeaderValue(TimeSpan.FromSeconds(1)) } };
+        var busy = new HttpResponseMessage(HttpStatusCode.TooManyRequests)
+        {
+            Headers = { RetryAfter = new RetryConditionHeaderValue(TimeSpan.FromSeconds(1)) },
+        };
         var server = new Answers(busy, new HttpResponseMessage(HttpStatusCode.BadGateway), Json("""{"sha":"abc"}"""));
         var client = new HubClient(new HttpClient(server), new HubOptions { FirstDelay = TimeSpan.FromMilliseconds(1) });
         var started = DateTime.UtcNow;
@@ -88,7 +92,8 @@ public sealed class HubClientTests
         var gated = new HttpResponseMessage(HttpStatusCode.Forbidden);
         gated.Headers.Add("X-Error-Code", "GatedRepo");
         var server = new Answers(gated);
-        Assert.Equal(HubError.Gated, await ErrorOf(() => new HubClient(new HttpClient(server), new HubOptions()).GetCommitAsync(HubRepositoryKind.Model, "a/b", "main")));
+        Assert.Equal(HubError.Gated, await ErrorOf(() =>
+            new HubClient(new HttpClient(server), new HubOptions()).GetCommitAsync(HubRepositoryKind.Model, "a/b", "main")));
         Assert.Single(server.Requests);
     }
 
@@ -112,7 +117,8 @@ public sealed class HubClientTests
     {
         var first = Json("""[{"type":"file","path":"a.json","size":1},{"type":"directory","path":"sub","size":0}]""");
         first.Headers.Add("Link", "<https://huggingface.co/api/models/a/b/tree/main?cursor=2>; rel=\"next\"");
-        var server = new Answers(first, Json("""[{"type":"file","path":"b.safetensors","size":134,"lfs":{"oid":"ff","size":5000,"pointerSize":134}}]"""));
+        var second = Json("""[{"type":"file","path":"b.safetensors","size":134,"lfs":{"oid":"ff","size":5000,"pointerSize":134}}]""");
+        var server = new Answers(first, second);
 
         var files = await new HubClient(new HttpClient(server), new HubOptions()).ListFilesAsync(HubRepositoryKind.Model, "a/b", "main");
 
@@ -122,14 +128,17 @@ public sealed class HubClientTests
 
     [Fact]
     public void Requests_say_who_sends_them() =>
-        Assert.StartsWith("FunctionsPipeline/", HubClient.CreateHttpClient().DefaultRequestHeaders.UserAgent.ToString(), StringComparison.Ordinal);
+        Assert.StartsWith("FunctionsPipeline/",
+            HubClient.CreateHttpClient().DefaultRequestHeaders.UserAgent.ToString(), StringComparison.Ordinal);
 
     private static HubClient Client(SampleHub hub, string? token = null) =>
-        new(HubClient.CreateHttpClient(), new HubOptions { Endpoint = hub.Address, Token = token, FirstDelay = TimeSpan.FromMilliseconds(1) });
+        new(HubClient.CreateHttpClient(),
+            new HubOptions { Endpoint = hub.Address, Token = token, FirstDelay = TimeSpan.FromMilliseconds(1) });
 
     private static async Task<HubError> ErrorOf<T>(Func<Task<T>> action) => (await Assert.ThrowsAsync<HubException>(action)).Error;
 
-    private static HttpResponseMessage Json(string text) => new(HttpStatusCode.OK) { Content = new StringContent(text, System.Text.Encoding.UTF8, "application/json") };
+    private static HttpResponseMessage Json(string text) =>
+        new(HttpStatusCode.OK) { Content = new StringContent(text, System.Text.Encoding.UTF8, "application/json") };
 
     private sealed class Answers(params HttpResponseMessage[] answers) : HttpMessageHandler
     {

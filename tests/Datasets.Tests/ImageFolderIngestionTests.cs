@@ -64,12 +64,14 @@ public sealed class ImageFolderIngestionTests(AzuriteFixture azurite) : IClassFi
     public async Task Units_cut_a_file_at_the_unit_size_and_cover_every_row_once()
     {
         Draw(("train", "bag", 25), ("validation", "bag", 3));
-        await using var workshop = await Workshop.OpenAsync(azurite, new HubServerOptions { Images = _folder.FullName }, new IngestionOptions { UnitRows = 10 });
+        await using var workshop = await Workshop.OpenAsync(azurite, new HubServerOptions { Images = _folder.FullName },
+            new IngestionOptions { UnitRows = 10 });
 
         var (dataset, _) = await workshop.IngestAsync(Request(workshop));
 
         Assert.Equal([10, 10, 5, 3], dataset.Units.Select(u => u.Count));
-        Assert.Equal(Enumerable.Range(0, 25).Select(i => ("train", (long)i)).Concat(Enumerable.Range(0, 3).Select(i => ("validation", (long)i))),
+        Assert.Equal(Enumerable.Range(0, 25).Select(i => ("train", (long)i))
+            .Concat(Enumerable.Range(0, 3).Select(i => ("validation", (long)i))),
             (await workshop.ManifestAsync(dataset)).Select(r => (r.SourceSplit, r.Row)));
     }
 

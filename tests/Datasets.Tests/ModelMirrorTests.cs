@@ -22,10 +22,12 @@ public sealed class ModelMirrorTests(AzuriteFixture azurite) : IClassFixture<Azu
         await mirror.MirrorAsync("samples/tiny", commit);
 
         Assert.Equal(BlobNames.BaseModel("samples/tiny", commit), folder);
-        Assert.Equal(["complete.json", "config.json", "model.safetensors", "tokenizer.json"], first.Select(b => b.Name[(folder.Length + 1)..]));
+        Assert.Equal(["complete.json", "config.json", "model.safetensors", "tokenizer.json"],
+            first.Select(b => b.Name[(folder.Length + 1)..]));
         Assert.Equal(first, await BlobsAsync(workshop, folder));
         Assert.All(first, blob => Assert.True(blob.At <= first[0].At));
-        var copy = (await workshop.Blobs.GetBlobContainerClient(Containers.Models).GetBlobClient($"{folder}/model.safetensors").DownloadContentAsync()).Value.Content;
+        var copy = (await workshop.Blobs.GetBlobContainerClient(Containers.Models).GetBlobClient($"{folder}/model.safetensors")
+            .DownloadContentAsync()).Value.Content;
         Assert.Equal(weights, copy.ToArray());
     }
 
@@ -36,8 +38,10 @@ public sealed class ModelMirrorTests(AzuriteFixture azurite) : IClassFixture<Azu
         await using var workshop = await Workshop.OpenAsync(azurite, new HubServerOptions { Rows = 1, Models = _models.FullName });
         var mirror = new ModelMirror(workshop.Client, workshop.Blobs);
 
-        Assert.Equal(("baseModel.repo", 404), await RefusalOf(() => mirror.ResolveCommitAsync(new BaseModelRequest { Repo = "samples/none" })));
-        Assert.Equal(("baseModel.revision", 404), await RefusalOf(() => mirror.ResolveCommitAsync(new BaseModelRequest { Repo = "samples/notes", Revision = "v2" })));
+        Assert.Equal(("baseModel.repo", 404),
+            await RefusalOf(() => mirror.ResolveCommitAsync(new BaseModelRequest { Repo = "samples/none" })));
+        Assert.Equal(("baseModel.revision", 404),
+            await RefusalOf(() => mirror.ResolveCommitAsync(new BaseModelRequest { Repo = "samples/notes", Revision = "v2" })));
         Assert.Equal(("baseModel.repo", 400), await RefusalOf(() => mirror.MirrorAsync("samples/notes", "main")));
     }
 
@@ -60,7 +64,8 @@ public sealed class ModelMirrorTests(AzuriteFixture azurite) : IClassFixture<Azu
     private static async Task<List<(string Name, DateTimeOffset At, string ETag)>> BlobsAsync(Workshop workshop, string folder)
     {
         var blobs = new List<(string, DateTimeOffset, string)>();
-        await foreach (var blob in workshop.Blobs.GetBlobContainerClient(Containers.Models).GetBlobsAsync(BlobTraits.None, BlobStates.None, folder))
+        await foreach (var blob in workshop.Blobs.GetBlobContainerClient(Containers.Models)
+            .GetBlobsAsync(BlobTraits.None, BlobStates.None, folder))
             blobs.Add((blob.Name, blob.Properties.LastModified!.Value, blob.Properties.ETag!.Value.ToString()));
         return blobs;
     }

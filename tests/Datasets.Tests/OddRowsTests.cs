@@ -60,10 +60,12 @@ public sealed class OddRowsTests(AzuriteFixture azurite) : IClassFixture<Azurite
 
     private static async Task<byte[]> ParquetAsync((byte[]? Image, string? Title, long? Category, float? Price)[] rows)
     {
-        var (bytes, path, name, label, cost) = (new DataField<byte[]>("bytes"), new DataField<string>("path"), new DataField<string>("name"),
+        var (bytes, path, name, label, cost) = (new DataField<byte[]>("bytes"), new DataField<string>("path"),
+            new DataField<string>("name"),
             new DataField<long>("label", true), new DataField<float>("cost", true));
         using var file = new MemoryStream();
-        await using (var writer = await ParquetWriter.CreateAsync(new ParquetSchema(new StructField("image", bytes, path), name, label, cost), file))
+        await using (var writer = await ParquetWriter.CreateAsync(
+            new ParquetSchema(new StructField("image", bytes, path), name, label, cost), file))
         {
             writer.CustomMetadata = new Dictionary<string, string>
             {
@@ -85,12 +87,15 @@ public sealed class OddRowsTests(AzuriteFixture azurite) : IClassFixture<Azurite
         protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) =>
             Task.FromResult(request.RequestUri!.AbsolutePath switch
             {
-                var path when path.EndsWith("/parquet", StringComparison.Ordinal) && !path.Contains("resolve", StringComparison.Ordinal) && !path.Contains("revision", StringComparison.Ordinal) =>
+                var path when path.EndsWith("/parquet", StringComparison.Ordinal) && !path.Contains("resolve", StringComparison.Ordinal)
+                    && !path.Contains("revision", StringComparison.Ordinal) =>
                     Json("""{"default":{"train":["https://huggingface.co/datasets/a/b/resolve/refs%2Fconvert%2Fparquet/default/train/0000.parquet"]}}"""),
-                var path when path.Contains("/resolve/", StringComparison.Ordinal) => new HttpResponseMessage(HttpStatusCode.OK) { Content = new ByteArrayContent(parquet) },
+                var path when path.Contains("/resolve/", StringComparison.Ordinal) =>
+                    new HttpResponseMessage(HttpStatusCode.OK) { Content = new ByteArrayContent(parquet) },
                 _ => Json("""{"sha":"c0ffee"}"""),
             });
 
-        private static HttpResponseMessage Json(string text) => new(HttpStatusCode.OK) { Content = new StringContent(text, Encoding.UTF8, "application/json") };
+        private static HttpResponseMessage Json(string text) =>
+            new(HttpStatusCode.OK) { Content = new StringContent(text, Encoding.UTF8, "application/json") };
     }
 }

@@ -30,7 +30,8 @@ public sealed class ResolveTests : IAsyncLifetime
         Assert.Equal(("default", 20L), (dataset.Config, dataset.Rows));
         Assert.Null(dataset.ValidationSplit);
         var text = JsonSerializer.Serialize(dataset, PipelineJson.Compact);
-        Assert.Equal(text, JsonSerializer.Serialize(JsonSerializer.Deserialize<ResolvedDataset>(text, PipelineJson.Compact), PipelineJson.Compact));
+        Assert.Equal(text, JsonSerializer.Serialize(JsonSerializer.Deserialize<ResolvedDataset>(text, PipelineJson.Compact),
+            PipelineJson.Compact));
     }
 
     [Fact]
@@ -59,7 +60,8 @@ public sealed class ResolveTests : IAsyncLifetime
 
     [Theory]
     [MemberData(nameof(BadRequests))]
-    public async Task A_request_that_does_not_fit_the_dataset_names_the_field_and_the_way_out(string field, int status, string says, DatasetRequest request)
+    public async Task A_request_that_does_not_fit_the_dataset_names_the_field_and_the_way_out(string field, int status, string says,
+        DatasetRequest request)
     {
         var refusal = await Assert.ThrowsAsync<RequestException>(() => _ingestion.ResolveAsync(request));
         Assert.Equal((field, status), (refusal.Field, refusal.Status));
@@ -69,11 +71,13 @@ public sealed class ResolveTests : IAsyncLifetime
     [Fact]
     public async Task A_hub_that_is_down_is_not_the_requests_fault()
     {
-        var client = new HubClient(HubClient.CreateHttpClient(), new HubOptions { Endpoint = new Uri("http://127.0.0.1:9"), Attempts = 2, FirstDelay = TimeSpan.Zero });
+        var client = new HubClient(HubClient.CreateHttpClient(),
+            new HubOptions { Endpoint = new Uri("http://127.0.0.1:9"), Attempts = 2, FirstDelay = TimeSpan.Zero });
         var ingestion = new DatasetIngestion(client, new Azure.Storage.Blobs.BlobServiceClient(new Uri("http://127.0.0.1:9/account")));
         var failure = await Assert.ThrowsAsync<HubException>(() => ingestion.ResolveAsync(Workshop.Garments));
         Assert.Equal(HubError.Unavailable, failure.Error);
     }
 
-    private static DatasetRequest With(Func<ColumnMapping, ColumnMapping> change) => Workshop.Garments with { Columns = change(Workshop.Garments.Columns) };
+    private static DatasetRequest With(Func<ColumnMapping, ColumnMapping> change) =>
+        Workshop.Garments with { Columns = change(Workshop.Garments.Columns) };
 }

@@ -12,7 +12,8 @@ internal sealed class Workshop : IAsyncDisposable
     {
         Hub = hub;
         Blobs = blobs;
-        Client = new HubClient(HubClient.CreateHttpClient(), new HubOptions { Endpoint = hub.Address, FirstDelay = TimeSpan.FromMilliseconds(1) });
+        Client = new HubClient(HubClient.CreateHttpClient(),
+            new HubOptions { Endpoint = hub.Address, FirstDelay = TimeSpan.FromMilliseconds(1) });
         Ingestion = new DatasetIngestion(Client, blobs, options);
     }
 
@@ -53,7 +54,8 @@ internal sealed class Workshop : IAsyncDisposable
         var rows = new List<ManifestRow>();
         foreach (var unit in dataset.Units)
         {
-            var lines = (await Container.GetBlobClient(dataset.Blobs.Manifest(unit.Split, unit.Number)).DownloadContentAsync()).Value.Content.ToString();
+            var lines = (await Container.GetBlobClient(dataset.Blobs.Manifest(unit.Split, unit.Number)).DownloadContentAsync())
+                .Value.Content.ToString();
             rows.AddRange(lines.Split('\n', StringSplitOptions.RemoveEmptyEntries)
                 .Select(line => System.Text.Json.JsonSerializer.Deserialize<ManifestRow>(line, PipelineJson.Compact)!));
         }

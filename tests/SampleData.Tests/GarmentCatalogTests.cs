@@ -72,7 +72,8 @@ public sealed class GarmentCatalogTests
             var red = Count(image, p => p.R > 150 && p.G < 80 && p.B < 80) / (double)(image.Width * image.Height);
             Assert.InRange(red, 0.15, 0.8);
         }
-        Assert.Equal(40, Enumerable.Range(0, 40).Select(i => Convert.ToHexString(catalog.Jpeg(catalog.WithoutDefect(i)))).Distinct().Count());
+        Assert.Equal(40, Enumerable.Range(0, 40).Select(i => Convert.ToHexString(catalog.Jpeg(catalog.WithoutDefect(i)))).Distinct()
+            .Count());
     }
 
     [Fact]

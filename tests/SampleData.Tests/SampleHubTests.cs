@@ -16,15 +16,18 @@ public sealed class SampleHubTests : IDisposable
     public async Task The_catalog_is_listed_as_parquet_and_has_the_columns_of_a_price_catalog()
     {
         await using var hub = await SampleHub.StartAsync(new HubServerOptions { Rows = 120 });
-        var listing = await _http.GetFromJsonAsync<Dictionary<string, Dictionary<string, string[]>>>(new Uri(hub.Address, "/api/datasets/samples/garments/parquet"));
+        var address = new Uri(hub.Address, "/api/datasets/samples/garments/parquet");
+        var listing = await _http.GetFromJsonAsync<Dictionary<string, Dictionary<string, string[]>>>(address);
         var url = new Uri(listing!["default"]["train"].Single());
 
         var redirect = await _http.GetAsync(url);
-        await using var reader = await ParquetReader.CreateAsync(new MemoryStream(await _http.GetByteArrayAsync(redirect.Headers.Location)));
+        await using var reader = await ParquetReader.CreateAsync(
+            new MemoryStream(await _http.GetByteArrayAsync(redirect.Headers.Location)));
 
         Assert.Equal(HttpStatusCode.Found, redirect.StatusCode);
         Assert.Equal(40, redirect.Headers.GetValues("X-Repo-Commit").Single().Length);
-        string[] columns = ["website_name", "competence_date", "country_code", "currency_code", "brand", "category1_code", "category2_code", "category3_code",
+        string[] columns = ["website_name", "competence_date", "country_code", "currency_code", "brand", "category1_code", "category2_code",
+            "category3_code",
             "product_code", "title", "itemurl", "imageurl", "full_price", "price", "full_price_eur", "price_eur", "flg_discount"];
         Assert.Equal(columns.Order(), reader.Schema.Fields.Select(f => f.Name).Order());
         Assert.Equal(120, reader.Metadata!.RowGroups.Sum(g => g.NumRows));
@@ -87,7 +90,8 @@ public sealed class SampleHubTests : IDisposable
         var heldOut = Path.Combine(_folder.FullName, "..", Path.GetRandomFileName());
         try
         {
-            await using var hub = await SampleHub.StartAsync(new HubServerOptions { Images = _folder.FullName, HoldBack = 4, HeldOut = heldOut });
+            await using var hub = await SampleHub.StartAsync(
+                new HubServerOptions { Images = _folder.FullName, HoldBack = 4, HeldOut = heldOut });
             var truth = File.ReadAllLines(Path.Combine(heldOut, HeldOutPictures.TruthFile))
                 .Select(line => JsonSerializer.Deserialize<Truth>(line, PipelineJson.Compact)!).ToList();
             var served = ImageFolder.Open(_folder.FullName, null, 4, seed: 0).Pictures.Select(p => Path.GetFileName(p.Path));
@@ -128,7 +132,8 @@ public sealed class SampleHubTests : IDisposable
     [Fact]
     public async Task A_folder_that_cannot_be_served_is_named()
     {
-        var failure = await Assert.ThrowsAsync<InvalidDataException>(() => SampleHub.StartAsync(new HubServerOptions { Images = "/no/such/folder" }));
+        var failure = await Assert.ThrowsAsync<InvalidDataException>(() =>
+            SampleHub.StartAsync(new HubServerOptions { Images = "/no/such/folder" }));
         Assert.Contains("/no/such/folder", failure.Message, StringComparison.Ordinal);
     }
 
