@@ -9,6 +9,7 @@ namespace FunctionsPipeline.FunctionApp.Predictions;
 public sealed class PredictionClient(HttpClient http)
 {
     private const int QuotedCharacters = 500;
+    private static readonly TimeSpan HealthPatience = TimeSpan.FromSeconds(5);
 
     /// <summary>Asks for a prediction. Null when the blob was changed (412) or deleted (404) since.</summary>
     /// <exception cref="HttpRequestException">The worker cannot be reached or cannot answer now; try again later.</exception>
@@ -27,13 +28,19 @@ public sealed class PredictionClient(HttpClient http)
             ?? throw new HttpRequestException($"The GPU worker at {http.BaseAddress} answered null for '{request.Blob}'.");
     }
 
-    /// <summary>Whether the worker answers and has a model.</summary>
+    /// <summary>Whether the worker answers: <c>ok</c>, or what it does instead.</summary>
     public async Task<string> HealthAsync(CancellationToken cancellation)
     {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        limit.CancelAfter(HealthPatience);
         try
         {
-            using var response = await http.GetAsync("healthz", cancellation);
+            using var response = await http.GetAsync("healthz", limit.Token);
             return response.IsSuccessStatusCode ? "ok" : $"answers {(int)response.StatusCode}";
+        }
+        catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
+        {
+            return "does not answer";
         }
         catch (HttpRequestException e)
         {
