@@ -3,11 +3,19 @@ using FunctionsPipeline.Contracts;
 
 namespace FunctionsPipeline.GpuWorker;
 
-/// <summary>Prints heartbeats as lines for a person.</summary>
+/// <summary>Prints heartbeats as lines for a person, where they say something new.</summary>
 internal sealed class HeartbeatLines(TextWriter output) : IProgress<Heartbeat>
 {
+    private string? _last;
+
     /// <inheritdoc/>
-    public void Report(Heartbeat value) => output.WriteLine(Describe(value));
+    public void Report(Heartbeat value)
+    {
+        var line = Describe(value);
+        if (line == _last) return;
+        output.WriteLine(line);
+        _last = line;
+    }
 
     /// <summary>One line.</summary>
     public static string Describe(Heartbeat heartbeat)

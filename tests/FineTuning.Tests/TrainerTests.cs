@@ -1,0 +1,134 @@
+using System.Text.Json;
+using FunctionsPipeline.Contracts;
+using FunctionsPipeline.FineTuning;
+using FunctionsPipeline.Phi3Vision;
+using Microsoft.Extensions.Logging.Abstractions;
+using static TorchSharp.torch;
+
+namespace FunctionsPipeline.Tests.FineTuning;
+
+public sealed class TrainerTests : IDisposable
+{
+    private static readonly TrainingJob Job = new()
+    {
+        Run = "r1",
+        BaseModel = "base",
+        OutputModel = "r1-model",
+        Shards = [new ShardInfo("d/train.tar", "train", 8, 0), new ShardInfo("d/validation.tar", "validation", 4, 0)],
+        Settings = new TrainingSettings { MaxSteps = 20, Epochs = 100, BatchSize = 4, LearningRate = 1e-2, WarmupSteps = 2, NumCrops = 1, MaxAnswerTokens = 12, EvaluateEvery = 10 },
+    };
+
+    private readonly string _root = Directory.CreateTempSubdirectory("trainer-").FullName;
+    private readonly FolderRunStore _store;
+
+    public TrainerTests()
+    {
+        _store = new FolderRunStore(Path.Combine(_root, "storage"));
+        TarShard.WriteColours(Blob("datasets/d/train.tar"), samples: 8);
+        TarShard.WriteColours(Blob("datasets/d/validation.tar"), samples: 4);
+        SmallModel.Save(Directory.CreateDirectory(Blob("models/base")).FullName);
+        File.WriteAllText(Blob("models/base/complete.json"), "{}");
+    }
+
+    public void Dispose() => Directory.Delete(_root, recursive: true);
+
+    [Fact]
+    public async Task A_run_lowers_the_loss_and_leaves_metrics_heartbeat_result_and_a_whole_model()
+    {
+        var result = await RunAsync(Job);
+
+        Assert.True(result.Succeeded, result.Error);
+        Assert.Equal((20, 80), (result.Steps, result.TrainingSamples));
+        Assert.True(result.FineTuned!.Loss < result.Base!.Loss / 2, $"{result.Base.Loss} -> {result.FineTuned.Loss}");
+        Assert.Equal((4, 4), (result.FineTuned.Samples, result.FineTuned.Generated));
+        Assert.Equal(0.5, result.FineTuned.MajorityCategoryAccuracy);
+        Assert.Equal(result, Read<RunResult>("runs/r1/result.json"));
+
+        var metrics = File.ReadLines(Blob("runs/r1/metrics.jsonl")).Select(line => JsonSerializer.Deserialize<MetricsLine>(line, PipelineJson.Compact)!).ToList();
+        Assert.Equal(Enumerable.Range(1, 20), metrics.Where(m => m.Loss is not null).Select(m => m.Step));
+        Assert.Equal([0, 10, 20], metrics.Where(m => m.Validation is not null).Select(m => m.Step));
+        Assert.Equal(("done", 20, 20), Read<Heartbeat>("runs/r1/heartbeat.json") is var beat ? (beat.Phase, beat.Step, beat.Steps) : default);
+
+        Assert.True(File.Exists(Blob("models/r1-model/complete.json")));
+        Assert.Equal(1, ServingSettings.Load(Blob("models/r1-model")).NumCrops);
+        using var saved = ModelFolder.Load(Blob("models/r1-model"), CPU, ScalarType.Float32);
+        Assert.False(Directory.Exists(Path.Combine(_root, "work", "runs", "r1")));
+    }
+
+    [Fact]
+    public async Task The_same_job_gives_the_same_figures_again()
+    {
+        var job = Job with { Settings = Job.Settings with { MaxSteps = 3 } };
+        var first = await RunAsync(job);
+        var second = await RunAsync(job);
+        Assert.Equal(first.FineTuned, second.FineTuned);
+    }
+
+    [Fact]
+    public async Task Training_leaves_no_tensor_behind()
+    {
+        await RunAsync(Job with { Settings = Job.Settings with { MaxSteps = 1 } });
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
+        var before = Tensor.TotalCount;
+        await RunAsync(Job with { Settings = Job.Settings with { MaxSteps = 6 } });
+        Assert.Equal(before, Tensor.TotalCount);
+    }
+
+    [Fact]
+    public async Task A_learning_rate_that_blows_the_weights_up_fails_the_run_with_the_way_out()
+    {
+        var result = await RunAsync(Job with { Settings = Job.Settings with { LearningRate = 1e20, WarmupSteps = 0 } });
+        Assert.False(result.Succeeded);
+        Assert.Contains("Lower training.learningRate", result.Error);
+        Assert.Equal(result, Read<RunResult>("runs/r1/result.json"));
+        Assert.False(Directory.Exists(Blob("models/r1-model")));
+    }
+
+    [Fact]
+    public async Task A_dataset_without_validation_samples_fails_the_run_with_the_way_out()
+    {
+        var result = await RunAsync(Job with { Shards = [Job.Shards[0]] });
+        Assert.Equal("The dataset has no usable validation samples; raise dataset.validationFraction.", result.Error);
+    }
+
+    [Fact]
+    public async Task A_base_model_that_is_not_whole_fails_the_run()
+    {
+        File.Delete(Blob("models/base/complete.json"));
+        var result = await RunAsync(Job);
+        Assert.Contains("There is no whole model base", result.Error);
+    }
+
+    [Fact]
+    public async Task A_row_longer_than_the_context_fails_the_run_with_the_way_out()
+    {
+        var config = Path.Combine(Blob("models/base"), Phi3VisionConfig.FileName);
+        (SmallModel.Config with { MaxPositionEmbeddings = 320, OriginalMaxPositionEmbeddings = 320, SlidingWindow = 320 }).Save(Path.GetDirectoryName(config)!);
+        var result = await RunAsync(Job);
+        Assert.Contains("313 of them for its image; the model has room for 320. Lower training.numCrops.", result.Error);
+    }
+
+    [Fact]
+    public async Task A_cancelled_run_stops_and_writes_no_result()
+    {
+        using var stop = new CancellationTokenSource();
+        var atTraining = new Progress<Heartbeat>(beat =>
+        {
+            if (beat.Phase == "training") stop.Cancel();
+        });
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => RunAsync(Job with { Settings = Job.Settings with { MaxSteps = null, Epochs = 100_000 } }, atTraining, stop.Token));
+        Assert.False(File.Exists(Blob("runs/r1/result.json")));
+        Assert.True(File.Exists(Blob("runs/r1/heartbeat.json")));
+    }
+
+    private Task<RunResult> RunAsync(TrainingJob job, IProgress<Heartbeat>? progress = null, CancellationToken cancellationToken = default)
+    {
+        var options = new TrainerOptions { WorkFolder = Path.Combine(_root, "work", Guid.NewGuid().ToString("N")), HeartbeatInterval = TimeSpan.FromMilliseconds(50) };
+        return new Trainer(_store, options, TimeProvider.System, NullLogger<Trainer>.Instance, progress).RunAsync(job, cancellationToken);
+    }
+
+    private T Read<T>(string name) => JsonSerializer.Deserialize<T>(File.ReadAllBytes(Blob(name)), PipelineJson.Options)!;
+
+    private string Blob(string name) => Path.Combine(_root, "storage", name);
+}
