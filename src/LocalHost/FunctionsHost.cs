@@ -46,8 +46,9 @@ public sealed class FunctionsHost : IAsyncDisposable
     /// <summary>Finds the functions, opens the state database and builds the host; nothing runs yet.</summary>
     /// <param name="configureServices">Registers what the functions need, as the app's own Program does.</param>
     /// <param name="functionAssemblies">Where to look for methods with <c>[Function]</c>.</param>
-    /// <exception cref="InvalidOperationException">A function cannot run here, host.json is wrong, or another host uses the state database.</exception>
-    public static FunctionsHost Create(LocalHostOptions options, Action<IServiceCollection, IConfiguration> configureServices, params Assembly[] functionAssemblies)
+    /// <exception cref="InvalidOperationException">A function cannot run here, host.json is wrong, or the state database is in use.</exception>
+    public static FunctionsHost Create(LocalHostOptions options, Action<IServiceCollection, IConfiguration> configureServices,
+        params Assembly[] functionAssemblies)
     {
         var settings = HostSettings.Load(options.HostJson);
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
@@ -78,7 +79,7 @@ public sealed class FunctionsHost : IAsyncDisposable
         Logs.Listening(_app.Services.GetRequiredService<ILogger<FunctionsHost>>(), _catalog.All.Count, Address);
     }
 
-    /// <summary>Stops; activities are told by their cancellation token, and those that have not ended by then run again at the next start.</summary>
+    /// <summary>Stops. Activities are told by their cancellation token; one that has not ended runs again at the next start.</summary>
     public Task StopAsync(CancellationToken cancellationToken = default) => _app.StopAsync(cancellationToken);
 
     /// <summary>Stops and gives the state database free.</summary>
@@ -103,7 +104,8 @@ public sealed class FunctionsHost : IAsyncDisposable
         });
     }
 
-    private static void AddHost(IServiceCollection services, LocalHostOptions options, HostSettings settings, FunctionCatalog catalog, StateDatabase database)
+    private static void AddHost(IServiceCollection services, LocalHostOptions options, HostSettings settings, FunctionCatalog catalog,
+        StateDatabase database)
     {
         services.AddMvcCore();
         services.AddSingleton<IHostLifetime, EmbeddedLifetime>();
@@ -111,7 +113,8 @@ public sealed class FunctionsHost : IAsyncDisposable
         // The worker serializes inputs and outputs by these options, and so does this host.
         services.Configure<JsonSerializerOptions>(json => json.PropertyNameCaseInsensitive = true);
         services.AddSingleton<DataConverter>(p => new JsonDataConverter(p.GetRequiredService<IOptions<JsonSerializerOptions>>().Value));
-        services.AddSingleton(options).AddSingleton(options.TimeProvider).AddSingleton(settings).AddSingleton(catalog).AddSingleton(database);
+        services.AddSingleton(options).AddSingleton(options.TimeProvider).AddSingleton(settings);
+        services.AddSingleton(catalog).AddSingleton(database);
         services.AddSingleton<Pulse>().AddSingleton<DurableStore>().AddSingleton<OrchestratorRunner>();
         services.AddSingleton<DurableTaskClient, LocalDurableTaskClient>();
         services.AddSingleton<ActivityWorker>().AddHostedService(p => p.GetRequiredService<ActivityWorker>());

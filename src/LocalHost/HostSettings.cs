@@ -23,13 +23,16 @@ internal sealed record HostSettings
         if (path is null) return new HostSettings();
         try
         {
-            using var document = JsonDocument.Parse(File.ReadAllBytes(path), new JsonDocumentOptions { CommentHandling = JsonCommentHandling.Skip });
+            var reading = new JsonDocumentOptions { CommentHandling = JsonCommentHandling.Skip };
+            using var document = JsonDocument.Parse(File.ReadAllBytes(path), reading);
             var defaults = new HostSettings();
             return new HostSettings
             {
                 RoutePrefix = Find(document, "http", "routePrefix")?.GetString()?.Trim('/') ?? defaults.RoutePrefix,
-                MaxConcurrentActivities = Count(document, path, "durableTask", "maxConcurrentActivityFunctions") ?? defaults.MaxConcurrentActivities,
-                MaxConcurrentOrchestrators = Count(document, path, "durableTask", "maxConcurrentOrchestratorFunctions") ?? defaults.MaxConcurrentOrchestrators,
+                MaxConcurrentActivities =
+                    Count(document, path, "durableTask", "maxConcurrentActivityFunctions") ?? defaults.MaxConcurrentActivities,
+                MaxConcurrentOrchestrators =
+                    Count(document, path, "durableTask", "maxConcurrentOrchestratorFunctions") ?? defaults.MaxConcurrentOrchestrators,
                 MaxConcurrentBlobs = Count(document, path, "blobs", "maxDegreeOfParallelism") ?? defaults.MaxConcurrentBlobs,
                 BlobTries = Count(document, path, "blobs", "poisonBlobThreshold") ?? defaults.BlobTries,
             };
@@ -49,6 +52,7 @@ internal sealed record HostSettings
         if (Find(document, extension, name) is not { } value) return null;
         return value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out var count) && count > 0
             ? count
-            : throw new InvalidOperationException($"{path}: extensions.{extension}.{name} must be a whole number above 0, and is {value.GetRawText()}.");
+            : throw new InvalidOperationException(
+                $"{path}: extensions.{extension}.{name} must be a whole number above 0, and is {value.GetRawText()}.");
     }
 }

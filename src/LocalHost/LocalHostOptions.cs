@@ -9,7 +9,8 @@ public sealed record LocalHostOptions
     public int Port { get; init; } = 7071;
 
     /// <summary>
-    /// Path of the SQLite file that keeps orchestrations, their history, and which blobs were processed. Created when missing; one host at a time.
+    /// Path of the SQLite file that keeps orchestrations, their history, and which blobs were processed. Created when missing;
+    /// one host at a time.
     /// </summary>
     public required string StateDatabase { get; init; }
 

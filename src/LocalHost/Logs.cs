@@ -41,10 +41,12 @@ internal static partial class Logs
     [LoggerMessage(Level = LogLevel.Information, Message = "{Function} handled {Blob} in {Seconds:F1} s")]
     public static partial void BlobHandled(ILogger logger, string function, string blob, double seconds);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "{Function} failed on {Blob} (try {Try} of {Tries}), again in {Seconds:F0} s: {Error}")]
+    [LoggerMessage(Level = LogLevel.Warning,
+        Message = "{Function} failed on {Blob} (try {Try} of {Tries}), again in {Seconds:F0} s: {Error}")]
     public static partial void BlobFailed(ILogger logger, string function, string blob, int @try, int tries, double seconds, string error);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "{Function} failed on {Blob} {Tries} times and is not tried again; it is recorded as poison: {Error}")]
+    [LoggerMessage(Level = LogLevel.Warning,
+        Message = "{Function} failed on {Blob} {Tries} times and is not tried again; the blob is recorded as poison: {Error}")]
     public static partial void BlobPoisoned(ILogger logger, string function, string blob, int tries, string error);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Container {Container} cannot be watched: {Error}")]

@@ -10,21 +10,24 @@ internal sealed class StateDatabase : IDisposable
 {
     private const string Schema = """
         CREATE TABLE IF NOT EXISTS instances (
-            id TEXT PRIMARY KEY, execution TEXT NOT NULL, name TEXT NOT NULL, version TEXT NOT NULL, status TEXT NOT NULL, suspended INTEGER NOT NULL DEFAULT 0,
+            id TEXT PRIMARY KEY, execution TEXT NOT NULL, name TEXT NOT NULL, version TEXT NOT NULL,
+            status TEXT NOT NULL, suspended INTEGER NOT NULL DEFAULT 0,
             input TEXT, output TEXT, failure TEXT, custom_status TEXT, tags TEXT,
             created INTEGER NOT NULL, updated INTEGER NOT NULL,
             parent TEXT, parent_execution TEXT, parent_name TEXT, parent_task INTEGER);
         CREATE INDEX IF NOT EXISTS instances_by_parent ON instances (parent);
         CREATE TABLE IF NOT EXISTS history (
-            instance TEXT NOT NULL, sequence INTEGER NOT NULL, kind TEXT NOT NULL, task INTEGER NOT NULL, name TEXT, data TEXT, at INTEGER NOT NULL,
+            instance TEXT NOT NULL, sequence INTEGER NOT NULL,
+            kind TEXT NOT NULL, task INTEGER NOT NULL, name TEXT, data TEXT, at INTEGER NOT NULL,
             PRIMARY KEY (instance, sequence)) WITHOUT ROWID;
         CREATE TABLE IF NOT EXISTS messages (
-            id INTEGER PRIMARY KEY AUTOINCREMENT, instance TEXT NOT NULL, execution TEXT, kind TEXT NOT NULL, task INTEGER NOT NULL, name TEXT, data TEXT,
-            visible_at INTEGER NOT NULL);
+            id INTEGER PRIMARY KEY AUTOINCREMENT, instance TEXT NOT NULL, execution TEXT,
+            kind TEXT NOT NULL, task INTEGER NOT NULL, name TEXT, data TEXT, visible_at INTEGER NOT NULL);
         CREATE INDEX IF NOT EXISTS messages_by_time ON messages (visible_at);
         CREATE INDEX IF NOT EXISTS messages_by_instance ON messages (instance);
         CREATE TABLE IF NOT EXISTS activities (
-            id INTEGER PRIMARY KEY AUTOINCREMENT, instance TEXT NOT NULL, execution TEXT NOT NULL, task INTEGER NOT NULL, name TEXT NOT NULL, input TEXT);
+            id INTEGER PRIMARY KEY AUTOINCREMENT, instance TEXT NOT NULL, execution TEXT NOT NULL,
+            task INTEGER NOT NULL, name TEXT NOT NULL, input TEXT);
         CREATE INDEX IF NOT EXISTS activities_by_instance ON activities (instance);
         CREATE TABLE IF NOT EXISTS blobs (
             function TEXT NOT NULL, container TEXT NOT NULL, blob TEXT NOT NULL, etag TEXT NOT NULL, state TEXT NOT NULL,
@@ -127,7 +130,13 @@ internal sealed class StateDatabase : IDisposable
             command.CommandText = sql;
             for (var i = 0; i < arguments.Length; i++)
             {
-                var value = arguments[i] switch { null => DBNull.Value, DateTime time => time.Ticks, Enum word => word.ToString(), var other => other };
+                var value = arguments[i] switch
+                {
+                    null => DBNull.Value,
+                    DateTime time => time.Ticks,
+                    Enum word => word.ToString(),
+                    var other => other,
+                };
                 command.Parameters.AddWithValue($"${i}", value);
             }
             return command;

@@ -46,7 +46,8 @@ internal sealed class BlobPath
     {
         var match = _pattern.Match(blob);
         return match.Success
-            ? _pattern.GetGroupNames().Where(n => n != "0").ToDictionary(n => n, n => (object?)match.Groups[n].Value, StringComparer.OrdinalIgnoreCase)
+            ? _pattern.GetGroupNames().Where(n => n != "0")
+                .ToDictionary(n => n, n => (object?)match.Groups[n].Value, StringComparer.OrdinalIgnoreCase)
             : null;
     }
 

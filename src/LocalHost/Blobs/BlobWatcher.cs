@@ -12,11 +12,11 @@ using Microsoft.Extensions.Logging;
 namespace FunctionsPipeline.LocalHost.Blobs;
 
 /// <summary>
-/// Runs blob triggers: lists each watched container again and again and calls the function for every version of a blob that has no receipt. A failed
-/// version is tried again with growing pauses, then put aside as poison. A newer version of the blob is a new event.
+/// Runs blob triggers: lists each watched container again and again and calls the function for every version of a blob that has no
+/// receipt. A failed version is tried again with growing pauses, then put aside as poison. A newer version of the blob is a new event.
 /// </summary>
-internal sealed class BlobWatcher(FunctionCatalog catalog, BlobReceipts receipts, LocalHostOptions options, HostSettings settings, IConfiguration configuration,
-    IServiceScopeFactory scopes, TimeProvider time, ILogger<BlobWatcher> logger) : BackgroundService
+internal sealed class BlobWatcher(FunctionCatalog catalog, BlobReceipts receipts, LocalHostOptions options, HostSettings settings,
+    IConfiguration configuration, IServiceScopeFactory scopes, TimeProvider time, ILogger<BlobWatcher> logger) : BackgroundService
 {
     private const int BackOffFactor = 3;
 
@@ -36,8 +36,8 @@ internal sealed class BlobWatcher(FunctionCatalog catalog, BlobReceipts receipts
     private Watch Open(FunctionDescriptor function)
     {
         var trigger = (BlobTriggerAttribute)function.Trigger;
-        if (function.TriggerParameter.ParameterType != typeof(BlobClient))
-            throw new InvalidOperationException($"Function {function.Name}: [BlobTrigger] goes on a parameter of type BlobClient here, not {function.TriggerParameter.ParameterType.Name}.");
+        if (function.TriggerParameter.ParameterType is var type && type != typeof(BlobClient))
+            throw new InvalidOperationException($"Function {function.Name}: [BlobTrigger] goes on a BlobClient here, not on a {type.Name}.");
         var setting = trigger.Connection ?? "AzureWebJobsStorage";
         var connection = configuration[setting] is { Length: > 0 } value ? value : options.StorageConnection;
         if (string.IsNullOrEmpty(connection))
@@ -106,7 +106,8 @@ internal sealed class BlobWatcher(FunctionCatalog catalog, BlobReceipts receipts
         }
     }
 
-    private async Task TryAsync(Watch watch, string blob, string etag, IReadOnlyDictionary<string, object?> names, int tries, CancellationToken stopping)
+    private async Task TryAsync(Watch watch, string blob, string etag, IReadOnlyDictionary<string, object?> names, int tries,
+        CancellationToken stopping)
     {
         var started = Stopwatch.GetTimestamp();
         var function = watch.Function;
@@ -151,9 +152,11 @@ internal sealed class BlobWatcher(FunctionCatalog catalog, BlobReceipts receipts
             ["Uri"] = client.Uri,
         };
         var context = new LocalFunctionContext(watch.Function, scope.ServiceProvider, bindingData, stopping, (tries, settings.BlobTries - 1));
-        await FunctionInvoker.Result(FunctionInvoker.Invoke(context, parameter => parameter == watch.Function.TriggerParameter ? new Bound(client) : null));
+        await FunctionInvoker.Result(FunctionInvoker.Invoke(context,
+            parameter => parameter == watch.Function.TriggerParameter ? new Bound(client) : null));
     }
 
     /// <summary>A function and the container that it watches.</summary>
-    private sealed record Watch(FunctionDescriptor Function, BlobPath Path, BlobContainerClient Container, ConcurrentDictionary<string, BlobReceipt> Receipts);
+    private sealed record Watch(
+        FunctionDescriptor Function, BlobPath Path, BlobContainerClient Container, ConcurrentDictionary<string, BlobReceipt> Receipts);
 }

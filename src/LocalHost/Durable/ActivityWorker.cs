@@ -9,11 +9,11 @@ using Microsoft.Extensions.Logging;
 namespace FunctionsPipeline.LocalHost.Durable;
 
 /// <summary>
-/// Runs activities, at most so many at once as host.json says. An activity whose answer was not recorded when the process ended is run again at
-/// the next start: at least once, as on Azure.
+/// Runs activities, at most so many at once as host.json says. An activity whose answer was not recorded when the process ended is run
+/// again at the next start: at least once, as on Azure.
 /// </summary>
-internal sealed class ActivityWorker(DurableStore store, FunctionCatalog catalog, IServiceScopeFactory scopes, DataConverter converter, Pulse pulse,
-    HostSettings settings, TimeProvider time, ILogger<ActivityWorker> logger) : BackgroundService
+internal sealed class ActivityWorker(DurableStore store, FunctionCatalog catalog, IServiceScopeFactory scopes, DataConverter converter,
+    Pulse pulse, HostSettings settings, TimeProvider time, ILogger<ActivityWorker> logger) : BackgroundService
 {
     private readonly Channel<ActivityWork> _queue = Channel.CreateUnbounded<ActivityWork>();
 
@@ -27,7 +27,8 @@ internal sealed class ActivityWorker(DurableStore store, FunctionCatalog catalog
     }
 
     protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
-        Task.WhenAll(Enumerable.Range(0, settings.MaxConcurrentActivities).Select(_ => Task.Run(() => ConsumeAsync(stoppingToken), CancellationToken.None)));
+        Task.WhenAll(Enumerable.Range(0, settings.MaxConcurrentActivities)
+            .Select(_ => Task.Run(() => ConsumeAsync(stoppingToken), CancellationToken.None)));
 
     private async Task ConsumeAsync(CancellationToken stopping)
     {

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Microsoft.Data.Sqlite;
 using Microsoft.DurableTask.Client;
+using static FunctionsPipeline.LocalHost.StateDatabase;
 
 namespace FunctionsPipeline.LocalHost.Durable;
 
@@ -13,7 +14,9 @@ internal sealed class DurableStore(StateDatabase database)
     private const string InstanceColumns = "id, execution, name, version, status, suspended, input, output, failure, custom_status, tags, " +
         "created, updated, parent, parent_execution, parent_name, parent_task";
 
-    /// <summary>Creates the instance unless one with its id has one of the <paramref name="refused"/> statuses, which is then returned.</summary>
+    private const string ActivityColumns = "id, instance, execution, task, name, input";
+
+    /// <summary>Creates the instance unless one with its id has one of the <paramref name="refused"/> statuses; that status then.</summary>
     public OrchestrationRuntimeStatus? Create(Instance instance, IReadOnlyCollection<OrchestrationRuntimeStatus> refused, DateTime startAt) =>
         database.Transaction<OrchestrationRuntimeStatus?>(sql =>
         {
@@ -30,7 +33,8 @@ internal sealed class DurableStore(StateDatabase database)
         .Where(i => prefix is null || i.Id.StartsWith(prefix, StringComparison.Ordinal)).ToList();
 
     /// <summary>Sends an event to an instance; one that has ended or does not exist gets nothing.</summary>
-    public bool Send(string instance, EventKind kind, string? name, string? data, DateTime now) => database.Transaction(sql => Send(sql, instance, kind, name, data, now));
+    public bool Send(string instance, EventKind kind, string? name, string? data, DateTime now) =>
+        database.Transaction(sql => Send(sql, instance, kind, name, data, now));
 
     /// <summary>Stops or lets go the turns of an instance; false when it has ended or does not exist.</summary>
     public bool Suspend(string instance, bool suspended, DateTime now) => database.Transaction(sql =>
@@ -87,7 +91,7 @@ internal sealed class DurableStore(StateDatabase database)
 
     /// <summary>Activities without an answer, such as those that were running when the process ended.</summary>
     public List<ActivityWork> PendingActivities() => database.Transaction(sql =>
-        sql.Query("SELECT id, instance, execution, task, name, input FROM activities ORDER BY id", ReadActivity));
+        sql.Query($"SELECT {ActivityColumns} FROM activities ORDER BY id", ReadActivity));
 
     /// <summary>Whether somebody still waits for the activity.</summary>
     public bool IsWanted(ActivityWork work) => database.Transaction(sql =>
@@ -96,16 +100,18 @@ internal sealed class DurableStore(StateDatabase database)
     /// <summary>Records an activity's answer.</summary>
     public void Answer(ActivityWork work, EventKind kind, string? data, DateTime now) => database.Transaction(sql =>
     {
-        if (sql.Run("DELETE FROM activities WHERE id = $0", work.Id) == 1) Post(sql, work.Instance, work.Execution, kind, work.Task, work.Name, data, now);
+        if (sql.Run("DELETE FROM activities WHERE id = $0", work.Id) == 1)
+            Post(sql, work.Instance, work.Execution, kind, work.Task, work.Name, data, now);
     });
 
-    private static ActivityWork? Carry(StateDatabase.Statements sql, Instance instance, Request request, DateTime now)
+    private static ActivityWork? Carry(Statements sql, Instance instance, Request request, DateTime now)
     {
         switch (request)
         {
             case Request.Activity activity:
-                return sql.Query("INSERT INTO activities (instance, execution, task, name, input) VALUES ($0, $1, $2, $3, $4) RETURNING id, instance, execution, task, name, input",
-                    ReadActivity, instance.Id, instance.Execution, activity.Task, activity.Name, activity.Input)[0];
+                return sql.Query($"""
+                    INSERT INTO activities (instance, execution, task, name, input) VALUES ($0, $1, $2, $3, $4) RETURNING {ActivityColumns}
+                    """, ReadActivity, instance.Id, instance.Execution, activity.Task, activity.Name, activity.Input)[0];
             case Request.Timer timer:
                 Post(sql, instance.Id, instance.Execution, EventKind.TimerFired, timer.Task, null, null, timer.FireAt);
                 break;
@@ -119,11 +125,11 @@ internal sealed class DurableStore(StateDatabase database)
         return null;
     }
 
-    private static void StartSub(StateDatabase.Statements sql, Instance parent, Request.SubOrchestration request, DateTime now)
+    private static void StartSub(Statements sql, Instance parent, Request.SubOrchestration request, DateTime now)
     {
         if (Find(sql, request.InstanceId) is { IsEnded: false })
         {
-            var failure = Failures.Of(new InvalidOperationException($"An orchestration instance with the id {request.InstanceId} is running already."));
+            var failure = Failures.Of(new InvalidOperationException($"An instance with the id {request.InstanceId} is running already."));
             Post(sql, parent.Id, parent.Execution, EventKind.SubOrchestrationFailed, request.Task, request.Name, Failures.Write(failure), now);
             return;
         }
@@ -140,7 +146,7 @@ internal sealed class DurableStore(StateDatabase database)
         }, now);
     }
 
-    private static void End(StateDatabase.Statements sql, Instance instance, TurnEnd end, DateTime now)
+    private static void End(Statements sql, Instance instance, TurnEnd end, DateTime now)
     {
         sql.Run("DELETE FROM activities WHERE instance = $0", instance.Id);
         sql.Run("DELETE FROM messages WHERE instance = $0 AND execution IS NOT NULL", instance.Id);
@@ -149,19 +155,24 @@ internal sealed class DurableStore(StateDatabase database)
             case TurnEnd.ContinuedAsNew next:
                 var execution = Instance.NewExecution();
                 sql.Run("DELETE FROM history WHERE instance = $0", instance.Id);
-                sql.Run("UPDATE instances SET execution = $1, input = $2, version = $3 WHERE id = $0", instance.Id, execution, next.Input, next.Version);
+                sql.Run("UPDATE instances SET execution = $1, input = $2, version = $3 WHERE id = $0",
+                    instance.Id, execution, next.Input, next.Version);
                 Post(sql, instance.Id, execution, EventKind.ExecutionStarted, -1, instance.Name, next.Input, now);
                 foreach (var e in next.Unprocessed) Post(sql, instance.Id, null, EventKind.EventRaised, -1, e.Name, e.Data, now);
                 return;
             case TurnEnd.Completed completed:
-                Finish(sql, instance, OrchestrationRuntimeStatus.Completed, completed.Output, null, EventKind.SubOrchestrationCompleted, completed.Output, now);
+                Finish(sql, instance, OrchestrationRuntimeStatus.Completed, completed.Output, null, now);
+                Answer(sql, instance, EventKind.SubOrchestrationCompleted, completed.Output, now);
                 return;
-            case TurnEnd.Failed { Failure: var failure }:
-                Finish(sql, instance, OrchestrationRuntimeStatus.Failed, null, Failures.Write(failure), EventKind.SubOrchestrationFailed, Failures.Write(failure), now);
+            case TurnEnd.Failed failed:
+                var failure = Failures.Write(failed.Failure);
+                Finish(sql, instance, OrchestrationRuntimeStatus.Failed, null, failure, now);
+                Answer(sql, instance, EventKind.SubOrchestrationFailed, failure, now);
                 return;
             case TurnEnd.Terminated terminated:
-                var reason = Failures.Of(new InvalidOperationException($"Sub-orchestration {instance.Name} ({instance.Id}) was terminated."));
-                Finish(sql, instance, OrchestrationRuntimeStatus.Terminated, terminated.Output, null, EventKind.SubOrchestrationFailed, Failures.Write(reason), now);
+                var reason = Failures.Of(new InvalidOperationException($"{instance.Name} {instance.Id} was terminated."));
+                Finish(sql, instance, OrchestrationRuntimeStatus.Terminated, terminated.Output, null, now);
+                Answer(sql, instance, EventKind.SubOrchestrationFailed, Failures.Write(reason), now);
                 if (!terminated.Recursive) return;
                 foreach (var child in sql.Query("SELECT id FROM instances WHERE parent = $0", r => r.GetString(0), instance.Id))
                     Send(sql, child, EventKind.Terminated, "recursive", terminated.Output, now);
@@ -169,15 +180,19 @@ internal sealed class DurableStore(StateDatabase database)
         }
     }
 
-    private static void Finish(StateDatabase.Statements sql, Instance instance, OrchestrationRuntimeStatus status, string? output, string? failure,
-        EventKind answer, string? answerData, DateTime now)
+    private static void Finish(Statements sql, Instance instance, OrchestrationRuntimeStatus status, string? output, string? failure, DateTime now)
     {
         sql.Run("DELETE FROM messages WHERE instance = $0", instance.Id);
-        sql.Run("UPDATE instances SET status = $1, output = $2, failure = $3 WHERE id = $0", instance.Id, status, output, failure);
-        if (instance.Parent is { } parent) Post(sql, parent.Instance, parent.Execution, answer, parent.Task, instance.Name, answerData, now);
+        sql.Run("UPDATE instances SET status = $1, output = $2, failure = $3, updated = $4 WHERE id = $0", instance.Id, status, output, failure, now);
     }
 
-    private static bool Send(StateDatabase.Statements sql, string instance, EventKind kind, string? name, string? data, DateTime now)
+    /// <summary>Tells the parent, if there is one.</summary>
+    private static void Answer(Statements sql, Instance instance, EventKind kind, string? data, DateTime now)
+    {
+        if (instance.Parent is { } parent) Post(sql, parent.Instance, parent.Execution, kind, parent.Task, instance.Name, data, now);
+    }
+
+    private static bool Send(Statements sql, string instance, EventKind kind, string? name, string? data, DateTime now)
     {
         if (Find(sql, instance) is not { IsEnded: false }) return false;
         Post(sql, instance, null, kind, -1, name, data, now);
@@ -185,22 +200,25 @@ internal sealed class DurableStore(StateDatabase database)
     }
 
     /// <summary>Adds a message, unless the execution that it is for has ended.</summary>
-    private static void Post(StateDatabase.Statements sql, string instance, string? execution, EventKind kind, int task, string? name, string? data, DateTime visibleAt) =>
+    private static void Post(Statements sql, string instance, string? execution, EventKind kind, int task, string? name, string? data,
+        DateTime visibleAt) =>
         sql.Run("""
             INSERT INTO messages (instance, execution, kind, task, name, data, visible_at) SELECT $0, $1, $2, $3, $4, $5, $6
             WHERE EXISTS (SELECT 1 FROM instances WHERE id = $0 AND (execution = $1 OR $1 IS NULL) AND status IN ('Pending', 'Running'))
             """, instance, execution, kind, task, name, data, visibleAt);
 
-    private static void Insert(StateDatabase.Statements sql, Instance instance, DateTime startAt)
+    private static void Insert(Statements sql, Instance instance, DateTime startAt)
     {
         Delete(sql, instance.Id);
+        var parent = instance.Parent;
         sql.Run($"INSERT INTO instances ({InstanceColumns}) VALUES ($0, $1, $2, $3, $4, 0, $5, NULL, NULL, NULL, $6, $7, $8, $9, $10, $11, $12)",
-            instance.Id, instance.Execution, instance.Name, instance.Version, instance.Status, instance.Input, JsonSerializer.Serialize(instance.Tags),
-            instance.Created, instance.Updated, instance.Parent?.Instance, instance.Parent?.Execution, instance.Parent?.Name, instance.Parent?.Task);
+            instance.Id, instance.Execution, instance.Name, instance.Version, instance.Status, instance.Input,
+            JsonSerializer.Serialize(instance.Tags), instance.Created, instance.Updated,
+            parent?.Instance, parent?.Execution, parent?.Name, parent?.Task);
         Post(sql, instance.Id, instance.Execution, EventKind.ExecutionStarted, -1, instance.Name, instance.Input, startAt);
     }
 
-    private static int Purge(StateDatabase.Statements sql, string instance, bool recursive)
+    private static int Purge(Statements sql, string instance, bool recursive)
     {
         if (Find(sql, instance) is not { IsEnded: true }) return 0;
         var children = recursive ? sql.Query("SELECT id FROM instances WHERE parent = $0", r => r.GetString(0), instance) : [];
@@ -208,13 +226,13 @@ internal sealed class DurableStore(StateDatabase database)
         return 1 + children.Sum(child => Purge(sql, child, recursive));
     }
 
-    private static void Delete(StateDatabase.Statements sql, string instance)
+    private static void Delete(Statements sql, string instance)
     {
         foreach (var table in (string[])["history", "messages", "activities"]) sql.Run($"DELETE FROM {table} WHERE instance = $0", instance);
         sql.Run("DELETE FROM instances WHERE id = $0", instance);
     }
 
-    private static Instance? Find(StateDatabase.Statements sql, string id) =>
+    private static Instance? Find(Statements sql, string id) =>
         sql.Query($"SELECT {InstanceColumns} FROM instances WHERE id = $0", ReadInstance, id).SingleOrDefault();
 
     private static ActivityWork ReadActivity(SqliteDataReader r) =>

@@ -38,7 +38,8 @@ internal sealed record Instance
 
     public ParentTask? Parent { get; init; }
 
-    public bool IsEnded => Status is OrchestrationRuntimeStatus.Completed or OrchestrationRuntimeStatus.Failed or OrchestrationRuntimeStatus.Terminated;
+    public bool IsEnded => Status
+        is OrchestrationRuntimeStatus.Completed or OrchestrationRuntimeStatus.Failed or OrchestrationRuntimeStatus.Terminated;
 
     /// <summary>What clients see.</summary>
     public OrchestrationRuntimeStatus VisibleStatus => Suspended && !IsEnded ? OrchestrationRuntimeStatus.Suspended : Status;

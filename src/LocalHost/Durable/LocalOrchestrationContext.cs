@@ -25,7 +25,8 @@ internal sealed class LocalOrchestrationContext : TaskOrchestrationContext
     private DateTime _now;
     private bool _isReplaying = true;
 
-    public LocalOrchestrationContext(Instance instance, IEnumerable<HistoryEvent> history, OrchestratorLoop loop, DataConverter converter, ILoggerFactory loggers)
+    public LocalOrchestrationContext(Instance instance, IEnumerable<HistoryEvent> history, OrchestratorLoop loop, DataConverter converter,
+        ILoggerFactory loggers)
     {
         _instance = instance;
         _converter = converter;
@@ -75,7 +76,8 @@ internal sealed class LocalOrchestrationContext : TaskOrchestrationContext
             Start<TResult>(EventKind.ActivityScheduled, name, task => new Request.Activity(task, name, data)));
     }
 
-    public override async Task<TResult> CallSubOrchestratorAsync<TResult>(TaskName orchestratorName, object? input = null, TaskOptions? options = null)
+    public override async Task<TResult> CallSubOrchestratorAsync<TResult>(TaskName orchestratorName, object? input = null,
+        TaskOptions? options = null)
     {
         var data = _converter.Serialize(input);
         var version = options?.Version?.Version ?? "";
@@ -136,8 +138,10 @@ internal sealed class LocalOrchestrationContext : TaskOrchestrationContext
     public void EndReplay()
     {
         _isReplaying = false;
-        if (_nextTask > _scheduled.Count) Fail($"The code makes {_nextTask} durable calls where its history has {_scheduled.Count}.");
-        else if (_nextTask < _scheduled.Count) Fail($"Its history has {Describe(_scheduled[_nextTask])} as call {_nextTask}, which the code no longer makes.");
+        if (_nextTask > _scheduled.Count)
+            Fail($"The code makes {_nextTask} durable calls where its history has {_scheduled.Count}.");
+        else if (_nextTask < _scheduled.Count)
+            Fail($"Its history has {Describe(_scheduled[_nextTask])} as call {_nextTask}, which the code no longer makes.");
     }
 
     /// <summary>Lets an event of the history happen.</summary>

@@ -5,8 +5,8 @@ using Microsoft.Extensions.Logging;
 namespace FunctionsPipeline.LocalHost.Durable;
 
 /// <summary>Gives a turn to every instance that has something to do: one turn at a time to an instance, several instances at once.</summary>
-internal sealed class OrchestrationWorker(DurableStore store, OrchestratorRunner runner, ActivityWorker activities, Pulse pulse, HostSettings settings,
-    TimeProvider time, ILogger<OrchestrationWorker> logger) : BackgroundService
+internal sealed class OrchestrationWorker(DurableStore store, OrchestratorRunner runner, ActivityWorker activities, Pulse pulse,
+    HostSettings settings, TimeProvider time, ILogger<OrchestrationWorker> logger) : BackgroundService
 {
     /// <summary>A clock can be set back, and a sleep has an upper limit: look again at least this often.</summary>
     private static readonly TimeSpan LongestSleep = TimeSpan.FromHours(1);

@@ -22,7 +22,8 @@ internal sealed class OrchestratorRunner(FunctionCatalog catalog, IServiceScopeF
         return Replay(function, turn, events, scope.ServiceProvider, cancellation);
     }
 
-    private TurnResult Replay(FunctionDescriptor function, TurnInput turn, List<HistoryEvent> events, IServiceProvider services, CancellationToken cancellation)
+    private TurnResult Replay(FunctionDescriptor function, TurnInput turn, List<HistoryEvent> events, IServiceProvider services,
+        CancellationToken cancellation)
     {
         var loop = new OrchestratorLoop();
         var context = new LocalOrchestrationContext(turn.Instance, turn.History, loop, converter, loggers);
@@ -52,8 +53,8 @@ internal sealed class OrchestratorRunner(FunctionCatalog catalog, IServiceScopeF
         }
     }
 
-    private async Task<object?> Start(FunctionDescriptor function, LocalOrchestrationContext context, Instance instance, IServiceProvider services,
-        CancellationToken cancellation)
+    private async Task<object?> Start(FunctionDescriptor function, LocalOrchestrationContext context, Instance instance,
+        IServiceProvider services, CancellationToken cancellation)
     {
         var bindingData = new Dictionary<string, object?> { ["instanceId"] = instance.Id };
         var invocation = new LocalFunctionContext(function, services, bindingData, cancellation);
@@ -71,7 +72,7 @@ internal sealed class OrchestratorRunner(FunctionCatalog catalog, IServiceScopeF
         if (orchestrator is { IsCompleted: false })
         {
             return context.IsWaiting ? null : Failed(new NonDeterministicOrchestratorException(
-                "The orchestrator waits for something that is not durable (Task.Delay, HTTP, Task.Run, ConfigureAwait(false)…); do that in an activity."));
+                "The orchestrator waits for something that is not durable, such as Task.Delay or an HTTP call; do that in an activity."));
         }
         try
         {

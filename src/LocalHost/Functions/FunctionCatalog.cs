@@ -34,7 +34,7 @@ internal sealed class FunctionCatalog
     public string UnknownActivity(string name) => Unknown("activity", name, _activities.Keys);
 
     /// <summary>Finds the functions, but those that the setting <c>AzureWebJobs.{name}.Disabled</c> switches off, as in Azure.</summary>
-    /// <exception cref="InvalidOperationException">A function has no trigger or one that does not run here, or two have the same name.</exception>
+    /// <exception cref="InvalidOperationException">A function has no trigger that runs here, or two have the same name.</exception>
     public static FunctionCatalog Discover(IEnumerable<Assembly> assemblies, IConfiguration configuration)
     {
         var functions = assemblies.Distinct()

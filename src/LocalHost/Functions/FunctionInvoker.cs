@@ -45,7 +45,8 @@ internal static class FunctionInvoker
         {
             case Task task:
                 await task;
-                return task.GetType().GetProperty("Result") is { } result && result.PropertyType.Name != "VoidTaskResult" ? result.GetValue(task) : null;
+                var result = task.GetType().GetProperty("Result");
+                return result is null || result.PropertyType.Name == "VoidTaskResult" ? null : result.GetValue(task);
             case ValueTask task:
                 await task;
                 return null;
@@ -60,11 +61,13 @@ internal static class FunctionInvoker
     {
         if (parameter.ParameterType.IsAssignableFrom(typeof(LocalFunctionContext)) && parameter.ParameterType != typeof(object)) return context;
         if (parameter.ParameterType == typeof(CancellationToken)) return context.CancellationToken;
-        if (parameter.GetCustomAttribute<DurableClientAttribute>() is not null) return context.InstanceServices.GetRequiredService<DurableTaskClient>();
+        if (parameter.GetCustomAttribute<DurableClientAttribute>() is not null)
+            return context.InstanceServices.GetRequiredService<DurableTaskClient>();
         if (trigger(parameter) is { } bound) return bound.Value;
         if (context.BindingContext.BindingData.TryGetValue(parameter.Name!, out var value)) return Convert(value, parameter, context);
         if (parameter.HasDefaultValue) return parameter.DefaultValue;
-        throw new InvalidOperationException($"Function {context.Function.Name}: nothing binds to parameter {parameter.Name} of type {parameter.ParameterType.Name}.");
+        throw new InvalidOperationException(
+            $"Function {context.Function.Name}: nothing binds to parameter {parameter.Name} of type {parameter.ParameterType.Name}.");
     }
 
     private static object? Convert(object? value, ParameterInfo parameter, LocalFunctionContext context)

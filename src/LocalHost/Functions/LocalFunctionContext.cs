@@ -97,7 +97,8 @@ internal sealed class LocalFunctionContext : FunctionContext
         public override IImmutableDictionary<string, BindingMetadata> InputBindings { get; } =
             ImmutableDictionary<string, BindingMetadata>.Empty.Add(function.TriggerParameter.Name!, new TriggerBinding(function));
 
-        public override IImmutableDictionary<string, BindingMetadata> OutputBindings { get; } = ImmutableDictionary<string, BindingMetadata>.Empty;
+        public override IImmutableDictionary<string, BindingMetadata> OutputBindings { get; } =
+            ImmutableDictionary<string, BindingMetadata>.Empty;
     }
 
     private sealed class TriggerBinding(FunctionDescriptor function) : BindingMetadata

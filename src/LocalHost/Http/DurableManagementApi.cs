@@ -33,16 +33,18 @@ internal static class DurableManagementApi
             SteerAsync(client, id, () => client.ResumeInstanceAsync(id, reason)));
     }
 
-    private static async Task<IResult> ListAsync(DurableTaskClient client, string? instanceIdPrefix, string? runtimeStatus, DateTimeOffset? createdTimeFrom,
-        DateTimeOffset? createdTimeTo, int? top, bool showInput = true)
+    private static async Task<IResult> ListAsync(DurableTaskClient client, string? instanceIdPrefix, string? runtimeStatus,
+        DateTimeOffset? createdTimeFrom, DateTimeOffset? createdTimeTo, int? top, bool showInput = true)
     {
         var statuses = new List<OrchestrationRuntimeStatus>();
         foreach (var word in runtimeStatus?.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries) ?? [])
         {
-            if (!Enum.TryParse<OrchestrationRuntimeStatus>(word, ignoreCase: true, out var status)) return Results.BadRequest($"'{word}' is no runtimeStatus.");
+            if (!Enum.TryParse<OrchestrationRuntimeStatus>(word, ignoreCase: true, out var status))
+                return Results.BadRequest($"'{word}' is no runtimeStatus.");
             statuses.Add(status);
         }
-        var query = new OrchestrationQuery(createdTimeFrom, createdTimeTo, statuses, InstanceIdPrefix: instanceIdPrefix, FetchInputsAndOutputs: true);
+        var query = new OrchestrationQuery(
+            createdTimeFrom, createdTimeTo, statuses, InstanceIdPrefix: instanceIdPrefix, FetchInputsAndOutputs: true);
         var found = new List<object>();
         await foreach (var instance in client.GetAllInstancesAsync(query))
         {
@@ -59,7 +61,8 @@ internal static class DurableManagementApi
         if (instance.IsCompleted)
         {
             var failed = instance.RuntimeStatus == OrchestrationRuntimeStatus.Failed && returnInternalServerErrorOnFailure;
-            return Results.Json(Describe(instance, showInput), Json, statusCode: failed ? StatusCodes.Status500InternalServerError : StatusCodes.Status200OK);
+            var code = failed ? StatusCodes.Status500InternalServerError : StatusCodes.Status200OK;
+            return Results.Json(Describe(instance, showInput), Json, statusCode: code);
         }
         http.Response.Headers.Location = http.Request.GetEncodedUrl();
         http.Response.Headers.RetryAfter = "5";

@@ -22,11 +22,13 @@ internal static class HostPages
 
     private static string? Source(FunctionDescriptor function, HttpRequest request, HostSettings settings) => function.Trigger switch
     {
-        HttpTriggerAttribute http =>
-            $"{(http.Methods is { Length: > 0 } methods ? string.Join(",", methods).ToUpperInvariant() : "ANY")} {Root(request)}{HttpFunctions.Route(function, settings)}",
+        HttpTriggerAttribute http => $"{Methods(http)} {Root(request)}{HttpFunctions.Route(function, settings)}",
         BlobTriggerAttribute blob => blob.BlobPath,
         _ => null,
     };
+
+    private static string Methods(HttpTriggerAttribute trigger) =>
+        trigger.Methods is { Length: > 0 } methods ? string.Join(',', methods).ToUpperInvariant() : "ANY";
 
     private static string Root(HttpRequest request) => UriHelper.BuildAbsolute(request.Scheme, request.Host).TrimEnd('/');
 }

@@ -16,7 +16,7 @@ using Microsoft.Extensions.Options;
 
 namespace FunctionsPipeline.LocalHost.Http;
 
-/// <summary>Serves functions with an HTTP trigger as ASP.NET Core endpoints, as the isolated worker does with its ASP.NET Core integration.</summary>
+/// <summary>Serves functions with an HTTP trigger as ASP.NET Core endpoints, like the isolated worker's ASP.NET Core integration.</summary>
 internal static class HttpFunctions
 {
     /// <summary>Where the worker's ASP.NET Core integration puts the request, so that <c>FunctionContext.GetHttpContext</c> finds it.</summary>
@@ -47,7 +47,7 @@ internal static class HttpFunctions
     {
         if (function.TriggerParameter.ParameterType is var type && type != typeof(HttpRequest) && type != typeof(HttpRequestData))
         {
-            throw new InvalidOperationException($"Function {function.Name}: [HttpTrigger] goes on a parameter of type HttpRequest, not {type.Name}. " +
+            throw new InvalidOperationException($"Function {function.Name}: [HttpTrigger] goes on an HttpRequest, not on a {type.Name}. " +
                 "For the body, add a parameter with [FromBody] of Microsoft.Azure.Functions.Worker.Http.");
         }
     }
@@ -79,7 +79,8 @@ internal static class HttpFunctions
             Logs.FunctionFailed(logger, function.Name, e);
             await Results.Problem($"{e.GetType().Name}: {e.Message}", title: $"Function {function.Name} failed.").ExecuteAsync(http);
         }
-        Logs.Request(logger, http.Request.Method, http.Request.Path, http.Response.StatusCode, Stopwatch.GetElapsedTime(started).TotalMilliseconds);
+        var milliseconds = Stopwatch.GetElapsedTime(started).TotalMilliseconds;
+        Logs.Request(logger, http.Request.Method, http.Request.Path, http.Response.StatusCode, milliseconds);
     }
 
     private static Bound? Bind(ParameterInfo parameter, LocalFunctionContext context, HttpContext http, Bound? body)
