@@ -37,7 +37,7 @@ internal static class InitCommand
     private static int Run(string folder, FileInfo? texts, int vocabulary, int seed)
     {
         var lines = texts is null ? [] : File.ReadAllLines(texts.FullName);
-        var tokenizer = Tokenizer.Parse(TokenizerTrainer.Train(lines, vocabulary));
+        var tokenizer = TrainTokenizer(lines, vocabulary);
         var config = Presets.Tiny(tokenizer.VocabularySize);
         using var scope = torch.NewDisposeScope();
         using var model = new Phi3VisionModel(config);
@@ -45,5 +45,17 @@ internal static class InitCommand
         ModelFolder.Save(folder, model, config, tokenizer);
         Console.WriteLine($"{folder}: {model.parameters().Sum(p => p.numel()):N0} parameters, {tokenizer.VocabularySize} tokens.");
         return CommandLine.Done;
+    }
+
+    private static Tokenizer TrainTokenizer(IEnumerable<string> texts, int vocabulary)
+    {
+        try
+        {
+            return Tokenizer.Parse(TokenizerTrainer.Train(texts, vocabulary));
+        }
+        catch (ArgumentException e)
+        {
+            throw new CommandException($"--vocabulary {vocabulary} is too small: {e.Message}", e);
+        }
     }
 }

@@ -16,12 +16,26 @@ internal sealed class UploadReader(BlobServiceClient blobs)
     {
         var blob = blobs.GetBlobContainerClient(Containers.ProductImages).GetBlobClient(request.Blob);
         var options = new BlobDownloadOptions { Conditions = new BlobRequestConditions { IfMatch = new ETag(request.ETag) } };
-        using var download = (await blob.DownloadStreamingAsync(options, cancellationToken)).Value;
+        using var download = await OpenAsync(blob, options, cancellationToken);
         var length = download.Details.ContentLength;
         if (length > ImageLimits.Default.MaxBytes)
             throw new UnreadableImageException(Rejection.TooLarge, $"{length:N0} bytes; at most {ImageLimits.Default.MaxBytes:N0} are read");
         var bytes = new byte[length];
         await download.Content.ReadExactlyAsync(bytes, cancellationToken);
         return bytes;
+    }
+
+    private static async Task<BlobDownloadStreamingResult> OpenAsync(BlobClient blob, BlobDownloadOptions options, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await blob.DownloadStreamingAsync(options, cancellationToken);
+        }
+        catch (RequestFailedException e) when (e.Status == 412)
+        {
+            // Some services check the condition before they look whether there is a blob at all.
+            if (!await blob.ExistsAsync(cancellationToken)) throw new RequestFailedException(404, "There is no such image (any more).", e);
+            throw;
+        }
     }
 }
