@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using System.Text.Json;
 using FunctionsPipeline.Contracts;
 
@@ -8,26 +9,29 @@ public static class ModelTransfer
 {
     private const string CompleteFile = "complete.json";
 
-    /// <summary>Downloads a model, unless this folder has it already.</summary>
-    /// <param name="cache">Folder that keeps one sub-folder for each version.</param>
+    /// <summary>Downloads a model, unless the cache has it already.</summary>
+    /// <param name="cache">
+    /// Folder that keeps a sub-folder for each model, named by its version and the hash of its <c>complete.json</c>: two storage accounts may
+    /// both have a version of the same name.
+    /// </param>
     /// <returns>The local folder of the model.</returns>
     /// <exception cref="TrainingException">There is no whole model of that name.</exception>
     public static async Task<string> DownloadAsync(IRunStore store, string version, string cache, CancellationToken cancellationToken)
     {
-        var folder = Path.Combine(cache, version);
+        var complete = await store.ReadAsync(Containers.Models, BlobNames.ModelComplete(version), cancellationToken)
+            ?? throw new TrainingException($"There is no whole model {version}: {Containers.Models}/{BlobNames.ModelComplete(version)} is missing.");
+        var folder = Path.Combine(cache, $"{version}-{Convert.ToHexStringLower(SHA256.HashData(complete))[..16]}");
         var done = Path.Combine(folder, CompleteFile);
         if (File.Exists(done)) return folder;
         var prefix = version + "/";
-        var names = await store.ListAsync(Containers.Models, prefix, cancellationToken);
-        var complete = BlobNames.ModelComplete(version);
-        if (!names.Contains(complete))
-            throw new TrainingException($"There is no whole model {version}: {Containers.Models}/{complete} is missing.");
-        foreach (var name in names.Where(n => n != complete).Append(complete))
+        foreach (var name in await store.ListAsync(Containers.Models, prefix, cancellationToken))
         {
+            if (name == BlobNames.ModelComplete(version)) continue;
             var path = Path.Combine(folder, Path.Combine(name[prefix.Length..].Split('/')));
             Directory.CreateDirectory(Path.GetDirectoryName(path)!);
             await store.DownloadAsync(Containers.Models, name, path, cancellationToken);
         }
+        await File.WriteAllBytesAsync(done, complete, cancellationToken);
         return folder;
     }
 
@@ -38,7 +42,15 @@ public static class ModelTransfer
         var files = Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal)
             .Select(path => (Path: path, Name: Path.GetRelativePath(folder, path).Replace('\\', '/'))).Where(f => f.Name != CompleteFile).ToList();
         foreach (var (path, name) in files) await store.UploadAsync(Containers.Models, $"{version}/{name}", path, cancellationToken);
-        var complete = JsonSerializer.SerializeToUtf8Bytes(new { files = files.ToDictionary(f => f.Name, f => new FileInfo(f.Path).Length) }, PipelineJson.Options);
+        var sums = new Dictionary<string, string>();
+        foreach (var (path, name) in files) sums[name] = await Sha256Async(path, cancellationToken);
+        var complete = JsonSerializer.SerializeToUtf8Bytes(new { files = sums }, PipelineJson.Options);
         await store.WriteAsync(Containers.Models, BlobNames.ModelComplete(version), complete, cancellationToken);
+    }
+
+    private static async Task<string> Sha256Async(string path, CancellationToken cancellationToken)
+    {
+        await using var file = File.OpenRead(path);
+        return Convert.ToHexStringLower(await SHA256.HashDataAsync(file, cancellationToken));
     }
 }
