@@ -47,7 +47,7 @@ public sealed class GenerationTests
         long[] ids = [1, 20, 30, 40, 50, 60, 70, 80];
         var whole = model.forward(Ids(ids));
         var parts = torch.cat([model.forward(Ids(ids[..3]), cache), model.forward(Ids(ids[3..7]), cache), model.forward(Ids(ids[7..]), cache)], dim: 1);
-        Assert.True((whole - parts).abs().max().item<float>() < 1e-5);
+        Assert.True((whole - parts).abs().max().item<float>() < 1e-4);
     }
 
     [Fact]
