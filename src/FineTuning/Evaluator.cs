@@ -19,7 +19,7 @@ internal sealed class Evaluator(Phi3VisionModel model, IReadOnlyList<Sample> val
         using var noGradient = no_grad();
         double sum = 0;
         long labels = 0;
-        foreach (var batch in reader.Read(validation.Chunk(settings.BatchSize), cancellationToken))
+        foreach (var batch in reader.Read(validation.Chunk(settings.BatchSize), augmentation: null, cancellationToken))
         {
             using var scope = NewDisposeScope();
             sum += AnswerLoss.Sum(model, batch, device).item<float>();
@@ -43,8 +43,7 @@ internal sealed class Evaluator(Phi3VisionModel model, IReadOnlyList<Sample> val
         foreach (var samples in chosen.Chunk(GeneratedTogether))
         {
             using var scope = NewDisposeScope();
-            var prompts = new TrainingBatch([.. samples.Select(reader.Prepare).Select(p => (p.Row.PromptOnly(), p.Image))], padding: 0, padLeft: true);
-            var generated = generator.GreedyBatch(prompts.Input(device), settings.MaxAnswerTokens, rows.StopTokens, cancellationToken);
+            var generated = generator.GreedyBatch(reader.Prompts(samples).Input(device), settings.MaxAnswerTokens, rows.StopTokens, cancellationToken);
             answers.AddRange(samples.Zip(generated, (sample, ids) => (sample.Labels, rows.Decode(ids))));
             progress((double)answers.Count / count);
         }

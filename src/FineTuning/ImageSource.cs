@@ -4,31 +4,30 @@ using FunctionsPipeline.Phi3Vision;
 
 namespace FunctionsPipeline.FineTuning;
 
-/// <summary>Decodes and processes images, and remembers the results as long as they fit.</summary>
-/// <param name="processor">Makes the views.</param>
-/// <param name="cacheBytes">Room for remembered views; what does not fit is made anew each time.</param>
+/// <summary>Decodes and resizes images, and remembers the results as long as they fit.</summary>
+/// <param name="processor">Decides how large a picture becomes.</param>
+/// <param name="cacheBytes">Room for remembered pictures; what does not fit is made anew each time.</param>
 internal sealed class ImageSource(ImageProcessor processor, long cacheBytes)
 {
-    private readonly ConcurrentDictionary<Sample, ImageViews> _cache = new(ReferenceEqualityComparer.Instance as IEqualityComparer<Sample>);
+    private readonly ConcurrentDictionary<Sample, HdPicture> _cache = new(ReferenceEqualityComparer.Instance);
     private long _cached;
 
-    /// <summary>The views of a sample's image. Safe to call from several threads.</summary>
-    public ImageViews Get(Sample sample)
+    /// <summary>A sample's picture. Safe to call from several threads.</summary>
+    public HdPicture Get(Sample sample)
     {
         if (_cache.TryGetValue(sample, out var known)) return known;
-        var views = Process(sample);
-        if (Interlocked.Add(ref _cached, views.Pixels.Length) > cacheBytes || !_cache.TryAdd(sample, views))
-            Interlocked.Add(ref _cached, -views.Pixels.Length);
-        return views;
+        var picture = Decode(sample);
+        if (Interlocked.Add(ref _cached, picture.Rgb.Length) > cacheBytes || !_cache.TryAdd(sample, picture))
+            Interlocked.Add(ref _cached, -picture.Rgb.Length);
+        return picture;
     }
 
-    private ImageViews Process(Sample sample)
+    private HdPicture Decode(Sample sample)
     {
         try
         {
             using var image = ImageReader.Read(sample.ReadImage());
-            var processed = processor.Process(image);
-            return new ImageViews(PixelNormalization.ToBytes(processed.PixelValues), processed.Views, processed.Height, processed.Width, processed.Tokens);
+            return processor.Fit(image);
         }
         catch (UnreadableImageException e)
         {

@@ -16,6 +16,7 @@ internal sealed class RunReporter : IAsyncDisposable
     private readonly IProgress<Heartbeat>? _progress;
     private readonly ILogger _logger;
     private readonly Lock _lock = new();
+    private readonly SemaphoreSlim _writing = new(1);
     private readonly CancellationTokenSource _stop = new();
     private readonly Task _loop;
     private List<MetricsLine> _lines = [];
@@ -46,6 +47,28 @@ internal sealed class RunReporter : IAsyncDisposable
     /// <summary>Writes everything that is not written yet.</summary>
     public async Task FlushAsync(CancellationToken cancellationToken)
     {
+        await _writing.WaitAsync(cancellationToken);
+        try
+        {
+            await WriteAsync(cancellationToken);
+        }
+        finally
+        {
+            _writing.Release();
+        }
+    }
+
+    /// <summary>Stops the beat. Nothing more is written.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync();
+        await _loop;
+        _stop.Dispose();
+        _writing.Dispose();
+    }
+
+    private async Task WriteAsync(CancellationToken cancellationToken)
+    {
         Heartbeat heartbeat;
         List<MetricsLine> lines;
         lock (_lock)
@@ -56,31 +79,26 @@ internal sealed class RunReporter : IAsyncDisposable
         _progress?.Report(heartbeat);
         try
         {
-            if (lines.Count > 0)
-            {
-                using var buffer = new MemoryStream();
-                foreach (var line in lines)
-                {
-                    JsonSerializer.Serialize(buffer, line, PipelineJson.Compact);
-                    buffer.WriteByte((byte)'\n');
-                }
-                await _store.AppendAsync(Containers.Runs, _blobs.Metrics, buffer.ToArray(), cancellationToken);
-            }
+            if (lines.Count > 0) await _store.AppendAsync(Containers.Runs, _blobs.Metrics, JsonLines(lines), cancellationToken);
         }
         catch
         {
             lock (_lock) _lines.InsertRange(0, lines);
             throw;
         }
-        await _store.WriteAsync(Containers.Runs, _blobs.Heartbeat, JsonSerializer.SerializeToUtf8Bytes(heartbeat, PipelineJson.Options), cancellationToken);
+        var document = JsonSerializer.SerializeToUtf8Bytes(heartbeat, PipelineJson.Options);
+        await _store.WriteAsync(Containers.Runs, _blobs.Heartbeat, document, cancellationToken);
     }
 
-    /// <summary>Stops the beat. Nothing more is written.</summary>
-    public async ValueTask DisposeAsync()
+    private static byte[] JsonLines(IEnumerable<MetricsLine> lines)
     {
-        await _stop.CancelAsync();
-        await _loop;
-        _stop.Dispose();
+        using var buffer = new MemoryStream();
+        foreach (var line in lines)
+        {
+            JsonSerializer.Serialize(buffer, line, PipelineJson.Compact);
+            buffer.WriteByte((byte)'\n');
+        }
+        return buffer.ToArray();
     }
 
     private async Task BeatAsync(TimeSpan interval)

@@ -8,12 +8,12 @@ internal sealed class TrainingBatch
 {
     private readonly int _rows, _length, _views;
     private readonly long[] _ids, _mask, _sizes, _positions, _targets;
-    private readonly byte[] _pixels;
+    private readonly float[] _pixels;
 
     /// <param name="samples">At least one row with its image.</param>
     /// <param name="padding">The id that fills shorter rows.</param>
     /// <param name="padLeft">Fills them on the left, as generation needs it, in place of the right.</param>
-    public TrainingBatch(IReadOnlyList<(TrainingRow Row, ImageViews Image)> samples, int padding, bool padLeft = false)
+    public TrainingBatch(IReadOnlyList<(TrainingRow Row, ProcessedImage Image)> samples, int padding, bool padLeft = false)
     {
         _rows = samples.Count;
         _length = samples.Max(s => s.Row.Ids.Length);
@@ -21,8 +21,8 @@ internal sealed class TrainingBatch
         _ids = new long[_rows * _length];
         _mask = new long[_rows * _length];
         _sizes = new long[_rows * 2];
-        var viewBytes = samples[0].Image.Pixels.Length / samples[0].Image.Views;
-        _pixels = new byte[_rows * _views * viewBytes];
+        const int view = 3 * Phi3VisionConfig.ViewSize * Phi3VisionConfig.ViewSize;
+        _pixels = new float[_rows * _views * view];
         var positions = new List<long>();
         var targets = new List<long>();
         Array.Fill(_ids, padding);
@@ -43,7 +43,7 @@ internal sealed class TrainingBatch
                 positions.Add(start + i - 1);
                 targets.Add(labels[i]);
             }
-            image.Pixels.CopyTo(_pixels, r * _views * viewBytes);
+            image.PixelValues.CopyTo(_pixels, r * _views * view);
             (_sizes[2 * r], _sizes[2 * r + 1]) = (image.Height, image.Width);
             Tokens += row.Ids.Length;
         }
@@ -62,11 +62,11 @@ internal sealed class TrainingBatch
     /// <summary>The model's input, on a device.</summary>
     public ModelInput Input(Device device)
     {
-        var bytes = tensor(_pixels, [_rows, _views, 3, Phi3VisionConfig.ViewSize, Phi3VisionConfig.ViewSize], device: device);
+        const int side = Phi3VisionConfig.ViewSize;
         return new ModelInput(
             tensor(_ids, [_rows, _length], device: device),
             tensor(_mask, [_rows, _length], device: device),
-            PixelNormalization.ToValues(bytes),
+            tensor(_pixels, [_rows, _views, 3, side, side], device: device),
             tensor(_sizes, [_rows, 2], device: device));
     }
 

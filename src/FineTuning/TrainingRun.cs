@@ -96,7 +96,8 @@ internal sealed class TrainingRun : IDisposable
         var step = 0;
         var batches = SampleOrder.Shuffled(_training, settings.BatchSize, settings.Seed);
         _loaded.Model.train();
-        foreach (var batch in _reader.Read(batches, cancellationToken))
+        var augmentation = settings.AugmentImages ? new Random(settings.Seed) : null;
+        foreach (var batch in _reader.Read(batches, augmentation, cancellationToken))
         {
             var begun = _time.GetTimestamp();
             var rate = _schedule.Rate(step, _time.GetElapsedTime(started));

@@ -20,9 +20,7 @@ public sealed class GoldenStepsTests
         var row = new TrainingRow(Integers(recorded.Read("input_ids")), Array.FindIndex(labels, label => label != TrainingRow.Ignored));
         Assert.Equal(labels, row.Labels());
         using var picture = ImageReader.Read(File.ReadAllBytes(Path.Combine(folder, "image_1.png")));
-        var image = new ImageProcessor(numCrops: 1).Process(picture);
-        var batch = new TrainingBatch(
-            [(row, new ImageViews(PixelNormalization.ToBytes(image.PixelValues), image.Views, image.Height, image.Width, image.Tokens))], config.PadTokenId);
+        var batch = new TrainingBatch([(row, new ImageProcessor(numCrops: 1).Process(picture))], config.PadTokenId);
 
         using var optimizer = ParameterGroups.Optimizer(model, learningRate: 1e-3, weightDecay: 0.01);
         var losses = new List<float>();

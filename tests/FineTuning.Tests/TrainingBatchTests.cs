@@ -1,4 +1,5 @@
 using FunctionsPipeline.FineTuning;
+using FunctionsPipeline.Phi3Vision;
 using static TorchSharp.torch;
 
 namespace FunctionsPipeline.Tests.FineTuning;
@@ -6,8 +7,10 @@ namespace FunctionsPipeline.Tests.FineTuning;
 public sealed class TrainingBatchTests
 {
     private const int View = 3 * 336 * 336;
-    private static readonly (TrainingRow, ImageViews) Short = (new TrainingRow([1, -1, 7, 8], 2), new ImageViews(Filled(2, 10), 2, 336, 336, 1));
-    private static readonly (TrainingRow, ImageViews) Long = (new TrainingRow([1, 2, -1, -1, 5, 6], 4), new ImageViews(Filled(3, 20), 3, 336, 672, 2));
+    private static readonly (TrainingRow, ProcessedImage) Short =
+        (new TrainingRow([1, -1, 7, 8], 2), new ProcessedImage(Filled(2, 0.1f), 2, 336, 336, 1));
+    private static readonly (TrainingRow, ProcessedImage) Long =
+        (new TrainingRow([1, 2, -1, -1, 5, 6], 4), new ProcessedImage(Filled(3, 0.2f), 3, 336, 672, 2));
 
     [Fact]
     public void Shorter_rows_are_padded_on_the_right_and_every_label_has_the_position_before_it()
@@ -33,29 +36,18 @@ public sealed class TrainingBatchTests
     }
 
     [Fact]
-    public void Pixels_are_normalised_and_missing_views_are_filler()
+    public void Views_that_a_smaller_image_lacks_are_zeros()
     {
         using var scope = NewDisposeScope();
         var pixels = new TrainingBatch([Short, Long], padding: 9).Input(CPU).PixelValues!;
         Assert.Equal([2, 3, 3, 336, 336], pixels.shape);
-        Assert.Equal((10 / 255f - 0.48145466f) / 0.26862954f, pixels[0, 1, 0, 5, 5].item<float>(), 1e-5f);
-        Assert.Equal((20 / 255f - 0.40821073f) / 0.27577711f, pixels[1, 2, 2, 300, 0].item<float>(), 1e-5f);
+        Assert.Equal([0.1f, 0.1f, 0f, 0.2f, 0.2f, 0.2f], pixels.select(-1, 335).select(-1, 335).select(-1, 2).data<float>().ToArray());
     }
 
-    [Fact]
-    public void Normalised_bytes_come_back_as_they_were()
+    private static float[] Filled(int views, float value)
     {
-        using var scope = NewDisposeScope();
-        var bytes = new byte[View];
-        for (var i = 0; i < View; i++) bytes[i] = (byte)i;
-        var values = PixelNormalization.ToValues(tensor(bytes, [1, 3, 336, 336]));
-        Assert.Equal(bytes, PixelNormalization.ToBytes(values.data<float>().ToArray()));
-    }
-
-    private static byte[] Filled(int views, byte value)
-    {
-        var bytes = new byte[views * View];
-        Array.Fill(bytes, value);
-        return bytes;
+        var values = new float[views * View];
+        Array.Fill(values, value);
+        return values;
     }
 }
