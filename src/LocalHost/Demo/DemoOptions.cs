@@ -37,11 +37,12 @@ public sealed record DemoOptions
         Training = new TrainingSettings
         {
             Epochs = 100,
-            MaxMinutes = Minutes ?? 4,
+            MaxMinutes = Minutes ?? (Images is null ? 4 : 6),
             BatchSize = 8,
-            LearningRate = 2e-3,
+            LearningRate = Images is null ? 2e-3 : 1e-3,
             WarmupSteps = 40,
             NumCrops = 1,
+            AugmentImages = Images is not null,
             EvaluationSamples = 100,
             MaxAnswerTokens = 40,
         },

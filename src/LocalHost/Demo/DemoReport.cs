@@ -48,9 +48,9 @@ public sealed class DemoReport(
         }
         else
         {
-            // Real photographs: the margin is twice the standard error of an accuracy measured on that many samples.
+            // Clearly: by more than always answering the majority class reaches by luck on that many samples (one-sided, 95 %).
             var majority = FineTuned.MajorityCategoryAccuracy ?? 0;
-            var margin = 2 * Math.Sqrt(majority * (1 - majority) / Math.Max(1, FineTuned.Generated));
+            var margin = 1.645 * Math.Sqrt(majority * (1 - majority) / Math.Max(1, FineTuned.Generated));
             yield return (Invariant($"category accuracy clearly over the majority class ({FineTuned.CategoryAccuracy:0.00} against {majority:0.00} + {margin:0.00})"),
                 FineTuned.CategoryAccuracy > majority + margin);
         }

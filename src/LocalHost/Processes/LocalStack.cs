@@ -141,7 +141,7 @@ public sealed class LocalStack : IAsyncDisposable
                     ["AzureWebJobsStorage"] = Storage,
                     ["HF_ENDPOINT"] = Hub.ToString(),
                     ["Worker:Url"] = Worker.ToString(),
-                    ["GpuWorker:Command"] = string.Join(' ', Applications.GpuWorker),
+                    ["GpuWorker:Command"] = string.Join(' ', Applications.GpuWorker.Select(word => $"\"{word}\"")),
                     ["GpuJobs:LogFolder"] = Options.LogFolder,
                 },
             },
