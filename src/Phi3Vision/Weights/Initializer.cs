@@ -6,11 +6,17 @@ namespace FunctionsPipeline.Phi3Vision;
 
 /// <summary>
 /// Draws weights to train from: matrices from a normal distribution of variance 1 / fan-in, embeddings from a narrow one, norms 1, biases 0.
+/// The vision tower starts as random features that tell where something is and not only what: position embeddings are smooth random fields,
+/// stronger than the patches, and the inputs of its MLPs are large enough for a unit to open in some regions and to stay shut in others.
+/// The mean over all patches, which is all that the decoder sees before it has learned where to look, then depends on the picture's layout.
 /// </summary>
 public static class Initializer
 {
-    // Of the order of what the patches themselves bring in, so that a patch's place and its content mix from the start.
-    private const double PositionDeviation = 0.3;
+    private const double PositionDeviation = 2;
+
+    // Patches over which a position embedding changes.
+    private const double PositionReach = 3;
+    private const double GateStrength = 3;
 
     /// <summary>Fills every parameter. The same seed gives the same weights on every device and engine.</summary>
     public static void Initialize(Phi3VisionModel model, int seed)
@@ -21,6 +27,7 @@ public static class Initializer
         {
             using var scope = NewDisposeScope();
             if (IsNormWeight(name)) parameter.fill_(1);
+            else if (name.EndsWith("position_embedding.weight", StringComparison.Ordinal)) parameter.copy_(Positions(random, parameter.shape));
             else if (Deviation(name, parameter.shape, model.Config) is var deviation and > 0) parameter.copy_(Normal(random, parameter.shape, deviation));
             else parameter.zero_();
             if (name == "model.embed_tokens.weight") parameter.select(0, model.Config.PadTokenId).zero_();
@@ -37,9 +44,23 @@ public static class Initializer
     {
         _ when name.EndsWith(".bias", StringComparison.Ordinal) || name.EndsWith("class_embedding", StringComparison.Ordinal) => 0,
         _ when name.EndsWith("_GN", StringComparison.Ordinal) || name is "model.embed_tokens.weight" or "lm_head.weight" => config.InitializerRange,
-        _ when name.EndsWith("position_embedding.weight", StringComparison.Ordinal) => PositionDeviation,
-        _ => Math.Pow(shape.Skip(1).Aggregate(1L, (product, size) => product * size), -0.5),
+        _ => (name.Contains("mlp.fc1") ? GateStrength : 1) * Math.Pow(shape.Skip(1).Aggregate(1L, (product, size) => product * size), -0.5),
     };
+
+    /// <summary>Position embeddings: nothing for the class token, a smooth field over the grid of patches in each dimension.</summary>
+    private static Tensor Positions(Random random, long[] shape)
+    {
+        using var scope = NewDisposeScope();
+        var (places, width) = (shape[0] - 1, shape[1]);
+        var side = (long)Math.Round(Math.Sqrt(places));
+        var margin = (long)Math.Ceiling(2.5 * PositionReach);
+        var noise = Normal(random, [width, 1, side + 2 * margin, side + 2 * margin], PositionDeviation);
+        var distances = torch.arange(-margin, margin + 1, ScalarType.Float32);
+        var bell = (distances * distances / (-2 * PositionReach * PositionReach)).exp();
+        var kernel = bell / bell.norm();
+        var field = nn.functional.conv2d(nn.functional.conv2d(noise, kernel.view(1, 1, 1, -1)), kernel.view(1, 1, -1, 1));
+        return torch.cat([torch.zeros(1, width), field.view(width, places).t()], 0).MoveToOuterDisposeScope();
+    }
 
     private static Tensor Normal(Random random, long[] shape, double deviation)
     {
