@@ -37,12 +37,13 @@ public sealed record DemoOptions
         Training = new TrainingSettings
         {
             Epochs = 100,
+            // More steps than these only learn the few hundred photographs by heart.
+            MaxSteps = Images is null ? null : 600,
             MaxMinutes = Minutes ?? (Images is null ? 4 : 6),
             BatchSize = 8,
             LearningRate = Images is null ? 2e-3 : 1e-3,
             WarmupSteps = 40,
             NumCrops = 1,
-            AugmentImages = Images is not null,
             EvaluationSamples = 100,
             MaxAnswerTokens = 40,
         },
