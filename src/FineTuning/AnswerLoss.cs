@@ -3,7 +3,9 @@ using static TorchSharp.torch;
 
 namespace FunctionsPipeline.FineTuning;
 
-/// <summary>Cross-entropy of the answer tokens. Logits are made only where there is a label: the vocabulary is far wider than the hidden state.</summary>
+/// <summary>
+/// Cross-entropy of the answer tokens. Logits are made only where there is a label: the vocabulary is far wider than the hidden state.
+/// </summary>
 internal static class AnswerLoss
 {
     /// <summary>Sum over the batch's labels, in nats, float32, with gradients unless they are switched off.</summary>

@@ -34,7 +34,7 @@ internal sealed class BatchReader(ImageSource images, RowBuilder rows, int paddi
 
     /// <summary>Prompts without answers, for generation.</summary>
     public TrainingBatch Prompts(IEnumerable<Sample> samples) =>
-        new([.. samples.Select(sample => Prepare(sample, images.Get(sample))).Select(p => (p.Row.PromptOnly(), p.Image))], padding, padLeft: true);
+        new([.. samples.Select(s => Prepare(s, images.Get(s))).Select(p => (p.Row.PromptOnly(), p.Image))], padding, padLeft: true);
 
     private (TrainingRow Row, ProcessedImage Image) Prepare(Sample sample, HdPicture picture)
     {
@@ -42,13 +42,14 @@ internal sealed class BatchReader(ImageSource images, RowBuilder rows, int paddi
         var row = rows.Row(image.Tokens, sample.Answer);
         if (row.Ids.Length > maxLength)
             throw new TrainingException(
-                $"{sample.Labels.Key} takes {row.Ids.Length} tokens, {image.Tokens} of them for its image; the model has room for {maxLength}. " +
-                "Lower training.numCrops.");
+                $"{sample.Labels.Key} takes {row.Ids.Length} tokens, {image.Tokens} of them for its image; " +
+                $"the model has room for {maxLength}. Lower training.numCrops.");
         return (row, image);
     }
 
     private void Produce(
-        IEnumerable<IReadOnlyList<Sample>> batches, Random? augmentation, BlockingCollection<TrainingBatch> ready, CancellationToken cancellationToken)
+        IEnumerable<IReadOnlyList<Sample>> batches, Random? augmentation, BlockingCollection<TrainingBatch> ready,
+        CancellationToken cancellationToken)
     {
         try
         {

@@ -7,7 +7,8 @@ namespace FunctionsPipeline.FineTuning;
 /// <summary>Measures a model on the validation split.</summary>
 /// <param name="model">The model as it is at the time of each call.</param>
 /// <param name="validation">At least one sample.</param>
-internal sealed class Evaluator(Phi3VisionModel model, IReadOnlyList<Sample> validation, BatchReader reader, RowBuilder rows, Baselines baselines,
+internal sealed class Evaluator(
+    Phi3VisionModel model, IReadOnlyList<Sample> validation, BatchReader reader, RowBuilder rows, Baselines baselines,
     TrainingSettings settings, Device device)
 {
     private const int GeneratedTogether = 8;
@@ -43,7 +44,8 @@ internal sealed class Evaluator(Phi3VisionModel model, IReadOnlyList<Sample> val
         foreach (var samples in chosen.Chunk(GeneratedTogether))
         {
             using var scope = NewDisposeScope();
-            var generated = generator.GreedyBatch(reader.Prompts(samples).Input(device), settings.MaxAnswerTokens, rows.StopTokens, cancellationToken);
+            var prompts = reader.Prompts(samples).Input(device);
+            var generated = generator.GreedyBatch(prompts, settings.MaxAnswerTokens, rows.StopTokens, cancellationToken);
             answers.AddRange(samples.Zip(generated, (sample, ids) => (sample.Labels, rows.Decode(ids))));
             progress((double)answers.Count / count);
         }

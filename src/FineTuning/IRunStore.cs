@@ -1,7 +1,8 @@
 namespace FunctionsPipeline.FineTuning;
 
 /// <summary>
-/// Where a run reads its shards and its base model, and writes its documents and its model: files named as in blob storage, by container and name.
+/// Where a run reads its shards and its base model, and writes its documents and its model: files named as in blob storage, by container
+/// and name.
 /// </summary>
 public interface IRunStore
 {

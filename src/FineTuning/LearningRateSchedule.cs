@@ -3,8 +3,8 @@ using FunctionsPipeline.Contracts;
 namespace FunctionsPipeline.FineTuning;
 
 /// <summary>
-/// A linear rise over the warm-up steps, then half a cosine down to 0. The cosine follows the steps or, where the training time is limited, the clock,
-/// whichever is further on, so that it reaches 0 when training ends.
+/// A linear rise over the warm-up steps, then half a cosine down to 0. The cosine follows the steps or, where the training time is limited,
+/// the clock, whichever is further on, so that it reaches 0 when training ends.
 /// </summary>
 /// <param name="steps">Steps that training takes if time allows.</param>
 public sealed class LearningRateSchedule(TrainingSettings settings, int steps)

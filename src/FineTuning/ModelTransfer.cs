@@ -4,22 +4,25 @@ using FunctionsPipeline.Contracts;
 
 namespace FunctionsPipeline.FineTuning;
 
-/// <summary>Brings model folders from the models container to the disk and back. A folder counts as whole once its <c>complete.json</c> is there.</summary>
+/// <summary>
+/// Brings model folders from the models container to the disk and back. A folder counts as whole once its <c>complete.json</c> is there.
+/// </summary>
 public static class ModelTransfer
 {
     private const string CompleteFile = "complete.json";
 
     /// <summary>Downloads a model, unless the cache has it already.</summary>
     /// <param name="cache">
-    /// Folder that keeps a sub-folder for each model, named by its version and the hash of its <c>complete.json</c>: two storage accounts may
-    /// both have a version of the same name.
+    /// Folder that keeps a sub-folder for each model, named by its version and the hash of its <c>complete.json</c>: two storage accounts
+    /// may both have a version of the same name.
     /// </param>
     /// <returns>The local folder of the model.</returns>
     /// <exception cref="TrainingException">There is no whole model of that name.</exception>
     public static async Task<string> DownloadAsync(IRunStore store, string version, string cache, CancellationToken cancellationToken)
     {
         var complete = await store.ReadAsync(Containers.Models, BlobNames.ModelComplete(version), cancellationToken)
-            ?? throw new TrainingException($"There is no whole model {version}: {Containers.Models}/{BlobNames.ModelComplete(version)} is missing.");
+            ?? throw new TrainingException(
+                $"There is no whole model {version}: {Containers.Models}/{BlobNames.ModelComplete(version)} is missing.");
         var folder = Path.Combine(cache, $"{version}-{Convert.ToHexStringLower(SHA256.HashData(complete))[..16]}");
         var done = Path.Combine(folder, CompleteFile);
         if (File.Exists(done)) return folder;
@@ -40,7 +43,8 @@ public static class ModelTransfer
     {
         await store.DeleteAsync(Containers.Models, BlobNames.ModelComplete(version), cancellationToken);
         var files = Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal)
-            .Select(path => (Path: path, Name: Path.GetRelativePath(folder, path).Replace('\\', '/'))).Where(f => f.Name != CompleteFile).ToList();
+            .Select(path => (Path: path, Name: Path.GetRelativePath(folder, path).Replace('\\', '/')))
+            .Where(f => f.Name != CompleteFile).ToList();
         foreach (var (path, name) in files) await store.UploadAsync(Containers.Models, $"{version}/{name}", path, cancellationToken);
         var sums = new Dictionary<string, string>();
         foreach (var (path, name) in files) sums[name] = await Sha256Async(path, cancellationToken);

@@ -14,7 +14,8 @@ public sealed class RowBuilder(Tokenizer tokenizer, string question)
     private readonly int _bos = tokenizer.BeginOfText;
 
     /// <summary>The ids that a model ends an answer with.</summary>
-    public IReadOnlySet<int> StopTokens { get; } = new HashSet<int> { tokenizer.Id(SpecialTokens.End), tokenizer.Id(SpecialTokens.EndOfText) };
+    public IReadOnlySet<int> StopTokens { get; } =
+        new HashSet<int> { tokenizer.Id(SpecialTokens.End), tokenizer.Id(SpecialTokens.EndOfText) };
 
     /// <summary>Everything up to the answer: what generation starts from.</summary>
     /// <param name="imageTokens">Tokens that the image takes.</param>

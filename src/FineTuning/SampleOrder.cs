@@ -3,7 +3,9 @@ namespace FunctionsPipeline.FineTuning;
 /// <summary>Which samples come when.</summary>
 internal static class SampleOrder
 {
-    /// <summary>Endless batches over reshuffled passes; a batch may span the end of one pass and the beginning of the next, so none is short.</summary>
+    /// <summary>
+    /// Endless batches over reshuffled passes; a batch may span the end of one pass and the beginning of the next, so none is short.
+    /// </summary>
     public static IEnumerable<IReadOnlyList<Sample>> Shuffled(IReadOnlyList<Sample> samples, int batchSize, int seed)
     {
         var batch = new List<Sample>(batchSize);

@@ -39,7 +39,12 @@ public sealed record ServingSettings
     /// <summary>Writes the settings of a run into a model folder.</summary>
     public static void Save(string folder, TrainingSettings settings)
     {
-        var serving = new ServingSettings { Question = settings.Question, NumCrops = settings.NumCrops, MaxAnswerTokens = settings.MaxAnswerTokens };
+        var serving = new ServingSettings
+        {
+            Question = settings.Question,
+            NumCrops = settings.NumCrops,
+            MaxAnswerTokens = settings.MaxAnswerTokens,
+        };
         File.WriteAllBytes(Path.Combine(folder, FileName), JsonSerializer.SerializeToUtf8Bytes(serving, PipelineJson.Options));
     }
 }

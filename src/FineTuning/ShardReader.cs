@@ -5,7 +5,8 @@ using FunctionsPipeline.Contracts;
 namespace FunctionsPipeline.FineTuning;
 
 /// <summary>
-/// Lists the samples of a WebDataset shard: tar members <c>{key}.jpg|jpeg|png|webp</c> and <c>{key}.json</c> (<see cref="SampleLabels"/>) side by side.
+/// Lists the samples of a WebDataset shard: tar members <c>{key}.jpg|jpeg|png|webp</c> and <c>{key}.json</c> (<see cref="SampleLabels"/>)
+/// side by side.
 /// Images stay in the file until they are needed.
 /// </summary>
 public static class ShardReader
@@ -43,7 +44,8 @@ public static class ShardReader
         if (halves.Count > 0)
         {
             var (key, half) = halves.First();
-            throw new TrainingException($"The sample {key} in the shard {shard} has no {(half.Labels is null ? "labels (.json)" : "image")}.");
+            var missing = half.Labels is null ? "labels (.json)" : "image";
+            throw new TrainingException($"The sample {key} in the shard {shard} has no {missing}.");
         }
         return samples;
     }

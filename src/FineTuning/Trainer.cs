@@ -5,13 +5,17 @@ using Microsoft.Extensions.Logging;
 namespace FunctionsPipeline.FineTuning;
 
 /// <summary>
-/// Runs one training job from its shards to the published model folder: downloads what it needs, trains, evaluates, uploads the model, writes <c>result.json</c>.
+/// Runs one training job from its shards to the published model folder: downloads what it needs, trains, evaluates, uploads the model,
+/// writes <c>result.json</c>.
 /// </summary>
 /// <param name="progress">Told each heartbeat as it is written.</param>
-public sealed class Trainer(IRunStore store, TrainerOptions options, TimeProvider time, ILogger<Trainer> logger, IProgress<Heartbeat>? progress = null)
+public sealed class Trainer(
+    IRunStore store, TrainerOptions options, TimeProvider time, ILogger<Trainer> logger, IProgress<Heartbeat>? progress = null)
 {
     /// <summary>Carries out the job. A failure is a result too; it is written like a success.</summary>
-    /// <exception cref="OperationCanceledException">The run was cancelled; no result is written, so that it can be started again.</exception>
+    /// <exception cref="OperationCanceledException">
+    /// The run was cancelled; no result is written, so that it can be started again.
+    /// </exception>
     public async Task<RunResult> RunAsync(TrainingJob job, CancellationToken cancellationToken)
     {
         var folder = Directory.CreateDirectory(Path.Combine(options.WorkFolder, "runs", job.Run)).FullName;
@@ -26,7 +30,8 @@ public sealed class Trainer(IRunStore store, TrainerOptions options, TimeProvide
         catch (Exception e) when (e is not OperationCanceledException)
         {
             logger.Failed(job.Run, e);
-            result = new RunResult { Run = job.Run, Succeeded = false, Error = e is TrainingException ? e.Message : $"{e.GetType().Name}: {e.Message}" };
+            var error = e is TrainingException ? e.Message : $"{e.GetType().Name}: {e.Message}";
+            result = new RunResult { Run = job.Run, Succeeded = false, Error = error };
         }
         finally
         {
@@ -34,13 +39,15 @@ public sealed class Trainer(IRunStore store, TrainerOptions options, TimeProvide
         }
         if (result.Succeeded) reporter.Enter("done");
         await reporter.FlushAsync(cancellationToken);
-        await store.WriteAsync(Containers.Runs, new RunBlobs(job.Run).Result, JsonSerializer.SerializeToUtf8Bytes(result, PipelineJson.Options), cancellationToken);
+        var document = JsonSerializer.SerializeToUtf8Bytes(result, PipelineJson.Options);
+        await store.WriteAsync(Containers.Runs, new RunBlobs(job.Run).Result, document, cancellationToken);
         return result;
     }
 
     private async Task<RunResult> TrainAsync(TrainingJob job, string folder, RunReporter reporter, CancellationToken cancellationToken)
     {
-        var baseModel = await ModelTransfer.DownloadAsync(store, job.BaseModel, Path.Combine(options.WorkFolder, "models"), cancellationToken);
+        var models = Path.Combine(options.WorkFolder, "models");
+        var baseModel = await ModelTransfer.DownloadAsync(store, job.BaseModel, models, cancellationToken);
         var training = new List<Sample>();
         var validation = new List<Sample>();
         foreach (var (shard, i) in job.Shards.Select((s, i) => (s, i)))
@@ -49,8 +56,10 @@ public sealed class Trainer(IRunStore store, TrainerOptions options, TimeProvide
             await DownloadAsync(shard, path, cancellationToken);
             (shard.Split == "train" ? training : validation).AddRange(ShardReader.Read(path));
         }
-        if (training.Count == 0) throw new TrainingException("The dataset has no usable training samples; its report says why rows were rejected.");
-        if (validation.Count == 0) throw new TrainingException("The dataset has no usable validation samples; raise dataset.validationFraction.");
+        if (training.Count == 0)
+            throw new TrainingException("The dataset has no usable training samples; its report says why rows were rejected.");
+        if (validation.Count == 0)
+            throw new TrainingException("The dataset has no usable validation samples; raise dataset.validationFraction.");
 
         // Torch's dispose scopes belong to a thread, so all computing happens on one.
         var output = Path.Combine(folder, "model");

@@ -39,7 +39,8 @@ internal sealed class TrainingRun : IDisposable
         var rows = new RowBuilder(_loaded.Tokenizer, settings.Question);
         var images = new ImageSource(new ImageProcessor(settings.NumCrops), options.ImageCacheBytes);
         _reader = new BatchReader(images, rows, _loaded.Config.PadTokenId, _loaded.Config.MaxPositionEmbeddings);
-        _evaluator = new Evaluator(_loaded.Model, validation, _reader, rows, Baselines.Of(training.Select(s => s.Labels)), settings, _device);
+        var baselines = Baselines.Of(training.Select(s => s.Labels));
+        _evaluator = new Evaluator(_loaded.Model, validation, _reader, rows, baselines, settings, _device);
 
         _steps = Math.Max(1, (int)Math.Ceiling(settings.Epochs * training.Count / settings.BatchSize));
         if (settings.MaxSteps is { } limit) _steps = Math.Min(_steps, limit);
@@ -143,15 +144,17 @@ internal sealed class TrainingRun : IDisposable
         _optimizer.zero_grad();
         var loss = AnswerLoss.Sum(_loaded.Model, batch, _device) / batch.Labels;
         var value = loss.item<float>();
-        if (!float.IsFinite(value))
-            throw new TrainingException($"The loss became {value} at step {step}, at a learning rate of {rate:g3}. Lower training.learningRate or lengthen training.warmupSteps.");
+        if (!float.IsFinite(value)) throw Diverged("loss", value, rate, step);
         loss.backward();
         var norm = nn.utils.clip_grad_norm_(_parameters, _job.Settings.MaxGradNorm);
-        if (!double.IsFinite(norm))
-            throw new TrainingException($"The gradients became {norm} at step {step}, at a learning rate of {rate:g3}. Lower training.learningRate or lengthen training.warmupSteps.");
+        if (!double.IsFinite(norm)) throw Diverged("gradient norm", norm, rate, step);
         _optimizer.step();
         return (value, norm);
     }
+
+    private static TrainingException Diverged(string what, double value, double rate, int step) => new(
+        $"The {what} became {value} at step {step}, at a learning rate of {rate:g3}. " +
+        "Lower training.learningRate or lengthen training.warmupSteps.");
 
     private bool IsDue(int step, double progress, ref int validated)
     {
@@ -166,8 +169,13 @@ internal sealed class TrainingRun : IDisposable
     {
         _reporter.Enter(phase);
         var started = _time.GetTimestamp();
-        return _evaluator.LossAndAnswers(
-            done => _reporter.Update(h => h with { EtaSeconds = _time.GetElapsedTime(started).TotalSeconds * (1 - done) / done }), cancellationToken);
+        return _evaluator.LossAndAnswers(Progress, cancellationToken);
+
+        void Progress(double done)
+        {
+            var elapsed = _time.GetElapsedTime(started).TotalSeconds;
+            _reporter.Update(h => h with { EtaSeconds = elapsed * (1 - done) / done });
+        }
     }
 
     private double Epoch(int step) => (double)step * _job.Settings.BatchSize / _training.Count;

@@ -15,7 +15,17 @@ public sealed class TrainerTests : IDisposable
         BaseModel = "base",
         OutputModel = "r1-model",
         Shards = [new ShardInfo("d/train.tar", "train", 8, 0), new ShardInfo("d/validation.tar", "validation", 4, 0)],
-        Settings = new TrainingSettings { MaxSteps = 20, Epochs = 100, BatchSize = 4, LearningRate = 1e-2, WarmupSteps = 2, NumCrops = 1, MaxAnswerTokens = 12, EvaluateEvery = 10 },
+        Settings = new TrainingSettings
+        {
+            MaxSteps = 20,
+            Epochs = 100,
+            BatchSize = 4,
+            LearningRate = 1e-2,
+            WarmupSteps = 2,
+            NumCrops = 1,
+            MaxAnswerTokens = 12,
+            EvaluateEvery = 10,
+        },
     };
 
     private readonly string _root = Directory.CreateTempSubdirectory("trainer-").FullName;
@@ -44,10 +54,12 @@ public sealed class TrainerTests : IDisposable
         Assert.Equal(0.5, result.FineTuned.MajorityCategoryAccuracy);
         Assert.Equal(result, Read<RunResult>("runs/r1/result.json"));
 
-        var metrics = File.ReadLines(Blob("runs/r1/metrics.jsonl")).Select(line => JsonSerializer.Deserialize<MetricsLine>(line, PipelineJson.Compact)!).ToList();
+        var metrics = File.ReadLines(Blob("runs/r1/metrics.jsonl"))
+            .Select(line => JsonSerializer.Deserialize<MetricsLine>(line, PipelineJson.Compact)!).ToList();
         Assert.Equal(Enumerable.Range(1, 20), metrics.Where(m => m.Loss is not null).Select(m => m.Step));
         Assert.Equal([0, 10, 20], metrics.Where(m => m.Validation is not null).Select(m => m.Step));
-        Assert.Equal(("done", 20, 20), Read<Heartbeat>("runs/r1/heartbeat.json") is var beat ? (beat.Phase, beat.Step, beat.Steps) : default);
+        var heartbeat = Read<Heartbeat>("runs/r1/heartbeat.json");
+        Assert.Equal(("done", 20, 20), (heartbeat.Phase, heartbeat.Step, heartbeat.Steps));
 
         Assert.True(File.Exists(Blob("models/r1-model/complete.json")));
         Assert.Equal(1, ServingSettings.Load(Blob("models/r1-model")).NumCrops);
@@ -103,8 +115,8 @@ public sealed class TrainerTests : IDisposable
     [Fact]
     public async Task A_row_longer_than_the_context_fails_the_run_with_the_way_out()
     {
-        var config = Path.Combine(Blob("models/base"), Phi3VisionConfig.FileName);
-        (SmallModel.Config with { MaxPositionEmbeddings = 320, OriginalMaxPositionEmbeddings = 320, SlidingWindow = 320 }).Save(Path.GetDirectoryName(config)!);
+        var narrow = SmallModel.Config with { MaxPositionEmbeddings = 320, OriginalMaxPositionEmbeddings = 320, SlidingWindow = 320 };
+        narrow.Save(Blob("models/base"));
         var result = await RunAsync(Job);
         Assert.Contains("313 of them for its image; the model has room for 320. Lower training.numCrops.", result.Error);
     }
@@ -117,14 +129,19 @@ public sealed class TrainerTests : IDisposable
         {
             if (beat.Phase == "training") stop.Cancel();
         });
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => RunAsync(Job with { Settings = Job.Settings with { MaxSteps = null, Epochs = 100_000 } }, atTraining, stop.Token));
+        var endless = Job with { Settings = Job.Settings with { MaxSteps = null, Epochs = 100_000 } };
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => RunAsync(endless, atTraining, stop.Token));
         Assert.False(File.Exists(Blob("runs/r1/result.json")));
         Assert.True(File.Exists(Blob("runs/r1/heartbeat.json")));
     }
 
     private Task<RunResult> RunAsync(TrainingJob job, IProgress<Heartbeat>? progress = null, CancellationToken cancellationToken = default)
     {
-        var options = new TrainerOptions { WorkFolder = Path.Combine(_root, "work", Guid.NewGuid().ToString("N")), HeartbeatInterval = TimeSpan.FromMilliseconds(50) };
+        var options = new TrainerOptions
+        {
+            WorkFolder = Path.Combine(_root, "work", Guid.NewGuid().ToString("N")),
+            HeartbeatInterval = TimeSpan.FromMilliseconds(50),
+        };
         return new Trainer(_store, options, TimeProvider.System, NullLogger<Trainer>.Instance, progress).RunAsync(job, cancellationToken);
     }
 

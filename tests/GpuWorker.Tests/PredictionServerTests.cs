@@ -23,7 +23,8 @@ public sealed class PredictionServerTests(AzuriteFixture azurite) : IClassFixtur
     {
         foreach (var container in Containers.All) await azurite.Blobs.GetBlobContainerClient(container).CreateIfNotExistsAsync();
         await new BlobRunStore(azurite.Blobs).DeleteAsync(Containers.Models, BlobNames.CurrentModel, default);
-        _server = PredictionServer.Create(new IPEndPoint(IPAddress.Loopback, 0), _folder, torch.CPU, [new("Storage", azurite.ConnectionString)]);
+        _server = PredictionServer.Create(
+            new IPEndPoint(IPAddress.Loopback, 0), _folder, torch.CPU, [new("Storage", azurite.ConnectionString)]);
         await _server.StartAsync();
         _http.BaseAddress = new Uri(_server.Urls.First());
     }
@@ -44,7 +45,8 @@ public sealed class PredictionServerTests(AzuriteFixture azurite) : IClassFixtur
             await PublishAsync(version);
             var (status, prediction) = await PredictAsync(image);
             Assert.Equal(HttpStatusCode.OK, status);
-            Assert.Equal((PredictionStatus.Predicted, "shoes/1.jpg", image.ETag, version), (prediction!.Status, prediction.Image, prediction.ETag, prediction.Model));
+            Assert.Equal(PredictionStatus.Predicted, prediction!.Status);
+            Assert.Equal(("shoes/1.jpg", image.ETag, version), (prediction.Image, prediction.ETag, prediction.Model));
             Assert.NotNull(prediction.Answer);
             Assert.Null(prediction.Reason);
         }
@@ -110,7 +112,8 @@ public sealed class PredictionServerTests(AzuriteFixture azurite) : IClassFixtur
     private async Task<(HttpStatusCode Status, PredictionDocument? Prediction)> PredictAsync(PredictRequest request)
     {
         using var response = await _http.PostAsJsonAsync("/predict", request, PipelineJson.Compact);
-        return (response.StatusCode, response.IsSuccessStatusCode ? await response.Content.ReadFromJsonAsync<PredictionDocument>(PipelineJson.Compact) : null);
+        if (!response.IsSuccessStatusCode) return (response.StatusCode, null);
+        return (response.StatusCode, await response.Content.ReadFromJsonAsync<PredictionDocument>(PipelineJson.Compact));
     }
 
     private async Task PublishAsync(string version)
@@ -121,7 +124,8 @@ public sealed class PredictionServerTests(AzuriteFixture azurite) : IClassFixtur
         ServingSettings.Save(folder, new TrainingSettings { NumCrops = 1, MaxAnswerTokens = 4 });
         await ModelTransfer.UploadAsync(store, folder, version, default);
         var current = new CurrentModel { Version = version, Run = "r", ValidationLoss = 1, Dataset = "d", PublishedAt = DateTimeOffset.UnixEpoch };
-        await store.WriteAsync(Containers.Models, BlobNames.CurrentModel, JsonSerializer.SerializeToUtf8Bytes(current, PipelineJson.Options), default);
+        var document = JsonSerializer.SerializeToUtf8Bytes(current, PipelineJson.Options);
+        await store.WriteAsync(Containers.Models, BlobNames.CurrentModel, document, default);
     }
 
     // Several threads cost more than they bring at this size, above all on a busy machine.

@@ -14,13 +14,21 @@ internal static class InitCommand
         var preset = new Option<string>("--preset") { Description = "Which dimensions: tiny.", DefaultValueFactory = _ => "tiny" };
         preset.AcceptOnlyFromAmong("tiny");
         var output = new Option<DirectoryInfo>("--out") { Description = "Folder to write; made when it is not there.", Required = true };
-        var texts = new Option<FileInfo>("--texts") { Description = "Texts to train the tokenizer on, one a line; bytes alone are its pieces when left out." };
+        var texts = new Option<FileInfo>("--texts")
+        {
+            Description = "Texts to train the tokenizer on, one a line; bytes alone are its pieces when left out.",
+        };
         texts.AcceptExistingOnly();
-        var vocabulary = new Option<int>("--vocabulary") { Description = "Size of the tokenizer's vocabulary, added tokens included.", DefaultValueFactory = _ => DefaultVocabulary };
+        var vocabulary = new Option<int>("--vocabulary")
+        {
+            Description = "Size of the tokenizer's vocabulary, added tokens included.",
+            DefaultValueFactory = _ => DefaultVocabulary,
+        };
         vocabulary.Validators.Add(result =>
         {
             if (result.GetValueOrDefault<int>() < SpecialTokens.SmallestVocabulary)
-                result.AddError($"--vocabulary must be at least {SpecialTokens.SmallestVocabulary}: every byte and every added token has a place.");
+                result.AddError(
+                    $"--vocabulary must be at least {SpecialTokens.SmallestVocabulary}: every byte and every added token has a place.");
         });
         var seed = new Option<int>("--seed") { Description = "Seed of the weights.", DefaultValueFactory = _ => 42 };
         var command = new Command("init",
@@ -30,7 +38,8 @@ internal static class InitCommand
             Example: init --out base --texts answers.txt --vocabulary 640
             """)
         { preset, output, texts, vocabulary, seed };
-        command.SetAction(parsed => Run(parsed.GetRequiredValue(output).FullName, parsed.GetValue(texts), parsed.GetValue(vocabulary), parsed.GetValue(seed)));
+        command.SetAction(parsed => Run(
+            parsed.GetRequiredValue(output).FullName, parsed.GetValue(texts), parsed.GetValue(vocabulary), parsed.GetValue(seed)));
         return command;
     }
 

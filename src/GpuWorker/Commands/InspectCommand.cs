@@ -31,14 +31,20 @@ internal static class InspectCommand
         var (config, clip) = (loaded.Config, loaded.Config.Clip);
         var parameters = loaded.Model.named_parameters().ToList();
         Console.WriteLine($"parameters   {parameters.Sum(p => p.parameter.numel()):N0}");
-        Console.WriteLine($"decoder      {config.NumHiddenLayers} layers, width {config.HiddenSize}, feed-forward {config.IntermediateSize}, {config.NumAttentionHeads} heads, {config.NumKeyValueHeads} for keys and values");
-        Console.WriteLine($"vision tower {clip.NumHiddenLayers} layers, width {clip.HiddenSize}, feed-forward {clip.IntermediateSize}, {clip.NumAttentionHeads} heads");
+        Console.WriteLine(
+            $"decoder      {config.NumHiddenLayers} layers, width {config.HiddenSize}, feed-forward {config.IntermediateSize}, " +
+            $"{config.NumAttentionHeads} heads, {config.NumKeyValueHeads} for keys and values");
+        Console.WriteLine(
+            $"vision tower {clip.NumHiddenLayers} layers, width {clip.HiddenSize}, feed-forward {clip.IntermediateSize}, " +
+            $"{clip.NumAttentionHeads} heads");
         Console.WriteLine($"context      {config.MaxPositionEmbeddings} tokens");
         Console.WriteLine($"vocabulary   {config.VocabSize}, {loaded.Tokenizer.VocabularySize} in the tokenizer");
         if (File.Exists(Path.Combine(folder, ServingSettings.FileName)))
         {
             var serving = ServingSettings.Load(folder);
-            Console.WriteLine($"asked        \"{serving.Question}\", {serving.NumCrops} crops at most, answers of {serving.MaxAnswerTokens} tokens at most");
+            Console.WriteLine(
+                $"asked        \"{serving.Question}\", {serving.NumCrops} crops at most, " +
+                $"answers of {serving.MaxAnswerTokens} tokens at most");
         }
         if (!weights) return CommandLine.Done;
         foreach (var (name, parameter) in parameters) Console.WriteLine($"{name} {parameter.dtype} [{string.Join(",", parameter.shape)}]");

@@ -45,9 +45,8 @@ internal static class PredictCommand
             {
                 var text = predictor.Answer(File.ReadAllBytes(image.FullName), cancellationToken);
                 var answer = Answer.Parse(text);
-                Console.WriteLine(json
-                    ? JsonSerializer.Serialize(new { image = image.Name, answer = text, answer?.Title, answer?.Category, answer?.Price }, PipelineJson.Compact)
-                    : $"{image.Name}: {text}");
+                var line = new { image = image.Name, answer = text, answer?.Title, answer?.Category, answer?.Price };
+                Console.WriteLine(json ? JsonSerializer.Serialize(line, PipelineJson.Compact) : $"{image.Name}: {text}");
             }
             catch (UnreadableImageException e)
             {

@@ -33,9 +33,11 @@ internal static class ServeCommand
             """
             Answers what uploaded images show, with the model that models/current.json in storage names; follows it when it moves.
 
-            POST /predict {"blob": "shoes/1.jpg", "etag": "…"}   reads the image from the container product-images; 200 with a prediction document
-                                                             (status rejected when it is no image), 404 gone, 412 changed, 503 no model yet
-            GET /healthz                                     200 while it is up
+            POST /predict {"blob": "shoes/1.jpg", "etag": "…"}
+              reads the image from the container product-images; 200 with a prediction document (status rejected when it is no image),
+              404 gone, 412 changed, 503 no model yet
+            GET /healthz
+              200 while it is up
 
             Storage is the setting Storage: a connection string, or Storage__blobServiceUri with the identity of the machine.
 
@@ -46,7 +48,8 @@ internal static class ServeCommand
         {
             torch.set_num_threads(parsed.GetValue(threads));
             var endpoint = new IPEndPoint(parsed.GetValue(host)!, parsed.GetValue(port));
-            await using var app = PredictionServer.Create(endpoint, parsed.GetValue(cache)!.FullName, SharedOptions.Resolve(parsed.GetValue(device)));
+            await using var app = PredictionServer.Create(
+                endpoint, parsed.GetValue(cache)!.FullName, SharedOptions.Resolve(parsed.GetValue(device)));
             await app.StartAsync(cancellationToken);
             Console.WriteLine($"worker listening on {app.Urls.First()}");
             try

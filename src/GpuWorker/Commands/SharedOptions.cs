@@ -8,7 +8,11 @@ internal static class SharedOptions
 {
     public static Option<int> Threads()
     {
-        var option = new Option<int>("--threads") { Description = "CPU threads to compute with.", DefaultValueFactory = _ => Environment.ProcessorCount };
+        var option = new Option<int>("--threads")
+        {
+            Description = "CPU threads to compute with.",
+            DefaultValueFactory = _ => Environment.ProcessorCount,
+        };
         option.Validators.Add(result =>
         {
             if (result.GetValueOrDefault<int>() < 1) result.AddError("--threads must be at least 1.");

@@ -12,8 +12,15 @@ internal static class TrainCommand
 {
     public static Command Create()
     {
-        var run = new Option<string>("--run") { Description = "Id of the run; its job is runs/{id}/request.json in storage.", Required = true };
-        var folder = new Option<DirectoryInfo?>("--folder") { Description = "A local folder in place of blob storage, with one sub-folder for each container." };
+        var run = new Option<string>("--run")
+        {
+            Description = "Id of the run; its job is runs/{id}/request.json in storage.",
+            Required = true,
+        };
+        var folder = new Option<DirectoryInfo?>("--folder")
+        {
+            Description = "A local folder in place of blob storage, with one sub-folder for each container.",
+        };
         var cache = SharedOptions.Cache();
         var threads = SharedOptions.Threads();
         var command = new Command("train",
@@ -49,7 +56,9 @@ internal static class TrainCommand
             host.Services.GetRequiredService<ILogger<Trainer>>(), new HeartbeatLines(Console.Out));
         var result = await trainer.RunAsync(await ReadJobAsync(store, run, cancellationToken), cancellationToken);
         if (!result.Succeeded) throw new CommandException($"The run failed: {result.Error}");
-        Console.WriteLine($"Done: {Containers.Models}/{result.Model}, validation loss {result.Base?.Loss:0.000} before and {result.FineTuned?.Loss:0.000} after {result.Steps} steps.");
+        Console.WriteLine(
+            $"Done: {Containers.Models}/{result.Model}, validation loss {result.Base?.Loss:0.000} before " +
+            $"and {result.FineTuned?.Loss:0.000} after {result.Steps} steps.");
         return CommandLine.Done;
     }
 

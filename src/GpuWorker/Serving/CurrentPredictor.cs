@@ -5,7 +5,9 @@ using TorchSharp;
 
 namespace FunctionsPipeline.GpuWorker.Serving;
 
-/// <summary>The predictor of the model that serves: follows <c>models/current.json</c>, downloads each version once, and lets one caller in at a time.</summary>
+/// <summary>
+/// The predictor of the model that serves: follows <c>models/current.json</c>, downloads each version once, and lets one caller in at a time.
+/// </summary>
 /// <param name="cache">Local folder for models.</param>
 internal sealed class CurrentPredictor(IRunStore store, string cache, torch.Device device, ILogger<CurrentPredictor> logger) : IDisposable
 {

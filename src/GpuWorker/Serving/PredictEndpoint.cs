@@ -35,7 +35,8 @@ internal sealed class PredictEndpoint(CurrentPredictor current, UploadReader upl
         {
             var bytes = await uploads.ReadAsync(request, cancellationToken);
             ImageReader.Identify(bytes);
-            var prediction = await current.UseAsync((model, predictor) => Predicted(request, model, predictor.Answer(bytes, cancellationToken)), cancellationToken);
+            var prediction = await current.UseAsync(
+                (model, predictor) => Predicted(request, model, predictor.Answer(bytes, cancellationToken)), cancellationToken);
             if (prediction is null) return Problem(503, "No model has been published yet; fine-tune one first.");
             return Answered(prediction with { Seconds = time.GetElapsedTime(started).TotalSeconds });
         }

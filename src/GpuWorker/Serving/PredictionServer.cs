@@ -14,7 +14,8 @@ public static class PredictionServer
     /// <param name="cache">Local folder for models.</param>
     /// <param name="settings">Settings besides the environment's, such as <c>Storage=…</c>.</param>
     /// <exception cref="CommandException">The setting Storage is missing.</exception>
-    public static WebApplication Create(IPEndPoint endpoint, string cache, torch.Device device, IEnumerable<KeyValuePair<string, string?>>? settings = null)
+    public static WebApplication Create(
+        IPEndPoint endpoint, string cache, torch.Device device, IEnumerable<KeyValuePair<string, string?>>? settings = null)
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Configuration.AddInMemoryCollection(settings ?? []);
@@ -26,14 +27,16 @@ public static class PredictionServer
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddSingleton<UploadReader>().AddSingleton<PredictEndpoint>();
         builder.Services.AddSingleton(services => new CurrentPredictor(
-            services.GetRequiredService<IRunStore>(), Path.Combine(cache, "models"), device, services.GetRequiredService<ILogger<CurrentPredictor>>()));
+            services.GetRequiredService<IRunStore>(), Path.Combine(cache, "models"), device,
+            services.GetRequiredService<ILogger<CurrentPredictor>>()));
 
         var app = builder.Build();
         app.UseExceptionHandler();
         app.UseStatusCodePages();
         app.MapPost("/predict", context => context.RequestServices.GetRequiredService<PredictEndpoint>().HandleAsync(context)
             .ContinueWith(task => task.GetAwaiter().GetResult().ExecuteAsync(context)).Unwrap());
-        app.MapGet("/healthz", (CurrentPredictor current) => Results.Json(new { status = "ok", model = current.Version }, PipelineJson.Options));
+        app.MapGet("/healthz", (CurrentPredictor current) =>
+            Results.Json(new { status = "ok", model = current.Version }, PipelineJson.Options));
         return app;
     }
 }

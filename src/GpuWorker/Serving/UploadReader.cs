@@ -19,13 +19,15 @@ internal sealed class UploadReader(BlobServiceClient blobs)
         using var download = await OpenAsync(blob, options, cancellationToken);
         var length = download.Details.ContentLength;
         if (length > ImageLimits.Default.MaxBytes)
-            throw new UnreadableImageException(Rejection.TooLarge, $"{length:N0} bytes; at most {ImageLimits.Default.MaxBytes:N0} are read");
+            throw new UnreadableImageException(
+                Rejection.TooLarge, $"{length:N0} bytes; at most {ImageLimits.Default.MaxBytes:N0} are read");
         var bytes = new byte[length];
         await download.Content.ReadExactlyAsync(bytes, cancellationToken);
         return bytes;
     }
 
-    private static async Task<BlobDownloadStreamingResult> OpenAsync(BlobClient blob, BlobDownloadOptions options, CancellationToken cancellationToken)
+    private static async Task<BlobDownloadStreamingResult> OpenAsync(
+        BlobClient blob, BlobDownloadOptions options, CancellationToken cancellationToken)
     {
         try
         {

@@ -1,7 +1,7 @@
+using Azure;
 using Azure.Storage.Blobs;
 using Azure.Storage.Blobs.Models;
 using Azure.Storage.Blobs.Specialized;
-using Azure;
 using FunctionsPipeline.FineTuning;
 
 namespace FunctionsPipeline.GpuWorker.Storage;
@@ -13,7 +13,8 @@ public sealed class BlobRunStore(BlobServiceClient blobs) : IRunStore
     public async Task<IReadOnlyList<string>> ListAsync(string container, string prefix, CancellationToken cancellationToken)
     {
         var names = new List<string>();
-        await foreach (var blob in blobs.GetBlobContainerClient(container).GetBlobsAsync(prefix: prefix, cancellationToken: cancellationToken)) names.Add(blob.Name);
+        var found = blobs.GetBlobContainerClient(container).GetBlobsAsync(prefix: prefix, cancellationToken: cancellationToken);
+        await foreach (var blob in found) names.Add(blob.Name);
         names.Sort(StringComparer.Ordinal);
         return names;
     }
@@ -53,9 +54,10 @@ public sealed class BlobRunStore(BlobServiceClient blobs) : IRunStore
     {
         var blob = blobs.GetBlobContainerClient(container).GetAppendBlobClient(name);
         await blob.CreateIfNotExistsAsync(cancellationToken: cancellationToken);
-        for (var start = 0; start < content.Length; start += blob.AppendBlobMaxAppendBlockBytes)
+        var most = blob.AppendBlobMaxAppendBlockBytes;
+        for (var start = 0; start < content.Length; start += most)
         {
-            using var block = new MemoryStream(content.Slice(start, Math.Min(blob.AppendBlobMaxAppendBlockBytes, content.Length - start)).ToArray());
+            using var block = new MemoryStream(content.Slice(start, Math.Min(most, content.Length - start)).ToArray());
             await blob.AppendBlockAsync(block, cancellationToken: cancellationToken);
         }
     }

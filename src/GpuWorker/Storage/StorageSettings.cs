@@ -14,7 +14,9 @@ internal static class StorageSettings
     {
         var section = configuration.GetSection("Storage");
         if (!section.Exists())
-            throw new CommandException("The setting Storage is missing. Set the environment variable Storage to a connection string, or Storage__blobServiceUri to the address of an account that the worker's identity may use.");
+            throw new CommandException(
+                "The setting Storage is missing. Set the environment variable Storage to a connection string, " +
+                "or Storage__blobServiceUri to the address of an account that the worker's identity may use.");
         services.AddAzureClients(clients =>
         {
             clients.AddBlobServiceClient(section);
