@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using System.Diagnostics;
 using System.Globalization;
 
@@ -47,9 +48,9 @@ internal sealed class JobProcess(string folder, string job)
         {
             return process.StartTime.ToUniversalTime();
         }
-        catch (InvalidOperationException)
+        catch (Exception e) when (e is InvalidOperationException or Win32Exception)
         {
-            // It has ended.
+            // It has ended: before it was asked, or while.
             return null;
         }
     }
