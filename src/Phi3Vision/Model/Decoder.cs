@@ -33,8 +33,9 @@ internal sealed class Decoder : nn.Module
 
     internal ImageEmbedding Images => vision_embed_tokens;
 
+    /// <param name="trace">Keeps what is computed on the way.</param>
     /// <returns>[B, L, H].</returns>
-    public Tensor forward(ModelInput input, KeyValueCache? cache)
+    public Tensor forward(ModelInput input, KeyValueCache? cache, ForwardTrace? trace = null)
     {
         using var scope = NewDisposeScope();
         var (device, dtype) = (Device, Dtype);
@@ -44,24 +45,30 @@ internal sealed class Decoder : nn.Module
         var end = input.PositionIds is null ? cached + shape.Length : CheckedInput.Values(input.PositionIds).Max() + 1;
         var rotary = _rotary.Tables(positions, end, device, dtype);
         var mask = AttentionMask.Create(shape.Length, cached, shape.HasPadding ? input.AttentionMask : null, device, dtype);
-        var hidden = Embed(input, shape, device, dtype);
+        trace?.KeepRotary(rotary);
+        var hidden = Embed(input, shape, device, dtype, trace);
+        trace?.KeepEmbedded(hidden);
         foreach (var layer in layers)
         {
             var next = layer.forward(hidden, rotary, mask, cache);
             hidden.Dispose();
             hidden = next;
+            trace?.KeepLayer(hidden);
         }
         cache?.Advance((int)shape.Length);
-        return norm.call(hidden).MoveToOuterDisposeScope();
+        var final = norm.call(hidden);
+        trace?.KeepFinal(final);
+        return final.MoveToOuterDisposeScope();
     }
 
     /// <summary>Text embeddings with the rows of the images written over the negative ids, in order.</summary>
-    private Tensor Embed(ModelInput input, CheckedInput shape, Device device, ScalarType dtype)
+    private Tensor Embed(ModelInput input, CheckedInput shape, Device device, ScalarType dtype, ForwardTrace? trace)
     {
         using var scope = NewDisposeScope();
         var embedded = embed_tokens.call(input.InputIds.to(device).clamp_min(0));
         if (shape.Grids.Count == 0) return embedded.MoveToOuterDisposeScope();
         var rows = vision_embed_tokens.forward(input.PixelValues!.to(dtype, device), shape.Grids);
+        trace?.KeepImages(rows);
         var positions = torch.tensor(shape.ImagePositions, device: device);
         return embedded.flatten(0, 1).index_copy(0, positions, rows).view(embedded.shape).MoveToOuterDisposeScope();
     }

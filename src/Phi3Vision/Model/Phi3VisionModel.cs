@@ -41,18 +41,36 @@ public sealed class Phi3VisionModel : nn.Module
 
     /// <summary>Logits of the next token at every position.</summary>
     /// <param name="cache">Positions seen so far; the new ones are added to it.</param>
+    /// <param name="trace">Keeps what is computed on the way.</param>
     /// <returns>F32 [B, L, V].</returns>
     /// <exception cref="ArgumentException">The input's shapes or values do not fit together or not the model.</exception>
-    public Tensor forward(ModelInput input, KeyValueCache? cache = null)
+    public Tensor forward(ModelInput input, KeyValueCache? cache = null, ForwardTrace? trace = null)
     {
-        using var hidden = Hidden(input, cache);
+        using var hidden = Hidden(input, cache, trace);
         return Logits(hidden);
     }
 
     /// <summary>The final hidden states, after the last norm: what <see cref="Logits"/> takes, for callers that need few positions.</summary>
     /// <returns>[B, L, H].</returns>
     /// <exception cref="ArgumentException">The input's shapes or values do not fit together or not the model.</exception>
-    public Tensor Hidden(ModelInput input, KeyValueCache? cache = null) => model.forward(input, cache);
+    public Tensor Hidden(ModelInput input, KeyValueCache? cache = null, ForwardTrace? trace = null) => model.forward(input, cache, trace);
+
+    /// <summary>
+    /// CLIP's features of every view, the output of its second-to-last layer without the class token. <see cref="forward"/> computes fewer:
+    /// it leaves filler views out.
+    /// </summary>
+    /// <param name="pixels">[N, K, 3, 336, 336], converted to the model's type and device.</param>
+    /// <returns>[N, K, 576, C].</returns>
+    /// <exception cref="ArgumentException">The shape is another one.</exception>
+    public Tensor ImageFeatures(Tensor pixels)
+    {
+        const int side = Phi3VisionConfig.ViewSize;
+        if (pixels.shape is not [> 0, > 0, 3, side, side])
+            throw new ArgumentException($"Pixels must be [N, K, 3, {side}, {side}], but are [{string.Join(", ", pixels.shape)}].", nameof(pixels));
+        using var scope = NewDisposeScope();
+        var features = model.Images.Features(pixels.to(Dtype, Device).flatten(0, 1));
+        return features.reshape([pixels.shape[0], pixels.shape[1], .. features.shape[1..]]).MoveToOuterDisposeScope();
+    }
 
     /// <summary>Logits of final hidden states.</summary>
     /// <param name="hidden">[…, H].</param>

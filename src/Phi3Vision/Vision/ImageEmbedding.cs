@@ -51,7 +51,7 @@ internal sealed class ImageEmbedding : nn.Module
         return img_projection.call(torch.cat(parts, dim: 0)).MoveToOuterDisposeScope();
     }
 
-    /// <summary>CLIP's patch features of views, for tests against recorded ones: [V, 3, 336, 336] → [V, 576, C].</summary>
+    /// <summary>CLIP's patch features of views: [V, 3, 336, 336] → [V, 576, C].</summary>
     internal Tensor Features(Tensor views) => img_processor.call(views);
 
     /// <summary>[V, 576, C] → [V, 12, 12, 4C]: top left, top right, bottom left, bottom right.</summary>

@@ -1,46 +1,62 @@
 using FunctionsPipeline.Phi3Vision;
 using TorchSharp;
 using static TorchSharp.torch;
-using Generator = FunctionsPipeline.Phi3Vision.Generator;
 
 namespace FunctionsPipeline.Tests.Phi3Vision;
 
-/// <summary>The model against recorded numbers; what they encode is in the recordings' own description.</summary>
+/// <summary>The model against recorded numbers; what they encode, and the tolerances, are in the recordings' own description.</summary>
 public sealed class GoldenModelTests
 {
-    private static readonly HashSet<int> NoStop = [];
+    private static readonly string[] Inputs =
+        ["input_ids", "attention_mask", "labels", "pixel_values", "image_sizes", "gen_input_ids", "gen_attention_mask", "cross.input_ids"];
 
-    [Theory]
-    [InlineData("tiny-image")]
-    [InlineData("tiny-text-only")]
-    public void Logits_and_hidden_states_are_the_recorded_ones(string name)
+    private static readonly string[] Outputs =
+    [
+        "clip_features", "image_embeds", "hidden_after_embed", "hidden_layer_0", "final_hidden", "logits", "loss", "rope_cos", "rope_sin",
+        "greedy_tokens", "greedy_tokens_nocache", "greedy_logits",
+        "cross.greedy_tokens_cache", "cross.greedy_tokens_nocache", "cross.logits_cache", "cross.logits_nocache",
+    ];
+
+    [Theory, GoldenCases("input_ids")]
+    public void Every_recorded_tensor_is_compared(string name)
+    {
+        using var golden = GoldenCase.Load(name);
+        Assert.Empty(golden.Names.Where(tensor => !tensor.StartsWith("grad.", StringComparison.Ordinal)).Except(Inputs).Except(Outputs));
+    }
+
+    [Theory, GoldenCases("logits")]
+    public void Everything_on_the_way_to_the_logits_is_the_recorded(string name)
     {
         using var scope = NewDisposeScope();
         using var golden = GoldenCase.Load(name);
         using var noGradients = torch.no_grad();
+        using var trace = new ForwardTrace();
         var input = golden.Input;
-        var hidden = golden.Model.Hidden(input);
-        AssertClose(golden.Recorded("final_hidden"), hidden, 3e-5, input.AttentionMask);
-        AssertClose(golden.Recorded("logits"), golden.Model.Logits(hidden), 1e-4, input.AttentionMask);
+        var logits = golden.Model.forward(input, trace: trace);
+        Close.Assert(golden.Recorded("rope_cos"), trace.RopeCos!, 2e-6);
+        Close.Assert(golden.Recorded("rope_sin"), trace.RopeSin!, 2e-6);
+        Close.Assert(golden.Recorded("hidden_after_embed"), trace.HiddenAfterEmbed!, 2e-5, input.AttentionMask);
+        Close.Assert(golden.Recorded("hidden_layer_0"), trace.HiddenLayers[0], 3e-5, input.AttentionMask);
+        Close.Assert(golden.Recorded("final_hidden"), trace.FinalHidden!, 3e-5, input.AttentionMask);
+        Close.Assert(golden.Recorded("logits"), logits, 1e-4, input.AttentionMask);
+        Assert.Equal(golden.Model.Config.NumHiddenLayers, trace.HiddenLayers.Count);
+        Assert.Equal(golden.Has("image_embeds"), trace.ImageEmbeds is not null);
     }
 
-    [Theory]
-    [InlineData("tiny-image")]
+    [Theory, GoldenCases("clip_features")]
     public void Images_become_the_recorded_features_and_rows(string name)
     {
         using var scope = NewDisposeScope();
         using var golden = GoldenCase.Load(name);
         using var noGradients = torch.no_grad();
+        using var trace = new ForwardTrace();
         var input = golden.Input;
-        var features = golden.Model.Decoder.Images.Features(input.PixelValues!.flatten(0, 1));
-        AssertClose(golden.Recorded("clip_features").flatten(0, 1), features, 2e-5);
-        var rows = golden.Model.Decoder.Images.forward(input.PixelValues, CheckedInput.Create(input, golden.Model.Config, cache: null).Grids);
-        AssertClose(golden.Recorded("image_embeds"), rows, 2e-5);
+        Close.Assert(golden.Recorded("clip_features"), golden.Model.ImageFeatures(input.PixelValues!), 2e-5);
+        golden.Model.Hidden(input, trace: trace);
+        Close.Assert(golden.Recorded("image_embeds"), trace.ImageEmbeds!, 2e-5);
     }
 
-    [Theory]
-    [InlineData("tiny-image")]
-    [InlineData("tiny-text-only")]
+    [Theory, GoldenCases("loss")]
     public void Gradients_are_the_recorded_ones_and_absent_where_nothing_was_used(string name)
     {
         using var scope = NewDisposeScope();
@@ -57,51 +73,39 @@ public sealed class GoldenModelTests
         foreach (var (parameter, gradient) in golden.Gradients())
         {
             var largest = gradient.abs().max().item<float>();
-            AssertClose(gradient, parameters[parameter].grad!, Math.Max(5e-5 * largest, 1e-7), because: parameter);
+            Close.Assert(gradient, parameters[parameter].grad!, Math.Max(5e-5 * largest, 1e-7), because: parameter);
         }
         var padding = parameters["model.embed_tokens.weight"].grad!.select(0, golden.Model.Config.PadTokenId);
         Assert.Equal(0, padding.abs().max().item<float>());
     }
 
-    [Theory]
-    [InlineData("tiny-image")]
-    [InlineData("tiny-text-only")]
+    [Theory, GoldenCases("greedy_tokens")]
     public void Greedy_tokens_are_the_recorded_ones_with_and_without_cache(string name)
     {
         using var scope = NewDisposeScope();
         using var golden = GoldenCase.Load(name);
-        using var noGradients = torch.no_grad();
-        var expected = golden.Recorded("greedy_tokens");
-        var tokens = new Generator(golden.Model).GreedyBatch(golden.Prompt, 16, NoStop, CancellationToken.None);
-        Assert.Equal(expected.data<long>().ToArray(), tokens.SelectMany(row => row).Select(token => (long)token));
-        Assert.Equal(golden.Recorded("greedy_tokens_nocache").data<long>().ToArray(), WithoutCache(golden, 16));
+        var recorded = golden.Recorded("greedy_tokens");
+        var cached = GreedySteps.Cached(golden.Model, golden.Prompt, (int)recorded.shape[1]);
+        Assert.True(recorded.Equals(cached.Tokens), "with cache");
+        Close.Assert(golden.Recorded("greedy_logits"), cached.Logits, 1e-4);
+        var without = GreedySteps.Recomputed(golden.Model, golden.Prompt, (int)recorded.shape[1]);
+        Assert.True(golden.Recorded("greedy_tokens_nocache").Equals(without.Tokens), "without cache");
     }
 
-    private static IEnumerable<long> WithoutCache(GoldenCase golden, int steps)
+    [Theory, GoldenCases("cross.input_ids")]
+    public void Tokens_beyond_the_original_positions_are_the_recorded_ones_with_and_without_cache(string name)
     {
-        var input = golden.Prompt;
-        for (var step = 0; step < steps; step++)
-        {
-            var mask = input.AttentionMask!;
-            var counted = (mask.cumsum(1) - 1).masked_fill(mask.logical_not(), 1);
-            var logits = golden.Model.forward(input with { PositionIds = counted });
-            var next = logits.select(1, logits.shape[1] - 1).argmax(-1).unsqueeze(1);
-            input = input with
-            {
-                InputIds = torch.cat([input.InputIds, next], dim: 1),
-                AttentionMask = torch.cat([mask, torch.ones_like(next)], dim: 1),
-            };
-        }
-        return input.InputIds.narrow(1, input.InputIds.shape[1] - steps, steps).contiguous().data<long>().ToArray();
-    }
-
-    /// <param name="mask">I64 [B, L]: rows of padding have no meaning and are not compared.</param>
-    private static void AssertClose(Tensor expected, Tensor actual, double tolerance, Tensor? mask = null, string because = "")
-    {
-        Assert.Equal(expected.shape, actual.shape);
-        var difference = (expected - actual).abs();
-        if (mask is not null) difference *= mask.unsqueeze(-1);
-        var worst = difference.max().item<float>();
-        Assert.True(worst <= tolerance, $"{because} differs by {worst}, more than {tolerance}");
+        using var scope = NewDisposeScope();
+        using var golden = GoldenCase.Load(name);
+        var prompt = new ModelInput(golden.Recorded("cross.input_ids"));
+        var recorded = golden.Recorded("cross.greedy_tokens_cache");
+        var steps = (int)recorded.shape[1];
+        var cached = GreedySteps.Cached(golden.Model, prompt, steps);
+        Assert.True(recorded.Equals(cached.Tokens), "with cache");
+        Close.Assert(golden.Recorded("cross.logits_cache"), cached.Logits, 1e-4);
+        var without = GreedySteps.Recomputed(golden.Model, prompt, steps);
+        Assert.True(golden.Recorded("cross.greedy_tokens_nocache").Equals(without.Tokens), "without cache");
+        // These were recorded along the tokens of the cached run.
+        Close.Assert(golden.Recorded("cross.logits_nocache"), GreedySteps.Recomputed(golden.Model, prompt, steps, along: recorded).Logits, 1e-4);
     }
 }

@@ -1,0 +1,76 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace FunctionsPipeline.Phi3Vision;
+
+/// <summary>
+/// Feeds prompts and then a token a step to a model, with a key-value cache, and gives the logits of what comes next: generation without
+/// the choice of tokens, which is <see cref="Generator"/>'s. Positions are counted from each row's first real token.
+/// </summary>
+public sealed class DecodingSession : IDisposable
+{
+    private readonly Phi3VisionModel _model;
+    private readonly ModelInput _prompts;
+    private readonly LeftPadding? _padding;
+    private readonly KeyValueCache _cache;
+
+    /// <param name="prompts">
+    /// Rows of equal length, shorter prompts padded on the left. The tensors must live until <see cref="Start"/> has been called.
+    /// </param>
+    /// <param name="maxTokens">Tokens that will follow a prompt at most; memory for their keys and values is allocated here.</param>
+    /// <exception cref="ArgumentException">The prompts are not I64 [B, L], or padded elsewhere than on the left.</exception>
+    public DecodingSession(Phi3VisionModel model, ModelInput prompts, int maxTokens)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(maxTokens, 1);
+        if (prompts.InputIds.shape is not [> 0, > 0]) throw new ArgumentException("InputIds must be I64 [B, L].", nameof(prompts));
+        (_model, _prompts) = (model, prompts);
+        (Rows, PromptLength) = ((int)prompts.InputIds.shape[0], (int)prompts.InputIds.shape[1]);
+        _padding = LeftPadding.Of(prompts.AttentionMask, Rows, PromptLength);
+        // The last token that is generated is never fed.
+        _cache = new KeyValueCache(model, Rows, PromptLength + maxTokens - 1);
+    }
+
+    /// <summary>Rows of the batch.</summary>
+    public int Rows { get; }
+
+    /// <summary>Positions of a prompt, padding included.</summary>
+    public int PromptLength { get; }
+
+    /// <summary>Feeds the prompts. Call it once, first.</summary>
+    /// <returns>Logits of each row's first new token: F32 [B, V], on the model's device.</returns>
+    /// <exception cref="ArgumentException">The prompts do not fit the model.</exception>
+    public Tensor Start() =>
+        _cache.Length == 0
+            ? Logits(_prompts with { PositionIds = _padding?.Positions(0, PromptLength) })
+            : throw new InvalidOperationException("The prompts have been fed already.");
+
+    /// <summary>Feeds one token of each row.</summary>
+    /// <param name="tokens">As many as there are rows; a row that has ended takes any token.</param>
+    /// <returns>Logits of each row's next token: F32 [B, V], on the model's device.</returns>
+    /// <exception cref="ArgumentException">The tokens do not fit the model, or are more than there is memory for.</exception>
+    public Tensor Next(ReadOnlySpan<long> tokens)
+    {
+        if (_cache.Length == 0) throw new InvalidOperationException("The prompts have not been fed yet.");
+        if (tokens.Length != Rows) throw new ArgumentException($"{tokens.Length} tokens for {Rows} rows.", nameof(tokens));
+        using var scope = NewDisposeScope();
+        return Logits(new ModelInput(
+            torch.tensor(tokens.ToArray(), [Rows, 1]),
+            _padding?.Mask(_cache.Length + 1),
+            PositionIds: _padding?.Positions(_cache.Length, 1))).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>The ids of a row's prompt without its padding, image positions (negative ids) included.</summary>
+    public long[] PromptIds(int row) =>
+        CheckedInput.Values(_prompts.InputIds)[(row * PromptLength + (_padding?.Count(row) ?? 0))..((row + 1) * PromptLength)];
+
+    /// <inheritdoc />
+    public void Dispose() => _cache.Dispose();
+
+    private Tensor Logits(ModelInput input)
+    {
+        using var noGradients = torch.no_grad();
+        using var scope = NewDisposeScope();
+        var hidden = _model.Hidden(input, _cache);
+        return _model.Logits(hidden.select(1, hidden.shape[1] - 1)).MoveToOuterDisposeScope();
+    }
+}
