@@ -39,14 +39,15 @@ internal sealed class Evaluator(
         var count = Math.Min(settings.EvaluationSamples ?? validation.Count, validation.Count);
         var chosen = Enumerable.Range(0, count).Select(i => validation[(int)((long)i * validation.Count / count)]).ToList();
         var generator = new Phi3Vision.Generator(model);
+        var generation = new GenerationSettings { MaxTokens = settings.MaxAnswerTokens, StopTokens = rows.StopTokens };
         var answers = new List<(SampleLabels, string)>();
         model.eval();
         foreach (var samples in chosen.Chunk(GeneratedTogether))
         {
             using var scope = NewDisposeScope();
             var prompts = reader.Prompts(samples).Input(device);
-            var generated = generator.GreedyBatch(prompts, settings.MaxAnswerTokens, rows.StopTokens, cancellationToken);
-            answers.AddRange(samples.Zip(generated, (sample, ids) => (sample.Labels, rows.Decode(ids))));
+            var generated = generator.Generate(prompts, generation, cancellationToken);
+            answers.AddRange(samples.Zip(generated, (sample, answer) => (sample.Labels, rows.Decode(answer.Ids))));
             progress((double)answers.Count / count);
         }
         model.train();

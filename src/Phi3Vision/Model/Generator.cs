@@ -1,50 +1,106 @@
+using System.Runtime.CompilerServices;
+using System.Threading.Channels;
 using static TorchSharp.torch;
 
 namespace FunctionsPipeline.Phi3Vision;
 
-/// <summary>Greedy generation: the most likely token at every step, with a key-value cache.</summary>
+/// <summary>Continues prompts, with a key-value cache. One call at a time: torch itself uses all threads.</summary>
 public sealed class Generator(Phi3VisionModel model)
 {
-    /// <summary>Continues one prompt.</summary>
-    /// <param name="prompt">One row.</param>
-    /// <param name="maxTokens">Tokens at most.</param>
-    /// <param name="stopTokens">Tokens that end the answer; they are not part of the result.</param>
-    /// <returns>The new tokens.</returns>
-    /// <exception cref="ArgumentException">The prompt does not fit the model, or has more than one row.</exception>
-    public IReadOnlyList<int> Greedy(ModelInput prompt, int maxTokens, IReadOnlySet<int> stopTokens, CancellationToken cancellationToken)
+    /// <summary>Continues prompts to their ends, on the calling thread.</summary>
+    /// <param name="prompts">Rows of equal length, shorter prompts padded on the left; positions are counted from each row's first real token.</param>
+    /// <returns>The answer of each row.</returns>
+    /// <exception cref="ArgumentException">The settings make no sense, or the prompts do not fit the model or are padded on the right.</exception>
+    public IReadOnlyList<GeneratedAnswer> Generate(ModelInput prompts, GenerationSettings settings, CancellationToken cancellationToken)
     {
-        if (prompt.InputIds.shape is not [1, _]) throw new ArgumentException("Greedy continues one row; use GreedyBatch for more.", nameof(prompt));
-        return GreedyBatch(prompt, maxTokens, stopTokens, cancellationToken)[0];
+        settings.Validate();
+        using var session = new DecodingSession(model, prompts, settings.MaxTokens);
+        var rows = Enumerable.Range(0, session.Rows).Select(_ => new List<GeneratedToken>()).ToArray();
+        var stopped = new bool[session.Rows];
+        foreach (var (token, stops) in Steps(session, settings, cancellationToken))
+        {
+            if (stops) stopped[token.Row] = true;
+            else rows[token.Row].Add(token);
+        }
+        return [.. rows.Select((tokens, row) => new GeneratedAnswer(tokens, stopped[row]))];
     }
 
-    /// <summary>Continues several prompts at once.</summary>
-    /// <param name="prompts">Rows of equal length, shorter prompts padded on the left; positions are counted from each row's first real token.</param>
-    /// <param name="maxTokens">Tokens of a row at most.</param>
-    /// <param name="stopTokens">Tokens that end a row; they are not part of the result.</param>
-    /// <returns>The new tokens of each row.</returns>
-    /// <exception cref="ArgumentException">The prompts do not fit the model, or are padded on the right.</exception>
-    public IReadOnlyList<IReadOnlyList<int>> GreedyBatch(ModelInput prompts, int maxTokens, IReadOnlySet<int> stopTokens, CancellationToken cancellationToken)
+    /// <summary>
+    /// Continues prompts and gives every token as it comes, those of one step in the order of the rows. A thread of its own computes, at most
+    /// two tokens ahead of the reader; it ends with the enumeration, also when that is abandoned.
+    /// </summary>
+    /// <param name="prompts">As for <see cref="Generate"/>; the tensors must live until the enumeration has ended.</param>
+    /// <returns>The tokens without those that stop a row.</returns>
+    /// <exception cref="ArgumentException">The settings make no sense; once it is enumerated, the prompts do not fit the model.</exception>
+    public IAsyncEnumerable<GeneratedToken> StreamAsync(ModelInput prompts, GenerationSettings settings, CancellationToken cancellationToken = default)
     {
-        ArgumentOutOfRangeException.ThrowIfLessThan(maxTokens, 1);
-        using var scope = NewDisposeScope();
-        using var session = new DecodingSession(model, prompts, maxTokens);
-        var answers = Enumerable.Range(0, session.Rows).Select(_ => new List<int>()).ToArray();
-        var done = new bool[session.Rows];
-        var next = MostLikely(session.Start());
-        for (var step = 1; ; step++)
+        settings.Validate();
+        return ReadAsync(prompts, settings, cancellationToken);
+    }
+
+    private async IAsyncEnumerable<GeneratedToken> ReadAsync(
+        ModelInput prompts, GenerationSettings settings, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var channel = Channel.CreateBounded<GeneratedToken>(new BoundedChannelOptions(1) { SingleReader = true, SingleWriter = true });
+        // Torch's dispose scopes and its pool of threads belong to the thread that computes, so one thread does it all.
+        var computing = Task.Factory.StartNew(
+            () => Write(prompts, settings, channel.Writer, end.Token), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        try
         {
-            cancellationToken.ThrowIfCancellationRequested();
-            for (var row = 0; row < done.Length; row++)
-            {
-                if (done[row]) continue;
-                if (stopTokens.Contains((int)next[row])) done[row] = true;
-                else answers[row].Add((int)next[row]);
-            }
-            if (step == maxTokens || done.All(d => d)) return answers;
-            using var stepScope = NewDisposeScope();
-            next = MostLikely(session.Next(next));
+            await foreach (var token in channel.Reader.ReadAllAsync(cancellationToken)) yield return token;
+        }
+        finally
+        {
+            await end.CancelAsync();
+            await computing;
         }
     }
 
-    private static long[] MostLikely(Tensor logits) => logits.argmax(-1).cpu().data<long>().ToArray();
+    /// <summary>Writes all tokens; a failure goes to the reader.</summary>
+    private void Write(ModelInput prompts, GenerationSettings settings, ChannelWriter<GeneratedToken> writer, CancellationToken cancellationToken)
+    {
+        try
+        {
+            using var session = new DecodingSession(model, prompts, settings.MaxTokens);
+            foreach (var (token, stops) in Steps(session, settings, cancellationToken))
+            {
+                if (stops) continue;
+                while (!writer.TryWrite(token))
+                    if (!writer.WaitToWriteAsync(cancellationToken).AsTask().GetAwaiter().GetResult()) return;
+            }
+            writer.Complete();
+        }
+        catch (Exception e)
+        {
+            writer.Complete(e);
+        }
+    }
+
+    private static IEnumerable<(GeneratedToken Token, bool Stops)> Steps(
+        DecodingSession session, GenerationSettings settings, CancellationToken cancellationToken)
+    {
+        var choice = TokenChoice.Create(settings, session);
+        var done = new bool[session.Rows];
+        var last = new long[session.Rows];
+        for (var step = 0; step < settings.MaxTokens && !done.All(d => d); step++)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            var chosen = Step(session, choice, step == 0 ? null : last);
+            for (var row = 0; row < chosen.Length; row++)
+            {
+                var (id, logProbability) = chosen[row];
+                last[row] = id;
+                if (done[row]) continue;
+                done[row] = settings.StopTokens.Contains(id);
+                yield return (new GeneratedToken(row, id, logProbability), done[row]);
+            }
+        }
+    }
+
+    private static (int Id, double LogProbability)[] Step(DecodingSession session, TokenChoice choice, long[]? last)
+    {
+        using var scope = NewDisposeScope();
+        return choice.Choose(last is null ? session.Start() : session.Next(last));
+    }
 }

@@ -5,89 +5,135 @@ using Generator = FunctionsPipeline.Phi3Vision.Generator;
 
 namespace FunctionsPipeline.Tests.Phi3Vision;
 
-public sealed class GenerationTests
+public sealed class GenerationTests : IDisposable
 {
-    private static readonly HashSet<int> NoStop = [];
+    private static readonly GenerationSettings Greedy = new() { MaxTokens = 12 };
+    private static readonly GenerationSettings Sampled = new() { MaxTokens = 12, Temperature = 0.9, TopK = 60, TopP = 0.95, RepetitionPenalty = 1.1 };
 
-    [Fact]
-    public void Prompts_padded_on_the_left_continue_as_they_do_alone()
+    private readonly DisposeScope _scope = NewDisposeScope();
+    private readonly Phi3VisionModel _model = TinyModel.Create();
+    private readonly Generator _generator;
+
+    public GenerationTests() => _generator = new Generator(_model);
+
+    public void Dispose()
     {
-        using var scope = NewDisposeScope();
-        using var model = TinyModel();
+        _model.Dispose();
+        _scope.Dispose();
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Prompts_padded_on_the_left_continue_as_they_do_alone(bool sampled)
+    {
         long[] longer = [1, 20, 30, 40, 50, 60], shorter = [1, 70, 80];
-        var generator = new Generator(model);
-        var together = generator.GreedyBatch(
-            new ModelInput(
-                torch.tensor((long[])[.. longer, 0, 0, 0, .. shorter], [2L, 6L]),
-                torch.tensor(new long[] { 1, 1, 1, 1, 1, 1, 0, 0, 0, 1, 1, 1 }, [2L, 6L])),
-            12, NoStop, CancellationToken.None);
-        Assert.Equal(generator.Greedy(Ids(longer), 12, NoStop, CancellationToken.None), together[0]);
-        Assert.Equal(generator.Greedy(Ids(shorter), 12, NoStop, CancellationToken.None), together[1]);
+        var settings = sampled ? Sampled : Greedy;
+        var together = _generator.Generate(TinyModel.LeftPadded(longer, shorter), settings, default);
+        Assert.Equal(Continue(settings, longer).Ids, together[0].Ids);
+        Assert.Equal(Continue(settings, shorter).Ids, together[1].Ids);
+        // Without what is drawn for one row having an influence on the other.
+        var swapped = _generator.Generate(TinyModel.LeftPadded(shorter, longer), settings, default);
+        Assert.Equal(together[0].Ids, swapped[1].Ids);
     }
 
     [Fact]
     public void A_stop_token_ends_the_answer_and_is_not_part_of_it()
     {
-        using var scope = NewDisposeScope();
-        using var model = TinyModel();
-        var generator = new Generator(model);
-        var tokens = generator.Greedy(Ids(1, 20, 30), 8, NoStop, CancellationToken.None);
-        var stop = tokens[^1];
-        Assert.Equal(tokens.TakeWhile(token => token != stop), generator.Greedy(Ids(1, 20, 30), 8, new HashSet<int> { stop }, CancellationToken.None));
-        Assert.Equal(8, tokens.Count);
+        var whole = Continue(Greedy with { MaxTokens = 8 }, 1, 20, 30);
+        Assert.Equal(8, whole.Tokens.Count);
+        Assert.False(whole.Stopped);
+        var stop = whole.Tokens[^1].Id;
+        var ended = Continue(Greedy with { MaxTokens = 8, StopTokens = new HashSet<int> { stop } }, 1, 20, 30);
+        Assert.Equal(whole.Ids.TakeWhile(id => id != stop), ended.Ids);
+        Assert.True(ended.Stopped);
+    }
+
+    [Fact]
+    public void A_row_that_has_ended_leaves_the_others_alone()
+    {
+        long[] first = [1, 20, 30], second = [1, 70, 80];
+        var alone = Continue(Greedy, second);
+        var stop = Continue(Greedy, first).Tokens[0].Id;
+        Assert.DoesNotContain(stop, alone.Ids);
+        var together = _generator.Generate(TinyModel.LeftPadded(first, second), Greedy with { StopTokens = new HashSet<int> { stop } }, default);
+        Assert.Empty(together[0].Tokens);
+        Assert.Equal(alone.Ids, together[1].Ids);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Every_token_comes_with_the_probability_that_the_model_gave_it(bool sampled)
+    {
+        long[] prompt = [1, 20, 30];
+        var answer = Continue(sampled ? Sampled : Greedy, prompt);
+        using var noGradients = torch.no_grad();
+        var logits = _model.forward(TinyModel.Ids([.. prompt, .. answer.Ids.Select(id => (long)id)]));
+        foreach (var (token, i) in answer.Tokens.Select((token, i) => (token, i)))
+        {
+            var expected = logits[0, prompt.Length - 1 + i].log_softmax(-1)[token.Id].item<float>();
+            Assert.Equal(expected, token.LogProbability, 1e-4);
+        }
+    }
+
+    [Fact]
+    public void The_same_seed_draws_the_same_tokens_and_another_one_others()
+    {
+        var first = Continue(Sampled with { Seed = 5 }, 1, 20, 30).Ids.ToList();
+        Assert.Equal(first, Continue(Sampled with { Seed = 5 }, 1, 20, 30).Ids);
+        Assert.NotEqual(first, Continue(Sampled with { Seed = 6 }, 1, 20, 30).Ids);
+        Assert.NotEqual(first, Continue(Greedy, 1, 20, 30).Ids);
+    }
+
+    [Fact]
+    public void The_one_most_likely_token_is_drawn_whatever_the_seed() =>
+        Assert.Equal(Continue(Greedy, 1, 20, 30).Ids, Continue(Greedy with { Temperature = 1.5, TopK = 1, Seed = 3 }, 1, 20, 30).Ids);
+
+    [Fact]
+    public void A_strong_penalty_keeps_greedy_generation_from_repeating_anything()
+    {
+        long[] prompt = [1, 20, 30];
+        var tokens = Continue(Greedy with { RepetitionPenalty = 1e6 }, prompt).Ids.ToList();
+        Assert.Equal(tokens.Count, tokens.Distinct().Count());
+        Assert.Empty(tokens.Intersect(prompt.Select(id => (int)id)));
     }
 
     [Fact]
     public void A_prompt_fed_in_parts_gives_the_same_logits()
     {
-        using var scope = NewDisposeScope();
-        using var model = TinyModel();
         using var noGradients = torch.no_grad();
-        using var cache = new KeyValueCache(model, batch: 1, capacity: 8);
+        using var cache = new KeyValueCache(_model, batch: 1, capacity: 8);
         long[] ids = [1, 20, 30, 40, 50, 60, 70, 80];
-        var whole = model.forward(Ids(ids));
-        var parts = torch.cat([model.forward(Ids(ids[..3]), cache), model.forward(Ids(ids[3..7]), cache), model.forward(Ids(ids[7..]), cache)], dim: 1);
-        Assert.True((whole - parts).abs().max().item<float>() < 1e-4);
+        var whole = _model.forward(TinyModel.Ids(ids));
+        var parts = torch.cat(
+            [_model.forward(TinyModel.Ids(ids[..3]), cache), _model.forward(TinyModel.Ids(ids[3..7]), cache), _model.forward(TinyModel.Ids(ids[7..]), cache)],
+            dim: 1);
+        Close.Assert(whole, parts, 1e-4);
     }
 
     [Fact]
-    public void A_cancelled_generation_stops()
+    public void A_cancelled_generation_stops() =>
+        Assert.Throws<OperationCanceledException>(() => _generator.Generate(TinyModel.Ids(1, 20), Greedy, new CancellationToken(canceled: true)));
+
+    [Fact]
+    public void Prompts_padded_on_the_right_are_refused()
     {
-        using var scope = NewDisposeScope();
-        using var model = TinyModel();
-        Assert.Throws<OperationCanceledException>(() => new Generator(model).Greedy(Ids(1, 20), 8, NoStop, new CancellationToken(canceled: true)));
+        var right = TinyModel.Ids(1, 20, 0) with { AttentionMask = torch.tensor(new long[] { 1, 1, 0 }, [1L, 3L]) };
+        Assert.Contains("padded on the left", Assert.Throws<ArgumentException>(() => _generator.Generate(right, Greedy, default)).Message);
     }
 
     [Fact]
-    public void Training_and_generation_leave_no_tensor_behind()
+    public void A_session_wants_its_prompts_first_and_a_token_for_every_row()
     {
-        using var scope = NewDisposeScope();
-        using var golden = GoldenCase.Load("tiny-image");
-        var (input, prompt) = (golden.Input, golden.Prompt);
-        OnePass();
-        golden.Model.zero_grad();
-        var before = DisposeScopeManager.Statistics.TensorStatistics.ThreadTotalLiveCount;
-        OnePass();
-        golden.Model.zero_grad();
-        Assert.Equal(before, DisposeScopeManager.Statistics.TensorStatistics.ThreadTotalLiveCount);
-
-        void OnePass()
-        {
-            using (NewDisposeScope())
-            {
-                golden.Model.forward(input).mean().backward();
-            }
-            new Generator(golden.Model).Greedy(prompt, 3, NoStop, CancellationToken.None);
-        }
+        using var session = new DecodingSession(_model, TinyModel.Ids(1, 20), maxTokens: 2);
+        Assert.Throws<InvalidOperationException>(() => session.Next([5]));
+        session.Start();
+        Assert.Throws<InvalidOperationException>(session.Start);
+        Assert.Throws<ArgumentException>(() => session.Next([5, 6]));
+        session.Next([5]);
+        Assert.Contains("room for 3", Assert.Throws<ArgumentException>(() => session.Next([5])).Message);
     }
 
-    private static ModelInput Ids(params long[] ids) => new(torch.tensor(ids, [1L, ids.Length]));
-
-    private static Phi3VisionModel TinyModel()
-    {
-        // Larger than usual weights, so that the most likely token depends on the whole prompt.
-        var model = new Phi3VisionModel(Presets.Tiny(400) with { InitializerRange = 0.2 });
-        Initializer.Initialize(model, seed: 3);
-        return model;
-    }
+    private GeneratedAnswer Continue(GenerationSettings settings, params long[] prompt) => _generator.Generate(TinyModel.Ids(prompt), settings, default)[0];
 }

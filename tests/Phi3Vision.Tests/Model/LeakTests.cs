@@ -1,0 +1,121 @@
+using FunctionsPipeline.Phi3Vision;
+using TorchSharp;
+using static TorchSharp.torch;
+using Generator = FunctionsPipeline.Phi3Vision.Generator;
+
+namespace FunctionsPipeline.Tests.Phi3Vision;
+
+/// <summary>The count of live tensors is the process's, so that nothing may run beside these tests.</summary>
+[CollectionDefinition(nameof(LeakTests), DisableParallelization = true)]
+public sealed class LeakCollection;
+
+/// <summary>What a call does not return is freed when it returns, also on the threads that it started.</summary>
+[Collection(nameof(LeakTests))]
+public sealed class LeakTests : IDisposable
+{
+    private static readonly GenerationSettings Greedy = new() { MaxTokens = 4 };
+    private static readonly GenerationSettings Sampled = Greedy with { Temperature = 0.8, TopK = 20, TopP = 0.9, RepetitionPenalty = 1.2 };
+
+    private readonly GoldenCase _golden;
+    private readonly ModelInput _input;
+    private readonly ModelInput _prompt;
+
+    public LeakTests()
+    {
+        // Not in a scope of the test: scopes belong to a thread, and a test that awaits may change it.
+        using var scope = NewDisposeScope();
+        _golden = GoldenCase.Load("tiny-image");
+        (_input, _prompt) = (_golden.Input, _golden.Prompt);
+        scope.Detach(scope.DisposablesView);
+    }
+
+    public void Dispose() => _golden.Dispose();
+
+    [Fact]
+    public Task A_forward() => LeavesNothing(() =>
+    {
+        using var noGradients = torch.no_grad();
+        _golden.Model.forward(_input).Dispose();
+    });
+
+    [Fact]
+    public Task A_forward_that_is_traced() => LeavesNothing(() =>
+    {
+        using var trace = new ForwardTrace();
+        _golden.Model.forward(_input, trace: trace).Dispose();
+        _golden.Model.ImageFeatures(_input.PixelValues!).Dispose();
+    });
+
+    [Fact]
+    public Task A_backward() => LeavesNothing(() =>
+    {
+        using (NewDisposeScope()) _golden.Model.forward(_input).mean().backward();
+        _golden.Model.zero_grad();
+    });
+
+    [Fact]
+    public Task A_forward_that_is_refused() => LeavesNothing(() =>
+        Assert.Throws<ArgumentException>(() => _golden.Model.forward(_input with { PixelValues = null, ImageSizes = null })));
+
+    [Fact]
+    public Task A_greedy_generation() => LeavesNothing(() => new Generator(_golden.Model).Generate(_prompt, Greedy, default));
+
+    [Fact]
+    public Task A_sampled_generation() => LeavesNothing(() => new Generator(_golden.Model).Generate(_prompt, Sampled, default));
+
+    [Fact]
+    public Task A_generation_that_is_cancelled() => LeavesNothing(() =>
+        Assert.Throws<OperationCanceledException>(() => new Generator(_golden.Model).Generate(_prompt, Greedy, new CancellationToken(canceled: true))));
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public Task A_stream_read_to_its_end(bool sampled) => LeavesNothing(async () =>
+    {
+        await foreach (var _ in new Generator(_golden.Model).StreamAsync(_prompt, sampled ? Sampled : Greedy)) { }
+    });
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public Task A_stream_abandoned_midway(bool sampled) => LeavesNothing(async () =>
+    {
+        await foreach (var _ in new Generator(_golden.Model).StreamAsync(_prompt, (sampled ? Sampled : Greedy) with { MaxTokens = 1000 })) break;
+    });
+
+    [Fact]
+    public Task A_stream_cancelled_midway() => LeavesNothing(async () =>
+    {
+        using var cancellation = new CancellationTokenSource();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(async () =>
+        {
+            await foreach (var _ in new Generator(_golden.Model).StreamAsync(_prompt, Greedy with { MaxTokens = 1000 }, cancellation.Token))
+                await cancellation.CancelAsync();
+        });
+    });
+
+    [Fact]
+    public Task A_stream_that_fails() => LeavesNothing(async () =>
+        await Assert.ThrowsAsync<ArgumentException>(async () =>
+        {
+            await foreach (var _ in new Generator(_golden.Model).StreamAsync(_prompt with { PixelValues = null, ImageSizes = null }, Greedy)) { }
+        }));
+
+    private static Task LeavesNothing(Action action) => LeavesNothing(() =>
+    {
+        action();
+        return Task.CompletedTask;
+    });
+
+    private static async Task LeavesNothing(Func<Task> action)
+    {
+        // Once before, for what is kept on purpose: the gradients' own tensors.
+        await action();
+        // What other tests have left to the finalizer must not be counted.
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
+        var before = Tensor.TotalCount;
+        await action();
+        Assert.Equal(before, Tensor.TotalCount);
+    }
+}
