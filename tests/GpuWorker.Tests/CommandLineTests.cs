@@ -105,7 +105,8 @@ public sealed class CommandLineTests : IDisposable
         Assert.Contains("The setting Storage is missing", error);
     }
 
-    private static async Task<(int Code, string Output, string Error)> RunAsync(params string[] arguments)
+    /// <summary>Runs a command line and takes what it prints. Only for tests in <see cref="ConsoleCollection"/>.</summary>
+    internal static async Task<(int Code, string Output, string Error)> RunAsync(params string[] arguments)
     {
         var (oldOutput, oldError) = (Console.Out, Console.Error);
         using var output = new StringWriter();

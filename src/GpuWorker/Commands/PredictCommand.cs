@@ -3,6 +3,7 @@ using System.Text.Json;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.GpuWorker.Serving;
 using FunctionsPipeline.Images;
+using FunctionsPipeline.Phi3Vision;
 using TorchSharp;
 
 namespace FunctionsPipeline.GpuWorker.Commands;
@@ -14,47 +15,106 @@ internal static class PredictCommand
     {
         var model = new Option<DirectoryInfo>("--model") { Description = "A model folder.", Required = true };
         model.AcceptExistingOnly();
-        var json = new Option<bool>("--json") { Description = "A JSON line for each image in place of text." };
+        var json = new Option<bool>("--json")
+        {
+            Description = "A JSON line for each image in place of text, with the probability of the answer and of each of its tokens.",
+        };
         var images = new Argument<FileInfo[]>("image") { Description = "JPEG, PNG or WebP files.", Arity = ArgumentArity.OneOrMore };
-        images.AcceptExistingOnly();
+        var generation = new GenerationOptions();
         var threads = SharedOptions.Threads();
         var device = SharedOptions.Device();
         var command = new Command("predict",
             """
-            Prints what a model reads in image files. Ends with 1 when an image could not be read; the others are answered all the same.
+            Prints what a model reads in image files, as it comes. Ends with 1 when a file could not be read; the others are answered all the same.
 
-            Example: predict --model models/spring-catalog shirt.jpg shoes.png
+            Examples: predict --model models/spring-catalog shirt.jpg shoes.png
+                      predict --model models/spring-catalog shirt.jpg --json | jq .confidence
+                      predict --model models/spring-catalog shirt.jpg --temperature 0.7 --top-p 0.9 --seed 1 --max-tokens 40
             """)
         { model, json, images, threads, device };
-        command.SetAction((parsed, cancellationToken) =>
+        generation.AddTo(command);
+        command.SetAction(async (parsed, cancellationToken) =>
         {
             torch.set_num_threads(parsed.GetValue(threads));
-            return Task.FromResult(Run(parsed.GetRequiredValue(model).FullName, parsed.GetRequiredValue(images), parsed.GetValue(json),
-                SharedOptions.Resolve(parsed.GetValue(device)), cancellationToken));
+            using var predictor = new Predictor(parsed.GetRequiredValue(model).FullName, SharedOptions.Resolve(parsed.GetValue(device)));
+            var settings = generation.Read(parsed, predictor.Generation);
+            var code = CommandLine.Done;
+            foreach (var image in parsed.GetRequiredValue(images))
+            {
+                var answered = parsed.GetValue(json)
+                    ? PrintJson(predictor, image, settings, cancellationToken)
+                    : await PrintTextAsync(predictor, image, settings, cancellationToken);
+                if (!answered) code = CommandLine.Failed;
+            }
+            return code;
         });
         return command;
     }
 
-    private static int Run(string folder, FileInfo[] images, bool json, torch.Device device, CancellationToken cancellationToken)
+    private static async Task<bool> PrintTextAsync(Predictor predictor, FileInfo image, GenerationSettings settings, CancellationToken cancellationToken)
     {
-        var code = CommandLine.Done;
-        using var predictor = new Predictor(folder, device);
-        foreach (var image in images)
+        var begun = false;
+        try
         {
-            try
+            await foreach (var piece in predictor.StreamAsync(Read(image), settings, cancellationToken))
             {
-                var text = predictor.Answer(File.ReadAllBytes(image.FullName), cancellationToken);
-                var answer = Answer.Parse(text);
-                var line = new { image = image.Name, answer = text, answer?.Title, answer?.Category, answer?.Price };
-                Console.WriteLine(json ? JsonSerializer.Serialize(line, PipelineJson.Compact) : $"{image.Name}: {text}");
+                if (!begun) Console.Write($"{image.Name}: ");
+                begun = true;
+                Console.Write(piece);
+                Console.Out.Flush();
             }
-            catch (UnreadableImageException e)
-            {
-                if (json) Console.WriteLine(JsonSerializer.Serialize(new { image = image.Name, e.Reason, e.Detail }, PipelineJson.Compact));
-                else Console.Error.WriteLine($"{image.Name}: {e.Message}");
-                code = CommandLine.Failed;
-            }
+            Console.WriteLine(begun ? "" : $"{image.Name}:");
+            return true;
         }
-        return code;
+        catch (UnreadableImageException e)
+        {
+            Console.Error.WriteLine($"{image.Name}: {e.Message}");
+            return false;
+        }
+    }
+
+    private static bool PrintJson(Predictor predictor, FileInfo image, GenerationSettings settings, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var predicted = predictor.Answer(Read(image), settings, cancellationToken);
+            var answer = Answer.Parse(predicted.Text);
+            Console.WriteLine(JsonSerializer.Serialize(
+                new
+                {
+                    image = image.Name,
+                    answer = predicted.Text,
+                    answer?.Title,
+                    answer?.Category,
+                    answer?.Price,
+                    confidence = Math.Round(predicted.Confidence, 4),
+                    logProbability = Math.Round(predicted.LogProbability, 4),
+                    tokens = predicted.Generated.Tokens.Select(token => new { token.Id, logProbability = Math.Round(token.LogProbability, 4) }),
+                    complete = predicted.Generated.Stopped,
+                },
+                PipelineJson.Compact));
+            return true;
+        }
+        catch (UnreadableImageException e)
+        {
+            Console.WriteLine(JsonSerializer.Serialize(new { image = image.Name, e.Reason, e.Detail }, PipelineJson.Compact));
+            return false;
+        }
+    }
+
+    /// <exception cref="UnreadableImageException">There is no such file, or it is larger than any image that is read.</exception>
+    private static byte[] Read(FileInfo file)
+    {
+        try
+        {
+            if (file.Length > ImageLimits.Default.MaxBytes)
+                throw new UnreadableImageException(
+                    Rejection.TooLarge, $"{file.Length:N0} bytes; at most {ImageLimits.Default.MaxBytes:N0} are read");
+            return File.ReadAllBytes(file.FullName);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new UnreadableImageException(Rejection.NotFound, e.Message, e);
+        }
     }
 }
