@@ -25,20 +25,21 @@ public static class CommandLine
             """
             The GPU worker: fine-tunes Phi-3-Vision and answers what product images show.
 
-            Exit codes: 0 done; 1 failed; 64 the command line makes no sense.
+            Exit codes: 0 done; 1 failed; 64 the command line makes no sense (2 for verify, which has its own).
             """);
         root.Add(TrainCommand.Create());
         root.Add(ServeCommand.Create());
         root.Add(InitCommand.Create());
         root.Add(PredictCommand.Create());
         root.Add(InspectCommand.Create());
+        root.Add(VerifyCommand.Create());
 
         var parsed = root.Parse([.. arguments]);
         if (parsed.Errors.Count > 0)
         {
             foreach (var error in parsed.Errors) await Console.Error.WriteLineAsync(error.Message);
             await Console.Error.WriteLineAsync("--help shows what is possible.");
-            return Usage;
+            return VerifyCommand.IsMeant(parsed) ? VerifyCommand.Unusable : Usage;
         }
         try
         {

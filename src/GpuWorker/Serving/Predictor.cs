@@ -65,6 +65,6 @@ public sealed class Predictor : IDisposable
     {
         using var image = ImageReader.Read(bytes);
         var processed = _processor.Process(image);
-        return new PromptTensors(_rows.Prompt(processed.Tokens), [processed], _device);
+        return new PromptTensors(_rows.Prompt(processed.Tokens), processed, _device);
     }
 }

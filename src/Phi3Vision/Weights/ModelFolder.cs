@@ -34,8 +34,9 @@ public static class ModelFolder
         SafetensorsFile.Write(Path.Combine(folder, Checkpoint.FileName), [.. model.named_parameters().Select(pair => (pair.name, (Tensor)pair.parameter))]);
     }
 
-    /// <summary>Loads the weights alone.</summary>
-    internal static Phi3VisionModel LoadModel(string folder, Phi3VisionConfig config, Device device, ScalarType dtype)
+    /// <summary>Loads the weights alone, of a folder that need not have a tokenizer.</summary>
+    /// <exception cref="InvalidDataException">They are missing or damaged, or do not fit the configuration: every mismatch is listed.</exception>
+    public static Phi3VisionModel LoadModel(string folder, Phi3VisionConfig config, Device device, ScalarType dtype)
     {
         using var checkpoint = Checkpoint.Open(folder);
         var model = new Phi3VisionModel(config, device, dtype);

@@ -1,0 +1,137 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using FunctionsPipeline.GpuWorker.Verification;
+using FunctionsPipeline.Phi3Vision;
+using TorchSharp;
+
+namespace FunctionsPipeline.GpuWorker.Commands;
+
+/// <summary><c>verify</c>: this machine and a model against recorded answers.</summary>
+internal static class VerifyCommand
+{
+    /// <summary>An output is out of tolerance.</summary>
+    public const int Differs = 1;
+
+    /// <summary>The command line makes no sense, or what it names cannot be read.</summary>
+    public const int Unusable = 2;
+
+    private const string Name = "verify";
+
+    public static Command Create() => new(Name,
+        """
+        Computes what recordings hold and compares, a line for each case: every recorded output with its largest difference (and its
+        tolerance). A recording is a folder with inputs and outputs of the model, the image processor or the tokenizer; a folder of such
+        folders is searched. What is recorded and cannot be compared is named as not checked.
+
+        Exit codes: 0 everything agrees; 1 something is out of tolerance; 2 the command line makes no sense or a folder cannot be read.
+
+        Examples: verify model recordings/tiny-image
+                  verify model recordings --model models/phi-3-vision
+                  verify processor recordings/processor
+                  verify tokenizer recordings/tokenizer --tokenizer models/phi-3-vision
+                  verify record --model models/phi-3-vision --image shirt.jpg --out recordings/shirt
+        """)
+    {
+        Model(), Processor(), TokenizerCommand(), VerifyRecordCommand.Create(),
+    };
+
+    /// <summary>Whether a command line is one of these, which have exit codes of their own.</summary>
+    public static bool IsMeant(ParseResult parsed)
+    {
+        for (SymbolResult? result = parsed.CommandResult; result is not null; result = result.Parent)
+            if (result is CommandResult { Command.Name: Name }) return true;
+        return false;
+    }
+
+    /// <summary>Does something, and says why it cannot be done.</summary>
+    public static int Run(Func<int> action)
+    {
+        try
+        {
+            return action();
+        }
+        catch (Exception e) when (e is CommandException or IOException or InvalidDataException or UnauthorizedAccessException)
+        {
+            Console.Error.WriteLine(e.Message);
+            return Unusable;
+        }
+    }
+
+    private static Command Model()
+    {
+        var folder = Folder("Folder of a case (io.safetensors, case.json, and config.json with model.safetensors or the base that case.json names), or of cases.");
+        var weights = new Option<DirectoryInfo>("--model") { Description = "A model folder to verify in place of the weights that the cases name." };
+        weights.AcceptExistingOnly();
+        var threads = SharedOptions.Threads();
+        var device = SharedOptions.Device();
+        var json = Json();
+        var command = new Command("model",
+            """
+            Features, hidden states, logits, loss, gradients, greedy tokens with and without cache, training steps.
+
+            Examples: verify model recordings/tiny-image
+                      verify model recordings --json | jq 'select(.outcome == "differs")'
+                      verify model recordings/shirt --model models/phi-3-vision --device cuda
+            """)
+        { folder, weights, threads, device, json };
+        command.SetAction(parsed =>
+        {
+            torch.set_num_threads(parsed.GetValue(threads));
+            var verifier = new ModelVerifier(parsed.GetValue(weights)?.FullName, SharedOptions.Resolve(parsed.GetValue(device)));
+            return Print(() => verifier.Verify(parsed.GetRequiredValue(folder).FullName), parsed.GetValue(json));
+        });
+        return command;
+    }
+
+    private static Command Processor()
+    {
+        var folder = Folder("Folder with expected.json and its pictures, sizes.json, or both.");
+        var json = Json();
+        var command = new Command("processor",
+            """
+            Pictures after resizing, padding and normalisation: every byte and value, sizes and token counts.
+
+            Example: verify processor recordings/processor
+            """)
+        { folder, json };
+        command.SetAction(parsed => Print(() => ProcessorVerifier.Verify(parsed.GetRequiredValue(folder).FullName), parsed.GetValue(json)));
+        return command;
+    }
+
+    private static Command TokenizerCommand()
+    {
+        var folder = Folder("Folder with cases.jsonl, decode_cases.jsonl, prompt_cases.jsonl and prompt_error_cases.jsonl, or some of them.");
+        var tokenizer = new Option<DirectoryInfo>("--tokenizer") { Description = "Folder with tokenizer.json, such as a model folder.", Required = true };
+        tokenizer.AcceptExistingOnly();
+        var json = Json();
+        var command = new Command("tokenizer",
+            """
+            Texts to ids and back, prompts with images, prompts that must be refused.
+
+            Example: verify tokenizer recordings/tokenizer --tokenizer models/phi-3-vision
+            """)
+        { folder, tokenizer, json };
+        command.SetAction(parsed => Print(
+            () => new TokenizerVerifier(Tokenizer.Load(parsed.GetRequiredValue(tokenizer).FullName)).Verify(parsed.GetRequiredValue(folder).FullName),
+            parsed.GetValue(json)));
+        return command;
+    }
+
+    private static int Print(Func<IEnumerable<CaseReport>> verify, bool json) => Run(() =>
+    {
+        var printer = new ReportPrinter(Console.Out, json);
+        foreach (var report in verify()) printer.Print(report);
+        Console.Error.WriteLine(printer.Summary);
+        if (printer.Differing > 0) return Differs;
+        return printer.Unreadable > 0 || printer.Compared == 0 ? Unusable : CommandLine.Done;
+    });
+
+    private static Argument<DirectoryInfo> Folder(string description)
+    {
+        var argument = new Argument<DirectoryInfo>("folder") { Description = description };
+        argument.AcceptExistingOnly();
+        return argument;
+    }
+
+    private static Option<bool> Json() => new("--json") { Description = "A JSON object a line for each case, with every output." };
+}

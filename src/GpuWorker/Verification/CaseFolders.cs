@@ -1,0 +1,39 @@
+namespace FunctionsPipeline.GpuWorker.Verification;
+
+/// <summary>Finds recordings below a folder.</summary>
+internal static class CaseFolders
+{
+    /// <summary>The folder itself when it holds one of the files, or all folders below it that do, in order.</summary>
+    /// <exception cref="CommandException">There is none.</exception>
+    public static IReadOnlyList<string> Find(string folder, params string[] files)
+    {
+        bool IsCase(string candidate) => files.Any(file => File.Exists(Path.Combine(candidate, file)));
+        if (IsCase(folder)) return [folder];
+        var cases = Directory.EnumerateDirectories(folder, "*", SearchOption.AllDirectories).Where(IsCase).Order(StringComparer.Ordinal).ToList();
+        if (cases.Count > 0) return cases;
+        throw new CommandException($"'{folder}' holds no recording: neither it nor a folder below it has {string.Join(" or ", files)}.");
+    }
+
+    /// <summary>A case's name: its path below the folder that was given.</summary>
+    public static string Name(string root, string folder) => root == folder ? Path.GetFileName(Path.TrimEndingDirectorySeparator(folder)) : Path.GetRelativePath(root, folder);
+
+    /// <summary>A report for each case; what goes wrong while one is read is said in its own.</summary>
+    public static IEnumerable<CaseReport> Report(string root, IEnumerable<string> folders, Func<string, string, IEnumerable<CaseReport>> verify)
+    {
+        foreach (var folder in folders)
+        {
+            var name = Name(root, folder);
+            List<CaseReport> reports;
+            try
+            {
+                reports = [.. verify(folder, name)];
+            }
+            catch (Exception e) when (e is IOException or InvalidDataException or UnauthorizedAccessException or ArgumentException or KeyNotFoundException
+                or InvalidOperationException or System.Text.Json.JsonException or FormatException or CommandException)
+            {
+                reports = [CaseReport.Unreadable(name, e.Message)];
+            }
+            foreach (var report in reports) yield return report;
+        }
+    }
+}

@@ -1,0 +1,91 @@
+using System.Text.Json;
+using FunctionsPipeline.Phi3Vision;
+using static TorchSharp.torch;
+
+namespace FunctionsPipeline.GpuWorker.Verification;
+
+/// <summary>
+/// A recording of a model in a folder: <c>io.safetensors</c> with inputs and outputs, <c>case.json</c>, and the weights they belong to, its own
+/// (<c>config.json</c>, <c>model.safetensors</c>) or those of the folder that <c>case.json</c> names as <c>base</c>. A case without a batch has
+/// the base's.
+/// </summary>
+internal sealed class ModelCase : IDisposable
+{
+    /// <summary>Name of the file with the tensors.</summary>
+    public const string TensorsName = "io.safetensors";
+
+    /// <summary>Name of the file with everything else.</summary>
+    public const string DescriptionName = "case.json";
+
+    private static readonly string[] InputNames =
+    [
+        "input_ids", "attention_mask", "labels", "pixel_values", "image_sizes", "gen_input_ids", "gen_attention_mask", "cross.input_ids",
+    ];
+
+    private readonly JsonDocument _description;
+    private readonly SafetensorsFile _file;
+    private readonly ModelCase? _base;
+
+    private ModelCase(string folder, bool followBase)
+    {
+        Folder = folder;
+        _description = JsonDocument.Parse(File.Exists(Path.Combine(folder, DescriptionName)) ? File.ReadAllBytes(Path.Combine(folder, DescriptionName)) : "{}"u8.ToArray());
+        _file = SafetensorsFile.Open(Path.Combine(folder, TensorsName));
+        if (!followBase || Text("base") is not { } relative) return;
+        BaseFolder = Path.GetFullPath(Path.Combine(folder, relative));
+        if (!Directory.Exists(BaseFolder)) throw new InvalidDataException($"'{folder}' names '{relative}' as its base, which is not there.");
+        if (!Has("input_ids") && !Has("gen_input_ids") && File.Exists(Path.Combine(BaseFolder, TensorsName))) _base = new ModelCase(BaseFolder, followBase: false);
+    }
+
+    public string Folder { get; }
+
+    /// <summary>What <c>case.json</c> says besides.</summary>
+    public JsonElement Description => _description.RootElement;
+
+    /// <summary>What was recorded of the model, such as <c>adamw</c>; null for forward, backward and generation.</summary>
+    public string? Kind => Text("kind");
+
+    /// <summary>Names of what was recorded, without the inputs.</summary>
+    public IReadOnlyList<string> Outputs => [.. _file.Entries.Select(entry => entry.Name).Except(InputNames)];
+
+    /// <summary>The folder with the weights.</summary>
+    public string WeightsFolder => File.Exists(Path.Combine(Folder, Phi3VisionConfig.FileName)) ? Folder : BaseFolder ?? Folder;
+
+    private string? BaseFolder { get; }
+
+    /// <exception cref="InvalidDataException">The folder's files are not what they should be.</exception>
+    public static ModelCase Open(string folder) => new(folder, followBase: true);
+
+    /// <summary>Whether a tensor is recorded, here or in the base.</summary>
+    public bool Has(string name) => _file.Entries.Any(entry => entry.Name == name) || _base?.Has(name) == true;
+
+    /// <summary>A recorded tensor, on the CPU and in its own type.</summary>
+    public Tensor Read(string name) => _file.Entries.Any(entry => entry.Name == name) || _base is null ? _file.Read(name) : _base.Read(name);
+
+    /// <summary>The batch, the prompts and so on that the outputs belong to.</summary>
+    public ModelCaseInputs Inputs() => new()
+    {
+        Batch = Input("input_ids", "attention_mask"),
+        Labels = Optional("labels"),
+        Prompts = Input("gen_input_ids", "gen_attention_mask"),
+        Crossing = Has("cross.input_ids") ? new ModelInput(Read("cross.input_ids")) : null,
+    };
+
+    /// <summary>A text in <c>case.json</c>.</summary>
+    public string? Text(string key) =>
+        Description.TryGetProperty(key, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+
+    /// <inheritdoc />
+    public void Dispose()
+    {
+        _description.Dispose();
+        _file.Dispose();
+        _base?.Dispose();
+    }
+
+    // Pixels may be recorded in bfloat16 to keep the file small: float32 of that was fed in.
+    private ModelInput? Input(string ids, string mask) =>
+        Has(ids) ? new ModelInput(Read(ids), Optional(mask), Optional("pixel_values")?.to(ScalarType.Float32), Optional("image_sizes")) : null;
+
+    private Tensor? Optional(string name) => Has(name) ? Read(name) : null;
+}

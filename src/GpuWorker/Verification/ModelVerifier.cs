@@ -1,0 +1,54 @@
+using FunctionsPipeline.Phi3Vision;
+using static TorchSharp.torch;
+
+namespace FunctionsPipeline.GpuWorker.Verification;
+
+/// <summary>Computes what recordings of a model hold, and compares.</summary>
+/// <param name="weights">A model folder to take in place of the cases' own; null for those.</param>
+internal sealed class ModelVerifier(string? weights, Device device)
+{
+    /// <summary>A report for each case in a folder, or the one of the folder itself.</summary>
+    /// <exception cref="CommandException">There is no case.</exception>
+    public IEnumerable<CaseReport> Verify(string root) =>
+        CaseFolders.Report(root, CaseFolders.Find(root, ModelCase.TensorsName), (folder, name) => [Verify(folder, name)]);
+
+    private CaseReport Verify(string folder, string name)
+    {
+        using var scope = NewDisposeScope();
+        using var recorded = ModelCase.Open(folder);
+        if (recorded.Kind == "lora") return new CaseReport(name, [], ["everything: training of adapters is not part of this worker yet"]);
+        var source = weights ?? recorded.WeightsFolder;
+        using var model = ModelFolder.LoadModel(source, Phi3VisionConfig.Load(source), device, ScalarType.Float32);
+        if (recorded.Kind == "adamw") return TrainingStepsVerifier.Verify(recorded, model, name);
+        var inputs = recorded.Inputs();
+        var comparisons = new List<Comparison>();
+        var unknown = recorded.Outputs.Where(output => Tolerances.Of(output) is null && !IsGradient(output)).ToList();
+        comparisons.AddRange(RecordedPictures.Compare(recorded, out var notChecked));
+        comparisons.AddRange(CompareOutputs(recorded, model, inputs));
+        comparisons.AddRange(GradientComparisons.Compare(recorded, model, inputs));
+        var missing = recorded.Outputs.Except(unknown).Where(output => !IsGradient(output)).Except(comparisons.Select(comparison => comparison.Output));
+        return new CaseReport(name, comparisons,
+            [.. notChecked, .. unknown.Select(output => $"{output}: unknown"), .. missing.Select(output => $"{output}: what it is computed from is not recorded")]);
+    }
+
+    private static IEnumerable<Comparison> CompareOutputs(ModelCase recorded, Phi3VisionModel model, ModelCaseInputs inputs)
+    {
+        var outputs = recorded.Outputs;
+        var tokens = outputs.Where(output => output.Contains("greedy_", StringComparison.Ordinal) || output.StartsWith("cross.", StringComparison.Ordinal)).ToList();
+        var steps = tokens.Count == 0 ? 1 : (int)recorded.Read(tokens[0]).shape[1];
+        foreach (var (name, value) in ModelOutputs.Compute(model, inputs, outputs.Contains, steps))
+        {
+            using var scope = NewDisposeScope();
+            var expected = recorded.Read(name);
+            yield return Tolerances.Of(name) is 0
+                ? TensorDifference.Exact(name, expected, value)
+                : TensorDifference.Absolute(name, expected, value, Tolerances.Of(name)!.Value, IsByPosition(name) ? inputs.Batch!.AttentionMask : null);
+        }
+    }
+
+    private static bool IsGradient(string output) => output.StartsWith(GradientComparisons.Prefix, StringComparison.Ordinal);
+
+    // [B, L, …], where rows of padding have no meaning.
+    private static bool IsByPosition(string output) =>
+        output is "logits" or "final_hidden" || output.StartsWith("hidden_", StringComparison.Ordinal);
+}

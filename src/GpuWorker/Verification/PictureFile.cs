@@ -1,0 +1,31 @@
+using SixLabors.ImageSharp;
+using SixLabors.ImageSharp.PixelFormats;
+
+namespace FunctionsPipeline.GpuWorker.Verification;
+
+/// <summary>Reads the pictures of a recording, which is trusted: without the limits for uploads.</summary>
+internal static class PictureFile
+{
+    /// <exception cref="InvalidDataException">It is missing or no picture.</exception>
+    public static Image<Rgb24> Load(string folder, string file)
+    {
+        var path = Path.Combine(folder, file);
+        if (!File.Exists(path)) throw new InvalidDataException($"'{path}' is missing.");
+        try
+        {
+            return Image.Load<Rgb24>(path);
+        }
+        catch (ImageFormatException e)
+        {
+            throw new InvalidDataException($"'{path}' is no picture: {e.Message}", e);
+        }
+    }
+
+    /// <summary>Interleaved bytes, row by row.</summary>
+    public static byte[] Bytes(Image<Rgb24> image)
+    {
+        var rgb = new byte[image.Width * image.Height * 3];
+        image.CopyPixelDataTo(rgb);
+        return rgb;
+    }
+}

@@ -1,0 +1,93 @@
+using System.Globalization;
+using System.Text.Json;
+using FunctionsPipeline.Contracts;
+
+namespace FunctionsPipeline.GpuWorker.Verification;
+
+/// <summary>Prints reports as they come, a line for each case, and counts them.</summary>
+/// <param name="json">A JSON object a line, with every output.</param>
+internal sealed class ReportPrinter(TextWriter output, bool json)
+{
+    private int _agreeing, _unchecked;
+
+    /// <summary>Cases with an output out of tolerance.</summary>
+    public int Differing { get; private set; }
+
+    /// <summary>Cases that could not be read.</summary>
+    public int Unreadable { get; private set; }
+
+    /// <summary>Cases of which something was compared.</summary>
+    public int Compared => _agreeing + Differing;
+
+    /// <summary>How many cases came to what.</summary>
+    public string Summary => $"{_agreeing} agree, {Differing} differ, {Unreadable} could not be read, {_unchecked} were not checked.";
+
+    public void Print(CaseReport report)
+    {
+        var outcome = Outcome(report);
+        if (json) output.WriteLine(Json(report, outcome));
+        else output.WriteLine($"{outcome,-11} {report.Case}: {string.Join("; ", Parts(report))}");
+        output.Flush();
+    }
+
+    private string Outcome(CaseReport report)
+    {
+        if (report.Problem is not null)
+        {
+            Unreadable++;
+            return "unreadable";
+        }
+        if (report.Differs)
+        {
+            Differing++;
+            return "DIFFERS";
+        }
+        if (report.Comparisons.Count == 0)
+        {
+            _unchecked++;
+            return "not checked";
+        }
+        _agreeing++;
+        return "agrees";
+    }
+
+    private static IEnumerable<string> Parts(CaseReport report)
+    {
+        if (report.Problem is not null) yield return report.Problem;
+        var outputs = report.Comparisons.ToLookup(comparison => comparison.Output.StartsWith(GradientComparisons.Prefix, StringComparison.Ordinal));
+        if (report.Comparisons.Count > 0)
+            yield return string.Join(", ", [.. outputs[false].Select(Line), .. outputs[true].Any() ? [Gradients([.. outputs[true]])] : Array.Empty<string>()]);
+        if (report.NotChecked.Count > 0) yield return $"not checked: {string.Join(", ", report.NotChecked)}";
+    }
+
+    /// <summary>All gradients have one tolerance; the one that is the furthest away stands for them.</summary>
+    private static string Gradients(IReadOnlyList<Comparison> gradients)
+    {
+        var worst = gradients.Aggregate((a, b) => b.Difference <= a.Difference ? a : b);
+        return $"{gradients.Count} gradients {Number(worst.Difference)} ({Number(worst.Tolerance)}){(worst.Fits ? "" : $" <- {worst.Output} {worst.Detail}")}";
+    }
+
+    private static string Line(Comparison comparison) =>
+        $"{comparison.Output} {Number(comparison.Difference)} ({Number(comparison.Tolerance)}){(comparison.Fits ? "" : $" <- {comparison.Detail ?? "out of tolerance"}")}";
+
+    private static string Number(double value) => value.ToString(value == Math.Floor(value) ? "0" : "0.0e-00", CultureInfo.InvariantCulture);
+
+    private static string Json(CaseReport report, string outcome) => JsonSerializer.Serialize(
+        new
+        {
+            report.Case,
+            outcome = outcome.ToLowerInvariant().Replace(' ', '-'),
+            outputs = report.Comparisons.Select(comparison => new
+            {
+                comparison.Output,
+                // JSON has no infinity: null for what cannot be measured.
+                difference = double.IsFinite(comparison.Difference) ? comparison.Difference : (double?)null,
+                comparison.Tolerance,
+                comparison.Fits,
+                comparison.Detail,
+            }),
+            report.NotChecked,
+            report.Problem,
+        },
+        PipelineJson.Compact);
+}

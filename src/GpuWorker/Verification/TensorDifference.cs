@@ -1,0 +1,49 @@
+using static TorchSharp.torch;
+
+namespace FunctionsPipeline.GpuWorker.Verification;
+
+/// <summary>Compares tensors of any device.</summary>
+internal static class TensorDifference
+{
+    /// <summary>The largest absolute difference.</summary>
+    /// <param name="mask">I64 [B, L]: positions of padding (0) have no meaning and are not compared; null compares all.</param>
+    public static Comparison Absolute(string output, Tensor expected, Tensor actual, double tolerance, Tensor? mask = null)
+    {
+        if (Shape(output, expected, actual) is { } wrong) return wrong;
+        using var scope = NewDisposeScope();
+        var difference = (expected.cpu().to(ScalarType.Float64) - actual.detach().cpu().to(ScalarType.Float64)).abs();
+        if (mask is not null) difference = difference.masked_fill(mask.cpu().eq(0).unsqueeze(-1), 0);
+        return new Comparison(output, Largest(difference), tolerance);
+    }
+
+    /// <summary>The largest difference as a part of the recorded tensor's largest entry.</summary>
+    /// <param name="smallest">What stands for a largest entry below it.</param>
+    public static Comparison Relative(string output, Tensor expected, Tensor actual, double tolerance, double smallest)
+    {
+        var comparison = Absolute(output, expected, actual, tolerance);
+        using var scope = NewDisposeScope();
+        return comparison with { Difference = comparison.Difference / Math.Max(Largest(expected.cpu().to(ScalarType.Float64).abs()), smallest) };
+    }
+
+    /// <summary>How many entries are not equal.</summary>
+    public static Comparison Exact(string output, Tensor expected, Tensor actual)
+    {
+        if (Shape(output, expected, actual) is { } wrong) return wrong;
+        using var scope = NewDisposeScope();
+        return Comparison.Exact(output, Integers(expected), Integers(actual));
+    }
+
+    /// <summary>Values of an integer tensor.</summary>
+    public static long[] Integers(Tensor tensor)
+    {
+        using var scope = NewDisposeScope();
+        return tensor.cpu().to(ScalarType.Int64).contiguous().data<long>().ToArray();
+    }
+
+    private static Comparison? Shape(string output, Tensor expected, Tensor actual) =>
+        expected.shape.SequenceEqual(actual.shape)
+            ? null
+            : new Comparison(output, double.PositiveInfinity, 0, $"is [{string.Join(", ", actual.shape)}], but [{string.Join(", ", expected.shape)}] is recorded");
+
+    private static double Largest(Tensor difference) => difference.NumberOfElements == 0 ? 0 : difference.max().item<double>();
+}
