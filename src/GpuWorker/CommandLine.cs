@@ -45,7 +45,8 @@ public static class CommandLine
         {
             return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
         }
-        catch (Exception e) when (e is CommandException or TrainingException or UnreadableImageException or IOException or InvalidDataException)
+        catch (Exception e) when (
+            e is CommandException or TrainingException or UnreadableImageException or IOException or InvalidDataException)
         {
             await Console.Error.WriteLineAsync(e.Message);
             return Failed;

@@ -8,21 +8,29 @@ namespace FunctionsPipeline.GpuWorker.Commands;
 internal sealed class GenerationOptions
 {
     private readonly Option<int?> _maxTokens = Checked<int?>(
-        "--max-tokens", "Tokens of an answer at most; what the model was trained for when left out.", value => value is null or >= 1, "at least 1");
+        "--max-tokens", "Tokens of an answer at most; what the model was trained for when left out.",
+        value => value is null or >= 1, "at least 1");
 
     private readonly Option<double> _temperature = Checked(
-        "--temperature", "0 takes the most likely token; above, tokens are drawn, 1 as likely as the model says.", value => value >= 0 && double.IsFinite(value), "0 or above", 0.0);
+        "--temperature", "0 takes the most likely token; above, tokens are drawn, 1 as likely as the model says.",
+        value => value >= 0 && double.IsFinite(value), "0 or above", 0.0);
 
     private readonly Option<int> _topK = Checked(
         "--top-k", "Draw from this many of the most likely tokens; 0 from all.", value => value >= 0, "0 or above", 0);
 
     private readonly Option<double> _topP = Checked(
-        "--top-p", "Draw from the most likely tokens that together are this probable; 1 from all.", value => value is > 0 and <= 1, "above 0 and at most 1", 1.0);
+        "--top-p", "Draw from the most likely tokens that together are this probable; 1 from all.",
+        value => value is > 0 and <= 1, "above 0 and at most 1", 1.0);
 
-    private readonly Option<int> _seed = new("--seed") { Description = "The same seed draws the same answer.", DefaultValueFactory = _ => 0 };
+    private readonly Option<int> _seed = new("--seed")
+    {
+        Description = "The same seed draws the same answer.",
+        DefaultValueFactory = _ => 0,
+    };
 
     private readonly Option<double> _penalty = Checked(
-        "--repetition-penalty", "Above 1 makes tokens less likely that occurred already.", value => value > 0 && double.IsFinite(value), "above 0", 1.0);
+        "--repetition-penalty", "Above 1 makes tokens less likely that occurred already.",
+        value => value > 0 && double.IsFinite(value), "above 0", 1.0);
 
     /// <summary>Adds the options to a command, with the check that they make sense together.</summary>
     public void AddTo(Command command)

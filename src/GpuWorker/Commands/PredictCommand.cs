@@ -25,7 +25,8 @@ internal static class PredictCommand
         var device = SharedOptions.Device();
         var command = new Command("predict",
             """
-            Prints what a model reads in image files, as it comes. Ends with 1 when a file could not be read; the others are answered all the same.
+            Prints what a model reads in image files, as it comes. Ends with 1 when a file could not be read; the others are
+            answered all the same.
 
             Examples: predict --model models/spring-catalog shirt.jpg shoes.png
                       predict --model models/spring-catalog shirt.jpg --json | jq .confidence
@@ -51,7 +52,8 @@ internal static class PredictCommand
         return command;
     }
 
-    private static async Task<bool> PrintTextAsync(Predictor predictor, FileInfo image, GenerationSettings settings, CancellationToken cancellationToken)
+    private static async Task<bool> PrintTextAsync(
+        Predictor predictor, FileInfo image, GenerationSettings settings, CancellationToken cancellationToken)
     {
         var begun = false;
         try
@@ -89,7 +91,8 @@ internal static class PredictCommand
                     answer?.Price,
                     confidence = Math.Round(predicted.Confidence, 4),
                     logProbability = Math.Round(predicted.LogProbability, 4),
-                    tokens = predicted.Generated.Tokens.Select(token => new { token.Id, logProbability = Math.Round(token.LogProbability, 4) }),
+                    tokens = predicted.Generated.Tokens.Select(
+                        token => new { token.Id, logProbability = Math.Round(token.LogProbability, 4) }),
                     complete = predicted.Generated.Stopped,
                 },
                 PipelineJson.Compact));

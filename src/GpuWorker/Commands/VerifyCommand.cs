@@ -59,8 +59,13 @@ internal static class VerifyCommand
 
     private static Command Model()
     {
-        var folder = Folder("Folder of a case (io.safetensors, case.json, and config.json with model.safetensors or the base that case.json names), or of cases.");
-        var weights = new Option<DirectoryInfo>("--model") { Description = "A model folder to verify in place of the weights that the cases name." };
+        var folder = Folder(
+            "Folder of a case (io.safetensors, case.json, and config.json with model.safetensors or the base that case.json names), "
+            + "or of cases.");
+        var weights = new Option<DirectoryInfo>("--model")
+        {
+            Description = "A model folder to verify in place of the weights that the cases name.",
+        };
         weights.AcceptExistingOnly();
         var threads = SharedOptions.Threads();
         var device = SharedOptions.Device();
@@ -100,8 +105,13 @@ internal static class VerifyCommand
 
     private static Command TokenizerCommand()
     {
-        var folder = Folder("Folder with cases.jsonl, decode_cases.jsonl, prompt_cases.jsonl and prompt_error_cases.jsonl, or some of them.");
-        var tokenizer = new Option<DirectoryInfo>("--tokenizer") { Description = "Folder with tokenizer.json, such as a model folder.", Required = true };
+        var folder = Folder(
+            "Folder with cases.jsonl, decode_cases.jsonl, prompt_cases.jsonl and prompt_error_cases.jsonl, or some of them.");
+        var tokenizer = new Option<DirectoryInfo>("--tokenizer")
+        {
+            Description = "Folder with tokenizer.json, such as a model folder.",
+            Required = true,
+        };
         tokenizer.AcceptExistingOnly();
         var json = Json();
         var command = new Command("tokenizer",
@@ -112,7 +122,8 @@ internal static class VerifyCommand
             """)
         { folder, tokenizer, json };
         command.SetAction(parsed => Print(
-            () => new TokenizerVerifier(Tokenizer.Load(parsed.GetRequiredValue(tokenizer).FullName)).Verify(parsed.GetRequiredValue(folder).FullName),
+            () => new TokenizerVerifier(Tokenizer.Load(parsed.GetRequiredValue(tokenizer).FullName))
+                .Verify(parsed.GetRequiredValue(folder).FullName),
             parsed.GetValue(json)));
         return command;
     }

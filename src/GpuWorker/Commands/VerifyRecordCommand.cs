@@ -14,10 +14,14 @@ internal static class VerifyRecordCommand
         var output = new Option<DirectoryInfo>("--out") { Description = "Folder to write; it must be new or empty.", Required = true };
         var prompts = new Option<string[]>("--prompt")
         {
-            Description = "A prompt with its chat tags and <|image_1|> for its images, as the processor takes it; give several for a batch. "
+            Description = "A prompt with its chat tags and <|image_1|> for its images, as the processor takes it; several make a batch. "
                 + "The question that the model was trained with, for each image, when left out.",
         };
-        var images = new Option<FileInfo[]>("--image") { Description = "The images of all prompts, in order.", AllowMultipleArgumentsPerToken = true };
+        var images = new Option<FileInfo[]>("--image")
+        {
+            Description = "The images of all prompts, in order.",
+            AllowMultipleArgumentsPerToken = true,
+        };
         images.AcceptExistingOnly();
         var answers = new Option<string[]>("--answer") { Description = "The answer to each prompt; with it the loss is recorded." };
         var gradients = new Option<bool>("--gradients") { Description = "Record the gradient of every parameter: as large as the model." };
@@ -45,8 +49,10 @@ internal static class VerifyRecordCommand
             var asked = result.GetValue(prompts) is { Length: > 0 } given ? given.Length : result.GetValue(images)?.Length ?? 0;
             if (asked == 0) result.AddError("--prompt or --image is needed: there is nothing to record.");
             var answered = result.GetValue(answers)?.Length ?? 0;
-            if (answered > 0 && answered != asked) result.AddError($"--answer must be given for each of the {asked} prompts, but is given {answered} times.");
-            if (result.GetValue(gradients) && answered == 0) result.AddError("--gradients needs --answer: they are those of the answers' loss.");
+            if (answered > 0 && answered != asked)
+                result.AddError($"--answer must be given for each of the {asked} prompts, but is given {answered} times.");
+            if (result.GetValue(gradients) && answered == 0)
+                result.AddError("--gradients needs --answer: they are those of the answers' loss.");
         });
         command.SetAction(parsed => VerifyCommand.Run(() =>
         {

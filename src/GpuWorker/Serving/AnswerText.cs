@@ -4,8 +4,8 @@ using FunctionsPipeline.Phi3Vision;
 namespace FunctionsPipeline.GpuWorker.Serving;
 
 /// <summary>
-/// Turns tokens into text piece by piece; the pieces add up to the text of all tokens. Bytes are held back until the run that they belong to
-/// has ended, because only then it is known what they mean, and white space until something follows it.
+/// Turns tokens into text piece by piece; the pieces add up to the text of all tokens. Bytes are held back until the run that they belong
+/// to has ended, because only then it is known what they mean, and white space until something follows it.
 /// </summary>
 internal sealed class AnswerText(Tokenizer tokenizer, RowBuilder rows)
 {

@@ -10,6 +10,8 @@ public sealed record PredictedAnswer(string Text, GeneratedAnswer Generated)
     /// <summary>Natural logarithm of the probability that the model gives the answer's tokens, one after the other.</summary>
     public double LogProbability => Generated.Tokens.Sum(token => token.LogProbability);
 
-    /// <summary>Geometric mean of the tokens' probabilities, 0 to 1: comparable between answers of different lengths. 1 for an empty answer.</summary>
+    /// <summary>
+    /// Geometric mean of the tokens' probabilities, 0 to 1: comparable between answers of different lengths. 1 for an empty answer.
+    /// </summary>
     public double Confidence => Generated.Tokens.Count == 0 ? 1 : Math.Exp(LogProbability / Generated.Tokens.Count);
 }

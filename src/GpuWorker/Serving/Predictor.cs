@@ -28,13 +28,16 @@ public sealed class Predictor : IDisposable
         Generation = new GenerationSettings { MaxTokens = settings.MaxAnswerTokens, StopTokens = _rows.StopTokens };
     }
 
-    /// <summary>How answers are generated when nothing else is asked for: the most likely tokens, as many as the model was trained to give.</summary>
+    /// <summary>
+    /// How answers are generated when nothing else is asked for: the most likely tokens, as many as the model was trained to give.
+    /// </summary>
     public GenerationSettings Generation { get; }
 
     /// <summary>The model's answer, word for word, with <see cref="Generation"/>.</summary>
     /// <param name="bytes">An encoded image.</param>
     /// <exception cref="UnreadableImageException">It cannot be read as an image.</exception>
-    public string Answer(ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken) => Answer(bytes, Generation, cancellationToken).Text;
+    public string Answer(ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken) =>
+        Answer(bytes, Generation, cancellationToken).Text;
 
     /// <summary>The model's answer, with other settings than <see cref="Generation"/>; keep its stop tokens.</summary>
     /// <inheritdoc cref="Answer(ReadOnlyMemory{byte}, CancellationToken)"/>

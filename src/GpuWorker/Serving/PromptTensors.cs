@@ -4,8 +4,8 @@ using static TorchSharp.torch;
 namespace FunctionsPipeline.GpuWorker.Serving;
 
 /// <summary>
-/// A prompt about one image as the model's input. It owns the tensors, outside of any dispose scope, so that a thread other than the one that
-/// made them can read and free them.
+/// A prompt about one image as the model's input. It owns the tensors, outside of any dispose scope, so that a thread other than the one
+/// that made them can read and free them.
 /// </summary>
 internal sealed class PromptTensors : IDisposable
 {

@@ -1,3 +1,5 @@
+using System.Text.Json;
+
 namespace FunctionsPipeline.GpuWorker.Verification;
 
 /// <summary>Finds recordings below a folder.</summary>
@@ -9,16 +11,19 @@ internal static class CaseFolders
     {
         bool IsCase(string candidate) => files.Any(file => File.Exists(Path.Combine(candidate, file)));
         if (IsCase(folder)) return [folder];
-        var cases = Directory.EnumerateDirectories(folder, "*", SearchOption.AllDirectories).Where(IsCase).Order(StringComparer.Ordinal).ToList();
+        var below = Directory.EnumerateDirectories(folder, "*", SearchOption.AllDirectories);
+        var cases = below.Where(IsCase).Order(StringComparer.Ordinal).ToList();
         if (cases.Count > 0) return cases;
         throw new CommandException($"'{folder}' holds no recording: neither it nor a folder below it has {string.Join(" or ", files)}.");
     }
 
     /// <summary>A case's name: its path below the folder that was given.</summary>
-    public static string Name(string root, string folder) => root == folder ? Path.GetFileName(Path.TrimEndingDirectorySeparator(folder)) : Path.GetRelativePath(root, folder);
+    public static string Name(string root, string folder) =>
+        root == folder ? Path.GetFileName(Path.TrimEndingDirectorySeparator(folder)) : Path.GetRelativePath(root, folder);
 
     /// <summary>A report for each case; what goes wrong while one is read is said in its own.</summary>
-    public static IEnumerable<CaseReport> Report(string root, IEnumerable<string> folders, Func<string, string, IEnumerable<CaseReport>> verify)
+    public static IEnumerable<CaseReport> Report(
+        string root, IEnumerable<string> folders, Func<string, string, IEnumerable<CaseReport>> verify)
     {
         foreach (var folder in folders)
         {
@@ -28,8 +33,9 @@ internal static class CaseFolders
             {
                 reports = [.. verify(folder, name)];
             }
-            catch (Exception e) when (e is IOException or InvalidDataException or UnauthorizedAccessException or ArgumentException or KeyNotFoundException
-                or InvalidOperationException or System.Text.Json.JsonException or FormatException or CommandException)
+            catch (Exception e) when (
+                e is IOException or InvalidDataException or UnauthorizedAccessException or ArgumentException or KeyNotFoundException
+                or InvalidOperationException or JsonException or FormatException or CommandException)
             {
                 reports = [CaseReport.Unreadable(name, e.Message)];
             }

@@ -26,7 +26,8 @@ public sealed record Comparison(string Output, double Difference, double Toleran
 /// <param name="Case">Its folder, or what else tells it from the others.</param>
 /// <param name="NotChecked">What is recorded and was not compared, each with the reason.</param>
 /// <param name="Problem">Why the case could not be read; null when it could.</param>
-public sealed record CaseReport(string Case, IReadOnlyList<Comparison> Comparisons, IReadOnlyList<string> NotChecked, string? Problem = null)
+public sealed record CaseReport(
+    string Case, IReadOnlyList<Comparison> Comparisons, IReadOnlyList<string> NotChecked, string? Problem = null)
 {
     /// <summary>A case that could not be read.</summary>
     public static CaseReport Unreadable(string name, string problem) => new(name, [], [], problem);

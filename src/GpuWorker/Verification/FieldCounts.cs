@@ -15,14 +15,16 @@ internal sealed class FieldCounts
         Count(field, comparison.Fits, comparison.Detail);
     }
 
-    public void Equal(string field, string? expected, string actual) => Count(field, expected == actual, $"\"{actual}\", but \"{expected}\" is recorded");
+    public void Equal(string field, string? expected, string actual) =>
+        Count(field, expected == actual, $"\"{actual}\", but \"{expected}\" is recorded");
 
     public void Equal<T>(string field, T expected, T actual) where T : struct =>
         Count(field, EqualityComparer<T>.Default.Equals(expected, actual), $"{actual}, but {expected} is recorded");
 
     public void NotCompared(string field, string reason) => _notCompared[field] = reason;
 
-    public IReadOnlyList<Comparison> Comparisons() => [.. _fields.Select(field => new Comparison(field.Key, field.Value.Differing, 0, field.Value.First))];
+    public IReadOnlyList<Comparison> Comparisons() =>
+        [.. _fields.Select(field => new Comparison(field.Key, field.Value.Differing, 0, field.Value.First))];
 
     public IReadOnlyList<string> NotChecked() => [.. _notCompared.Select(field => $"{field.Key}: {field.Value}")];
 

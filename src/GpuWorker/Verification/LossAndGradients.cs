@@ -30,7 +30,8 @@ internal sealed class LossAndGradients : IDisposable
     /// </summary>
     public static Tensor Mean(Phi3VisionModel model, ModelCaseInputs inputs)
     {
-        if (inputs is not { Batch: { } batch, Labels: { } labels }) throw new InvalidDataException("A loss is recorded, but input_ids or labels are missing.");
+        if (inputs is not { Batch: { } batch, Labels: { } labels })
+            throw new InvalidDataException("A loss is recorded, but input_ids or labels are missing.");
         using var scope = NewDisposeScope();
         var logits = model.forward(batch);
         var (length, vocabulary) = (logits.shape[1], logits.shape[2]);
@@ -57,7 +58,9 @@ internal sealed class LossAndGradients : IDisposable
     public IReadOnlyDictionary<string, double?> Norms()
     {
         using var scope = NewDisposeScope();
-        return Parameters().ToDictionary(pair => pair.Name, pair => (double?)pair.Parameter.grad?.to(ScalarType.Float64).norm().item<double>());
+        return Parameters().ToDictionary(
+            pair => pair.Name,
+            pair => (double?)pair.Parameter.grad?.to(ScalarType.Float64).norm().item<double>());
     }
 
     /// <inheritdoc />

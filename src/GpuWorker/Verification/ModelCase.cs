@@ -5,9 +5,9 @@ using static TorchSharp.torch;
 namespace FunctionsPipeline.GpuWorker.Verification;
 
 /// <summary>
-/// A recording of a model in a folder: <c>io.safetensors</c> with inputs and outputs, <c>case.json</c>, and the weights they belong to, its own
-/// (<c>config.json</c>, <c>model.safetensors</c>) or those of the folder that <c>case.json</c> names as <c>base</c>. A case without a batch has
-/// the base's.
+/// A recording of a model in a folder: <c>io.safetensors</c> with inputs and outputs, <c>case.json</c>, and the weights they belong to, its
+/// own (<c>config.json</c>, <c>model.safetensors</c>) or those of the folder that <c>case.json</c> names as <c>base</c>. A case without a
+/// batch has the base's.
 /// </summary>
 internal sealed class ModelCase : IDisposable
 {
@@ -29,12 +29,15 @@ internal sealed class ModelCase : IDisposable
     private ModelCase(string folder, bool followBase)
     {
         Folder = folder;
-        _description = JsonDocument.Parse(File.Exists(Path.Combine(folder, DescriptionName)) ? File.ReadAllBytes(Path.Combine(folder, DescriptionName)) : "{}"u8.ToArray());
+        var description = Path.Combine(folder, DescriptionName);
+        _description = JsonDocument.Parse(File.Exists(description) ? File.ReadAllBytes(description) : "{}"u8.ToArray());
         _file = SafetensorsFile.Open(Path.Combine(folder, TensorsName));
         if (!followBase || Text("base") is not { } relative) return;
         BaseFolder = Path.GetFullPath(Path.Combine(folder, relative));
-        if (!Directory.Exists(BaseFolder)) throw new InvalidDataException($"'{folder}' names '{relative}' as its base, which is not there.");
-        if (!Has("input_ids") && !Has("gen_input_ids") && File.Exists(Path.Combine(BaseFolder, TensorsName))) _base = new ModelCase(BaseFolder, followBase: false);
+        if (!Directory.Exists(BaseFolder))
+            throw new InvalidDataException($"'{folder}' names '{relative}' as its base, which is not there.");
+        if (!Has("input_ids") && !Has("gen_input_ids") && File.Exists(Path.Combine(BaseFolder, TensorsName)))
+            _base = new ModelCase(BaseFolder, followBase: false);
     }
 
     public string Folder { get; }
@@ -60,7 +63,8 @@ internal sealed class ModelCase : IDisposable
     public bool Has(string name) => _file.Entries.Any(entry => entry.Name == name) || _base?.Has(name) == true;
 
     /// <summary>A recorded tensor, on the CPU and in its own type.</summary>
-    public Tensor Read(string name) => _file.Entries.Any(entry => entry.Name == name) || _base is null ? _file.Read(name) : _base.Read(name);
+    public Tensor Read(string name) =>
+        _file.Entries.Any(entry => entry.Name == name) || _base is null ? _file.Read(name) : _base.Read(name);
 
     /// <summary>The batch, the prompts and so on that the outputs belong to.</summary>
     public ModelCaseInputs Inputs() => new()
@@ -85,7 +89,9 @@ internal sealed class ModelCase : IDisposable
 
     // Pixels may be recorded in bfloat16 to keep the file small: float32 of that was fed in.
     private ModelInput? Input(string ids, string mask) =>
-        Has(ids) ? new ModelInput(Read(ids), Optional(mask), Optional("pixel_values")?.to(ScalarType.Float32), Optional("image_sizes")) : null;
+        Has(ids)
+            ? new ModelInput(Read(ids), Optional(mask), Optional("pixel_values")?.to(ScalarType.Float32), Optional("image_sizes"))
+            : null;
 
     private Tensor? Optional(string name) => Has(name) ? Read(name) : null;
 }

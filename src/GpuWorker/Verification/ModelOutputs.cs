@@ -64,8 +64,8 @@ internal static class ModelOutputs
     }
 
     /// <summary>
-    /// Cached keys keep the rotation that they were stored with, so that beyond the original positions the cached run and the recomputed one
-    /// part. The logits without a cache are those along the cached run's tokens.
+    /// Cached keys keep the rotation that they were stored with, so that beyond the original positions the cached run and the recomputed
+    /// one part. The logits without a cache are those along the cached run's tokens.
     /// </summary>
     private static IEnumerable<(string, Tensor)> Crossing(Phi3VisionModel model, ModelInput prompt, Func<string, bool> wants, int steps)
     {
@@ -73,7 +73,9 @@ internal static class ModelOutputs
         var cached = GreedySteps.Cached(model, prompt, steps);
         yield return ("cross.greedy_tokens_cache", cached.Tokens);
         yield return ("cross.logits_cache", cached.Logits);
-        if (wants("cross.greedy_tokens_nocache")) yield return ("cross.greedy_tokens_nocache", GreedySteps.Recomputed(model, prompt, steps).Tokens);
-        if (wants("cross.logits_nocache")) yield return ("cross.logits_nocache", GreedySteps.Recomputed(model, prompt, steps, along: cached.Tokens).Logits);
+        if (wants("cross.greedy_tokens_nocache"))
+            yield return ("cross.greedy_tokens_nocache", GreedySteps.Recomputed(model, prompt, steps).Tokens);
+        if (wants("cross.logits_nocache"))
+            yield return ("cross.logits_nocache", GreedySteps.Recomputed(model, prompt, steps, along: cached.Tokens).Logits);
     }
 }

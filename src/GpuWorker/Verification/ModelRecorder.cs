@@ -1,3 +1,4 @@
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using FunctionsPipeline.Phi3Vision;
 using TorchSharp;
@@ -5,10 +6,16 @@ using static TorchSharp.torch;
 
 namespace FunctionsPipeline.GpuWorker.Verification;
 
-/// <summary>Writes a recording of a model that <see cref="ModelVerifier"/> reads, in the layout of the published code's recordings.</summary>
+/// <summary>
+/// Writes a recording of a model that <see cref="ModelVerifier"/> reads, in the layout of the published code's recordings.
+/// </summary>
 internal static class ModelRecorder
 {
-    private static readonly JsonSerializerOptions Json = new() { WriteIndented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions Json = new()
+    {
+        WriteIndented = true,
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    };
 
     /// <returns>Bytes of the tensors.</returns>
     /// <exception cref="CommandException">The request cannot be carried out.</exception>
@@ -52,7 +59,8 @@ internal static class ModelRecorder
     }
 
     private static void AddLoss(
-        Phi3VisionModel model, ModelCaseInputs inputs, bool gradients, List<(string, Tensor)> tensors, Dictionary<string, object?> facts, DisposeScope scope)
+        Phi3VisionModel model, ModelCaseInputs inputs, bool gradients, List<(string, Tensor)> tensors,
+        Dictionary<string, object?> facts, DisposeScope scope)
     {
         using var computed = LossAndGradients.Compute(model, inputs, gradients);
         tensors.Add(("loss", computed.Loss.detach().cpu().clone().MoveToOtherDisposeScope(scope)));
@@ -76,7 +84,8 @@ internal static class ModelRecorder
         return names;
     }
 
-    private static void WriteDescription(RecordingRequest request, RecordingBatch batch, List<string> images, Dictionary<string, object?> facts)
+    private static void WriteDescription(
+        RecordingRequest request, RecordingBatch batch, List<string> images, Dictionary<string, object?> facts)
     {
         var description = new Dictionary<string, object?>
         {

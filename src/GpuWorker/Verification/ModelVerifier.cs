@@ -26,23 +26,30 @@ internal sealed class ModelVerifier(string? weights, Device device)
         comparisons.AddRange(RecordedPictures.Compare(recorded, out var notChecked));
         comparisons.AddRange(CompareOutputs(recorded, model, inputs));
         comparisons.AddRange(GradientComparisons.Compare(recorded, model, inputs));
-        var missing = recorded.Outputs.Except(unknown).Where(output => !IsGradient(output)).Except(comparisons.Select(comparison => comparison.Output));
+        var missing = recorded.Outputs.Where(output => !IsGradient(output)).Except(unknown).Except(comparisons.Select(c => c.Output));
         return new CaseReport(name, comparisons,
-            [.. notChecked, .. unknown.Select(output => $"{output}: unknown"), .. missing.Select(output => $"{output}: what it is computed from is not recorded")]);
+        [
+            .. notChecked,
+            .. unknown.Select(output => $"{output}: unknown"),
+            .. missing.Select(output => $"{output}: what it is computed from is not recorded"),
+        ]);
     }
 
     private static IEnumerable<Comparison> CompareOutputs(ModelCase recorded, Phi3VisionModel model, ModelCaseInputs inputs)
     {
         var outputs = recorded.Outputs;
-        var tokens = outputs.Where(output => output.Contains("greedy_", StringComparison.Ordinal) || output.StartsWith("cross.", StringComparison.Ordinal)).ToList();
-        var steps = tokens.Count == 0 ? 1 : (int)recorded.Read(tokens[0]).shape[1];
+        // All that is generated, tokens [B, steps] and logits [B, steps, V], has as many steps.
+        var generated = outputs.FirstOrDefault(
+            output => output.Contains("greedy_", StringComparison.Ordinal) || output.StartsWith("cross.", StringComparison.Ordinal));
+        var steps = generated is null ? 1 : (int)recorded.Read(generated).shape[1];
         foreach (var (name, value) in ModelOutputs.Compute(model, inputs, outputs.Contains, steps))
         {
             using var scope = NewDisposeScope();
             var expected = recorded.Read(name);
             yield return Tolerances.Of(name) is 0
                 ? TensorDifference.Exact(name, expected, value)
-                : TensorDifference.Absolute(name, expected, value, Tolerances.Of(name)!.Value, IsByPosition(name) ? inputs.Batch!.AttentionMask : null);
+                : TensorDifference.Absolute(
+                    name, expected, value, Tolerances.Of(name)!.Value, IsByPosition(name) ? inputs.Batch!.AttentionMask : null);
         }
     }
 

@@ -18,9 +18,11 @@ internal sealed class Normalization
     {
         var path = Path.Combine(folder, "normalize_lut.npy");
         var recorded = File.Exists(path) ? NpyFile.Read(path).Values : null;
-        if (recorded is not null && recorded.Length != 3 * 256) throw new InvalidDataException($"'{path}' is no table of 3 times 256 values.");
+        if (recorded is not null && recorded.Length != 3 * 256)
+            throw new InvalidDataException($"'{path}' is no table of 3 times 256 values.");
         var computed = expected.TryGetProperty("image_mean", out var mean) && expected.TryGetProperty("image_std", out var deviation)
-            ? Enumerable.Range(0, 3 * 256).Select(i => (i % 256 / 255f - mean[i / 256].GetSingle()) / deviation[i / 256].GetSingle()).ToArray()
+            ? Enumerable.Range(0, 3 * 256)
+                .Select(i => (i % 256 / 255f - mean[i / 256].GetSingle()) / deviation[i / 256].GetSingle()).ToArray()
             : recorded ?? throw new InvalidDataException($"'{folder}' has neither normalize_lut.npy nor image_mean and image_std.");
         return new Normalization(recorded ?? computed, computed);
     }

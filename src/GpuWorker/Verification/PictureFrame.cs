@@ -6,8 +6,8 @@ using SixLabors.ImageSharp.PixelFormats;
 namespace FunctionsPipeline.GpuWorker.Verification;
 
 /// <summary>
-/// What the image processor does to a picture of some size, whatever is on it, measured on a black one: resizing leaves it black and padding is
-/// white, so that the edge between them shows.
+/// What the image processor does to a picture of some size, whatever is on it, measured on a black one: resizing leaves it black and
+/// padding is white, so that the edge between them shows.
 /// </summary>
 /// <param name="Width">Of the resized and padded picture, pixels.</param>
 /// <param name="ResizedWidth">Before padding.</param>
@@ -37,8 +37,9 @@ internal sealed record PictureFrame(int Width, int Height, int ResizedWidth, int
         {
             return null;
         }
-        var columns = Enumerable.Range(0, picture.Width).Where(x => picture.Rgb[Middle(picture.Height) * picture.Width * 3 + x * 3] == 0).ToList();
-        var rows = Enumerable.Range(0, picture.Height).Where(y => picture.Rgb[(y * picture.Width + Middle(picture.Width)) * 3] == 0).ToList();
+        bool IsBlack(int x, int y) => picture.Rgb[(y * picture.Width + x) * 3] == 0;
+        var columns = Enumerable.Range(0, picture.Width).Where(x => IsBlack(x, Middle(picture.Height))).ToList();
+        var rows = Enumerable.Range(0, picture.Height).Where(y => IsBlack(Middle(picture.Width), y)).ToList();
         return columns.Count == 0 || rows.Count == 0
             ? new PictureFrame(picture.Width, picture.Height, 0, 0, 0, 0)
             : new PictureFrame(picture.Width, picture.Height, columns.Count, rows.Count, columns[0], rows[0]);

@@ -34,7 +34,8 @@ internal sealed record ProcessedPicture(
         "padding_crops_all_zero" => Comparison.Exact(field, [recorded.GetBoolean()], [true]),
         "hd_rgb_sha256" => Comparison.Exact(field, [recorded.GetString()], [Convert.ToHexStringLower(SHA256.HashData(Hd.Rgb))]),
         "crop_channel_means" => CompareMeans(field, recorded),
-        "global_channel_std" => Largest(field, recorded.EnumerateArray().Select((value, channel) => Math.Abs(value.GetDouble() - Deviation(channel))), Means),
+        "global_channel_std" => Largest(
+            field, recorded.EnumerateArray().Select((value, channel) => Math.Abs(value.GetDouble() - Deviation(channel))), Means),
         "samples_crop_c_y_x_value" => CompareSamples(field, recorded),
         "hd_png" => ComparePng(field, recorded.GetString()!),
         "global_npy" => CompareGlobal(field, recorded.GetString()!),
@@ -59,14 +60,17 @@ internal sealed record ProcessedPicture(
     private Comparison CompareMeans(string field, JsonElement recorded)
     {
         var views = recorded.EnumerateArray().ToList();
-        if (views.Count != Views.Views) return new Comparison(field, double.PositiveInfinity, Means, $"{Views.Views} views, but {views.Count} are recorded");
-        return Largest(field, views.SelectMany((channels, view) => channels.EnumerateArray().Select((value, channel) => Math.Abs(value.GetDouble() - Mean(view, channel)))), Means);
+        if (views.Count != Views.Views)
+            return new Comparison(field, double.PositiveInfinity, Means, $"{Views.Views} views, but {views.Count} are recorded");
+        var differences = views.SelectMany((channels, view) =>
+            channels.EnumerateArray().Select((value, channel) => Math.Abs(value.GetDouble() - Mean(view, channel))));
+        return Largest(field, differences, Means);
     }
 
     private Comparison CompareSamples(string field, JsonElement recorded) => Largest(
         field,
-        recorded.EnumerateArray().Select(sample => Math.Abs(
-            sample[4].GetSingle() - Value(sample[0].GetInt32(), sample[1].GetInt32(), sample[2].GetInt32(), sample[3].GetInt32()))).Select(difference => (double)difference),
+        recorded.EnumerateArray().Select(sample => (double)Math.Abs(
+            sample[4].GetSingle() - Value(sample[0].GetInt32(), sample[1].GetInt32(), sample[2].GetInt32(), sample[3].GetInt32()))),
         Tolerances.Pixels);
 
     private Comparison ComparePng(string field, string file)
@@ -86,7 +90,8 @@ internal sealed record ProcessedPicture(
     }
 
     // Views beyond those that are made are filler, all zero.
-    private float Value(int view, int channel, int y, int x) => view < Views.Views ? Views.PixelValues[(view * 3 + channel) * Plane + y * Side + x] : 0;
+    private float Value(int view, int channel, int y, int x) =>
+        view < Views.Views ? Views.PixelValues[(view * 3 + channel) * Plane + y * Side + x] : 0;
 
     private double Mean(int view, int channel)
     {
@@ -103,7 +108,10 @@ internal sealed record ProcessedPicture(
     }
 
     private static Comparison Exact(string field, JsonElement recorded, params int[] actual) =>
-        Comparison.Exact(field, recorded.ValueKind == JsonValueKind.Array ? recorded.EnumerateArray().Select(value => value.GetInt32()) : [recorded.GetInt32()], actual);
+        Comparison.Exact(
+            field,
+            recorded.ValueKind == JsonValueKind.Array ? recorded.EnumerateArray().Select(value => value.GetInt32()) : [recorded.GetInt32()],
+            actual);
 
     private static Comparison Largest(string field, IEnumerable<double> differences, double tolerance) =>
         // Not Max: it passes over what is no number.

@@ -22,7 +22,8 @@ internal static class ProcessorVerifier
             var normalization = Normalization.Read(folder, document.RootElement);
             yield return new CaseReport($"{name} normalisation", normalization.Compare(), []);
             foreach (var entry in document.RootElement.GetProperty("entries").EnumerateArray())
-                foreach (var report in CaseFolders.Report(folder, [folder], (_, _) => [Entry(folder, entry, normalization)])) yield return report;
+                foreach (var report in CaseFolders.Report(folder, [folder], (_, _) => [Entry(folder, entry, normalization)]))
+                    yield return report;
         }
         if (!File.Exists(Path.Combine(folder, SizesName))) yield break;
         using var sizes = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(folder, SizesName)));
@@ -33,10 +34,12 @@ internal static class ProcessorVerifier
     {
         var (file, numCrops) = (entry.GetProperty("image").GetString()!, entry.GetProperty("num_crops").GetInt32());
         using var image = PictureFile.Load(folder, file);
+        var name = $"{file} ≤{numCrops} crops";
         var frame = PictureFrame.Measure(image.Width, image.Height, numCrops);
-        if (frame is null) return new CaseReport($"{file} ≤{numCrops} crops", [new Comparison("size", double.PositiveInfinity, 0, "the picture is refused")], []);
+        if (frame is null) return new CaseReport(name, [new Comparison("size", double.PositiveInfinity, 0, "the picture is refused")], []);
         var processor = new ImageProcessor(numCrops);
-        var picture = new ProcessedPicture(folder, image.Width, image.Height, numCrops, frame, processor.Fit(image), processor.Process(image), normalization);
+        var picture = new ProcessedPicture(
+            folder, image.Width, image.Height, numCrops, frame, processor.Fit(image), processor.Process(image), normalization);
         var comparisons = new List<Comparison>();
         var unknown = new List<string>();
         foreach (var field in entry.EnumerateObject())
@@ -47,6 +50,6 @@ internal static class ProcessorVerifier
         }
         // Every value of every crop, whatever was recorded of them.
         comparisons.Add(picture.CropValues());
-        return new CaseReport($"{file} ≤{numCrops} crops", comparisons, unknown);
+        return new CaseReport(name, comparisons, unknown);
     }
 }

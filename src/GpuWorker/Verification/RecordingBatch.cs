@@ -7,7 +7,8 @@ using static TorchSharp.torch;
 namespace FunctionsPipeline.GpuWorker.Verification;
 
 /// <summary>Prompts, answers and images as the tensors that are fed in, laid out as in training and generation.</summary>
-internal sealed partial record RecordingBatch(ModelCaseInputs Inputs, IReadOnlyList<string> Prompts, int NumCrops, IReadOnlyList<(int Width, int Height)> Sources)
+internal sealed partial record RecordingBatch(
+    ModelCaseInputs Inputs, IReadOnlyList<string> Prompts, int NumCrops, IReadOnlyList<(int Width, int Height)> Sources)
 {
     private const long Ignored = -100;
 
@@ -16,7 +17,9 @@ internal sealed partial record RecordingBatch(ModelCaseInputs Inputs, IReadOnlyL
     {
         var serving = ServingSettings.Load(request.Model);
         var numCrops = request.Crops ?? serving.NumCrops;
-        var prompts = request.Prompts.Count > 0 ? request.Prompts : [.. request.Images.Select(_ => Phi3Vision.Prompts.Question(serving.Question))];
+        var prompts = request.Prompts.Count > 0
+            ? request.Prompts
+            : [.. request.Images.Select(_ => Phi3Vision.Prompts.Question(serving.Question))];
         var processor = new ImageProcessor(numCrops);
         var sources = new List<(int, int)>();
         var images = request.Images.Select(file =>
@@ -29,14 +32,17 @@ internal sealed partial record RecordingBatch(ModelCaseInputs Inputs, IReadOnlyL
         var tokenizer = model.Tokenizer;
         var starts = PromptIds(prompts, images, tokenizer);
         // As in training: the answer, its end, and the end of the text, all of which are labels.
-        var rows = starts.Select((start, row) => request.Answers.Count == 0
-            ? start
-            : [.. start, .. Longs(tokenizer.Encode($"{request.Answers[row]}{SpecialTokens.End}\n{SpecialTokens.EndOfText}", addBos: false))]).ToList();
+        long[] Answered(string answer) =>
+            Longs(tokenizer.Encode($"{answer}{SpecialTokens.End}\n{SpecialTokens.EndOfText}", addBos: false));
+        List<long[]> rows = request.Answers.Count == 0
+            ? starts
+            : [.. starts.Zip(request.Answers, (start, answer) => (long[])[.. start, .. Answered(answer)])];
         var padding = model.Config.PadTokenId;
         var (pixels, sizes) = Pixels(images, numCrops);
         var generation = Padded(starts, padding, left: true) with { PixelValues = pixels, ImageSizes = sizes };
         var original = model.Config.OriginalMaxPositionEmbeddings;
-        var crosses = starts.Count == 1 && images.Count == 0 && starts[0].Length <= original && starts[0].Length + request.Tokens > original;
+        var length = starts[0].Length;
+        var crosses = starts.Count == 1 && images.Count == 0 && length <= original && length + request.Tokens > original;
         return new RecordingBatch(
             new ModelCaseInputs
             {
@@ -72,8 +78,8 @@ internal sealed partial record RecordingBatch(ModelCaseInputs Inputs, IReadOnlyL
                 throw new CommandException($"The prompts have tags for more images than the {images.Count} that are given.");
             try
             {
-                int[] ids = [tokenizer.BeginOfText, .. PromptBuilder.Build(tokenizer, prompt, [.. images.Skip(taken).Take(count).Select(image => image.Tokens)])];
-                rows.Add(Longs(ids));
+                int[] imageTokens = [.. images.Skip(taken).Take(count).Select(image => image.Tokens)];
+                rows.Add(Longs([tokenizer.BeginOfText, .. PromptBuilder.Build(tokenizer, prompt, imageTokens)]));
             }
             catch (ArgumentException e)
             {

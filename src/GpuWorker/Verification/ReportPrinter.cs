@@ -54,9 +54,10 @@ internal sealed class ReportPrinter(TextWriter output, bool json)
     private static IEnumerable<string> Parts(CaseReport report)
     {
         if (report.Problem is not null) yield return report.Problem;
-        var outputs = report.Comparisons.ToLookup(comparison => comparison.Output.StartsWith(GradientComparisons.Prefix, StringComparison.Ordinal));
-        if (report.Comparisons.Count > 0)
-            yield return string.Join(", ", [.. outputs[false].Select(Line), .. outputs[true].Any() ? [Gradients([.. outputs[true]])] : Array.Empty<string>()]);
+        var gradients = report.Comparisons.Where(c => c.Output.StartsWith(GradientComparisons.Prefix, StringComparison.Ordinal)).ToList();
+        var lines = report.Comparisons.Except(gradients).Select(Line).ToList();
+        if (gradients.Count > 0) lines.Add(Gradients(gradients));
+        if (lines.Count > 0) yield return string.Join(", ", lines);
         if (report.NotChecked.Count > 0) yield return $"not checked: {string.Join(", ", report.NotChecked)}";
     }
 
@@ -64,13 +65,16 @@ internal sealed class ReportPrinter(TextWriter output, bool json)
     private static string Gradients(IReadOnlyList<Comparison> gradients)
     {
         var worst = gradients.Aggregate((a, b) => b.Difference <= a.Difference ? a : b);
-        return $"{gradients.Count} gradients {Number(worst.Difference)} ({Number(worst.Tolerance)}){(worst.Fits ? "" : $" <- {worst.Output} {worst.Detail}")}";
+        return $"{gradients.Count} gradients {Numbers(worst)}{(worst.Fits ? "" : $" <- {worst.Output} {worst.Detail}")}";
     }
 
     private static string Line(Comparison comparison) =>
-        $"{comparison.Output} {Number(comparison.Difference)} ({Number(comparison.Tolerance)}){(comparison.Fits ? "" : $" <- {comparison.Detail ?? "out of tolerance"}")}";
+        $"{comparison.Output} {Numbers(comparison)}{(comparison.Fits ? "" : $" <- {comparison.Detail ?? "out of tolerance"}")}";
 
-    private static string Number(double value) => value.ToString(value == Math.Floor(value) ? "0" : "0.0e-00", CultureInfo.InvariantCulture);
+    private static string Numbers(Comparison comparison) => $"{Number(comparison.Difference)} ({Number(comparison.Tolerance)})";
+
+    private static string Number(double value) =>
+        value.ToString(value == Math.Floor(value) ? "0" : "0.0e-00", CultureInfo.InvariantCulture);
 
     private static string Json(CaseReport report, string outcome) => JsonSerializer.Serialize(
         new

@@ -13,19 +13,22 @@ internal static class SizesComparison
         var known = new HashSet<string>();
         foreach (var row in sizes.GetProperty("rows").EnumerateArray())
         {
-            int Recorded(string column) => columns.IndexOf(column) is >= 0 and var i ? row[i].GetInt32() : throw new InvalidDataException($"sizes.json has no column '{column}'.");
+            int Recorded(string column) => columns.IndexOf(column) is >= 0 and var i
+                ? row[i].GetInt32()
+                : throw new InvalidDataException($"sizes.json has no column '{column}'.");
             var (width, height, numCrops) = (Recorded("width"), Recorded("height"), Recorded("num_crops"));
             var frame = PictureFrame.Measure(width, height, numCrops);
             foreach (var column in columns)
             {
                 if (Measured(column, frame) is not { } actual) continue;
                 known.Add(column);
-                if (actual != Recorded(column)) differing[column].Add($"{width}×{height} at {numCrops} crops: {actual}, but {Recorded(column)} is recorded");
+                if (actual != Recorded(column))
+                    differing[column].Add($"{width}×{height} at {numCrops} crops: {actual}, but {Recorded(column)} is recorded");
             }
         }
-        return new CaseReport(name,
-            [.. columns.Where(known.Contains).Select(column => new Comparison(column, differing[column].Count, 0, differing[column].FirstOrDefault()))],
-            [.. columns.Where(column => !known.Contains(column) && column is not ("width" or "height" or "num_crops")).Select(column => $"{column}: unknown")]);
+        Comparison Of(string column) => new(column, differing[column].Count, 0, differing[column].FirstOrDefault());
+        var unknown = columns.Where(column => !known.Contains(column) && column is not ("width" or "height" or "num_crops"));
+        return new CaseReport(name, [.. columns.Where(known.Contains).Select(Of)], [.. unknown.Select(column => $"{column}: unknown")]);
     }
 
     // A picture that is refused has no size.

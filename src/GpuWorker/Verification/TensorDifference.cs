@@ -22,7 +22,8 @@ internal static class TensorDifference
     {
         var comparison = Absolute(output, expected, actual, tolerance);
         using var scope = NewDisposeScope();
-        return comparison with { Difference = comparison.Difference / Math.Max(Largest(expected.cpu().to(ScalarType.Float64).abs()), smallest) };
+        var largest = Largest(expected.cpu().to(ScalarType.Float64).abs());
+        return comparison with { Difference = comparison.Difference / Math.Max(largest, smallest) };
     }
 
     /// <summary>How many entries are not equal.</summary>
@@ -43,7 +44,9 @@ internal static class TensorDifference
     private static Comparison? Shape(string output, Tensor expected, Tensor actual) =>
         expected.shape.SequenceEqual(actual.shape)
             ? null
-            : new Comparison(output, double.PositiveInfinity, 0, $"is [{string.Join(", ", actual.shape)}], but [{string.Join(", ", expected.shape)}] is recorded");
+            : new Comparison(
+                output, double.PositiveInfinity, 0,
+                $"is [{string.Join(", ", actual.shape)}], but [{string.Join(", ", expected.shape)}] is recorded");
 
     private static double Largest(Tensor difference) => difference.NumberOfElements == 0 ? 0 : difference.max().item<double>();
 }

@@ -46,10 +46,22 @@ internal sealed class TokenizerVerifier(Tokenizer tokenizer)
                 case "id" or "cat" or "text": break;
                 case "ids": counts.Equal(field.Name, Ids(field.Value), ids); break;
                 case "ids_no_bos": counts.Equal(field.Name, Ids(field.Value), withoutBos); break;
-                case "tokens": counts.Equal(field.Name, field.Value.EnumerateArray().Select((token, i) => Own(token.GetString()!, withoutBos, i)), withoutBos.Select(id => tokenizer.Token(id) ?? "")); break;
-                case "decoded": counts.Equal(field.Name, field.Value.GetString(), tokenizer.Decode(Ids(line.GetProperty("ids")), skipSpecial: false)); break;
-                case "decoded_skip_special": counts.Equal(field.Name, field.Value.GetString(), tokenizer.Decode(Ids(line.GetProperty("ids")))); break;
-                case "decoded_no_bos": counts.Equal(field.Name, field.Value.GetString(), tokenizer.Decode(Ids(line.GetProperty("ids_no_bos")), skipSpecial: false)); break;
+                case "tokens":
+                    counts.Equal(
+                        field.Name,
+                        field.Value.EnumerateArray().Select((token, i) => Own(token.GetString()!, withoutBos, i)),
+                        withoutBos.Select(id => tokenizer.Token(id) ?? ""));
+                    break;
+                case "decoded":
+                    counts.Equal(field.Name, field.Value.GetString(), tokenizer.Decode(Ids(line.GetProperty("ids")), skipSpecial: false));
+                    break;
+                case "decoded_skip_special":
+                    counts.Equal(field.Name, field.Value.GetString(), tokenizer.Decode(Ids(line.GetProperty("ids"))));
+                    break;
+                case "decoded_no_bos":
+                    counts.Equal(
+                        field.Name, field.Value.GetString(), tokenizer.Decode(Ids(line.GetProperty("ids_no_bos")), skipSpecial: false));
+                    break;
                 default: counts.NotCompared(field.Name, "unknown"); break;
             }
         }
@@ -81,7 +93,10 @@ internal sealed class TokenizerVerifier(Tokenizer tokenizer)
                 case "input_ids": counts.Equal(field.Name, Ids(field.Value), ids); break;
                 case "length": counts.Equal(field.Name, field.Value.GetInt32(), ids.Length); break;
                 case "input_ids_rle":
-                    counts.Equal(field.Name, field.Value.EnumerateArray().SelectMany(run => Enumerable.Repeat(run[0].GetInt32(), run[1].GetInt32())), ids);
+                    counts.Equal(
+                        field.Name,
+                        field.Value.EnumerateArray().SelectMany(run => Enumerable.Repeat(run[0].GetInt32(), run[1].GetInt32())),
+                        ids);
                     break;
                 case "chunks": CompareChunks(field.Value, ids, counts); break;
                 default: counts.NotCompared(field.Name, "unknown"); break;
@@ -115,11 +130,15 @@ internal sealed class TokenizerVerifier(Tokenizer tokenizer)
                 counts.NotCompared(field.Name, field.Name == "error" ? "the wording is this project's own" : "unknown");
     }
 
-    /// <summary>The reference gives an added token together with the white space that it swallowed; compared is what comes before.</summary>
+    /// <summary>
+    /// The reference gives an added token together with the white space that it swallowed; compared is what comes before.
+    /// </summary>
     private string Own(string recorded, int[] ids, int position)
     {
         var token = position < ids.Length ? tokenizer.Token(ids[position]) : null;
-        return token is ['<', .., '>'] && recorded.StartsWith(token, StringComparison.Ordinal) && string.IsNullOrWhiteSpace(recorded[token.Length..]) ? token : recorded;
+        var swallowed = token is ['<', .., '>'] && recorded.StartsWith(token, StringComparison.Ordinal)
+            && string.IsNullOrWhiteSpace(recorded[token.Length..]);
+        return swallowed ? token! : recorded;
     }
 
     private static int[] Ids(JsonElement ids) => [.. ids.EnumerateArray().Select(id => id.GetInt32())];

@@ -1,8 +1,8 @@
 namespace FunctionsPipeline.GpuWorker.Verification;
 
 /// <summary>
-/// How far a correct engine in float32 may be from a recording, several times what was observed between float32 and float64. Known mistakes,
-/// such as an epsilon of 1e-6 for 1e-5, are further away.
+/// How far a correct engine in float32 may be from a recording, several times what was observed between float32 and float64. Known
+/// mistakes, such as an epsilon of 1e-6 for 1e-5, are further away.
 /// </summary>
 internal static class Tolerances
 {
@@ -15,7 +15,9 @@ internal static class Tolerances
     /// <summary>Of gradients, as a part of the largest entry.</summary>
     public const double Gradients = 5e-5;
 
-    /// <summary>Gradients whose largest entry is below this are rounding noise, such as those of key biases, which are 0 in exact arithmetic.</summary>
+    /// <summary>
+    /// Gradients whose largest entry is below this are rounding noise, such as those of key biases, which are 0 in exact arithmetic.
+    /// </summary>
     public const double SmallestGradient = 2e-3;
 
     /// <summary>Of pixels after the image processor; its crops are exact.</summary>

@@ -19,18 +19,26 @@ internal static class TrainingStepsVerifier
         var options = recorded.Description.GetProperty("optimizer");
         if (Unsupported(options) is { } reason) return new CaseReport(name, [], [$"everything: {reason}"]);
         var parameters = model.named_parameters().ToDictionary(pair => pair.name, pair => pair.parameter, StringComparer.Ordinal);
-        var before = Unchanged(recorded).ToDictionary(parameter => parameter, parameter => parameters[parameter].detach().clone(), StringComparer.Ordinal);
-        var losses = Train(recorded, model, options);
+        var before = Unchanged(recorded).Select(parameter => (Name: parameter, Value: parameters[parameter].detach().clone())).ToList();
+        var losses = torch.tensor(Train(recorded, model, options));
 
-        var comparisons = new List<Comparison> { TensorDifference.Absolute("losses", recorded.Read("losses"), torch.tensor(losses), Tolerances.StepLosses) };
+        var comparisons = new List<Comparison>
+        {
+            TensorDifference.Absolute("losses", recorded.Read("losses"), losses, Tolerances.StepLosses),
+        };
         if (recorded.Description.TryGetProperty("losses", out var described))
-            comparisons.Add(TensorDifference.Absolute(
-                "case.json losses", torch.tensor(described.EnumerateArray().Select(loss => loss.GetSingle()).ToArray()), torch.tensor(losses), Tolerances.StepLosses));
+        {
+            var expected = torch.tensor(described.EnumerateArray().Select(loss => loss.GetSingle()).ToArray());
+            comparisons.Add(TensorDifference.Absolute("case.json losses", expected, losses, Tolerances.StepLosses));
+        }
         var final = recorded.Outputs.Where(output => output.StartsWith(FinalPrefix, StringComparison.Ordinal)).ToList();
         comparisons.AddRange(final.Select(output =>
             TensorDifference.Absolute(output, recorded.Read(output), parameters[output[FinalPrefix.Length..]], Tolerances.StepWeights)));
         if (before.Count > 0)
-            comparisons.Add(Comparison.Exact("unchanged parameters", before.Select(pair => (pair.Key, true)), before.Select(pair => (pair.Key, pair.Value.Equals(parameters[pair.Key])))));
+            comparisons.Add(Comparison.Exact(
+                "unchanged parameters",
+                before.Select(parameter => (parameter.Name, Unchanged: true)),
+                before.Select(parameter => (parameter.Name, parameter.Value.Equals(parameters[parameter.Name])))));
         return new CaseReport(name, comparisons,
         [
             .. recorded.Outputs.Except(final).Where(output => output != "losses").Select(output => $"{output}: unknown"),
@@ -43,10 +51,11 @@ internal static class TrainingStepsVerifier
     private static float[] Train(ModelCase recorded, Phi3VisionModel model, JsonElement options)
     {
         var inputs = recorded.Inputs();
-        var clip = options.TryGetProperty("grad_clip", out var limit) && limit.ValueKind == JsonValueKind.Number ? limit.GetDouble() : (double?)null;
+        var clipped = options.TryGetProperty("grad_clip", out var limit) && limit.ValueKind == JsonValueKind.Number;
         var parameters = model.parameters().ToList();
         using var optimizer = torch.optim.AdamW(
-            parameters, lr: Number("lr"), beta1: Number("beta1"), beta2: Number("beta2"), eps: Number("eps"), weight_decay: Number("weight_decay"));
+            parameters, lr: Number("lr"), beta1: Number("beta1"), beta2: Number("beta2"), eps: Number("eps"),
+            weight_decay: Number("weight_decay"));
         var losses = new List<float>();
         for (var steps = options.GetProperty("steps").GetInt32(); ; steps--)
         {
@@ -56,7 +65,7 @@ internal static class TrainingStepsVerifier
             losses.Add(loss.item<float>());
             if (steps == 0) break;
             loss.backward();
-            if (clip is { } norm) nn.utils.clip_grad_norm_(parameters, norm);
+            if (clipped) nn.utils.clip_grad_norm_(parameters, limit.GetDouble());
             optimizer.step();
         }
         model.zero_grad();
@@ -73,5 +82,7 @@ internal static class TrainingStepsVerifier
     }
 
     private static IEnumerable<string> Unchanged(ModelCase recorded) =>
-        recorded.Description.TryGetProperty("unchanged_params_no_gradient", out var names) ? names.EnumerateArray().Select(name => name.GetString()!) : [];
+        recorded.Description.TryGetProperty("unchanged_params_no_gradient", out var names)
+            ? names.EnumerateArray().Select(name => name.GetString()!)
+            : [];
 }

@@ -12,7 +12,9 @@ public sealed record GenerationSettings
     /// <summary>Tokens that end an answer; they are not part of it.</summary>
     public IReadOnlySet<int> StopTokens { get; init; } = new HashSet<int>();
 
-    /// <summary>0 always takes the most likely token. Above, logits are divided by it and a token is drawn; 1 leaves the model's probabilities.</summary>
+    /// <summary>
+    /// 0 always takes the most likely token. Above, logits are divided by it and a token is drawn; 1 leaves the model's probabilities.
+    /// </summary>
     public double Temperature { get; init; }
 
     /// <summary>Draws from this many of the most likely tokens (more when the last ones are equally likely); 0 from all.</summary>

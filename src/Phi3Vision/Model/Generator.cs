@@ -8,9 +8,13 @@ namespace FunctionsPipeline.Phi3Vision;
 public sealed class Generator(Phi3VisionModel model)
 {
     /// <summary>Continues prompts to their ends, on the calling thread.</summary>
-    /// <param name="prompts">Rows of equal length, shorter prompts padded on the left; positions are counted from each row's first real token.</param>
+    /// <param name="prompts">
+    /// Rows of equal length, shorter prompts padded on the left; positions are counted from each row's first real token.
+    /// </param>
     /// <returns>The answer of each row.</returns>
-    /// <exception cref="ArgumentException">The settings make no sense, or the prompts do not fit the model or are padded on the right.</exception>
+    /// <exception cref="ArgumentException">
+    /// The settings make no sense, or the prompts do not fit the model or are padded on the right.
+    /// </exception>
     public IReadOnlyList<GeneratedAnswer> Generate(ModelInput prompts, GenerationSettings settings, CancellationToken cancellationToken)
     {
         settings.Validate();
@@ -32,7 +36,8 @@ public sealed class Generator(Phi3VisionModel model)
     /// <param name="prompts">As for <see cref="Generate"/>; the tensors must live until the enumeration has ended.</param>
     /// <returns>The tokens without those that stop a row.</returns>
     /// <exception cref="ArgumentException">The settings make no sense; once it is enumerated, the prompts do not fit the model.</exception>
-    public IAsyncEnumerable<GeneratedToken> StreamAsync(ModelInput prompts, GenerationSettings settings, CancellationToken cancellationToken = default)
+    public IAsyncEnumerable<GeneratedToken> StreamAsync(
+        ModelInput prompts, GenerationSettings settings, CancellationToken cancellationToken = default)
     {
         settings.Validate();
         return ReadAsync(prompts, settings, cancellationToken);
@@ -42,10 +47,11 @@ public sealed class Generator(Phi3VisionModel model)
         ModelInput prompts, GenerationSettings settings, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         using var end = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        var channel = Channel.CreateBounded<GeneratedToken>(new BoundedChannelOptions(1) { SingleReader = true, SingleWriter = true });
+        var channel = Channel.CreateBounded<GeneratedToken>(capacity: 1);
         // Torch's dispose scopes and its pool of threads belong to the thread that computes, so one thread does it all.
         var computing = Task.Factory.StartNew(
-            () => Write(prompts, settings, channel.Writer, end.Token), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+            () => Write(prompts, settings, channel.Writer, end.Token),
+            CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         try
         {
             await foreach (var token in channel.Reader.ReadAllAsync(cancellationToken)) yield return token;
@@ -58,7 +64,8 @@ public sealed class Generator(Phi3VisionModel model)
     }
 
     /// <summary>Writes all tokens; a failure goes to the reader.</summary>
-    private void Write(ModelInput prompts, GenerationSettings settings, ChannelWriter<GeneratedToken> writer, CancellationToken cancellationToken)
+    private void Write(
+        ModelInput prompts, GenerationSettings settings, ChannelWriter<GeneratedToken> writer, CancellationToken cancellationToken)
     {
         try
         {

@@ -29,8 +29,8 @@ internal static class ScoreFilters
     }
 
     /// <summary>
-    /// Drops the least likely tokens as long as the probabilities of what is dropped add up to no more than 1 - <paramref name="p"/>; the most
-    /// likely one always stays.
+    /// Drops the least likely tokens as long as the probabilities of what is dropped add up to no more than 1 - <paramref name="p"/>; the
+    /// most likely one always stays.
     /// </summary>
     public static void KeepTopP(Span<float> scores, double p)
     {
