@@ -13,6 +13,9 @@ public sealed record Phi3VisionConfig
     /// <summary>Side of a view, pixels; the HD transform and the token counts depend on it.</summary>
     public const int ViewSize = 336;
 
+    private const int MostLayers = 1_000;
+    private const int MostOfAnything = 100_000_000;
+
     private static readonly JsonSerializerOptions Json = new()
     {
         PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
@@ -123,9 +126,11 @@ public sealed record Phi3VisionConfig
             ("clip.num_hidden_layers", Clip.NumHiddenLayers), ("clip.num_attention_heads", Clip.NumAttentionHeads),
         })
         {
-            if (value <= 0)
+            // The bound keeps a hostile file from asking for two billion layers, and is far from any model.
+            var most = key.EndsWith("_layers", StringComparison.Ordinal) ? MostLayers : MostOfAnything;
+            if (value <= 0 || value > most)
             {
-                yield return $"{key} is {value}, but must be above 0";
+                yield return value <= 0 ? $"{key} is {value}, but must be above 0" : $"{key} is {value}, but must be at most {most}";
                 yield break;
             }
         }
