@@ -20,6 +20,7 @@ public sealed record Phi3VisionConfig
     {
         PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
         WriteIndented = true,
+        RespectNullableAnnotations = true,
         DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
     };
@@ -143,8 +144,11 @@ public sealed record Phi3VisionConfig
         if (RopeScaling is { } scaling)
         {
             if (scaling.Type != "su") yield return $"rope_scaling.type is '{scaling.Type}', not 'su'";
-            foreach (var (key, count) in new[] { ("short_factor", scaling.ShortFactor.Count), ("long_factor", scaling.LongFactor.Count) })
-                if (count != HeadDim / 2) yield return $"rope_scaling.{key} has {count} entries, but a head has {HeadDim / 2} pairs";
+            foreach (var (key, factors) in new[] { ("short_factor", scaling.ShortFactor), ("long_factor", scaling.LongFactor) })
+            {
+                if (factors.Count != HeadDim / 2) yield return $"rope_scaling.{key} has {factors.Count} entries, but a head has {HeadDim / 2} pairs";
+                if (factors.Any(factor => factor <= 0)) yield return $"rope_scaling.{key} has entries that are not above 0";
+            }
         }
         if (Clip.HiddenSize % Clip.NumAttentionHeads != 0)
             yield return $"clip.hidden_size {Clip.HiddenSize} is not a multiple of clip.num_attention_heads {Clip.NumAttentionHeads}";

@@ -2,7 +2,10 @@ using static TorchSharp.torch;
 
 namespace FunctionsPipeline.Phi3Vision;
 
-/// <summary>The safetensors files of a model folder: one <c>model.safetensors</c>, or several with an index.</summary>
+/// <summary>
+/// The safetensors files of a model folder: one <c>model.safetensors</c>, or several with an index. The single file counts where both are there,
+/// as in the published library.
+/// </summary>
 internal sealed class Checkpoint : IDisposable
 {
     /// <summary>Name of the single file.</summary>

@@ -65,7 +65,9 @@ internal static class SafetensorsHeader
         var (start, end) = (range[0].GetInt64(), range[1].GetInt64());
         if (shape.Any(side => side < 0) || start < 0 || end < start)
             throw new FormatException($"tensor '{member.Name}' has a negative size");
-        var bytes = checked(shape.Aggregate(1L, (product, side) => checked(product * side)) * size);
+        // An empty tensor may not hide sides that no engine can multiply.
+        var full = shape.Aggregate((long)size, (product, side) => checked(product * Math.Max(side, 1)));
+        var bytes = shape.Contains(0) ? 0 : full;
         if (bytes != end - start) throw new FormatException($"tensor '{member.Name}' needs {bytes} bytes, but has {end - start}");
         return new SafetensorsEntry(member.Name, dtype, shape, checked(dataStart + start), bytes);
     }

@@ -66,6 +66,10 @@ public sealed class SafetensorsFileTests : IDisposable
     [InlineData("""{"a":{"dtype":"U8","shape":[7],"data_offsets":[9223372036854775800,9223372036854775807]}}""", 8, "verflow")]
     [InlineData("""{"a":{"dtype":"F32","shape":[9223372036854775807],"data_offsets":[0,8]}}""", 8, "verflow")]
     [InlineData("""{"a":{"dtype":"F32","shape":[99999999999999999999],"data_offsets":[0,8]}}""", 8, "not a usable")]
+    [InlineData("""{"a":{"dtype":"F32","shape":[0,9223372036854775807,2],"data_offsets":[0,0]}}""", 0, "verflow")]
+    [InlineData("""{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"\u0061":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}""", 8, "not a usable")]
+    [InlineData("""{"\ud800":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}""", 4, "not a usable")]
+    [InlineData("""{"a":{"dtype":"\ud800","shape":[1],"data_offsets":[0,4]}}""", 4, "not a usable")]
     [InlineData("""{"a":{"dtype":"F32","shape":[1.5],"data_offsets":[0,8]}}""", 8, "not a usable")]
     [InlineData("""{"a":{"dtype":"F32","shape":[1,1,1,1,1,1,1,1,1,2],"data_offsets":[0,8]}}""", 8, "10 dimensions")]
     [InlineData("""{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8,8]}}""", 8, "3 data_offsets")]
@@ -110,6 +114,33 @@ public sealed class SafetensorsFileTests : IDisposable
         var error = Assert.Throws<InvalidDataException>(() => SafetensorsFile.Open(FilePath));
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 1_000_000);
         Assert.Contains("a header at most 25000000", error.Message);
+    }
+
+    [Fact]
+    public void A_damaged_file_is_refused_or_read_but_nothing_else()
+    {
+        SafetensorsFile.Write(FilePath, [("a", torch.ones(2, 3)), ("b", torch.ones(4, dtype: ScalarType.BFloat16)), ("c", torch.zeros([0, 2]))]);
+        var whole = File.ReadAllBytes(FilePath);
+        var random = new Random(5);
+        var refused = 0;
+        for (var round = 0; round < 3000; round++)
+        {
+            var damaged = whole[..(round % 5 == 0 ? random.Next(whole.Length) : whole.Length)];
+            for (var change = random.Next(4); change >= 0 && damaged.Length > 0; change--)
+                damaged[random.Next(damaged.Length)] = (byte)(random.Next(3) == 0 ? random.Next(256) : whole[random.Next(8, whole.Length)]);
+            File.WriteAllBytes(FilePath, damaged);
+            try
+            {
+                using var scope = NewDisposeScope();
+                using var file = SafetensorsFile.Open(FilePath);
+                foreach (var entry in file.Entries) file.Read(entry.Name);
+            }
+            catch (InvalidDataException)
+            {
+                refused++;
+            }
+        }
+        Assert.InRange(refused, 1000, 3000);
     }
 
     [Fact]
