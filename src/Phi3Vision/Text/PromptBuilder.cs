@@ -35,11 +35,18 @@ public static partial class PromptBuilder
         return [.. ids];
     }
 
-    private static int Number(ReadOnlySpan<char> digits) =>
-        int.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out var number)
-            ? number
-            : throw new ArgumentException($"<|image_{digits}|> is not an image number.", "prompt");
+    private static int Number(ReadOnlySpan<char> digits)
+    {
+        var number = 0L;
+        foreach (var digit in digits)
+        {
+            number = number * 10 + CharUnicodeInfo.GetDecimalDigitValue(digit);
+            if (number > int.MaxValue) throw new ArgumentException($"<|image_{digits}|> is not an image number.", "prompt");
+        }
+        return (int)number;
+    }
 
-    [GeneratedRegex(@"<\|image_([0-9]+)\|>", RegexOptions.CultureInvariant)]
+    // Digits of any script, as in the published processor's expression.
+    [GeneratedRegex(@"<\|image_(\d+)\|>", RegexOptions.CultureInvariant)]
     private static partial Regex ImageTag();
 }

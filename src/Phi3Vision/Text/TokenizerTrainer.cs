@@ -46,9 +46,9 @@ public static partial class TokenizerTrainer
         var specials = new AddedTokenSplitter(SpecialTokens.Added.Select(token => new AddedToken(0, token, SpecialTokens.SwallowsFollowingSpace(token), true)));
         var counts = new SortedDictionary<string, int>(StringComparer.Ordinal);
         foreach (var text in texts)
-            foreach (var (segment, added) in specials.Split(text))
+            foreach (var (start, length, added) in specials.Split(text))
                 if (added is null)
-                    foreach (Match word in MergeableRun().Matches(Space + segment.Replace(" ", Space)))
+                    foreach (Match word in MergeableRun().Matches(Space + text.Substring(start, length).Replace(" ", Space)))
                         counts[word.Value] = counts.GetValueOrDefault(word.Value) + 1;
         return [.. counts.Select(pair => new Word(pair.Key, pair.Value))];
     }
