@@ -4,10 +4,10 @@ using System.Numerics;
 namespace FunctionsPipeline.Phi3Vision;
 
 /// <summary>
-/// The view of the whole picture: a bicubic resize (a = -0.75, not antialiased, edges repeated) to 336×336, as the published code makes it of
-/// the normalised picture. Both sides are multiples of 336, so that every output pixel has the same phase: the middle pixel for odd factors,
-/// the four in the middle with weights (-3, 19, 19, -3) / 32 for even ones. That is exact in integers, and as the weights add up to 1 it may
-/// as well come before the normalisation.
+/// The view of the whole picture: a bicubic resize (a = -0.75, not antialiased, edges repeated) to 336×336, as the published code makes it
+/// of the normalised picture. Both sides are multiples of 336, so that every output pixel has the same phase: the middle pixel for odd
+/// factors, the four in the middle with weights (-3, 19, 19, -3) / 32 for even ones. That is exact in integers, and as the weights add up
+/// to 1 it may as well come before the normalisation.
 /// </summary>
 internal sealed class GlobalView : IDisposable
 {

@@ -14,7 +14,8 @@ internal readonly record struct HdShape(bool Transposed, int Width, int ResizedH
     public (int Width, int Height) Picture => Transposed ? (Height, Width) : (Width, Height);
 
     /// <summary>
-    /// The largest scale whose crops are no more than <paramref name="numCrops"/>. <see cref="ResizedHeight"/> is 0 for a picture too thin to show.
+    /// The largest scale whose crops are no more than <paramref name="numCrops"/>. <see cref="ResizedHeight"/> is 0 for a picture too thin
+    /// to show.
     /// </summary>
     public static HdShape Of(int width, int height, int numCrops)
     {

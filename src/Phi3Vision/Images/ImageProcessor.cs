@@ -6,8 +6,8 @@ using SixLabors.ImageSharp.PixelFormats;
 namespace FunctionsPipeline.Phi3Vision;
 
 /// <summary>
-/// The published image processor: scales a picture onto a grid of 336×336 crops (Pillow's bilinear resize), pads it with white, normalises it,
-/// and adds a view of the whole. Working memory is a few rows, from the pool. Safe for concurrent use.
+/// The published image processor: scales a picture onto a grid of 336×336 crops (Pillow's bilinear resize), pads it with white, normalises
+/// it, and adds a view of the whole. Working memory is a few rows, from the pool. Safe for concurrent use.
 /// </summary>
 /// <param name="numCrops">Crops at most, 1 to 16 in the published settings.</param>
 /// <exception cref="ArgumentOutOfRangeException"><paramref name="numCrops"/> is not 1 to 1024.</exception>
@@ -21,7 +21,9 @@ public sealed class ImageProcessor(int numCrops)
         : throw new ArgumentOutOfRangeException(nameof(numCrops), numCrops, "An image is cut into 1 to 1024 crops.");
 
     /// <summary>Makes the views of an image.</summary>
-    /// <exception cref="UnreadableImageException">The image is so thin that nothing is left of it (<see cref="Rejection.BadShape"/>).</exception>
+    /// <exception cref="UnreadableImageException">
+    /// The image is so thin that nothing is left of it (<see cref="Rejection.BadShape"/>).
+    /// </exception>
     public ProcessedImage Process(Image<Rgb24> image)
     {
         var shape = Shape(image);
@@ -33,7 +35,9 @@ public sealed class ImageProcessor(int numCrops)
     /// <summary>
     /// The first half of <see cref="Process"/>: the picture that the crops tile; it takes an eighth to a quarter of the room of its views.
     /// </summary>
-    /// <exception cref="UnreadableImageException">The image is so thin that nothing is left of it (<see cref="Rejection.BadShape"/>).</exception>
+    /// <exception cref="UnreadableImageException">
+    /// The image is so thin that nothing is left of it (<see cref="Rejection.BadShape"/>).
+    /// </exception>
     public HdPicture Fit(Image<Rgb24> image)
     {
         var shape = Shape(image);

@@ -16,8 +16,8 @@ internal sealed class AddedTokenSplitter
     }
 
     /// <summary>
-    /// The parts in order, each with its place in the text: an added token, or a text that is not empty. White space that belongs to the token
-    /// before it is in no part.
+    /// The parts in order, each with its place in the text: an added token, or a text that is not empty. White space that belongs to the
+    /// token before it is in no part.
     /// </summary>
     public IEnumerable<(int Start, int Length, AddedToken? Added)> Split(string text)
     {

@@ -4,8 +4,8 @@ using System.Text;
 namespace FunctionsPipeline.Phi3Vision;
 
 /// <summary>
-/// Byte pair encoding: lowest rank first, leftmost on ties, bytes for characters that the vocabulary lacks. Pairs wait in a heap and symbols are
-/// linked, so that a word of n characters takes n log n time. Safe for concurrent use.
+/// Byte pair encoding: lowest rank first, leftmost on ties, bytes for characters that the vocabulary lacks. Pairs wait in a heap and symbols
+/// are linked, so that a word of n characters takes n log n time. Safe for concurrent use.
 /// </summary>
 internal sealed class BytePairEncoder
 {
@@ -18,7 +18,8 @@ internal sealed class BytePairEncoder
     {
         _merges = new MergeTable(vocabulary, merges);
         foreach (var (piece, id) in vocabulary)
-            if (Rune.DecodeFromUtf16(piece, out var rune, out var length) == OperationStatus.Done && length == piece.Length) _characters[rune] = id;
+            if (Rune.DecodeFromUtf16(piece, out var rune, out var length) == OperationStatus.Done && length == piece.Length)
+                _characters[rune] = id;
     }
 
     /// <summary>The ids of a word.</summary>

@@ -1,8 +1,8 @@
 namespace FunctionsPipeline.Phi3Vision;
 
 /// <summary>
-/// Which characters stand next to each other in some piece of a vocabulary. Between two that never do no merge can happen, so that a text may be
-/// cut there without changing its tokens. In the published vocabulary that is in front of every space, among other places.
+/// Which characters stand next to each other in some piece of a vocabulary. Between two that never do no merge can happen, so that a text
+/// may be cut there without changing its tokens. In the published vocabulary that is in front of every space, among other places.
 /// </summary>
 internal sealed class CharacterPairs
 {

@@ -5,8 +5,8 @@ using System.Text;
 namespace FunctionsPipeline.Phi3Vision;
 
 /// <summary>
-/// The tokenizer of a model folder: added tokens first, then <c>▁</c> for spaces and one in front of every piece of text between added tokens,
-/// then byte pair encoding with byte fallback. Safe for concurrent use.
+/// The tokenizer of a model folder: added tokens first, then <c>▁</c> for spaces and one in front of every piece of text between added
+/// tokens, then byte pair encoding with byte fallback. Safe for concurrent use.
 /// </summary>
 public sealed class Tokenizer
 {
@@ -120,7 +120,8 @@ public sealed class Tokenizer
     }
 
     private static short ByteOf(string? token) =>
-        token is ['<', '0', 'x', _, _, '>'] && byte.TryParse(token.AsSpan(3, 2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var b)
+        token is ['<', '0', 'x', _, _, '>']
+        && byte.TryParse(token.AsSpan(3, 2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var b)
             ? b
             : (short)-1;
 

@@ -1,8 +1,8 @@
 namespace FunctionsPipeline.Phi3Vision;
 
 /// <summary>
-/// Encodes a text word by word, a word being what lies between two places where no merge can happen, and remembers words: the time of a long
-/// text is proportional to its length. Safe for concurrent use.
+/// Encodes a text word by word, a word being what lies between two places where no merge can happen, and remembers words: the time of a
+/// long text is proportional to its length. Safe for concurrent use.
 /// </summary>
 internal sealed class WordEncoder(BytePairEncoder encoder, CharacterPairs pairs)
 {

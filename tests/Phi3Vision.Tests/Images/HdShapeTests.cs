@@ -8,7 +8,8 @@ public sealed class HdShapeTests
     [Fact]
     public void Sizes_are_the_published_ones_also_where_the_division_falls_below_the_integer()
     {
-        using var sizes = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(AppContext.BaseDirectory, "Fixtures", "processor", "sizes.json")));
+        var file = Path.Combine(AppContext.BaseDirectory, "Fixtures", "processor", "sizes.json");
+        using var sizes = JsonDocument.Parse(File.ReadAllBytes(file));
         foreach (var row in sizes.RootElement.GetProperty("rows").EnumerateArray())
         {
             var values = row.EnumerateArray().Select(value => value.GetInt32()).ToArray();

@@ -24,7 +24,8 @@ public sealed class ImageProcessorGoldenTests
             var shape = HdShape.Of(image.Width, image.Height, numCrops);
             var bottom = shape.Height - shape.PadTop - shape.ResizedHeight;
             Assert.Equal(entry.GetProperty("transposed").GetBoolean(), shape.Transposed);
-            Assert.Equal(Ints(entry, "resized_wh"), shape.Transposed ? new[] { shape.ResizedHeight, shape.Width } : [shape.Width, shape.ResizedHeight]);
+            int[] resized = shape.Transposed ? [shape.ResizedHeight, shape.Width] : [shape.Width, shape.ResizedHeight];
+            Assert.Equal(Ints(entry, "resized_wh"), resized);
             Assert.Equal(Ints(entry, "pad_ltrb"), shape.Transposed ? new[] { shape.PadTop, 0, bottom, 0 } : [0, shape.PadTop, 0, bottom]);
             Assert.Equal(Ints(entry, "hd_wh"), new[] { shape.Picture.Width, shape.Picture.Height });
 
@@ -50,7 +51,8 @@ public sealed class ImageProcessorGoldenTests
             var hd = new ImageProcessor(Int(entry, "num_crops")).Fit(image);
             Assert.Equal(entry.GetProperty("hd_rgb_sha256").GetString(), Convert.ToHexStringLower(SHA256.HashData(hd.Rgb)));
             if (Int(entry, "num_crops") != 4) continue;
-            using var expected = Image.Load<Rgb24>(TestData.Path($"{Folder}/hd4/{Path.GetFileName(entry.GetProperty("image").GetString())}"));
+            var file = Path.GetFileName(entry.GetProperty("image").GetString());
+            using var expected = Image.Load<Rgb24>(TestData.Path($"{Folder}/hd4/{file}"));
             var rgb = new byte[expected.Width * expected.Height * 3];
             expected.CopyPixelDataTo(rgb);
             Assert.Equal((expected.Width, expected.Height), (hd.Width, hd.Height));
@@ -74,7 +76,8 @@ public sealed class ImageProcessorGoldenTests
                     for (var i = 0; i < Plane; i++)
                     {
                         var (x, y) = (crop % (width / 336) * 336 + i % 336, crop / (width / 336) * 336 + i / 336);
-                        if (processed.PixelValues[((crop + 1) * 3 + channel) * Plane + i] != table[channel * 256 + rgb[(y * width + x) * 3 + channel]]) wrong++;
+                        var expected = table[channel * 256 + rgb[(y * width + x) * 3 + channel]];
+                        if (processed.PixelValues[((crop + 1) * 3 + channel) * Plane + i] != expected) wrong++;
                     }
             Assert.Equal(0, wrong);
         }
@@ -143,5 +146,6 @@ public sealed class ImageProcessorGoldenTests
 
     private static int Int(JsonElement entry, string key) => entry.GetProperty(key).GetInt32();
 
-    private static int[] Ints(JsonElement entry, string key) => [.. entry.GetProperty(key).EnumerateArray().Select(value => value.GetInt32())];
+    private static int[] Ints(JsonElement entry, string key) =>
+        [.. entry.GetProperty(key).EnumerateArray().Select(value => value.GetInt32())];
 }

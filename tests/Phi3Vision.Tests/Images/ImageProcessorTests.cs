@@ -58,7 +58,8 @@ public sealed class ImageProcessorTests
     [InlineData("900x17.png", 16, 5376, 336, "0cc93d4f026528e82efe3183047ed67c35522bd43e4ee98c43cbd6df7c767218")]
     [InlineData("21x19.png", 4, 672, 672, "f976eed391dff90fe997552a577f4673f1d97f21cf4f6015f49460d283123263")]
     [InlineData("21x19.png", 16, 1344, 1344, "ae36daeddfbd15ec9d1de55047f6b42f6b22739892ee9dbc54324ebad4d5d9f0")]
-    public void The_resized_and_padded_picture_is_the_published_one_bit_for_bit(string file, int numCrops, int width, int height, string sha256)
+    public void The_resized_and_padded_picture_is_the_published_one_bit_for_bit(
+        string file, int numCrops, int width, int height, string sha256)
     {
         using var image = Image.Load<Rgb24>(Path.Combine(AppContext.BaseDirectory, "Fixtures", "pictures", file));
         var (hd, hdWidth, hdHeight) = new ImageProcessor(numCrops).Fit(image);
@@ -93,7 +94,9 @@ public sealed class ImageProcessorTests
         for (var probe = 0; probe < 100; probe++)
         {
             var (x, y) = (probe * 7919 % hd.Width, probe * 104729 % hd.Height);
-            var expected = shape.Transposed ? Pillow((u, v) => image[v, u], height, width, shape, y, x) : Pillow((u, v) => image[u, v], width, height, shape, x, y);
+            var expected = shape.Transposed
+                ? Pillow((u, v) => image[v, u], height, width, shape, y, x)
+                : Pillow((u, v) => image[u, v], width, height, shape, x, y);
             Assert.Equal(expected, hd.Rgb[((y * hd.Width + x) * 3)..][..3]);
         }
     }
@@ -115,7 +118,10 @@ public sealed class ImageProcessorTests
             var expected = 0.0;
             foreach (var (row, down) in BicubicTaps(y, height))
                 foreach (var (column, across) in BicubicTaps(x, width))
-                    expected += down * across * pixels[((1 + row / 336 * (width / 336) + column / 336) * 3 + c) * 336 * 336 + row % 336 * 336 + column % 336];
+                {
+                    var crop = 1 + row / 336 * (width / 336) + column / 336;
+                    expected += down * across * pixels[(crop * 3 + c) * 336 * 336 + row % 336 * 336 + column % 336];
+                }
             Assert.Equal(expected, pixels[(c * 336 + y) * 336 + x], 2e-6);
         }
     }
@@ -155,7 +161,8 @@ public sealed class ImageProcessorTests
         if (y < 0 || y >= shape.ResizedHeight) return [255, 255, 255];
         var result = new byte[3];
         for (var c = 0; c < 3; c++)
-            result[c] = Sum(PillowTaps(height, shape.ResizedHeight, y), v => Sum(PillowTaps(width, shape.Width, x), u => Channel(source(u, v), c)));
+            result[c] = Sum(
+                PillowTaps(height, shape.ResizedHeight, y), v => Sum(PillowTaps(width, shape.Width, x), u => Channel(source(u, v), c)));
         return result;
 
         static byte Channel(Rgb24 pixel, int c) => c == 0 ? pixel.R : c == 1 ? pixel.G : pixel.B;

@@ -6,8 +6,9 @@ namespace FunctionsPipeline.Tests.Phi3Vision;
 public sealed class PixelNormalizerTests
 {
     // The published code's value of every byte: a .npy of float32 (3, 256), whose values end the file.
-    private static readonly float[] Published = MemoryMarshal.Cast<byte, float>(
-        File.ReadAllBytes(Path.Combine(AppContext.BaseDirectory, "Fixtures", "processor", "normalize_lut.npy")).AsSpan()[^(3 * 256 * 4)..]).ToArray();
+    private static readonly string File = Path.Combine(AppContext.BaseDirectory, "Fixtures", "processor", "normalize_lut.npy");
+    private static readonly float[] Published =
+        MemoryMarshal.Cast<byte, float>(System.IO.File.ReadAllBytes(File).AsSpan()[^(3 * 256 * 4)..]).ToArray();
 
     [Fact]
     public void Every_byte_of_every_channel_becomes_the_published_value()

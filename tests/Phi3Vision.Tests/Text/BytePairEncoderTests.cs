@@ -30,7 +30,8 @@ public sealed class BytePairEncoderTests
     [Fact]
     public void A_merge_of_pieces_that_are_not_there_is_refused()
     {
-        var error = Assert.Throws<InvalidDataException>(() => new BytePairEncoder(new Dictionary<string, int> { ["a"] = 300 }, [("a", "b")]));
+        var vocabulary = new Dictionary<string, int> { ["a"] = 300 };
+        var error = Assert.Throws<InvalidDataException>(() => new BytePairEncoder(vocabulary, [("a", "b")]));
         Assert.Contains("merge 0", error.Message);
     }
 

@@ -15,7 +15,8 @@ internal sealed class TokenizerCases(string folder, Tokenizer tokenizer)
             Assert.Equal(Ids(line, "ids_no_bos"), tokenizer.Encode(text, addBos: false));
             // The white space that an added token swallows is recorded with it.
             var tokens = line.GetProperty("tokens").EnumerateArray().Select(token => token.GetString()!);
-            Assert.Equal(tokens.Select(token => token.StartsWith('<') ? token.TrimEnd() : token), Ids(line, "ids_no_bos").Select(tokenizer.Token));
+            Assert.Equal(
+                tokens.Select(token => token.StartsWith('<') ? token.TrimEnd() : token), Ids(line, "ids_no_bos").Select(tokenizer.Token));
             Assert.Equal(Text(line, "decoded"), tokenizer.Decode(Ids(line, "ids"), skipSpecial: false));
             Assert.Equal(Text(line, "decoded_skip_special"), tokenizer.Decode(Ids(line, "ids")));
             Assert.Equal(Text(line, "decoded_no_bos"), tokenizer.Decode(Ids(line, "ids_no_bos"), skipSpecial: false));
@@ -49,7 +50,8 @@ internal sealed class TokenizerCases(string folder, Tokenizer tokenizer)
     {
         foreach (var line in Lines("prompt_error_cases.jsonl"))
         {
-            var error = Assert.Throws<ArgumentException>(() => PromptBuilder.Build(tokenizer, Text(line, "prompt"), Ids(line, "num_img_tokens")));
+            var error = Assert.Throws<ArgumentException>(
+                () => PromptBuilder.Build(tokenizer, Text(line, "prompt"), Ids(line, "num_img_tokens")));
             Assert.Equal(Text(line, "error").Contains("continuous") ? "prompt" : "imageTokens", error.ParamName);
         }
     }

@@ -6,7 +6,8 @@ namespace FunctionsPipeline.Tests.Phi3Vision;
 public sealed class TokenizerGoldenTests
 {
     private const string Folder = "golden/tokenizer";
-    private static readonly Lazy<TokenizerCases> Cases = new(() => new(TestData.Path(Folder), Tokenizer.Load(TestData.Path("data/phi3v-tokenizer"))));
+    private static readonly Lazy<TokenizerCases> Cases =
+        new(() => new(TestData.Path(Folder), Tokenizer.Load(TestData.Path("data/phi3v-tokenizer"))));
 
     [TestDataFact($"{Folder}/cases.jsonl")]
     public void Texts_get_the_ids_of_the_published_tokenizer_and_come_back() => Cases.Value.Texts();

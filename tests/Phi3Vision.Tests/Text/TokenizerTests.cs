@@ -4,7 +4,8 @@ using FunctionsPipeline.Phi3Vision;
 namespace FunctionsPipeline.Tests.Phi3Vision;
 
 /// <summary>
-/// The published tokenizer, cut down to the pieces and merges that these texts can need (<c>Fixtures/tokenizer</c>): the ids are the published ones.
+/// The published tokenizer, cut down to the pieces and merges that these texts can need (<c>Fixtures/tokenizer</c>): the ids are the
+/// published ones.
 /// </summary>
 public sealed class TokenizerTests
 {
@@ -35,7 +36,8 @@ public sealed class TokenizerTests
     [Fact]
     public void A_token_swallows_what_unicode_calls_white_space_and_nothing_else()
     {
-        int[] white = [.. Enumerable.Range(9, 5), 0x20, 0x85, 0xA0, 0x1680, .. Enumerable.Range(0x2000, 11), 0x2028, 0x2029, 0x202F, 0x205F, 0x3000];
+        int[] white =
+            [.. Enumerable.Range(9, 5), 0x20, 0x85, 0xA0, 0x1680, .. Enumerable.Range(0x2000, 11), 0x2028, 0x2029, 0x202F, 0x205F, 0x3000];
         for (var c = 0; c < 0xD800; c++)
         {
             var alone = Excerpt.Encode($"<|assistant|>{(char)c}", addBos: false).Length == 1;
