@@ -166,7 +166,7 @@ public sealed class GarmentIngestionTests(AzuriteFixture azurite) : IClassFixtur
     private static async Task<List<(string, string)>> BlobsAsync(Workshop workshop, string prefix)
     {
         var blobs = new List<(string, string)>();
-        await foreach (var blob in workshop.Container.GetBlobsAsync(BlobTraits.None, BlobStates.None, prefix))
+        await foreach (var blob in workshop.Container.GetBlobsAsync(new GetBlobsOptions { Prefix = prefix }))
             blobs.Add((blob.Name, blob.Properties.ETag!.Value.ToString()));
         return blobs;
     }

@@ -65,7 +65,7 @@ public sealed class ModelMirrorTests(AzuriteFixture azurite) : IClassFixture<Azu
     {
         var blobs = new List<(string, DateTimeOffset, string)>();
         await foreach (var blob in workshop.Blobs.GetBlobContainerClient(Containers.Models)
-            .GetBlobsAsync(BlobTraits.None, BlobStates.None, folder))
+            .GetBlobsAsync(new GetBlobsOptions { Prefix = folder }))
             blobs.Add((blob.Name, blob.Properties.LastModified!.Value, blob.Properties.ETag!.Value.ToString()));
         return blobs;
     }

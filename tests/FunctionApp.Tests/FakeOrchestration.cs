@@ -7,7 +7,7 @@ namespace FunctionsPipeline.Tests.FunctionApp;
 
 /// <summary>
 /// An orchestration whose activities are delegates and whose timers take no time: they move its clock. Payloads go through the durable
-/// extension's JSON, and retry policies are followed, so that what an orchestrator relies on is tested with it.
+/// extension's JSON, and retry handlers are asked, so that what an orchestrator relies on is tested with it.
 /// </summary>
 internal sealed class FakeOrchestration(object input, string instance = "run-1") : TaskOrchestrationContext
 {
@@ -87,7 +87,8 @@ internal sealed class FakeOrchestration(object input, string instance = "run-1")
             catch (Exception e)
             {
                 var failure = new TaskFailedException(name, attempt, TaskFailureDetails.FromException(e));
-                if (options?.Retry?.Policy is not { } policy || attempt == policy.MaxNumberOfAttempts || !policy.Handle(failure)) throw failure;
+                var retry = new RetryContext(this, attempt, failure.FailureDetails, TimeSpan.Zero, CancellationToken.None);
+                if (options?.Retry?.Handler is not { } handler || !await handler(retry)) throw failure;
             }
         }
     }

@@ -1,5 +1,3 @@
-using FunctionsPipeline.GpuWorker;
-
 namespace FunctionsPipeline.Tests.GpuWorker;
 
 /// <summary>Tests that look at the console must not run beside each other.</summary>
@@ -21,6 +19,8 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("serve --host nowhere", "--host must be an IP address; 'nowhere' is none")]
     [InlineData("init --out x --vocabulary 10", "--vocabulary must be at least 304")]
     [InlineData("init --out x --preset huge", "'huge' not recognized")]
+    [InlineData("init --out x --tokenizer t --vocabulary 400", "--tokenizer takes a tokenizer over")]
+    [InlineData("inspect . --load fp8", "'fp8' not recognized")]
     [InlineData("predict --model /nowhere/at/all a.jpg", "/nowhere/at/all")]
     [InlineData("fly", "fly")]
     public async Task A_command_line_that_makes_no_sense_ends_with_64_and_says_why(string line, string expected)
@@ -33,6 +33,8 @@ public sealed class CommandLineTests : IDisposable
     [Theory]
     [InlineData("--help", "train", "serve", "init", "predict", "inspect", "Exit codes")]
     [InlineData("train --help", "--run", "request.json", "Example:")]
+    [InlineData("init --help", "--preset", "phi-3-vision-128k", "--tokenizer", "8.3 GB of disk", "Examples:")]
+    [InlineData("inspect --help", "--load", "headers", "Examples:")]
     [InlineData("serve --help", "--port", "[default: 8080]", "POST /predict", "Example:")]
     public async Task Help_explains_what_is_possible(string line, params string[] expected)
     {
@@ -53,7 +55,7 @@ public sealed class CommandLineTests : IDisposable
         var described = await RunAsync("inspect", model, "--weights");
         Assert.True(described.Code == 0, described.Error);
         Assert.Contains("340 in the tokenizer", described.Output);
-        Assert.Contains("model.layers.0.self_attn.qkv_proj.weight Float32 [384,128]", described.Output);
+        Assert.Contains("model.layers.0.self_attn.qkv_proj.weight F32 [384,128]", described.Output);
 
         var image = Path.Combine(_folder, "a.png");
         var text = Path.Combine(_folder, "b.jpg");
@@ -105,22 +107,5 @@ public sealed class CommandLineTests : IDisposable
         Assert.Contains("The setting Storage is missing", error);
     }
 
-    /// <summary>Runs a command line and takes what it prints. Only for tests in <see cref="ConsoleCollection"/>.</summary>
-    internal static async Task<(int Code, string Output, string Error)> RunAsync(params string[] arguments)
-    {
-        var (oldOutput, oldError) = (Console.Out, Console.Error);
-        using var output = new StringWriter();
-        using var error = new StringWriter();
-        Console.SetOut(output);
-        Console.SetError(error);
-        try
-        {
-            return (await CommandLine.RunAsync(arguments), output.ToString(), error.ToString());
-        }
-        finally
-        {
-            Console.SetOut(oldOutput);
-            Console.SetError(oldError);
-        }
-    }
+    private static Task<(int Code, string Output, string Error)> RunAsync(params string[] arguments) => ConsoleRun.RunAsync(arguments);
 }

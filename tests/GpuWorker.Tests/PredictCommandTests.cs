@@ -13,7 +13,7 @@ public sealed class PredictCommandTests : IAsyncLifetime
 
     public async Task InitializeAsync()
     {
-        var (code, _, error) = await CommandLineTests.RunAsync("init", "--out", Model, "--vocabulary", "320");
+        var (code, _, error) = await ConsoleRun.RunAsync("init", "--out", Model, "--vocabulary", "320");
         Assert.True(code == 0, error);
         File.WriteAllBytes(Image, Pictures.Png());
     }
@@ -54,7 +54,7 @@ public sealed class PredictCommandTests : IAsyncLifetime
     {
         var missing = Path.Combine(_folder, "missing.jpg");
         string[] arguments = ["predict", "--model", Model, "--max-tokens", "3", missing, _folder, Image, .. json ? ["--json"] : Array.Empty<string>()];
-        var (code, output, error) = await CommandLineTests.RunAsync(arguments);
+        var (code, output, error) = await ConsoleRun.RunAsync(arguments);
         Assert.Equal(1, code);
         Assert.Contains("missing.jpg", json ? output : error);
         Assert.Contains(Path.GetFileName(_folder), json ? output : error);
@@ -72,7 +72,7 @@ public sealed class PredictCommandTests : IAsyncLifetime
     [InlineData("--seed many", "many")]
     public async Task Options_that_make_no_sense_are_named(string options, string expected)
     {
-        var (code, _, error) = await CommandLineTests.RunAsync(["predict", "--model", Model, Image, .. options.Split(' ')]);
+        var (code, _, error) = await ConsoleRun.RunAsync(["predict", "--model", Model, Image, .. options.Split(' ')]);
         Assert.Equal(64, code);
         Assert.Contains(expected, error);
     }
@@ -80,7 +80,7 @@ public sealed class PredictCommandTests : IAsyncLifetime
     [Fact]
     public async Task Help_shows_how_to_sample()
     {
-        var (code, output, _) = await CommandLineTests.RunAsync("predict", "--help");
+        var (code, output, _) = await ConsoleRun.RunAsync("predict", "--help");
         Assert.Equal(0, code);
         Assert.Contains("--temperature 0.7 --top-p 0.9", output);
         Assert.Contains("--max-tokens", output);
@@ -88,7 +88,7 @@ public sealed class PredictCommandTests : IAsyncLifetime
 
     private async Task<string> AskAsync(params string[] arguments)
     {
-        var (code, output, error) = await CommandLineTests.RunAsync(["predict", "--model", Model, .. arguments]);
+        var (code, output, error) = await ConsoleRun.RunAsync(["predict", "--model", Model, .. arguments]);
         Assert.True(code == 0, error);
         return output;
     }

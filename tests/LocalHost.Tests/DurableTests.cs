@@ -48,14 +48,6 @@ public sealed class DurableTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_retry_handler_decides_about_another_attempt()
-    {
-        _test.Recorder.Failures = 2;
-        Assert.Equal(OrchestrationRuntimeStatus.Completed, (await _test.RunAsync(nameof(Orchestrators.RetriedByHandler))).RuntimeStatus);
-        Assert.Equal(3, _test.Recorder.Count("flaky"));
-    }
-
-    [Fact]
     public async Task An_external_event_wakes_the_orchestration_whatever_its_case()
     {
         var id = await _test.Client.ScheduleNewOrchestrationInstanceAsync(nameof(Orchestrators.Approval), TimeSpan.FromDays(1));

@@ -62,6 +62,19 @@ public sealed class DurableTimeTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_retry_handler_decides_about_another_attempt_and_when()
+    {
+        _test.Recorder.Failures = 2;
+        var id = await _test.Client.ScheduleNewOrchestrationInstanceAsync(nameof(Orchestrators.RetriedByHandler));
+        await _time.SleepingAsync(TimeSpan.FromSeconds(10));
+        await AdvanceAsync(TimeSpan.FromSeconds(10));
+        await _time.SleepingAsync(TimeSpan.FromSeconds(20));
+        await AdvanceAsync(TimeSpan.FromSeconds(20));
+        Assert.Equal("after 30 s", (await _test.EndAsync(id)).ReadOutputAs<string>());
+        Assert.Equal(3, _test.Recorder.Count("flaky"));
+    }
+
+    [Fact]
     public async Task Waiting_for_an_event_ends_with_its_timeout()
     {
         var id = await _test.Client.ScheduleNewOrchestrationInstanceAsync(nameof(Orchestrators.Approval), TimeSpan.FromMinutes(5));

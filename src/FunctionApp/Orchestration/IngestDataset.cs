@@ -35,7 +35,8 @@ public static class IngestDataset
 
         var shards = new List<ShardInfo>();
         await BoundedFanOut.ForEachAsync(units, UnitsAtOnce,
-            unit => context.CallActivityAsync<List<ShardInfo>>(nameof(DatasetActivities.PreprocessShard), new UnitInput(rest, unit), Retries.Transient),
+            unit => context.CallActivityAsync<IReadOnlyList<ShardInfo>>(
+                nameof(DatasetActivities.PreprocessShard), new UnitInput(rest, unit), Retries.Transient),
             written =>
             {
                 shards.AddRange(written);

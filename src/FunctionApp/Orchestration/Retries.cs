@@ -6,12 +6,20 @@ namespace FunctionsPipeline.FunctionApp.Orchestration;
 /// <summary>How activities are tried again.</summary>
 internal static class Retries
 {
+    private const int Attempts = 5;
+    private const double Backoff = 2.5;
+    private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(2);
+
     /// <summary>Five times over about a minute, unless trying again is of no use.</summary>
-    public static TaskOptions Transient { get; } = TaskOptions.FromRetryPolicy(
-        new RetryPolicy(maxNumberOfAttempts: 5, firstRetryInterval: TimeSpan.FromSeconds(2), backoffCoefficient: 2.5, maxRetryInterval: TimeSpan.FromMinutes(1))
-        {
-            HandleFailure = IsTransient,
-        });
+    /// <remarks>Not a <see cref="RetryPolicy"/> with a predicate: that one is called with exceptions which only the Durable Task engine
+    /// can make, so that neither the local host nor a test could follow it.</remarks>
+    public static TaskOptions Transient { get; } = TaskOptions.FromRetryHandler(async retry =>
+    {
+        if (retry.LastAttemptNumber >= Attempts || !IsTransient(retry.LastFailure)) return false;
+        var pause = FirstPause * Math.Pow(Backoff, retry.LastAttemptNumber - 1);
+        await retry.OrchestrationContext.CreateTimer(pause, retry.CancellationToken);
+        return true;
+    });
 
     private static bool IsTransient(TaskFailureDetails failure) =>
         !failure.IsCausedBy<RequestException>() && !failure.IsCausedBy<PermanentFailureException>();

@@ -1,4 +1,6 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
+using System.Globalization;
 using FunctionsPipeline.Phi3Vision;
 using TorchSharp;
 
@@ -7,13 +9,23 @@ namespace FunctionsPipeline.GpuWorker.Commands;
 /// <summary><c>init</c>: a base checkpoint with random weights.</summary>
 internal static class InitCommand
 {
+    private const string Tiny = "tiny";
+    private const string Published = "phi-3-vision-128k";
     private const int DefaultVocabulary = 512;
 
     public static Command Create()
     {
-        var preset = new Option<string>("--preset") { Description = "Which dimensions: tiny.", DefaultValueFactory = _ => "tiny" };
-        preset.AcceptOnlyFromAmong("tiny");
+        var preset = new Option<string>("--preset")
+        {
+            Description = $"Which dimensions: {Tiny} (fp32) or {Published} (the published ones, bf16).",
+            DefaultValueFactory = _ => Tiny,
+        };
+        preset.AcceptOnlyFromAmong(Tiny, Published);
         var output = new Option<DirectoryInfo>("--out") { Description = "Folder to write; made when it is not there.", Required = true };
+        var tokenizer = new Option<string>("--tokenizer")
+        {
+            Description = "A tokenizer.json, or a folder with one, to take over; a small one is trained when left out.",
+        };
         var texts = new Option<FileInfo>("--texts")
         {
             Description = "Texts to train the tokenizer on, one a line; bytes alone are its pieces when left out.",
@@ -21,7 +33,7 @@ internal static class InitCommand
         texts.AcceptExistingOnly();
         var vocabulary = new Option<int>("--vocabulary")
         {
-            Description = "Size of the tokenizer's vocabulary, added tokens included.",
+            Description = "Size of the trained tokenizer's vocabulary, added tokens included.",
             DefaultValueFactory = _ => DefaultVocabulary,
         };
         vocabulary.Validators.Add(result =>
@@ -30,41 +42,97 @@ internal static class InitCommand
                 result.AddError(
                     $"--vocabulary must be at least {SpecialTokens.SmallestVocabulary}: every byte and every added token has a place.");
         });
-        var seed = new Option<int>("--seed") { Description = "Seed of the weights.", DefaultValueFactory = _ => 42 };
+        var seed = new Option<int>("--seed")
+        {
+            Description = "Seed of the weights: the same one gives the same files.",
+            DefaultValueFactory = _ => 42,
+        };
         var command = new Command("init",
-            """
-            Makes a base checkpoint of Phi-3-Vision's architecture at toy size, with random weights and a tokenizer of its own.
+            $"""
+            Makes a base checkpoint of Phi-3-Vision's architecture with random weights and a tokenizer: a model folder that
+            train, serve, predict and inspect take.
 
-            Example: init --out base --texts answers.txt --vocabulary 640
+            {Tiny} is the architecture at toy size: it can be trained on a CPU in minutes.
+            {Published} has the published dimensions, 4.1 billion parameters, for measuring at full size: bf16, in files of at most
+            5 GB with an index, like the published checkpoint. It needs 8.3 GB of disk and little memory. Give it the published
+            tokenizer with --tokenizer; otherwise a small one is trained, whose ids are the first of the 32,064 that the model has.
+
+            Examples: init --out base --texts answers.txt --vocabulary 640
+                      init --preset {Published} --out full --tokenizer Phi-3-vision-128k-instruct/tokenizer.json
             """)
-        { preset, output, texts, vocabulary, seed };
-        command.SetAction(parsed => Run(
-            parsed.GetRequiredValue(output).FullName, parsed.GetValue(texts), parsed.GetValue(vocabulary), parsed.GetValue(seed)));
+        { preset, output, tokenizer, texts, vocabulary, seed };
+        command.Validators.Add(result =>
+        {
+            if (IsGiven(result, tokenizer) && (IsGiven(result, texts) || IsGiven(result, vocabulary)))
+                result.AddError("--tokenizer takes a tokenizer over; --texts and --vocabulary are for training one.");
+        });
+        // In the background, so that Ctrl-C reaches the token.
+        command.SetAction((parsed, cancellationToken) => Task.Run(
+            () =>
+            {
+                var folder = parsed.GetRequiredValue(output).FullName;
+                var chosen = parsed.GetValue(tokenizer) is { } path
+                    ? ReadTokenizer(path)
+                    : TrainTokenizer(parsed.GetValue(texts), parsed.GetValue(vocabulary));
+                if (parsed.GetValue(preset) == Tiny) WriteTiny(folder, chosen, parsed.GetValue(seed));
+                else WritePublished(folder, chosen, parsed.GetValue(seed), cancellationToken);
+                return CommandLine.Done;
+            },
+            cancellationToken));
         return command;
     }
 
-    private static int Run(string folder, FileInfo? texts, int vocabulary, int seed)
+    private static bool IsGiven(CommandResult command, Option option) => command.GetResult(option) is { Implicit: false };
+
+    private static void WriteTiny(string folder, Tokenizer tokenizer, int seed)
     {
-        var lines = texts is null ? [] : File.ReadAllLines(texts.FullName);
-        var tokenizer = TrainTokenizer(lines, vocabulary);
-        var config = Presets.Tiny(tokenizer.VocabularySize);
+        var config = Presets.Tiny(tokenizer.VocabularySize) with { PadTokenId = tokenizer.Id(SpecialTokens.EndOfText) };
         using var scope = torch.NewDisposeScope();
         using var model = new Phi3VisionModel(config);
         Initializer.Initialize(model, seed);
         ModelFolder.Save(folder, model, config, tokenizer);
-        Console.WriteLine($"{folder}: {model.parameters().Sum(p => p.numel()):N0} parameters, {tokenizer.VocabularySize} tokens.");
-        return CommandLine.Done;
+        Console.WriteLine($"{folder}: {Number(model.parameters().Sum(p => p.numel()))} parameters, {tokenizer.VocabularySize} tokens.");
     }
 
-    private static Tokenizer TrainTokenizer(IEnumerable<string> texts, int vocabulary)
+    private static void WritePublished(string folder, Tokenizer tokenizer, int seed, CancellationToken cancellationToken)
+    {
+        var config = Presets.Phi3Vision128K with { PadTokenId = tokenizer.Id(SpecialTokens.EndOfText) };
+        if (tokenizer.VocabularySize > config.VocabSize)
+            throw new CommandException(
+                $"The tokenizer has {tokenizer.VocabularySize} tokens; {Published} has room for {config.VocabSize}.");
+        var checkpoint = new RandomCheckpoint(config, seed);
+        ModelDisk.RequireNoWeights(folder);
+        Directory.CreateDirectory(folder);
+        ModelDisk.RequireSpace(folder, checkpoint.Bytes);
+        config.Save(folder);
+        File.WriteAllBytes(Path.Combine(folder, Tokenizer.FileName), tokenizer.Json.Span);
+        var progress = new ByteProgress(
+            "written", checkpoint.Bytes, TimeProvider.System, Console.Error, overwrite: !Console.IsErrorRedirected);
+        checkpoint.Write(folder, progress, cancellationToken);
+        progress.Complete();
+        Console.WriteLine(
+            $"{folder}: {Number(checkpoint.ParameterCount)} parameters in {checkpoint.Files} files, " +
+            $"{tokenizer.VocabularySize} tokens in the tokenizer.");
+    }
+
+    private static Tokenizer ReadTokenizer(string path)
+    {
+        if (Directory.Exists(path)) return Tokenizer.Load(path);
+        if (!File.Exists(path)) throw new CommandException($"--tokenizer: there is no '{path}'.");
+        return Tokenizer.Parse(File.ReadAllText(path));
+    }
+
+    private static Tokenizer TrainTokenizer(FileInfo? texts, int vocabulary)
     {
         try
         {
-            return Tokenizer.Parse(TokenizerTrainer.Train(texts, vocabulary));
+            return Tokenizer.Parse(TokenizerTrainer.Train(texts is null ? [] : File.ReadAllLines(texts.FullName), vocabulary));
         }
         catch (ArgumentException e)
         {
             throw new CommandException($"--vocabulary {vocabulary} is too small: {e.Message}", e);
         }
     }
+
+    private static string Number(long value) => value.ToString("N0", CultureInfo.InvariantCulture);
 }

@@ -1,4 +1,6 @@
 using System.CommandLine;
+using System.Diagnostics;
+using System.Globalization;
 using FunctionsPipeline.FineTuning;
 using FunctionsPipeline.Phi3Vision;
 using TorchSharp;
@@ -8,46 +10,109 @@ namespace FunctionsPipeline.GpuWorker.Commands;
 /// <summary><c>inspect</c>: what is in a model folder.</summary>
 internal static class InspectCommand
 {
+    private const int CacheTokens = 1000;
+
+    private static readonly Dictionary<string, torch.ScalarType> Types = new()
+    {
+        ["bf16"] = torch.ScalarType.BFloat16,
+        ["fp16"] = torch.ScalarType.Float16,
+        ["fp32"] = torch.ScalarType.Float32,
+    };
+
     public static Command Create()
     {
         var folder = new Argument<DirectoryInfo>("folder") { Description = "A model folder." };
         folder.AcceptExistingOnly();
         var weights = new Option<bool>("--weights") { Description = "List every weight: name, type, shape." };
+        var load = new Option<string?>("--load")
+        {
+            Description = "Also load the weights, as bf16, fp16 or fp32, and say how long it took and how much memory.",
+        };
+        load.AcceptOnlyFromAmong([.. Types.Keys]);
+        var device = SharedOptions.Device();
         var command = new Command("inspect",
             """
-            Loads a model folder, which checks that its configuration, tokenizer and weights fit together, and describes it.
+            Describes a model folder: architecture, parameters of each part, memory that it needs. Reads the configuration,
+            the tokenizer and the headers of the weights, and checks that they fit together; the weights themselves are not read,
+            so that it takes no time. Every weight that does not fit is listed. A folder without tokenizer is described all the same.
 
-            Example: inspect base --weights
+            Examples: inspect base --weights
+                      inspect Phi-3-vision-128k-instruct --load bf16
             """)
-        { folder, weights };
-        command.SetAction(parsed => Run(parsed.GetRequiredValue(folder).FullName, parsed.GetValue(weights)));
+        { folder, weights, load, device };
+        command.SetAction(parsed =>
+        {
+            var path = parsed.GetRequiredValue(folder).FullName;
+            Describe(path, ModelSummary.Read(path), parsed.GetValue(weights));
+            if (parsed.GetValue(load) is { } type) Load(path, type, SharedOptions.Resolve(parsed.GetValue(device)));
+            return CommandLine.Done;
+        });
         return command;
     }
 
-    private static int Run(string folder, bool weights)
+    private static void Describe(string folder, ModelSummary model, bool weights)
     {
-        using var scope = torch.NewDisposeScope();
-        using var loaded = ModelFolder.Load(folder, torch.CPU, torch.ScalarType.Float32);
-        var (config, clip) = (loaded.Config, loaded.Config.Clip);
-        var parameters = loaded.Model.named_parameters().ToList();
-        Console.WriteLine($"parameters   {parameters.Sum(p => p.parameter.numel()):N0}");
-        Console.WriteLine(
-            $"decoder      {config.NumHiddenLayers} layers, width {config.HiddenSize}, feed-forward {config.IntermediateSize}, " +
+        var (config, clip, memory) = (model.Config, model.Config.Clip, model.Memory);
+        Line("architecture", $"{config.ModelType}, {Number(model.ParameterCount)} parameters");
+        foreach (var (part, count) in model.Parameters) Line("", $"{Name(part),-14} {Number(count),15}");
+        Line("decoder",
+            $"{config.NumHiddenLayers} layers, width {config.HiddenSize}, feed-forward {config.IntermediateSize}, " +
             $"{config.NumAttentionHeads} heads, {config.NumKeyValueHeads} for keys and values");
-        Console.WriteLine(
-            $"vision tower {clip.NumHiddenLayers} layers, width {clip.HiddenSize}, feed-forward {clip.IntermediateSize}, " +
-            $"{clip.NumAttentionHeads} heads");
-        Console.WriteLine($"context      {config.MaxPositionEmbeddings} tokens");
-        Console.WriteLine($"vocabulary   {config.VocabSize}, {loaded.Tokenizer.VocabularySize} in the tokenizer");
+        Line("vision tower",
+            $"{clip.NumHiddenLayers} layers, width {clip.HiddenSize}, feed-forward {clip.IntermediateSize}, " +
+            $"{clip.NumAttentionHeads} heads, {clip.ImageSize} pixels in patches of {clip.PatchSize}");
+        Line("context", $"{config.MaxPositionEmbeddings} tokens" + (config.MaxPositionEmbeddings > config.OriginalMaxPositionEmbeddings
+            ? $", rotary positions stretched beyond {config.OriginalMaxPositionEmbeddings}"
+            : ""));
+        Line("vocabulary", $"{config.VocabSize}, " + (model.Tokenizer is { } tokenizer
+            ? $"{tokenizer.VocabularySize} in the tokenizer"
+            : $"and no tokenizer: without {Tokenizer.FileName} the model loads, but cannot be trained or asked anything"));
+        Line("stored",
+            $"{string.Join(" and ", model.Weights.Select(weight => weight.Dtype).Distinct().Order())}, " +
+            $"{Gigabytes.Text(model.StoredBytes)} in " + (model.Files.Count == 1 ? "1 file" : $"{model.Files.Count} files"));
+        Line("memory", $"weights           {Gigabytes.Text(memory.WeightsBf16)} in bf16, {Gigabytes.Text(memory.WeightsFp32)} in fp32");
+        Line("",
+            $"cache             {Gigabytes.Text(memory.CacheBf16(CacheTokens))} in bf16, {Gigabytes.Text(memory.CacheFp32(CacheTokens))} " +
+            $"in fp32 for {CacheTokens} tokens");
+        Line("",
+            $"training in fp32  {Gigabytes.Text(memory.TrainingFp32)} for weights and gradients, " +
+            $"{Gigabytes.Text(memory.TrainingFp32WithAdamW)} with AdamW's moments, activations on top");
         if (File.Exists(Path.Combine(folder, ServingSettings.FileName)))
         {
             var serving = ServingSettings.Load(folder);
-            Console.WriteLine(
-                $"asked        \"{serving.Question}\", {serving.NumCrops} crops at most, " +
-                $"answers of {serving.MaxAnswerTokens} tokens at most");
+            Line("asked", $"\"{serving.Question}\", {serving.NumCrops} crops at most, answers of {serving.MaxAnswerTokens} tokens at most");
         }
-        if (!weights) return CommandLine.Done;
-        foreach (var (name, parameter) in parameters) Console.WriteLine($"{name} {parameter.dtype} [{string.Join(",", parameter.shape)}]");
-        return CommandLine.Done;
+        if (!weights) return;
+        foreach (var weight in model.Weights) Console.WriteLine($"{weight.Name} {weight.Dtype} [{string.Join(",", weight.Shape)}]");
     }
+
+    private static void Load(string folder, string type, torch.Device device)
+    {
+        // The engine itself is loaded before the measurement: it takes 100 MB, and as much again on a GPU.
+        torch.zeros(1, device: device).Dispose();
+        var peak = PeakMemory.Begin();
+        var started = Stopwatch.GetTimestamp();
+        using var model = ModelFolder.LoadModel(folder, device, Types[type]);
+        var seconds = Stopwatch.GetElapsedTime(started).TotalSeconds;
+        var bytes = model.parameters().Sum(parameter => parameter.numel() * parameter.element_size());
+        Line("loaded", Text($"{type} on {device} in {seconds:0.0} s") + (peak is null
+            ? ""
+            : Text($", {Gigabytes.Text(peak.Growth)} of memory at the peak, {peak.Growth / (double)bytes:0.000} of the model's size")));
+    }
+
+    private static string Name(ModelPart part) => part switch
+    {
+        ModelPart.VisionTower => "vision tower",
+        ModelPart.Projector => "projector",
+        ModelPart.Embeddings => "embeddings",
+        ModelPart.DecoderLayers => "decoder layers",
+        ModelPart.FinalNorm => "final norm",
+        _ => "lm_head",
+    };
+
+    private static void Line(string title, string text) => Console.WriteLine($"{title,-12} {text}");
+
+    private static string Number(long value) => value.ToString("N0", CultureInfo.InvariantCulture);
+
+    private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }

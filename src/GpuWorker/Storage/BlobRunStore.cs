@@ -13,7 +13,7 @@ public sealed class BlobRunStore(BlobServiceClient blobs) : IRunStore
     public async Task<IReadOnlyList<string>> ListAsync(string container, string prefix, CancellationToken cancellationToken)
     {
         var names = new List<string>();
-        var found = blobs.GetBlobContainerClient(container).GetBlobsAsync(prefix: prefix, cancellationToken: cancellationToken);
+        var found = blobs.GetBlobContainerClient(container).GetBlobsAsync(new GetBlobsOptions { Prefix = prefix }, cancellationToken);
         await foreach (var blob in found) names.Add(blob.Name);
         names.Sort(StringComparer.Ordinal);
         return names;

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Diagnostics;
 using Azure;
 using Azure.Storage.Blobs;
+using Azure.Storage.Blobs.Models;
 using FunctionsPipeline.LocalHost.Functions;
 using Microsoft.Azure.Functions.Worker;
 using Microsoft.Extensions.Configuration;
@@ -79,7 +80,7 @@ internal sealed class BlobWatcher(FunctionCatalog catalog, BlobReceipts receipts
 
     private async Task DispatchAsync(Watch watch, ConcurrentDictionary<string, Task> running, CancellationToken stopping)
     {
-        await foreach (var blob in watch.Container.GetBlobsAsync(prefix: watch.Path.Prefix, cancellationToken: stopping))
+        await foreach (var blob in watch.Container.GetBlobsAsync(new GetBlobsOptions { Prefix = watch.Path.Prefix }, stopping))
         {
             if (running.ContainsKey(blob.Name) || watch.Path.Match(blob.Name) is not { } names || blob.Properties.ETag is not { } etag) continue;
             var version = etag.ToString();

@@ -38,8 +38,8 @@ public sealed record DemoOptions
         {
             Epochs = 100,
             // More steps than these only learn the few hundred photographs by heart.
-            MaxSteps = Images is null ? null : 600,
-            MaxMinutes = Minutes ?? (Images is null ? 4 : 6),
+            MaxSteps = Images is null ? null : 1500,
+            MaxMinutes = Minutes ?? (Images is null ? 4 : 7),
             BatchSize = 8,
             LearningRate = Images is null ? 2e-3 : 1e-3,
             WarmupSteps = 40,

@@ -23,6 +23,7 @@ internal static class Retries
             var elapsed = context.CurrentUtcDateTime - started;
             if (options.Policy is { } policy)
             {
+                // A predicate given as HandleFailure throws here: it takes exceptions that only the Durable Task engine can make.
                 if (Pause(policy, attempt, elapsed) is not { } pause || !policy.Handle(failure)) throw failure;
                 await context.CreateTimer(pause, CancellationToken.None);
             }

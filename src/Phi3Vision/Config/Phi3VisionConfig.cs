@@ -13,10 +13,14 @@ public sealed record Phi3VisionConfig
     /// <summary>Side of a view, pixels; the HD transform and the token counts depend on it.</summary>
     public const int ViewSize = 336;
 
+    private const int MostLayers = 1_000;
+    private const int MostOfAnything = 100_000_000;
+
     private static readonly JsonSerializerOptions Json = new()
     {
         PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
         WriteIndented = true,
+        RespectNullableAnnotations = true,
         DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
     };
@@ -123,9 +127,11 @@ public sealed record Phi3VisionConfig
             ("clip.num_hidden_layers", Clip.NumHiddenLayers), ("clip.num_attention_heads", Clip.NumAttentionHeads),
         })
         {
-            if (value <= 0)
+            // The bound keeps a hostile file from asking for two billion layers, and is far from any model.
+            var most = key.EndsWith("_layers", StringComparison.Ordinal) ? MostLayers : MostOfAnything;
+            if (value <= 0 || value > most)
             {
-                yield return $"{key} is {value}, but must be above 0";
+                yield return value <= 0 ? $"{key} is {value}, but must be above 0" : $"{key} is {value}, but must be at most {most}";
                 yield break;
             }
         }
@@ -138,8 +144,11 @@ public sealed record Phi3VisionConfig
         if (RopeScaling is { } scaling)
         {
             if (scaling.Type != "su") yield return $"rope_scaling.type is '{scaling.Type}', not 'su'";
-            foreach (var (key, count) in new[] { ("short_factor", scaling.ShortFactor.Count), ("long_factor", scaling.LongFactor.Count) })
-                if (count != HeadDim / 2) yield return $"rope_scaling.{key} has {count} entries, but a head has {HeadDim / 2} pairs";
+            foreach (var (key, factors) in new[] { ("short_factor", scaling.ShortFactor), ("long_factor", scaling.LongFactor) })
+            {
+                if (factors.Count != HeadDim / 2) yield return $"rope_scaling.{key} has {factors.Count} entries, but a head has {HeadDim / 2} pairs";
+                if (factors.Any(factor => factor <= 0)) yield return $"rope_scaling.{key} has entries that are not above 0";
+            }
         }
         if (Clip.HiddenSize % Clip.NumAttentionHeads != 0)
             yield return $"clip.hidden_size {Clip.HiddenSize} is not a multiple of clip.num_attention_heads {Clip.NumAttentionHeads}";

@@ -1,114 +1,85 @@
-using System.Buffers;
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 
 namespace FunctionsPipeline.Phi3Vision;
 
 /// <summary>
-/// Pillow's 8-bit bilinear resize, bit for bit: a triangle filter that widens when shrinking, fixed-point weights of 22 bits, the horizontal
-/// pass rounded to 8 bits before the vertical one.
+/// The two passes of Pillow's 8-bit bilinear resize, a row at a time and bit for bit: each sums weight times pixel in 32 bits and rounds to
+/// 8. The sums are not negative and stay below 2^31 (weights of a pixel add up to 2^22 and a few), so that unsigned lanes do.
 /// </summary>
 internal static class BilinearResize
 {
-    private const int Precision = 22;
-    private const int Half = 1 << (Precision - 1);
+    private const uint Half = 1u << (BilinearTaps.Precision - 1);
 
-    /// <summary>Resizes an RGB picture.</summary>
-    /// <param name="source">Interleaved bytes, row by row.</param>
-    /// <returns>Interleaved bytes of the resized picture.</returns>
-    public static byte[] Resize(byte[] source, int width, int height, int newWidth, int newHeight)
+    /// <summary>Resizes one row to <see cref="BilinearTaps.Count"/> pixels.</summary>
+    /// <param name="source">Interleaved RGB, with <see cref="RowRing.Slack"/> bytes to read after it.</param>
+    /// <param name="target">Interleaved RGB; the byte after the last pixel is overwritten.</param>
+    public static void Horizontal(ReadOnlySpan<byte> source, BilinearTaps taps, Span<byte> target)
     {
-        if (newWidth != width) source = Horizontal(source, width, height, newWidth);
-        return newHeight == height ? source : Vertical(source, newWidth, height, newHeight);
-    }
-
-    private static byte[] Horizontal(byte[] source, int width, int height, int newWidth)
-    {
-        var taps = Taps.Of(width, newWidth);
-        var target = new byte[newWidth * height * 3];
-        for (var y = 0; y < height; y++)
+        ArgumentOutOfRangeException.ThrowIfLessThan(target.Length, taps.Count * 3 + 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(source.Length - RowRing.Slack, (taps.Starts[^1] + taps.Most) * 3);
+        ref var pixels = ref MemoryMarshal.GetReference(source);
+        ref var output = ref MemoryMarshal.GetReference(target);
+        ref var weights = ref Unsafe.As<int, uint>(ref MemoryMarshal.GetReference(taps.Weights));
+        var starts = taps.Starts;
+        for (var x = 0; x < starts.Length; x++)
         {
-            var row = source.AsSpan(y * width * 3, width * 3);
-            var output = target.AsSpan(y * newWidth * 3, newWidth * 3);
-            for (var x = 0; x < newWidth; x++)
+            var sums = Vector128.Create(Half);
+            ref var pixel = ref Unsafe.Add(ref pixels, starts[x] * 3);
+            for (var i = 0; i < taps.Stride; i += 4)
             {
-                var (start, weights) = taps[x];
-                var pixels = row.Slice(start * 3, weights.Length * 3);
-                int r = Half, g = Half, b = Half;
-                for (int i = 0, p = 0; i < weights.Length; i++, p += 3)
-                {
-                    r += weights[i] * pixels[p];
-                    g += weights[i] * pixels[p + 1];
-                    b += weights[i] * pixels[p + 2];
-                }
-                output[x * 3] = Round(r);
-                output[x * 3 + 1] = Round(g);
-                output[x * 3 + 2] = Round(b);
+                // Four pixels of the five and a third in a vector, each spread to a lane for red, green, blue and nothing.
+                var four = Vector128.LoadUnsafe(ref pixel, (nuint)(i * 3));
+                var first = Vector128.Shuffle(four, Vector128.Create((byte)0, X, X, X, 1, X, X, X, 2, X, X, X, X, X, X, X));
+                var second = Vector128.Shuffle(four, Vector128.Create((byte)3, X, X, X, 4, X, X, X, 5, X, X, X, X, X, X, X));
+                var third = Vector128.Shuffle(four, Vector128.Create((byte)6, X, X, X, 7, X, X, X, 8, X, X, X, X, X, X, X));
+                var fourth = Vector128.Shuffle(four, Vector128.Create((byte)9, X, X, X, 10, X, X, X, 11, X, X, X, X, X, X, X));
+                sums += first.AsUInt32() * weights + second.AsUInt32() * Unsafe.Add(ref weights, 1);
+                sums += third.AsUInt32() * Unsafe.Add(ref weights, 2) + fourth.AsUInt32() * Unsafe.Add(ref weights, 3);
+                weights = ref Unsafe.Add(ref weights, 4);
             }
+            var rounded = Vector128.Min(sums >> BilinearTaps.Precision, Vector128.Create(255u));
+            var bytes = Vector128.Shuffle(rounded.AsByte(), Vector128.Create((byte)0, 4, 8, X, X, X, X, X, X, X, X, X, X, X, X, X));
+            Unsafe.WriteUnaligned(ref Unsafe.Add(ref output, x * 3), bytes.AsUInt32().ToScalar());
         }
-        return target;
     }
 
-    private static byte[] Vertical(byte[] source, int width, int height, int newHeight)
+    /// <summary>Makes row <paramref name="y"/> of the output.</summary>
+    /// <param name="rows">The source rows that it is made of.</param>
+    /// <param name="target">A row with its slack.</param>
+    public static void Vertical(RowRing rows, BilinearTaps taps, int y, Span<byte> target)
     {
-        var taps = Taps.Of(height, newHeight);
-        var stride = width * 3;
-        var target = new byte[stride * newHeight];
-        var sums = ArrayPool<int>.Shared.Rent(stride);
-        try
+        ArgumentOutOfRangeException.ThrowIfNotEqual(target.Length, rows.Stride);
+        ref var source = ref MemoryMarshal.GetReference(rows.Bytes);
+        ref var output = ref MemoryMarshal.GetReference(target);
+        var weights = taps.Weights.Slice(y * taps.Stride, taps.Most);
+        var first = rows.Offset(taps.Starts[y]);
+        for (var x = 0; x < target.Length; x += Vector<byte>.Count)
         {
-            for (var y = 0; y < newHeight; y++)
+            var sums0 = new Vector<uint>(Half);
+            var (sums1, sums2, sums3) = (sums0, sums0, sums0);
+            var row = first;
+            foreach (var weight in weights)
             {
-                var (start, weights) = taps[y];
-                var sum = sums.AsSpan(0, stride);
-                sum.Fill(Half);
-                for (var i = 0; i < weights.Length; i++)
-                {
-                    var row = source.AsSpan((start + i) * stride, stride);
-                    for (var x = 0; x < row.Length; x++) sum[x] += weights[i] * row[x];
-                }
-                var output = target.AsSpan(y * stride, stride);
-                for (var x = 0; x < output.Length; x++) output[x] = Round(sum[x]);
+                Vector.Widen(Vector.LoadUnsafe(ref source, (nuint)(row + x)), out var low, out var high);
+                Vector.Widen(low, out var pixels0, out var pixels1);
+                Vector.Widen(high, out var pixels2, out var pixels3);
+                sums0 += pixels0 * (uint)weight;
+                sums1 += pixels1 * (uint)weight;
+                sums2 += pixels2 * (uint)weight;
+                sums3 += pixels3 * (uint)weight;
+                row += rows.Stride;
+                if (row == rows.Bytes.Length) row = 0;
             }
+            Vector.Narrow(Vector.Narrow(Rounded(sums0), Rounded(sums1)), Vector.Narrow(Rounded(sums2), Rounded(sums3)))
+                .StoreUnsafe(ref output, (nuint)x);
         }
-        finally
-        {
-            ArrayPool<int>.Shared.Return(sums);
-        }
-        return target;
     }
 
-    private static byte Round(int sum) => (byte)Math.Clamp(sum >> Precision, 0, 255);
+    // An index past the end of a vector shuffles in a zero.
+    private const byte X = 255;
 
-    /// <summary>For every output pixel the first source pixel and the weights from there on.</summary>
-    private readonly struct Taps
-    {
-        private readonly int[] _starts;
-        private readonly int[][] _weights;
-
-        private Taps(int size)
-        {
-            _starts = new int[size];
-            _weights = new int[size][];
-        }
-
-        public (int Start, int[] Weights) this[int index] => (_starts[index], _weights[index]);
-
-        public static Taps Of(int size, int newSize)
-        {
-            var taps = new Taps(newSize);
-            var step = size / (double)newSize;
-            var support = Math.Max(step, 1.0);
-            for (var i = 0; i < newSize; i++)
-            {
-                var center = (i + 0.5) * step;
-                var start = Math.Max((int)(center - support + 0.5), 0);
-                var end = Math.Min((int)(center + support + 0.5), size);
-                var weights = new double[end - start];
-                var total = 0.0;
-                for (var j = 0; j < weights.Length; j++) total += weights[j] = Math.Max(0, 1 - Math.Abs((start + j - center + 0.5) * (1.0 / support)));
-                taps._starts[i] = start;
-                taps._weights[i] = [.. weights.Select(weight => (int)(0.5 + (total == 0 ? weight : weight / total) * (1 << Precision)))];
-            }
-            return taps;
-        }
-    }
+    private static Vector<uint> Rounded(Vector<uint> sums) => Vector.Min(sums >> BilinearTaps.Precision, new Vector<uint>(255));
 }

@@ -1,42 +1,117 @@
+using System.Buffers;
+using System.Numerics;
+
 namespace FunctionsPipeline.Phi3Vision;
 
 /// <summary>
-/// The view of the whole picture: a bicubic resize (a = -0.75, not antialiased) of the normalised picture to 336×336. Both sides are multiples
-/// of 336, so that every output pixel has the same phase: one tap in the middle for odd factors, the same four taps for even ones.
+/// The view of the whole picture: a bicubic resize (a = -0.75, not antialiased, edges repeated) to 336×336, as the published code makes it
+/// of the normalised picture. Both sides are multiples of 336, so that every output pixel has the same phase: the middle pixel for odd
+/// factors, the four in the middle with weights (-3, 19, 19, -3) / 32 for even ones. That is exact in integers, and as the weights add up
+/// to 1 it may as well come before the normalisation.
 /// </summary>
-internal static class GlobalView
+internal sealed class GlobalView : IDisposable
 {
     private const int Side = Phi3VisionConfig.ViewSize;
-    private static readonly float[] EvenWeights = [-0.09375f, 0.59375f, 0.59375f, -0.09375f];
-    private static readonly float[] OddWeights = [1f];
+    private const short Outer = -3;
+    private const short Inner = 19;
+    private const int Scale = 32;
 
-    /// <summary>Fills one channel of the view.</summary>
-    /// <param name="rgb">The padded picture, interleaved bytes.</param>
-    /// <param name="normalized">The channel's normalised value of every byte.</param>
-    /// <param name="target">336×336 values.</param>
-    public static void Fill(byte[] rgb, int width, int height, int channel, float[] normalized, Span<float> target)
+    private readonly int _height;
+    private readonly int _width;
+    private readonly Memory<float> _target;
+    private readonly RowRing _recent;
+    private readonly short[] _sums;
+    private int _read;
+    private int _made;
+
+    /// <param name="width">Width of the padded picture, pixels, a multiple of 336.</param>
+    /// <param name="height">Its height, pixels, a multiple of 336.</param>
+    /// <param name="target">Gets the view, [3, 336, 336].</param>
+    public GlobalView(int width, int height, Memory<float> target)
     {
-        var (xs, xWeights) = Taps(width);
-        var (ys, yWeights) = Taps(height);
-        for (var y = 0; y < Side; y++)
-            for (var x = 0; x < Side; x++)
-            {
-                var sum = 0f;
-                for (var j = 0; j < yWeights.Length; j++)
-                {
-                    var row = rgb.AsSpan(ys[y * yWeights.Length + j] * width * 3);
-                    var inRow = 0f;
-                    for (var i = 0; i < xWeights.Length; i++) inRow += xWeights[i] * normalized[row[xs[x * xWeights.Length + i] * 3 + channel]];
-                    sum += yWeights[j] * inRow;
-                }
-                target[y * Side + x] = sum;
-            }
+        (_width, _height, _target) = (width, height, target);
+        _recent = new RowRing(4, width * 3);
+        // A pixel in front and one behind, for the repeated edges.
+        _sums = ArrayPool<short>.Shared.Rent(_recent.Stride + 3);
     }
 
-    private static (int[] Indices, float[] Weights) Taps(int size)
+    /// <summary>Takes the next row of the padded picture, interleaved RGB.</summary>
+    public void Add(ReadOnlySpan<byte> row)
     {
-        var factor = size / Side;
-        if (factor % 2 == 1) return ([.. Enumerable.Range(0, Side).Select(i => factor * i + factor / 2)], OddWeights);
-        return ([.. Enumerable.Range(0, Side).SelectMany(i => Enumerable.Range(factor * i + factor / 2 - 2, 4)).Select(i => Math.Clamp(i, 0, size - 1))], EvenWeights);
+        row.CopyTo(_recent[_read]);
+        var factor = _height / Side;
+        var last = factor % 2 == 1 ? _made * factor + factor / 2 : Math.Min(_made * factor + factor / 2 + 1, _height - 1);
+        if (_read++ == last && _made < Side) MakeRow(factor);
+    }
+
+    public void Dispose()
+    {
+        _recent.Dispose();
+        ArrayPool<short>.Shared.Return(_sums);
+    }
+
+    private void MakeRow(int factor)
+    {
+        var middle = _made * factor + factor / 2;
+        if (factor % 2 == 1) Copy(_recent[middle]);
+        else Combine(_recent[Math.Max(middle - 2, 0)], _recent[middle - 1], _recent[middle], _recent[Math.Min(middle + 1, _height - 1)]);
+        for (var c = 0; c < 3; c++)
+        {
+            _sums[c] = _sums[c + 3];
+            _sums[(_width + 1) * 3 + c] = _sums[_width * 3 + c];
+        }
+        var scale = 1f / (factor % 2 == 1 ? 1 : Scale);
+        for (var c = 0; c < 3; c++)
+        {
+            var target = _target.Span.Slice((c * Side + _made) * Side, Side);
+            Across(_sums.AsSpan(c), _width / Side, scale, target);
+            PixelNormalizer.Normalize(target, c);
+        }
+        _made++;
+    }
+
+    private void Copy(ReadOnlySpan<byte> row)
+    {
+        var sums = _sums.AsSpan(3);
+        for (var x = 0; x < row.Length; x += Vector<byte>.Count)
+        {
+            Vector.Widen(new Vector<byte>(row[x..]), out var low, out var high);
+            Vector.AsVectorInt16(low).CopyTo(sums[x..]);
+            Vector.AsVectorInt16(high).CopyTo(sums[(x + Vector<short>.Count)..]);
+        }
+    }
+
+    private void Combine(ReadOnlySpan<byte> above, ReadOnlySpan<byte> upper, ReadOnlySpan<byte> lower, ReadOnlySpan<byte> below)
+    {
+        var sums = _sums.AsSpan(3);
+        for (var x = 0; x < above.Length; x += Vector<byte>.Count)
+        {
+            var (inner0, inner1) = Sum(upper[x..], lower[x..]);
+            var (outer0, outer1) = Sum(above[x..], below[x..]);
+            (inner0 * Inner + outer0 * Outer).CopyTo(sums[x..]);
+            (inner1 * Inner + outer1 * Outer).CopyTo(sums[(x + Vector<short>.Count)..]);
+        }
+    }
+
+    private static (Vector<short> Low, Vector<short> High) Sum(ReadOnlySpan<byte> a, ReadOnlySpan<byte> b)
+    {
+        Vector.Widen(new Vector<byte>(a), out var lowA, out var highA);
+        Vector.Widen(new Vector<byte>(b), out var lowB, out var highB);
+        return (Vector.AsVectorInt16(lowA + lowB), Vector.AsVectorInt16(highA + highB));
+    }
+
+    /// <param name="sums">Every third is of this channel; the first is the repeated edge.</param>
+    private static void Across(ReadOnlySpan<short> sums, int factor, float scale, Span<float> target)
+    {
+        if (factor % 2 == 1)
+        {
+            for (var x = 0; x < target.Length; x++) target[x] = sums[(x * factor + factor / 2 + 1) * 3] * scale;
+            return;
+        }
+        for (var x = 0; x < target.Length; x++)
+        {
+            var four = sums.Slice((x * factor + factor / 2 - 1) * 3, 10);
+            target[x] = (Outer * (four[0] + four[9]) + Inner * (four[3] + four[6])) * (scale / Scale);
+        }
     }
 }

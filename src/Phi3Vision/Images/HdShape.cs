@@ -10,7 +10,13 @@ internal readonly record struct HdShape(bool Transposed, int Width, int ResizedH
 {
     private const int Side = Phi3VisionConfig.ViewSize;
 
-    /// <summary>The largest scale whose crops are no more than <paramref name="numCrops"/>. <see cref="ResizedHeight"/> is 0 for a picture too thin to show.</summary>
+    /// <summary>Width and height of the padded picture in the orientation of the image.</summary>
+    public (int Width, int Height) Picture => Transposed ? (Height, Width) : (Width, Height);
+
+    /// <summary>
+    /// The largest scale whose crops are no more than <paramref name="numCrops"/>. <see cref="ResizedHeight"/> is 0 for a picture too thin
+    /// to show.
+    /// </summary>
     public static HdShape Of(int width, int height, int numCrops)
     {
         var transposed = width < height;

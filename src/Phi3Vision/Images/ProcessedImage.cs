@@ -1,7 +1,10 @@
 namespace FunctionsPipeline.Phi3Vision;
 
 /// <summary>An image as the model takes it.</summary>
-/// <param name="PixelValues">Normalised pixels, [<paramref name="Views"/>, 3, 336, 336]: the global view, then the crops row by row.</param>
+/// <param name="PixelValues">
+/// Normalised pixels, [<paramref name="Views"/>, 3, 336, 336]: the global view, then the crops row by row. The published processor goes on
+/// with crops of zeros, which mean nothing.
+/// </param>
 /// <param name="Views">One more than the crops.</param>
 /// <param name="Height">Height of the padded picture that the crops tile, pixels, a multiple of 336.</param>
 /// <param name="Width">Its width, pixels, a multiple of 336.</param>

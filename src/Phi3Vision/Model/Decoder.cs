@@ -18,7 +18,7 @@ internal sealed class Decoder : nn.Module
     {
         _config = config;
         _rotary = new RotaryEmbedding(config);
-        embed_tokens = nn.Embedding(config.VocabSize, config.HiddenSize, padding_idx: config.PadTokenId, device: device, dtype: dtype);
+        embed_tokens = EmptyLayers.Embedding(config.VocabSize, config.HiddenSize, config.PadTokenId, device, dtype);
         vision_embed_tokens = new ImageEmbedding(config, device, dtype);
         layers = nn.ModuleList(Enumerable.Range(0, config.NumHiddenLayers).Select(layer => new DecoderLayer(config, layer, device, dtype)).ToArray());
         norm = new RmsNorm(config.HiddenSize, config.RmsNormEps, device, dtype);

@@ -13,8 +13,8 @@ internal sealed class GatedMlp : nn.Module<Tensor, Tensor>
     public GatedMlp(Phi3VisionConfig config, Device device, ScalarType dtype) : base(nameof(GatedMlp))
     {
         _width = config.IntermediateSize;
-        gate_up_proj = nn.Linear(config.HiddenSize, 2 * _width, hasBias: false, device: device, dtype: dtype);
-        down_proj = nn.Linear(_width, config.HiddenSize, hasBias: false, device: device, dtype: dtype);
+        gate_up_proj = EmptyLayers.Linear(config.HiddenSize, 2 * _width, hasBias: false, device, dtype);
+        down_proj = EmptyLayers.Linear(_width, config.HiddenSize, hasBias: false, device, dtype);
         RegisterComponents();
     }
 

@@ -12,7 +12,9 @@ public sealed class Phi3VisionModel : nn.Module
     private readonly Decoder model;
     private readonly Linear lm_head;
 
-    /// <summary>Makes the model with weights of no use: load some (<see cref="ModelFolder"/>) or draw some (<see cref="Initializer"/>).</summary>
+    /// <summary>
+    /// Makes the model with weights of no use, memory as it was found: load some (<see cref="ModelFolder"/>) or draw some (<see cref="Initializer"/>).
+    /// </summary>
     /// <param name="config">A valid configuration.</param>
     /// <param name="device">The CPU when left out.</param>
     /// <param name="dtype">Type of the parameters and the activations.</param>
@@ -23,7 +25,7 @@ public sealed class Phi3VisionModel : nn.Module
         Config = config;
         device ??= CPU;
         model = new Decoder(config, device, dtype);
-        lm_head = nn.Linear(config.HiddenSize, config.VocabSize, hasBias: false, device: device, dtype: dtype);
+        lm_head = EmptyLayers.Linear(config.HiddenSize, config.VocabSize, hasBias: false, device, dtype);
         RegisterComponents();
         // The model owns its parameters, also when it is made inside a dispose scope.
         foreach (var parameter in parameters()) parameter.DetachFromDisposeScope();

@@ -16,8 +16,8 @@ internal sealed class SelfAttention : nn.Module
     public SelfAttention(Phi3VisionConfig config, int layer, Device device, ScalarType dtype) : base(nameof(SelfAttention))
     {
         (_heads, _keyValueHeads, _headDim, _layer) = (config.NumAttentionHeads, config.NumKeyValueHeads, config.HeadDim, layer);
-        qkv_proj = nn.Linear(config.HiddenSize, (_heads + 2 * _keyValueHeads) * _headDim, hasBias: false, device: device, dtype: dtype);
-        o_proj = nn.Linear(_heads * _headDim, config.HiddenSize, hasBias: false, device: device, dtype: dtype);
+        qkv_proj = EmptyLayers.Linear(config.HiddenSize, (_heads + 2 * _keyValueHeads) * _headDim, hasBias: false, device, dtype);
+        o_proj = EmptyLayers.Linear(_heads * _headDim, config.HiddenSize, hasBias: false, device, dtype);
         RegisterComponents();
     }
 

@@ -1,39 +1,45 @@
+using System.Buffers;
+
 namespace FunctionsPipeline.Phi3Vision;
 
 /// <summary>Cuts a text into added tokens and the text between them.</summary>
-internal sealed class AddedTokenSplitter(IEnumerable<AddedToken> tokens)
+internal sealed class AddedTokenSplitter
 {
-    // The longest first, in case one token begins like another.
-    private readonly Dictionary<char, AddedToken[]> _byFirstCharacter =
-        tokens.GroupBy(token => token.Content[0]).ToDictionary(group => group.Key, group => group.OrderByDescending(token => token.Content.Length).ToArray());
+    private readonly AddedToken[] _tokens;
+    private readonly SearchValues<string> _contents;
 
-    /// <summary>The parts in order: an added token, or a text that is not empty.</summary>
-    public IEnumerable<(string Segment, AddedToken? Added)> Split(string text)
+    public AddedTokenSplitter(IEnumerable<AddedToken> tokens)
     {
-        var start = 0;
-        for (var i = 0; i < text.Length;)
-        {
-            var added = At(text, i);
-            if (added is null)
-            {
-                i++;
-                continue;
-            }
-            if (i > start) yield return (text[start..i], null);
-            yield return ("", added);
-            i += added.Content.Length;
-            if (added.Rstrip)
-                while (i < text.Length && char.IsWhiteSpace(text[i])) i++;
-            start = i;
-        }
-        if (start < text.Length) yield return (text[start..], null);
+        // The longest first, in case one token begins like another.
+        _tokens = [.. tokens.OrderByDescending(token => token.Content.Length)];
+        _contents = SearchValues.Create([.. _tokens.Select(token => token.Content)], StringComparison.Ordinal);
     }
 
-    private AddedToken? At(string text, int index)
+    /// <summary>
+    /// The parts in order, each with its place in the text: an added token, or a text that is not empty. White space that belongs to the
+    /// token before it is in no part.
+    /// </summary>
+    public IEnumerable<(int Start, int Length, AddedToken? Added)> Split(string text)
     {
-        if (!_byFirstCharacter.TryGetValue(text[index], out var candidates)) return null;
-        foreach (var candidate in candidates)
-            if (string.CompareOrdinal(text, index, candidate.Content, 0, candidate.Content.Length) == 0) return candidate;
-        return null;
+        var start = 0;
+        while (start < text.Length)
+        {
+            var length = text.AsSpan(start).IndexOfAny(_contents);
+            if (length != 0) yield return (start, length < 0 ? text.Length - start : length, null);
+            if (length < 0) yield break;
+            start += length;
+            var added = At(text.AsSpan(start));
+            yield return (start, added.Content.Length, added);
+            start += added.Content.Length;
+            if (added.Rstrip)
+                while (start < text.Length && char.IsWhiteSpace(text[start])) start++;
+        }
+    }
+
+    private AddedToken At(ReadOnlySpan<char> text)
+    {
+        foreach (var token in _tokens)
+            if (text.StartsWith(token.Content)) return token;
+        throw new InvalidOperationException("No added token is here.");
     }
 }

@@ -1,88 +1,100 @@
+using System.Buffers;
+using System.Text;
+
 namespace FunctionsPipeline.Phi3Vision;
 
-/// <summary>Byte pair encoding of one word: lowest rank first, leftmost on ties, bytes for characters that the vocabulary lacks.</summary>
+/// <summary>
+/// Byte pair encoding: lowest rank first, leftmost on ties, bytes for characters that the vocabulary lacks. Pairs wait in a heap and symbols
+/// are linked, so that a word of n characters takes n log n time. Safe for concurrent use.
+/// </summary>
 internal sealed class BytePairEncoder
 {
-    private readonly IReadOnlyDictionary<string, int> _vocabulary;
-    private readonly Dictionary<(int Left, int Right), (int Rank, int Merged)> _merges;
+    private readonly Dictionary<Rune, int> _characters = [];
+    private readonly MergeTable _merges;
 
+    /// <param name="merges">The most urgent first.</param>
     /// <exception cref="InvalidDataException">A merge names a piece that the vocabulary lacks.</exception>
     public BytePairEncoder(IReadOnlyDictionary<string, int> vocabulary, IReadOnlyList<(string Left, string Right)> merges)
     {
-        _vocabulary = vocabulary;
-        _merges = new(merges.Count);
-        for (var rank = 0; rank < merges.Count; rank++)
-        {
-            var (left, right) = merges[rank];
-            if (!vocabulary.TryGetValue(left, out var l) || !vocabulary.TryGetValue(right, out var r) || !vocabulary.TryGetValue(left + right, out var merged))
-                throw new InvalidDataException($"The vocabulary lacks '{left}', '{right}' or '{left + right}' of merge {rank}.");
-            _merges.TryAdd((l, r), (rank, merged));
-        }
+        _merges = new MergeTable(vocabulary, merges);
+        foreach (var (piece, id) in vocabulary)
+            if (Rune.DecodeFromUtf16(piece, out var rune, out var length) == OperationStatus.Done && length == piece.Length)
+                _characters[rune] = id;
     }
 
-    /// <summary>Appends the ids of a word.</summary>
-    public void Encode(string word, List<int> ids)
+    /// <summary>The ids of a word.</summary>
+    public int[] Encode(ReadOnlySpan<char> word)
     {
-        var symbols = Symbols(word);
-        if (symbols.Count > 1) Merge(symbols);
-        foreach (var symbol in symbols)
-            if (symbol.Id >= 0) ids.Add(symbol.Id);
+        // A UTF-16 unit becomes three bytes at most, and every symbol waits with its first neighbour and twice after each merge.
+        var symbols = ArrayPool<Symbol>.Shared.Rent(checked(word.Length * 3));
+        var count = Spell(word, symbols);
+        var waiting = ArrayPool<ulong>.Shared.Rent(checked(count * 3));
+        var left = Merge(symbols.AsSpan(0, count), new MergeQueue(waiting));
+        var ids = new int[left];
+        for (int i = 0, at = 0; i < left; at = symbols[at].Next) ids[i++] = symbols[at].Id;
+        ArrayPool<Symbol>.Shared.Return(symbols);
+        ArrayPool<ulong>.Shared.Return(waiting);
+        return ids;
     }
 
-    private List<Symbol> Symbols(string word)
+    private int Spell(ReadOnlySpan<char> word, Span<Symbol> symbols)
     {
-        var symbols = new List<Symbol>(word.Length);
+        var count = 0;
         Span<byte> utf8 = stackalloc byte[4];
         foreach (var rune in word.EnumerateRunes())
         {
-            if (_vocabulary.TryGetValue(rune.ToString(), out var id))
+            if (_characters.TryGetValue(rune, out var id))
             {
-                Add(symbols, id);
+                symbols[count++].Id = id;
                 continue;
             }
-            var length = rune.EncodeToUtf8(utf8);
-            foreach (var b in utf8[..length]) Add(symbols, SpecialTokens.FirstByte + b);
+            foreach (var b in utf8[..rune.EncodeToUtf8(utf8)]) symbols[count++].Id = SpecialTokens.FirstByte + b;
         }
-        symbols[^1].Next = -1;
-        return symbols;
+        return count;
     }
 
-    private static void Add(List<Symbol> symbols, int id) =>
-        symbols.Add(new Symbol { Id = id, Previous = symbols.Count - 1, Next = symbols.Count + 1 });
-
-    private void Merge(List<Symbol> symbols)
+    /// <returns>How many symbols are left: the first and those linked to it.</returns>
+    private int Merge(Span<Symbol> symbols, MergeQueue queue)
     {
-        var queue = new PriorityQueue<(int Left, int LeftId, int RightId, int Merged), (int Rank, int Left)>();
-        for (var i = 0; i + 1 < symbols.Count; i++) Offer(symbols, queue, i);
-        while (queue.TryDequeue(out var pair, out _))
+        for (var i = 0; i < symbols.Length; i++)
         {
-            var left = symbols[pair.Left];
-            // An entry is stale when one of its symbols has been merged since.
-            if (left.Id != pair.LeftId || left.Next < 0 || symbols[left.Next].Id != pair.RightId) continue;
-            var right = symbols[left.Next];
-            left.Id = pair.Merged;
-            right.Id = -1;
-            left.Next = right.Next;
-            if (right.Next >= 0) symbols[right.Next].Previous = pair.Left;
-            if (left.Previous >= 0) Offer(symbols, queue, left.Previous);
-            Offer(symbols, queue, pair.Left);
+            symbols[i].Previous = i - 1;
+            symbols[i].Next = i + 1 < symbols.Length ? i + 1 : -1;
+            Offer(symbols, ref queue, i);
         }
+        var count = symbols.Length;
+        while (queue.TryTake(out var rank, out var at))
+        {
+            ref var left = ref symbols[at];
+            // A merge is stale when one of its symbols has been merged since: no two pairs have the same rank.
+            if (left.Rank != rank) continue;
+            ref var right = ref symbols[left.Next];
+            left.Id = _merges.Merged(rank);
+            left.Next = right.Next;
+            right.Rank = -1;
+            if (left.Next >= 0) symbols[left.Next].Previous = at;
+            if (left.Previous >= 0) Offer(symbols, ref queue, left.Previous);
+            Offer(symbols, ref queue, at);
+            count--;
+        }
+        return count;
     }
 
-    private void Offer(List<Symbol> symbols, PriorityQueue<(int, int, int, int), (int, int)> queue, int left)
+    private void Offer(Span<Symbol> symbols, ref MergeQueue queue, int at)
     {
-        var right = symbols[left].Next;
-        if (right >= 0 && _merges.TryGetValue((symbols[left].Id, symbols[right].Id), out var merge))
-            queue.Enqueue((left, symbols[left].Id, symbols[right].Id, merge.Merged), (merge.Rank, left));
+        ref var left = ref symbols[at];
+        left.Rank = left.Next < 0 ? -1 : _merges.Rank(left.Id, symbols[left.Next].Id);
+        if (left.Rank >= 0) queue.Add(left.Rank, at);
     }
 
-    /// <summary>A piece of the word, linked to its neighbours; <see cref="Id"/> is -1 once it is part of the piece before it.</summary>
-    private sealed class Symbol
+    /// <summary>A piece of the word, linked to its neighbours.</summary>
+    private struct Symbol
     {
-        public int Id { get; set; }
+        public int Id;
+        public int Previous;
+        public int Next;
 
-        public int Previous { get; set; }
-
-        public int Next { get; set; }
+        /// <summary>Of the merge with the next symbol, -1 without one.</summary>
+        public int Rank;
     }
 }

@@ -21,7 +21,8 @@ public static partial class PromptBuilder
         if (!distinct.SequenceEqual(Enumerable.Range(1, distinct.Count)))
             throw new ArgumentException("Image tags must be numbered from <|image_1|> without gaps.", nameof(prompt));
         if (distinct.Count != imageTokens.Count)
-            throw new ArgumentException($"The prompt has tags for {distinct.Count} images, but {imageTokens.Count} are given.", nameof(imageTokens));
+            throw new ArgumentException(
+                $"The prompt has tags for {distinct.Count} images, but {imageTokens.Count} are given.", nameof(imageTokens));
 
         var ids = new List<int>();
         var start = 0;
@@ -35,11 +36,18 @@ public static partial class PromptBuilder
         return [.. ids];
     }
 
-    private static int Number(ReadOnlySpan<char> digits) =>
-        int.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out var number)
-            ? number
-            : throw new ArgumentException($"<|image_{digits}|> is not an image number.", "prompt");
+    private static int Number(ReadOnlySpan<char> digits)
+    {
+        var number = 0L;
+        foreach (var digit in digits)
+        {
+            number = number * 10 + CharUnicodeInfo.GetDecimalDigitValue(digit);
+            if (number > int.MaxValue) throw new ArgumentException($"<|image_{digits}|> is not an image number.", "prompt");
+        }
+        return (int)number;
+    }
 
-    [GeneratedRegex(@"<\|image_([0-9]+)\|>", RegexOptions.CultureInvariant)]
+    // Digits of any script, as in the published processor's expression.
+    [GeneratedRegex(@"<\|image_(\d+)\|>", RegexOptions.CultureInvariant)]
     private static partial Regex ImageTag();
 }

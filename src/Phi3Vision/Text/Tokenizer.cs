@@ -1,11 +1,12 @@
+using System.Buffers;
 using System.Globalization;
 using System.Text;
 
 namespace FunctionsPipeline.Phi3Vision;
 
 /// <summary>
-/// The tokenizer of a model folder: added tokens first, then <c>▁</c> for spaces and one in front of every piece of text between added tokens,
-/// then byte pair encoding with byte fallback. Safe for concurrent use.
+/// The tokenizer of a model folder: added tokens first, then <c>▁</c> for spaces and one in front of every piece of text between added
+/// tokens, then byte pair encoding with byte fallback. Safe for concurrent use.
 /// </summary>
 public sealed class Tokenizer
 {
@@ -13,12 +14,13 @@ public sealed class Tokenizer
     public const string FileName = "tokenizer.json";
 
     private const char Space = '▁';
-    private readonly BytePairEncoder _encoder;
+    private readonly WordEncoder _encoder;
     private readonly Dictionary<string, int> _ids = new(StringComparer.Ordinal);
     private readonly string?[] _tokens;
+    private readonly string?[] _texts;
+    private readonly short[] _bytes;
     private readonly bool[] _special;
     private readonly AddedTokenSplitter _splitter;
-    private readonly bool _wordsAreIndependent;
 
     private Tokenizer(ReadOnlyMemory<byte> json, string source)
     {
@@ -30,12 +32,12 @@ public sealed class Tokenizer
         VocabularySize = _ids.Values.Max() + 1;
         _tokens = new string?[VocabularySize];
         foreach (var (token, id) in _ids) _tokens[id] = token;
+        _texts = [.. _tokens.Select(token => token?.Replace(Space, ' '))];
+        _bytes = [.. _tokens.Select(ByteOf)];
         _special = new bool[VocabularySize];
         foreach (var added in file.Added) _special[added.Id] = added.Special;
         _splitter = new AddedTokenSplitter(file.Added);
-        _encoder = new BytePairEncoder(file.Vocabulary, file.Merges);
-        // No piece holds a space after another character, so that no merge crosses a word's beginning.
-        _wordsAreIndependent = !file.Vocabulary.Keys.Any(piece => piece.TrimStart(Space).Contains(Space));
+        _encoder = new WordEncoder(new BytePairEncoder(file.Vocabulary, file.Merges), new CharacterPairs(file.Vocabulary.Keys));
     }
 
     /// <summary>One more than the largest id.</summary>
@@ -68,21 +70,26 @@ public sealed class Tokenizer
     /// <summary>The token of an id; null for an id without one.</summary>
     public string? Token(int id) => id >= 0 && id < _tokens.Length ? _tokens[id] : null;
 
-    /// <summary>The ids of a text.</summary>
+    /// <summary>The ids of a text, in time proportional to its length for ordinary text.</summary>
+    /// <param name="text">Any text; half a surrogate pair counts as U+FFFD.</param>
     /// <param name="addBos">Begin with <see cref="SpecialTokens.BeginOfText"/>.</param>
     public int[] Encode(string text, bool addBos = true)
     {
+        ArgumentNullException.ThrowIfNull(text);
         var ids = new List<int>(text.Length / 3 + 2);
         if (addBos) ids.Add(BeginOfText);
-        foreach (var (segment, added) in _splitter.Split(text))
+        foreach (var (start, length, added) in _splitter.Split(text))
         {
             if (added is not null) ids.Add(added.Id);
-            else EncodeSegment(segment, ids);
+            else EncodeSegment(text.AsSpan(start, length), ids);
         }
         return [.. ids];
     }
 
-    /// <summary>The text of ids. Ids without a token are left out; bytes that are not UTF-8 become U+FFFD.</summary>
+    /// <summary>
+    /// The text of ids, without the space that every text begins with. Ids without a token are left out; where bytes of a run are not UTF-8
+    /// every byte of it becomes U+FFFD.
+    /// </summary>
     /// <param name="skipSpecial">Leave special tokens out.</param>
     public string Decode(IEnumerable<int> ids, bool skipSpecial = true)
     {
@@ -90,38 +97,33 @@ public sealed class Tokenizer
         var bytes = new List<byte>();
         foreach (var id in ids)
         {
-            if (Token(id) is not { } token || (skipSpecial && _special[id])) continue;
-            if (ByteOf(token) is { } b)
+            if (Token(id) is null || (skipSpecial && _special[id])) continue;
+            if (_bytes[id] >= 0)
             {
-                bytes.Add(b);
+                bytes.Add((byte)_bytes[id]);
                 continue;
             }
             Flush(bytes, text);
-            text.Append(token).Replace(Space, ' ', text.Length - token.Length, token.Length);
+            text.Append(_texts[id]);
         }
         Flush(bytes, text);
         return text.Length > 0 && text[0] == ' ' ? text.ToString(1, text.Length - 1) : text.ToString();
     }
 
-    private void EncodeSegment(string segment, List<int> ids)
+    private void EncodeSegment(ReadOnlySpan<char> segment, List<int> ids)
     {
-        var text = Space + segment.Replace(' ', Space);
-        if (!_wordsAreIndependent)
-        {
-            _encoder.Encode(text, ids);
-            return;
-        }
-        var start = 0;
-        for (var i = 1; i <= text.Length; i++)
-        {
-            if (i < text.Length && (text[i] != Space || text[i - 1] == Space)) continue;
-            _encoder.Encode(text[start..i], ids);
-            start = i;
-        }
+        var normalized = ArrayPool<char>.Shared.Rent(segment.Length + 1);
+        normalized[0] = Space;
+        segment.Replace(normalized.AsSpan(1), ' ', Space);
+        _encoder.Encode(normalized.AsSpan(0, segment.Length + 1), ids);
+        ArrayPool<char>.Shared.Return(normalized);
     }
 
-    private static byte? ByteOf(string token) =>
-        token is ['<', '0', 'x', _, _, '>'] && byte.TryParse(token.AsSpan(3, 2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var b) ? b : null;
+    private static short ByteOf(string? token) =>
+        token is ['<', '0', 'x', _, _, '>']
+        && byte.TryParse(token.AsSpan(3, 2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var b)
+            ? b
+            : (short)-1;
 
     private static void Flush(List<byte> bytes, StringBuilder text)
     {

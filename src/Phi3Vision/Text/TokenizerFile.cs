@@ -5,7 +5,8 @@ namespace FunctionsPipeline.Phi3Vision;
 /// <summary>A <c>tokenizer.json</c> of the Llama kind: byte-fallback BPE, <c>▁</c> for spaces, no pre-tokenizer.</summary>
 internal sealed class TokenizerFile
 {
-    private TokenizerFile(IReadOnlyDictionary<string, int> vocabulary, IReadOnlyList<(string Left, string Right)> merges, IReadOnlyList<AddedToken> added)
+    private TokenizerFile(
+        IReadOnlyDictionary<string, int> vocabulary, IReadOnlyList<(string Left, string Right)> merges, IReadOnlyList<AddedToken> added)
     {
         Vocabulary = vocabulary;
         Merges = merges;
@@ -56,16 +57,19 @@ internal sealed class TokenizerFile
     {
         var content = token.GetProperty("content").GetString();
         if (string.IsNullOrEmpty(content)) throw new FormatException("An added token is empty.");
-        if (token.GetProperty("lstrip").GetBoolean() || token.GetProperty("single_word").GetBoolean() || token.GetProperty("normalized").GetBoolean())
+        if (new[] { "lstrip", "single_word", "normalized" }.Any(property => token.GetProperty(property).GetBoolean()))
             throw new FormatException($"Added token '{content}' has lstrip, single_word or normalized set, which is not supported.");
-        return new AddedToken(token.GetProperty("id").GetInt32(), content, token.GetProperty("rstrip").GetBoolean(), token.GetProperty("special").GetBoolean());
+        return new AddedToken(
+            token.GetProperty("id").GetInt32(), content, token.GetProperty("rstrip").GetBoolean(), token.GetProperty("special").GetBoolean());
     }
 
     private static void RequireKind(JsonElement root, JsonElement model, string source)
     {
         var isBpe = model.GetProperty("type").GetString() == "BPE" && model.GetProperty("byte_fallback").GetBoolean();
         var splits = root.TryGetProperty("pre_tokenizer", out var splitter) && splitter.ValueKind != JsonValueKind.Null;
-        if (!isBpe || splits) throw new InvalidDataException($"'{source}' is not a byte-fallback BPE tokenizer without pre-tokenizer, the kind that Phi-3-Vision uses.");
+        if (!isBpe || splits)
+            throw new InvalidDataException(
+                $"'{source}' is not a byte-fallback BPE tokenizer without pre-tokenizer, the kind that Phi-3-Vision uses.");
     }
 
     private static void RequireBytes(Dictionary<string, int> vocabulary, string source)

@@ -3,8 +3,8 @@ using System.Text.RegularExpressions;
 namespace FunctionsPipeline.Phi3Vision;
 
 /// <summary>
-/// Trains a small tokenizer of the published kind: byte-fallback BPE, <c>▁</c> for spaces, the same added tokens. Digits and punctuation are
-/// never merged, so that every number is spelled digit by digit. The same texts give the same tokenizer.
+/// Trains a small tokenizer of the published kind: byte-fallback BPE, <c>▁</c> for spaces, the same added tokens. Digits and punctuation
+/// are never merged, so that every number is spelled digit by digit. The same texts give the same tokenizer.
 /// </summary>
 public static partial class TokenizerTrainer
 {
@@ -25,10 +25,12 @@ public static partial class TokenizerTrainer
         var words = CountWords(texts);
         var vocabulary = new List<string> { SpecialTokens.Unknown, SpecialTokens.BeginOfText, SpecialTokens.EndOfSequence };
         vocabulary.AddRange(Enumerable.Range(0, 256).Select(b => $"<0x{b:X2}>"));
-        vocabulary.AddRange(words.SelectMany(word => word.Symbols).Concat(AlwaysKnown.Select(c => c.ToString())).Distinct().Order(StringComparer.Ordinal));
+        vocabulary.AddRange(words.SelectMany(word => word.Symbols)
+            .Concat(AlwaysKnown.Select(c => c.ToString())).Distinct().Order(StringComparer.Ordinal));
         var room = vocabularySize - SpecialTokens.Added.Count;
         if (vocabulary.Count > room)
-            throw new ArgumentException($"The texts need a vocabulary of at least {vocabulary.Count + SpecialTokens.Added.Count} tokens.", nameof(vocabularySize));
+            throw new ArgumentException(
+                $"The texts need a vocabulary of at least {vocabulary.Count + SpecialTokens.Added.Count} tokens.", nameof(vocabularySize));
 
         var known = vocabulary.ToHashSet(StringComparer.Ordinal);
         var merges = new List<(string Left, string Right)>();
@@ -43,12 +45,13 @@ public static partial class TokenizerTrainer
 
     private static List<Word> CountWords(IEnumerable<string> texts)
     {
-        var specials = new AddedTokenSplitter(SpecialTokens.Added.Select(token => new AddedToken(0, token, SpecialTokens.SwallowsFollowingSpace(token), true)));
+        var specials = new AddedTokenSplitter(
+            SpecialTokens.Added.Select(token => new AddedToken(0, token, SpecialTokens.SwallowsFollowingSpace(token), true)));
         var counts = new SortedDictionary<string, int>(StringComparer.Ordinal);
         foreach (var text in texts)
-            foreach (var (segment, added) in specials.Split(text))
+            foreach (var (start, length, added) in specials.Split(text))
                 if (added is null)
-                    foreach (Match word in MergeableRun().Matches(Space + segment.Replace(" ", Space)))
+                    foreach (Match word in MergeableRun().Matches(Space + text.Substring(start, length).Replace(" ", Space)))
                         counts[word.Value] = counts.GetValueOrDefault(word.Value) + 1;
         return [.. counts.Select(pair => new Word(pair.Key, pair.Value))];
     }
@@ -64,7 +67,8 @@ public static partial class TokenizerTrainer
             }
         return counts.Count == 0
             ? null
-            : counts.OrderByDescending(p => p.Value).ThenBy(p => p.Key.Left, StringComparer.Ordinal).ThenBy(p => p.Key.Right, StringComparer.Ordinal).First().Key;
+            : counts.OrderByDescending(p => p.Value)
+                .ThenBy(p => p.Key.Left, StringComparer.Ordinal).ThenBy(p => p.Key.Right, StringComparer.Ordinal).First().Key;
     }
 
     // Letters with the space in front of them; anything else alone. Control characters are left to the byte tokens.

@@ -7,14 +7,15 @@ namespace FunctionsPipeline.Phi3Vision;
 /// <summary>Writes a tokenizer.json of the published kind.</summary>
 internal static class TokenizerWriter
 {
-    private static readonly JsonSerializerOptions Json = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions Json =
+        new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <param name="vocabulary">Pieces in the order of their ids, unknown, begin, end and bytes included.</param>
     /// <param name="merges">The most urgent first.</param>
     public static string Write(IReadOnlyList<string> vocabulary, IReadOnlyList<(string Left, string Right)> merges)
     {
         var added = new JsonArray();
-        foreach (var (token, id) in vocabulary.Take(SpecialTokens.FirstByte).Select((token, id) => (token, id))) added.Add(Added(token, id));
+        for (var id = 0; id < SpecialTokens.FirstByte; id++) added.Add(Added(vocabulary[id], id));
         foreach (var (token, id) in SpecialTokens.Added.Select((token, i) => (token, vocabulary.Count + i))) added.Add(Added(token, id));
         var ids = new JsonObject();
         for (var id = 0; id < vocabulary.Count; id++) ids[vocabulary[id]] = id;

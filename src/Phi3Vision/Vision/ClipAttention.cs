@@ -14,7 +14,7 @@ internal sealed class ClipAttention : nn.Module<Tensor, Tensor>
 
     public ClipAttention(ClipConfig config, Device device, ScalarType dtype) : base(nameof(ClipAttention))
     {
-        Linear Projection() => nn.Linear(config.HiddenSize, config.HiddenSize, device: device, dtype: dtype);
+        Linear Projection() => EmptyLayers.Linear(config.HiddenSize, config.HiddenSize, hasBias: true, device, dtype);
         _heads = config.NumAttentionHeads;
         (k_proj, v_proj, q_proj, out_proj) = (Projection(), Projection(), Projection(), Projection());
         RegisterComponents();

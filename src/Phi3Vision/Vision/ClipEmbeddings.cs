@@ -16,7 +16,7 @@ internal sealed class ClipEmbeddings : nn.Module<Tensor, Tensor>
         var patches = config.ImageSize / config.PatchSize;
         class_embedding = new Parameter(torch.zeros(config.HiddenSize, dtype: dtype, device: device));
         patch_embedding = new PatchEmbedding(config, device, dtype);
-        position_embedding = nn.Embedding(patches * patches + 1, config.HiddenSize, device: device, dtype: dtype);
+        position_embedding = EmptyLayers.Embedding(patches * patches + 1, config.HiddenSize, null, device, dtype);
         RegisterComponents();
     }
 

@@ -11,8 +11,8 @@ internal sealed class ClipMlp : nn.Module<Tensor, Tensor>
 
     public ClipMlp(ClipConfig config, Device device, ScalarType dtype) : base(nameof(ClipMlp))
     {
-        fc1 = nn.Linear(config.HiddenSize, config.IntermediateSize, device: device, dtype: dtype);
-        fc2 = nn.Linear(config.IntermediateSize, config.HiddenSize, device: device, dtype: dtype);
+        fc1 = EmptyLayers.Linear(config.HiddenSize, config.IntermediateSize, hasBias: true, device, dtype);
+        fc2 = EmptyLayers.Linear(config.IntermediateSize, config.HiddenSize, hasBias: true, device, dtype);
         RegisterComponents();
     }
 

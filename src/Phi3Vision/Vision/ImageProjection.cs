@@ -15,8 +15,8 @@ internal sealed class ImageProjection : nn.Module<Tensor, Tensor>
 
     public ImageProjection(Phi3VisionConfig config, Device device, ScalarType dtype) : base(nameof(ImageProjection))
     {
-        _first = nn.Linear(4 * config.Clip.HiddenSize, config.HiddenSize, device: device, dtype: dtype);
-        _second = nn.Linear(config.HiddenSize, config.HiddenSize, device: device, dtype: dtype);
+        _first = EmptyLayers.Linear(4 * config.Clip.HiddenSize, config.HiddenSize, hasBias: true, device, dtype);
+        _second = EmptyLayers.Linear(config.HiddenSize, config.HiddenSize, hasBias: true, device, dtype);
         RegisterComponents();
     }
 

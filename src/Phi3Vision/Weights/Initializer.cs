@@ -9,6 +9,7 @@ namespace FunctionsPipeline.Phi3Vision;
 /// The vision tower starts as random features that tell where something is and not only what: position embeddings are smooth random fields,
 /// stronger than the patches, and the inputs of its MLPs are large enough for a unit to open in some regions and to stay shut in others.
 /// The mean over all patches, which is all that the decoder sees before it has learned where to look, then depends on the picture's layout.
+/// The projector's last bias takes away what that mean has in common over pictures, which would drown how one differs from another.
 /// </summary>
 public static class Initializer
 {
@@ -17,6 +18,12 @@ public static class Initializer
     // Patches over which a position embedding changes.
     private const double PositionReach = 3;
     private const double GateStrength = 3;
+
+    private const int CentringPictures = 24;
+
+    // Blocks along a side of the pictures, from the whole picture to less than a patch.
+    private static readonly long[] MosaicBlocks = [1, 3, 7, 14, 28];
+    private const double MosaicDeviation = 0.5;
 
     /// <summary>Fills every parameter. The same seed gives the same weights on every device and engine.</summary>
     public static void Initialize(Phi3VisionModel model, int seed)
@@ -32,6 +39,7 @@ public static class Initializer
             else parameter.zero_();
             if (name == "model.embed_tokens.weight") parameter.select(0, model.Config.PadTokenId).zero_();
         }
+        Centre(model, random);
     }
 
     private static bool IsNormWeight(string name) => name.EndsWith("norm.weight", StringComparison.Ordinal) || name.Contains("layer_norm") && name.EndsWith(".weight", StringComparison.Ordinal);
@@ -60,6 +68,36 @@ public static class Initializer
         var kernel = bell / bell.norm();
         var field = nn.functional.conv2d(nn.functional.conv2d(noise, kernel.view(1, 1, 1, -1)), kernel.view(1, 1, -1, 1));
         return torch.cat([torch.zeros(1, width), field.view(width, places).t()], 0).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Makes an image's rows zero on the average.</summary>
+    private static void Centre(Phi3VisionModel model, Random random)
+    {
+        using var scope = NewDisposeScope();
+        var bias = model.named_parameters().Single(pair => pair.name == "model.vision_embed_tokens.img_projection.2.bias").parameter;
+        var mean = torch.zeros_like(bias);
+        for (var i = 0; i < CentringPictures; i++)
+        {
+            using var picture = NewDisposeScope();
+            var view = Mosaic(random).to(model.Dtype, model.Device);
+            var rows = model.Decoder.Images.forward(torch.stack([view, view]).unsqueeze(0), [(1, 1)]);
+            mean.add_(rows.mean([0]) / CentringPictures);
+        }
+        bias.sub_(mean);
+    }
+
+    /// <summary>A picture of blocks of every size laid over each other, so that it is coarse and fine alike, as photographs are: [3, 336, 336].</summary>
+    private static Tensor Mosaic(Random random)
+    {
+        using var scope = NewDisposeScope();
+        const long side = Phi3VisionConfig.ViewSize;
+        var picture = torch.zeros(3, side, side);
+        foreach (var blocks in MosaicBlocks)
+        {
+            var values = Normal(random, [3, blocks, 1, blocks, 1], MosaicDeviation);
+            picture.add_(values.expand(3, blocks, side / blocks, blocks, side / blocks).reshape(3, side, side));
+        }
+        return picture.MoveToOuterDisposeScope();
     }
 
     private static Tensor Normal(Random random, long[] shape, double deviation)

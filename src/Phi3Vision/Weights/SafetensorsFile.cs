@@ -1,20 +1,24 @@
-using System.Buffers.Binary;
-using System.Text.Json;
-using System.Text.Json.Nodes;
+using System.IO.MemoryMappedFiles;
 using TorchSharp;
 using static TorchSharp.torch;
 
 namespace FunctionsPipeline.Phi3Vision;
 
-/// <summary>A safetensors file: tensors by name. Types F32, F16, BF16 and I64.</summary>
+/// <summary>
+/// A safetensors file: tensors by name. Types F32, F16, BF16 and I64. The file is mapped into memory a window at a time, so that reading
+/// adds no more than a window to what a tensor takes. A file must not shrink while it is open: on Linux, reading what is gone ends the process.
+/// </summary>
 public sealed class SafetensorsFile : IDisposable
 {
-    private readonly FileStream _stream;
+    private const int WindowBytes = 8 << 20;
+    private readonly string _path;
+    private readonly MemoryMappedFile _map;
     private readonly Dictionary<string, SafetensorsEntry> _entries;
 
-    private SafetensorsFile(FileStream stream, IReadOnlyList<SafetensorsEntry> entries, IReadOnlyDictionary<string, string> metadata)
+    private SafetensorsFile(
+        string path, MemoryMappedFile map, IReadOnlyList<SafetensorsEntry> entries, IReadOnlyDictionary<string, string> metadata)
     {
-        (_stream, Entries, Metadata) = (stream, entries, metadata);
+        (_path, _map, Entries, Metadata) = (path, map, entries, metadata);
         _entries = entries.ToDictionary(entry => entry.Name, StringComparer.Ordinal);
     }
 
@@ -32,7 +36,9 @@ public sealed class SafetensorsFile : IDisposable
         try
         {
             var (entries, metadata) = SafetensorsHeader.Read(stream, path);
-            return new SafetensorsFile(stream, entries, metadata);
+            var map = MemoryMappedFile.CreateFromFile(
+                stream, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: false);
+            return new SafetensorsFile(path, map, entries, metadata);
         }
         catch
         {
@@ -43,84 +49,67 @@ public sealed class SafetensorsFile : IDisposable
 
     /// <summary>Writes tensors to a file, which is replaced once it is complete.</summary>
     /// <exception cref="ArgumentException">A tensor's type is not supported.</exception>
-    public static void Write(string path, IReadOnlyList<(string Name, Tensor Tensor)> tensors, IReadOnlyDictionary<string, string>? metadata = null)
+    public static void Write(
+        string path, IReadOnlyList<(string Name, Tensor Tensor)> tensors, IReadOnlyDictionary<string, string>? metadata = null)
     {
-        var header = Header(tensors, metadata);
-        var part = path + ".part";
-        using (var stream = File.Create(part))
+        var described = tensors
+            .Select(pair => (pair.Name, SafetensorsType.Name(pair.Tensor.dtype), (IReadOnlyList<long>)pair.Tensor.shape)).ToList();
+        SafetensorsWriter.Write(path, described, metadata, (stream, i) =>
         {
-            Span<byte> prefix = stackalloc byte[8];
-            BinaryPrimitives.WriteUInt64LittleEndian(prefix, (ulong)header.Length);
-            stream.Write(prefix);
-            stream.Write(header);
-            foreach (var (_, tensor) in tensors)
-            {
-                using var scope = NewDisposeScope();
-                stream.Write(tensor.detach().cpu().contiguous().bytes);
-            }
-        }
-        File.Move(part, path, overwrite: true);
+            using var scope = NewDisposeScope();
+            stream.Write(tensors[i].Tensor.detach().cpu().contiguous().bytes);
+        });
     }
 
     /// <summary>Reads a tensor, on the CPU and in its own type.</summary>
     /// <exception cref="KeyNotFoundException">There is none of that name.</exception>
+    /// <exception cref="InvalidDataException">Its type is not one of those that are read.</exception>
     public Tensor Read(string name)
     {
-        if (!_entries.TryGetValue(name, out var entry)) throw new KeyNotFoundException($"'{_stream.Name}' has no tensor '{name}'.");
-        var tensor = torch.empty([.. entry.Shape], dtype: TypeOf(entry.Dtype));
-        if (entry.Bytes == 0) return tensor;
-        lock (_stream)
-        {
-            _stream.Position = entry.Offset;
-            _stream.ReadExactly(tensor.bytes);
-        }
+        var entry = Entry(name);
+        var tensor = torch.empty([.. entry.Shape], dtype: SafetensorsType.Parse(entry.Dtype));
+        CopyTo(name, tensor);
         return tensor;
     }
 
-    /// <inheritdoc />
-    public void Dispose() => _stream.Dispose();
-
-    private static byte[] Header(IReadOnlyList<(string Name, Tensor Tensor)> tensors, IReadOnlyDictionary<string, string>? metadata)
+    /// <summary>
+    /// Copies a tensor into one that is there, on any device and of any type: bytes to bytes where it is the same type on the CPU, through
+    /// one window of the file's type otherwise.
+    /// </summary>
+    /// <param name="name">Its name.</param>
+    /// <param name="target">A contiguous tensor with as many elements.</param>
+    /// <exception cref="KeyNotFoundException">There is none of that name.</exception>
+    /// <exception cref="ArgumentException">The target has another number of elements, or is not contiguous.</exception>
+    /// <exception cref="InvalidDataException">Its type is not one of those that are read.</exception>
+    internal void CopyTo(string name, Tensor target)
     {
-        var notes = new JsonObject { ["format"] = "pt" };
-        foreach (var (key, value) in metadata ?? new Dictionary<string, string>()) notes[key] = value;
-        var header = new JsonObject { ["__metadata__"] = notes };
-        var offset = 0L;
-        foreach (var (name, tensor) in tensors)
+        var entry = Entry(name);
+        var dtype = SafetensorsType.Parse(entry.Dtype);
+        var size = SafetensorsType.Size(entry.Dtype)!.Value;
+        var count = entry.Bytes / size;
+        if (target.numel() != count || !target.is_contiguous())
+            throw new ArgumentException($"'{name}' has {count} elements and needs as many, in order, to be copied to.", nameof(target));
+        using var scope = NewDisposeScope();
+        using var untracked = torch.no_grad();
+        var flat = target.detach().view(-1);
+        var window = Math.Min(count, WindowBytes / size);
+        var staging = target.device_type == DeviceType.CPU && target.dtype == dtype ? null : torch.empty(window, dtype: dtype);
+        for (var start = 0L; start < count; start += window)
         {
-            var dtype = NameOf(tensor.dtype);
-            var end = offset + tensor.NumberOfElements * SafetensorsHeader.ElementSize(dtype)!.Value;
-            header.Add(name, new JsonObject
-            {
-                ["dtype"] = dtype,
-                ["shape"] = new JsonArray([.. tensor.shape.Select(side => JsonValue.Create(side))]),
-                ["data_offsets"] = new JsonArray(offset, end),
-            });
-            offset = end;
+            using var step = NewDisposeScope();
+            var length = Math.Min(window, count - start);
+            var part = flat.narrow(0, start, length);
+            var read = staging?.narrow(0, 0, length) ?? part;
+            // The view is let go at once: pages of the file that stay mapped count as the process's memory.
+            using (var view = _map.CreateViewStream(entry.Offset + start * size, length * size, MemoryMappedFileAccess.Read))
+                view.ReadExactly(read.bytes);
+            if (staging is not null) part.copy_(read);
         }
-        var json = JsonSerializer.SerializeToUtf8Bytes(header);
-        // Blanks bring the tensors to a multiple of 8 bytes, so that others can map the file into memory.
-        var padded = new byte[(json.Length + 7) / 8 * 8];
-        padded.AsSpan().Fill((byte)' ');
-        json.CopyTo(padded, 0);
-        return padded;
     }
 
-    private static ScalarType TypeOf(string dtype) => dtype switch
-    {
-        "F32" => ScalarType.Float32,
-        "F16" => ScalarType.Float16,
-        "BF16" => ScalarType.BFloat16,
-        "I64" => ScalarType.Int64,
-        _ => throw new InvalidOperationException(dtype),
-    };
+    /// <inheritdoc />
+    public void Dispose() => _map.Dispose();
 
-    private static string NameOf(ScalarType dtype) => dtype switch
-    {
-        ScalarType.Float32 => "F32",
-        ScalarType.Float16 => "F16",
-        ScalarType.BFloat16 => "BF16",
-        ScalarType.Int64 => "I64",
-        _ => throw new ArgumentException($"Tensors of type {dtype} are not written; F32, F16, BF16 and I64 are.", nameof(dtype)),
-    };
+    private SafetensorsEntry Entry(string name) =>
+        _entries.TryGetValue(name, out var entry) ? entry : throw new KeyNotFoundException($"'{_path}' has no tensor '{name}'.");
 }

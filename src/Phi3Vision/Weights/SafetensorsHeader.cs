@@ -3,16 +3,17 @@ using System.Text.Json;
 
 namespace FunctionsPipeline.Phi3Vision;
 
-/// <summary>A tensor in a safetensors file.</summary>
-/// <param name="Dtype">As written in the file, such as <c>BF16</c>.</param>
-/// <param name="Offset">First byte in the file.</param>
-/// <param name="Bytes">Length in bytes.</param>
-public sealed record SafetensorsEntry(string Name, string Dtype, IReadOnlyList<long> Shape, long Offset, long Bytes);
-
-/// <summary>Reads and checks the header of a safetensors file, before anything is allocated for its tensors.</summary>
+/// <summary>
+/// Reads and checks the header of a safetensors file, before anything is allocated for its tensors: eight bytes with the length of a JSON
+/// object, the object (name → dtype, shape, data_offsets), then the tensors, which must cover the rest of the file without overlap or hole.
+/// The format: https://github.com/huggingface/safetensors#format.
+/// </summary>
 internal static class SafetensorsHeader
 {
-    private const int MaxHeaderBytes = 100_000_000;
+    /// <summary>Longest header that is read. A tensor takes about 150 bytes in it, the published checkpoint 100 kB.</summary>
+    public const int MaxBytes = 25_000_000;
+
+    private const int MaxDimensions = 8;
 
     /// <summary>Reads the header from the start of a stream.</summary>
     /// <exception cref="InvalidDataException">The header is damaged or lies about the file.</exception>
@@ -22,10 +23,14 @@ internal static class SafetensorsHeader
         if (stream.Length < 8) throw Damaged(source, "it is shorter than a header");
         stream.ReadExactly(prefix);
         var headerBytes = BinaryPrimitives.ReadUInt64LittleEndian(prefix);
-        if (headerBytes > MaxHeaderBytes || (long)headerBytes > stream.Length - 8)
-            throw Damaged(source, $"its header claims {headerBytes} bytes, but the file has {stream.Length} and a header at most {MaxHeaderBytes}");
+        if (headerBytes > MaxBytes || (long)headerBytes > stream.Length - 8)
+        {
+            throw Damaged(
+                source, $"its header claims {headerBytes} bytes, but the file has {stream.Length} and a header at most {MaxBytes}");
+        }
         var json = new byte[headerBytes];
         stream.ReadExactly(json);
+        if (json is not [(byte)'{', ..]) throw Damaged(source, "its header is not a JSON object");
         try
         {
             using var document = JsonDocument.Parse(json, new JsonDocumentOptions { AllowDuplicateProperties = false });
@@ -39,25 +44,32 @@ internal static class SafetensorsHeader
             RequireContiguous(entries, 8 + (long)headerBytes, stream.Length);
             return (entries, metadata);
         }
-        catch (Exception error) when (error is JsonException or KeyNotFoundException or InvalidOperationException or FormatException or OverflowException)
+        catch (Exception error)
+            when (error is JsonException or KeyNotFoundException or InvalidOperationException or FormatException or OverflowException)
         {
             throw Damaged(source, error.Message, error);
         }
     }
 
-    /// <summary>Bytes of one element; null for a type that is not supported.</summary>
-    public static int? ElementSize(string dtype) => dtype switch { "I64" => 8, "F32" => 4, "F16" or "BF16" => 2, _ => null };
-
     private static SafetensorsEntry Entry(JsonProperty member, long dataStart)
     {
         var dtype = member.Value.GetProperty("dtype").GetString() ?? "";
-        var size = ElementSize(dtype) ?? throw new FormatException($"tensor '{member.Name}' has type '{dtype}'; F32, F16, BF16 and I64 can be read");
-        var shape = member.Value.GetProperty("shape").EnumerateArray().Select(side => side.GetInt64()).ToArray();
-        var offsets = member.Value.GetProperty("data_offsets").EnumerateArray().Select(offset => offset.GetInt64()).ToArray();
-        if (shape.Any(side => side < 0) || offsets is not [>= 0, >= 0] || offsets[1] < offsets[0]) throw new FormatException($"tensor '{member.Name}' has a negative size");
-        var bytes = checked(shape.Aggregate(1L, (product, side) => checked(product * side)) * size);
-        if (bytes != offsets[1] - offsets[0]) throw new FormatException($"tensor '{member.Name}' needs {bytes} bytes, but has {offsets[1] - offsets[0]}");
-        return new SafetensorsEntry(member.Name, dtype, shape, checked(dataStart + offsets[0]), bytes);
+        var size = SafetensorsType.Size(dtype) ?? throw new FormatException($"tensor '{member.Name}' has the unknown type '{dtype}'");
+        var sides = member.Value.GetProperty("shape");
+        if (sides.GetArrayLength() > MaxDimensions)
+            throw new FormatException($"tensor '{member.Name}' has {sides.GetArrayLength()} dimensions; {MaxDimensions} at most are read");
+        var shape = sides.EnumerateArray().Select(side => side.GetInt64()).ToArray();
+        var range = member.Value.GetProperty("data_offsets");
+        if (range.GetArrayLength() != 2)
+            throw new FormatException($"tensor '{member.Name}' has {range.GetArrayLength()} data_offsets, not 2");
+        var (start, end) = (range[0].GetInt64(), range[1].GetInt64());
+        if (shape.Any(side => side < 0) || start < 0 || end < start)
+            throw new FormatException($"tensor '{member.Name}' has a negative size");
+        // An empty tensor may not hide sides that no engine can multiply.
+        var full = shape.Aggregate((long)size, (product, side) => checked(product * Math.Max(side, 1)));
+        var bytes = shape.Contains(0) ? 0 : full;
+        if (bytes != end - start) throw new FormatException($"tensor '{member.Name}' needs {bytes} bytes, but has {end - start}");
+        return new SafetensorsEntry(member.Name, dtype, shape, checked(dataStart + start), bytes);
     }
 
     private static void RequireContiguous(List<SafetensorsEntry> entries, long dataStart, long fileLength)

@@ -18,7 +18,6 @@ public class RetryPolicy
         BackoffCoefficient = backoffCoefficient;
         MaxRetryInterval = maxRetryInterval ?? TimeSpan.FromHours(1);
         RetryTimeout = retryTimeout ?? Timeout.InfiniteTimeSpan;
-        Handle = _ => true;
     }
 
     public int MaxNumberOfAttempts { get; }
@@ -31,13 +30,5 @@ public class RetryPolicy
 
     public TimeSpan RetryTimeout { get; }
 
-    public Func<Exception, bool> Handle { get; private set; }
-
-    /// <summary>Says by a failure's details whether to try again.</summary>
-    public Func<TaskFailureDetails, bool> HandleFailure
-    {
-        set => Handle = exception => exception is TaskFailedException failed
-            ? value(failed.FailureDetails)
-            : throw new InvalidOperationException("A failure can only be judged by its details when it is a TaskFailedException.", exception);
-    }
+    public Func<Exception, bool> Handle { get; } = _ => true;
 }

@@ -195,7 +195,7 @@ public sealed class VerifyModelTests : IDisposable
     [InlineData("verify record --model . --out x --prompt a --tokens 0", "--tokens must be at least 1")]
     public async Task A_command_line_that_makes_no_sense_ends_with_2(string line, string expected)
     {
-        var (code, _, error) = await CommandLineTests.RunAsync(line.Split(' '));
+        var (code, _, error) = await ConsoleRun.RunAsync(line.Split(' '));
         Assert.Equal(2, code);
         Assert.Contains(expected, error);
     }
@@ -208,7 +208,7 @@ public sealed class VerifyModelTests : IDisposable
     [InlineData("verify record --help", "Examples: verify record", "--gradients", "--with-weights")]
     public async Task Help_teaches_with_examples(string line, params string[] expected)
     {
-        var (code, output, _) = await CommandLineTests.RunAsync(line.Split(' '));
+        var (code, output, _) = await ConsoleRun.RunAsync(line.Split(' '));
         Assert.Equal(0, code);
         Assert.All(expected, text => Assert.Contains(text, output));
     }
@@ -221,5 +221,5 @@ public sealed class VerifyModelTests : IDisposable
     }
 
     private static Task<(int Code, string Output, string Error)> VerifyAsync(string folder, params string[] more) =>
-        CommandLineTests.RunAsync(["verify", "model", folder, .. more]);
+        ConsoleRun.RunAsync(["verify", "model", folder, .. more]);
 }

@@ -98,6 +98,6 @@ public sealed class VerifyProcessorTests : IDisposable
         if (sizes is not null)
             File.WriteAllText(Path.Combine(_folder, "sizes.json"),
                 "{\"columns\": [\"width\",\"height\",\"num_crops\",\"resized_w\",\"resized_h\",\"hd_w\",\"hd_h\",\"num_img_tokens\"], \"rows\": [" + sizes + "]}");
-        return CommandLineTests.RunAsync("verify", "processor", _folder);
+        return ConsoleRun.RunAsync("verify", "processor", _folder);
     }
 }

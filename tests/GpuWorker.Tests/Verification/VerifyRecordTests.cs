@@ -16,7 +16,7 @@ public sealed class VerifyRecordTests : IAsyncLifetime
 
     public async Task InitializeAsync()
     {
-        Assert.Equal(0, (await CommandLineTests.RunAsync("init", "--out", Model, "--vocabulary", "320")).Code);
+        Assert.Equal(0, (await ConsoleRun.RunAsync("init", "--out", Model, "--vocabulary", "320")).Code);
         File.WriteAllBytes(Image, Pictures.Png());
         File.WriteAllBytes(Path.Combine(_folder, "b.jpg"), Pictures.Jpeg());
     }
@@ -62,9 +62,9 @@ public sealed class VerifyRecordTests : IAsyncLifetime
         await RecordAsync("--prompt", string.Format(null, Chat, "Who are you?"));
         Assert.False(File.Exists(Path.Combine(Output, "model.safetensors")));
         var other = Path.Combine(_folder, "other");
-        await CommandLineTests.RunAsync("init", "--out", other, "--vocabulary", "320", "--seed", "1");
-        Assert.Equal(1, (await CommandLineTests.RunAsync("verify", "model", Output, "--model", other)).Code);
-        Assert.Equal(0, (await CommandLineTests.RunAsync("verify", "model", Output, "--model", Model)).Code);
+        await ConsoleRun.RunAsync("init", "--out", other, "--vocabulary", "320", "--seed", "1");
+        Assert.Equal(1, (await ConsoleRun.RunAsync("verify", "model", Output, "--model", other)).Code);
+        Assert.Equal(0, (await ConsoleRun.RunAsync("verify", "model", Output, "--model", Model)).Code);
     }
 
     [Fact]
@@ -72,7 +72,7 @@ public sealed class VerifyRecordTests : IAsyncLifetime
     {
         Directory.CreateDirectory(Output);
         File.WriteAllText(Path.Combine(Output, "kept.txt"), "");
-        var (code, _, error) = await CommandLineTests.RunAsync("verify", "record", "--model", Model, "--out", Output, "--prompt", "x");
+        var (code, _, error) = await ConsoleRun.RunAsync("verify", "record", "--model", Model, "--out", Output, "--prompt", "x");
         Assert.Equal(2, code);
         Assert.Contains("is not empty", error);
     }
@@ -82,7 +82,7 @@ public sealed class VerifyRecordTests : IAsyncLifetime
     [InlineData("<|image_2|>", "tags for more images than the 0")]
     public async Task Prompts_and_images_that_do_not_belong_together_are_named(string prompt, string expected)
     {
-        var (code, _, error) = await CommandLineTests.RunAsync("verify", "record", "--model", Model, "--out", Output, "--prompt", prompt);
+        var (code, _, error) = await ConsoleRun.RunAsync("verify", "record", "--model", Model, "--out", Output, "--prompt", prompt);
         Assert.Equal(2, code);
         Assert.Contains(expected, error);
     }
@@ -90,19 +90,19 @@ public sealed class VerifyRecordTests : IAsyncLifetime
     [Fact]
     public async Task An_image_too_many_or_one_that_is_none_is_named()
     {
-        var (code, _, error) = await CommandLineTests.RunAsync("verify", "record", "--model", Model, "--out", Output, "--prompt", "x", "--image", Image);
+        var (code, _, error) = await ConsoleRun.RunAsync("verify", "record", "--model", Model, "--out", Output, "--prompt", "x", "--image", Image);
         Assert.Equal(2, code);
         Assert.Contains("1 images are given, but the prompts have tags for 0", error);
         var text = Path.Combine(_folder, "text.png");
         File.WriteAllText(text, "no image");
-        (code, _, error) = await CommandLineTests.RunAsync("verify", "record", "--model", Model, "--out", Output, "--image", text);
+        (code, _, error) = await ConsoleRun.RunAsync("verify", "record", "--model", Model, "--out", Output, "--image", text);
         Assert.Equal(2, code);
         Assert.Contains("text.png", error);
     }
 
     private async Task RecordAsync(params string[] arguments)
     {
-        var (code, output, error) = await CommandLineTests.RunAsync(["verify", "record", "--model", Model, "--out", Output, .. arguments]);
+        var (code, output, error) = await ConsoleRun.RunAsync(["verify", "record", "--model", Model, "--out", Output, .. arguments]);
         Assert.True(code == 0, error);
         Assert.Contains("recorded", output);
     }
@@ -110,7 +110,7 @@ public sealed class VerifyRecordTests : IAsyncLifetime
     /// <summary>Every difference is 0.</summary>
     private async Task<Dictionary<string, double>> VerifyAsync()
     {
-        var (code, output, error) = await CommandLineTests.RunAsync("verify", "model", Output, "--json");
+        var (code, output, error) = await ConsoleRun.RunAsync("verify", "model", Output, "--json");
         Assert.True(code == 0, output + error);
         var report = JsonDocument.Parse(output).RootElement;
         Assert.Empty(report.GetProperty("notChecked").EnumerateArray());

@@ -99,7 +99,7 @@ public sealed class VerifyTokenizerTests : IDisposable
         Assert.Equal(2, (await VerifyAsync()).Code);
         File.WriteAllText(Path.Combine(_folder, "cases.jsonl"), "{\"text\": 1}\n");
         Assert.Equal(2, (await VerifyAsync()).Code);
-        var (code, _, error) = await CommandLineTests.RunAsync("verify", "tokenizer", _folder, "--tokenizer", Directory.CreateDirectory(Path.Combine(_folder, "none")).FullName);
+        var (code, _, error) = await ConsoleRun.RunAsync("verify", "tokenizer", _folder, "--tokenizer", Directory.CreateDirectory(Path.Combine(_folder, "none")).FullName);
         Assert.Equal(2, code);
         Assert.Contains("tokenizer.json", error);
     }
@@ -107,7 +107,7 @@ public sealed class VerifyTokenizerTests : IDisposable
     [TestDataFact("golden/tokenizer")]
     public async Task Every_recording_of_the_shared_data_agrees()
     {
-        var (code, output, error) = await CommandLineTests.RunAsync(
+        var (code, output, error) = await ConsoleRun.RunAsync(
             "verify", "tokenizer", TestData.Path("golden/tokenizer"), "--tokenizer", TestData.Path("data/phi3v-tokenizer"));
         Assert.True(code == 0, output + error);
     }
@@ -144,5 +144,5 @@ public sealed class VerifyTokenizerTests : IDisposable
 
     private void Write(string file, object line) => File.WriteAllText(Path.Combine(_folder, file), JsonSerializer.Serialize(line) + "\n");
 
-    private Task<(int Code, string Output, string Error)> VerifyAsync() => CommandLineTests.RunAsync("verify", "tokenizer", _folder, "--tokenizer", _folder);
+    private Task<(int Code, string Output, string Error)> VerifyAsync() => ConsoleRun.RunAsync("verify", "tokenizer", _folder, "--tokenizer", _folder);
 }

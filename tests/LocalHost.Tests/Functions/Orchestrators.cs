@@ -37,9 +37,17 @@ public sealed class Orchestrators(Recorder recorder)
     }
 
     [Function(nameof(RetriedByHandler))]
-    public static async Task RetriedByHandler([OrchestrationTrigger] TaskOrchestrationContext context) =>
-        await context.CallActivityAsync(nameof(Activities.Flaky), "flaky",
-            TaskOptions.FromRetryHandler(retry => retry.LastFailure.IsCausedBy<InvalidDataException>() && retry.LastAttemptNumber < 3));
+    public static async Task<string> RetriedByHandler([OrchestrationTrigger] TaskOrchestrationContext context)
+    {
+        var started = context.CurrentUtcDateTime;
+        await context.CallActivityAsync(nameof(Activities.Flaky), "flaky", TaskOptions.FromRetryHandler(async retry =>
+        {
+            if (!retry.LastFailure.IsCausedBy<InvalidDataException>() || retry.LastAttemptNumber >= 3) return false;
+            await retry.OrchestrationContext.CreateTimer(TimeSpan.FromSeconds(10 * retry.LastAttemptNumber), retry.CancellationToken);
+            return true;
+        }));
+        return $"after {(context.CurrentUtcDateTime - started).TotalSeconds:F0} s";
+    }
 
     [Function(nameof(Family))]
     public static async Task<string> Family([OrchestrationTrigger] TaskOrchestrationContext context)

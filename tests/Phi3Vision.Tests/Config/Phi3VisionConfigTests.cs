@@ -38,6 +38,22 @@ public sealed class Phi3VisionConfigTests : IDisposable
         Assert.Contains("pad_token_id", error.Message);
     }
 
+    [Theory]
+    [InlineData("\"num_hidden_layers\": 2,", "\"num_hidden_layers\": 2000000000,", "num_hidden_layers is 2000000000, but must be at most 1000")]
+    [InlineData("\"vocab_size\": 400,", "\"vocab_size\": 2147483647,", "vocab_size is 2147483647")]
+    [InlineData("\"vocab_size\": 400,", "\"vocab_size\": 99999999999,", "cannot be read")]
+    [InlineData("\"hidden_size\": 128,", "\"clip\": null, \"hidden_size\": 128,", "cannot be read")]
+    [InlineData("\"type\": \"su\",", "\"type\": \"su\", \"short_factor\": null,", "cannot be read")]
+    [InlineData("\"short_factor\": [", "\"short_factor\": [0,", "rope_scaling.short_factor has entries that are not above 0")]
+    [InlineData("\"hidden_size\": 128,", "\"hidden_size\": -128,", "hidden_size is -128, but must be above 0")]
+    public void A_configuration_that_no_model_has_is_refused(string was, string becomes, string because)
+    {
+        Presets.Tiny(400).Save(_folder);
+        var path = Path.Combine(_folder, "config.json");
+        File.WriteAllText(path, File.ReadAllText(path).Replace(was, becomes, StringComparison.Ordinal));
+        Assert.Contains(because, Assert.Throws<InvalidDataException>(() => Phi3VisionConfig.Load(_folder)).Message);
+    }
+
     [Fact]
     public void A_folder_without_configuration_is_refused() =>
         Assert.Contains("config.json", Assert.Throws<InvalidDataException>(() => Phi3VisionConfig.Load(_folder)).Message);

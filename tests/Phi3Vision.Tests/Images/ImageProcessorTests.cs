@@ -43,8 +43,8 @@ public sealed class ImageProcessorTests
         using var landscape = new Image<Rgb24>(140, 91);
         for (var y = 0; y < 91; y++)
             for (var x = 0; x < 140; x++) landscape[x, y] = portrait[y, x];
-        var (tall, tallWidth, tallHeight) = new ImageProcessor(6).Hd(Bytes(portrait), 91, 140);
-        var (wide, wideWidth, wideHeight) = new ImageProcessor(6).Hd(Bytes(landscape), 140, 91);
+        var (tall, tallWidth, tallHeight) = new ImageProcessor(6).Fit(portrait);
+        var (wide, wideWidth, wideHeight) = new ImageProcessor(6).Fit(landscape);
         Assert.Equal((wideHeight, wideWidth), (tallWidth, tallHeight));
         for (var y = 0; y < tallHeight; y++)
             for (var x = 0; x < tallWidth; x++)
@@ -58,10 +58,11 @@ public sealed class ImageProcessorTests
     [InlineData("900x17.png", 16, 5376, 336, "0cc93d4f026528e82efe3183047ed67c35522bd43e4ee98c43cbd6df7c767218")]
     [InlineData("21x19.png", 4, 672, 672, "f976eed391dff90fe997552a577f4673f1d97f21cf4f6015f49460d283123263")]
     [InlineData("21x19.png", 16, 1344, 1344, "ae36daeddfbd15ec9d1de55047f6b42f6b22739892ee9dbc54324ebad4d5d9f0")]
-    public void The_resized_and_padded_picture_is_the_published_one_bit_for_bit(string file, int numCrops, int width, int height, string sha256)
+    public void The_resized_and_padded_picture_is_the_published_one_bit_for_bit(
+        string file, int numCrops, int width, int height, string sha256)
     {
         using var image = Image.Load<Rgb24>(Path.Combine(AppContext.BaseDirectory, "Fixtures", "pictures", file));
-        var (hd, hdWidth, hdHeight) = new ImageProcessor(numCrops).Hd(Bytes(image), image.Width, image.Height);
+        var (hd, hdWidth, hdHeight) = new ImageProcessor(numCrops).Fit(image);
         Assert.Equal((width, height), (hdWidth, hdHeight));
         Assert.Equal(sha256, Convert.ToHexStringLower(SHA256.HashData(hd)));
     }
@@ -75,6 +76,121 @@ public sealed class ImageProcessorTests
         Assert.Equal(expected.data<float>().ToArray(), new ImageProcessor(1).Process(image).PixelValues);
     }
 
+    [Theory]
+    [InlineData(1, 1)]
+    [InlineData(2, 7)]
+    [InlineData(336, 336)]
+    [InlineData(337, 500)]
+    [InlineData(2001, 67)]
+    [InlineData(67, 2001)]
+    [InlineData(1, 4000)]
+    [InlineData(4000, 12)]
+    public void Every_way_of_reading_rows_gives_what_pillows_formula_gives(int width, int height)
+    {
+        using var image = Noise(width, height);
+        var processor = new ImageProcessor(20);
+        var shape = HdShape.Of(width, height, 20);
+        var hd = processor.Fit(image);
+        for (var probe = 0; probe < 100; probe++)
+        {
+            var (x, y) = (probe * 7919 % hd.Width, probe * 104729 % hd.Height);
+            var expected = shape.Transposed
+                ? Pillow((u, v) => image[v, u], height, width, shape, y, x)
+                : Pillow((u, v) => image[u, v], width, height, shape, x, y);
+            Assert.Equal(expected, hd.Rgb[((y * hd.Width + x) * 3)..][..3]);
+        }
+    }
+
+    [Theory]
+    [InlineData(6 * 336, 6 * 336)]
+    [InlineData(2 * 336, 5 * 336)]
+    [InlineData(3 * 336, 2 * 336)]
+    [InlineData(336, 8 * 336)]
+    public void The_global_view_is_the_bicubic_one_of_the_normalised_picture(int width, int height)
+    {
+        using var image = Noise(width, height);
+        var rgb = new byte[width * height * 3];
+        image.CopyPixelDataTo(rgb);
+        var pixels = ImageProcessor.Views(new HdPicture(rgb, width, height)).PixelValues;
+        for (var probe = 0; probe < 2000; probe++)
+        {
+            var (c, y, x) = (probe % 3, probe < 1000 ? probe / 3 : 335 - (probe - 1000) / 3, probe * 7919 % 336);
+            var expected = 0.0;
+            foreach (var (row, down) in BicubicTaps(y, height))
+                foreach (var (column, across) in BicubicTaps(x, width))
+                {
+                    var crop = 1 + row / 336 * (width / 336) + column / 336;
+                    expected += down * across * pixels[(crop * 3 + c) * 336 * 336 + row % 336 * 336 + column % 336];
+                }
+            Assert.Equal(expected, pixels[(c * 336 + y) * 336 + x], 2e-6);
+        }
+    }
+
+    [Fact]
+    public void A_picture_that_crops_do_not_tile_is_refused()
+    {
+        Assert.Throws<ArgumentException>(() => ImageProcessor.Views(new HdPicture(new byte[335 * 336 * 3], 335, 336)));
+        Assert.Throws<ArgumentException>(() => ImageProcessor.Views(new HdPicture(new byte[336 * 336], 336, 336)));
+        Assert.Throws<ArgumentException>(() => ImageProcessor.Views(new HdPicture([], 0, 0)));
+    }
+
+    [Fact]
+    public void Working_memory_is_a_few_rows_from_the_pool()
+    {
+        using var image = Noise(1500, 1000);
+        var processor = new ImageProcessor(4);
+        processor.Process(image);
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        var result = processor.Process(image);
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before - result.PixelValues.Length * 4L, 0, 10_000);
+    }
+
+    [Fact]
+    public void Threads_do_not_disturb_each_other()
+    {
+        using var image = Noise(300, 200);
+        var processor = new ImageProcessor(4);
+        var expected = processor.Process(image).PixelValues;
+        Parallel.For(0, 16, _ => Assert.True(expected.AsSpan().SequenceEqual(processor.Process(image).PixelValues)));
+    }
+
+    // Two-dimensional from the definition: the pass across rounded to bytes, then the pass down. In landscape orientation.
+    private static byte[] Pillow(Func<int, int, Rgb24> source, int width, int height, HdShape shape, int x, int y)
+    {
+        y -= shape.PadTop;
+        if (y < 0 || y >= shape.ResizedHeight) return [255, 255, 255];
+        var result = new byte[3];
+        for (var c = 0; c < 3; c++)
+            result[c] = Sum(
+                PillowTaps(height, shape.ResizedHeight, y), v => Sum(PillowTaps(width, shape.Width, x), u => Channel(source(u, v), c)));
+        return result;
+
+        static byte Channel(Rgb24 pixel, int c) => c == 0 ? pixel.R : c == 1 ? pixel.G : pixel.B;
+
+        static byte Sum(IEnumerable<(int Source, int Weight)> taps, Func<int, byte> at) =>
+            (byte)Math.Clamp((taps.Sum(tap => (long)tap.Weight * at(tap.Source)) + (1 << 21)) >> 22, 0, 255);
+    }
+
+    private static List<(int Source, int Weight)> PillowTaps(int size, int newSize, int i)
+    {
+        var step = size / (double)newSize;
+        var support = Math.Max(step, 1);
+        var center = (i + 0.5) * step;
+        var start = Math.Max((int)(center - support + 0.5), 0);
+        var sources = Enumerable.Range(start, Math.Min((int)(center + support + 0.5), size) - start).ToList();
+        var shares = sources.Select(j => Math.Max(0, 1 - Math.Abs((j - center + 0.5) * (1.0 / support)))).ToList();
+        var total = shares.Aggregate(0.0, (sum, share) => sum + share);
+        return [.. sources.Zip(shares, (j, share) => (j, (int)(0.5 + share / total * (1 << 22))))];
+    }
+
+    private static IEnumerable<(int Source, double Weight)> BicubicTaps(int i, int size)
+    {
+        var factor = size / 336;
+        if (factor % 2 == 1) return [(factor * i + factor / 2, 1)];
+        double[] weights = [-0.09375, 0.59375, 0.59375, -0.09375];
+        return weights.Select((weight, j) => (Math.Clamp(factor * i + factor / 2 - 2 + j, 0, size - 1), weight));
+    }
+
     private static Image<Rgb24> Noise(int width, int height)
     {
         var random = new Random(5);
@@ -82,12 +198,5 @@ public sealed class ImageProcessorTests
         for (var y = 0; y < height; y++)
             for (var x = 0; x < width; x++) image[x, y] = new Rgb24((byte)random.Next(256), (byte)random.Next(256), (byte)random.Next(256));
         return image;
-    }
-
-    private static byte[] Bytes(Image<Rgb24> image)
-    {
-        var rgb = new byte[image.Width * image.Height * 3];
-        image.CopyPixelDataTo(rgb);
-        return rgb;
     }
 }

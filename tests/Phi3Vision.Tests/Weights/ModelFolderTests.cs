@@ -52,12 +52,14 @@ public sealed class ModelFolderTests : IDisposable
         Replace(weights, "lm_head.weight", torch.ones(2, 3));
         Replace(weights, "model.vision_embed_tokens.sub_GN", torch.ones([1, 1, 1, 4 * _config.Clip.HiddenSize], dtype: ScalarType.Int64));
         weights.Add(("model.layers.9.mlp.down_proj.weight", torch.ones(1)));
+        weights.Add(("model.layers.9.mlp.gate_up_proj.weight", torch.ones(1)));
         SafetensorsFile.Write(Path.Combine(_folder, WeightsName), weights);
         var message = Assert.Throws<InvalidDataException>(() => ModelFolder.Load(_folder, CPU, ScalarType.Float32)).Message;
         Assert.Contains("model.norm.weight: missing", message);
         Assert.Contains($"lm_head.weight: is [2, 3], but must be [{_config.VocabSize}, {_config.HiddenSize}]", message);
         Assert.Contains("sub_GN: is I64", message);
         Assert.Contains("model.layers.9.mlp.down_proj.weight: not a weight", message);
+        Assert.Contains("model.layers.9.mlp.gate_up_proj.weight: not a weight", message);
     }
 
     [Fact]
@@ -85,9 +87,37 @@ public sealed class ModelFolderTests : IDisposable
         using var loaded = ModelFolder.Load(_folder, CPU, ScalarType.Float32);
         Assert.Equal(Parameters(_model), Parameters(loaded.Model));
 
-        index["lm_head.weight"] = "../model.safetensors";
-        File.WriteAllText(Path.Combine(_folder, "model.safetensors.index.json"), new JsonObject { ["weight_map"] = index.DeepClone() }.ToJsonString());
-        Assert.Throws<InvalidDataException>(() => ModelFolder.Load(_folder, CPU, ScalarType.Float32));
+    }
+
+    [Fact]
+    public void A_checkpoint_that_does_not_fit_is_refused_before_the_model_is_made()
+    {
+        // A model of this size, 1.6 TB, could not be.
+        var config = Presets.Phi3Vision128K with { NumHiddenLayers = 1000, HiddenSize = 6144, IntermediateSize = 16384, RopeScaling = null };
+        config.Save(_folder);
+        var message = Assert.Throws<InvalidDataException>(() => ModelFolder.LoadModel(_folder, CPU, ScalarType.Float32)).Message;
+        Assert.Contains("model.layers.999.mlp.down_proj.weight: missing", message);
+        Assert.Contains("model.norm.weight: is [128], but must be [6144]", message);
+    }
+
+    [Fact]
+    public void Loading_leaves_no_tensor_but_the_parameters()
+    {
+        var statistics = DisposeScopeManager.Statistics.TensorStatistics;
+        var before = statistics.ThreadTotalLiveCount;
+        var loaded = ModelFolder.Load(_folder, CPU, ScalarType.BFloat16);
+        Assert.Equal(loaded.Model.parameters().Count(), statistics.ThreadTotalLiveCount - before);
+        loaded.Dispose();
+        Assert.Equal(before, statistics.ThreadTotalLiveCount);
+    }
+
+    [Fact]
+    public void Making_a_model_draws_no_random_weights()
+    {
+        using var before = torch.get_rng_state();
+        new Phi3VisionModel(_config).Dispose();
+        using var after = torch.get_rng_state();
+        Assert.Equal(before.bytes.ToArray(), after.bytes.ToArray());
     }
 
     [Fact]

@@ -65,7 +65,7 @@ public sealed partial class ApiConformanceTests
         Assert.Equal(expected, actual.Order(StringComparer.Ordinal));
     }
 
-    // The assemblies of src/StandIns that are in this test's output folder.
+    // The assemblies of src/StandIns that are in this test's output folder; a published one of the same name does not say that it is one.
     private static IEnumerable<Assembly> StandInAssemblies()
     {
         var root = new DirectoryInfo(AppContext.BaseDirectory);
@@ -75,9 +75,12 @@ public sealed partial class ApiConformanceTests
             var name = AssemblyName().Match(File.ReadAllText(project)) is { Success: true } match
                 ? match.Groups[1].Value : Path.GetFileNameWithoutExtension(project);
             var path = Path.Combine(AppContext.BaseDirectory, name + ".dll");
-            if (File.Exists(path)) yield return Assembly.LoadFrom(path);
+            if (File.Exists(path) && Assembly.LoadFrom(path) is var assembly && IsStandIn(assembly)) yield return assembly;
         }
     }
+
+    private static bool IsStandIn(Assembly assembly) =>
+        assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Any(metadata => metadata.Key == "StandIn");
 
     [GeneratedRegex("<AssemblyName>(.+?)</AssemblyName>")]
     private static partial Regex AssemblyName();

@@ -41,6 +41,15 @@ namespace TorchSharp
                     using (var padding = weight.select(0, row)) padding.zero_();
                 return new(weight, padding_idx);
             }
+
+            /// <summary>A layer over a table that is there already, which is not copied. Norm limits, frequency scaling and sparse gradients are not in this stand-in.</summary>
+            public static Embedding Embedding_from_pretrained(Tensor embeddings, bool freeze = true, long? padding_idx = null, double? max_norm = null, double norm_type = 2.0, bool scale_grad_by_freq = false, bool sparse = false, Device? device = null, ScalarType? dtype = null)
+            {
+                if (max_norm is not null || scale_grad_by_freq || sparse)
+                    throw new NotImplementedException("Embedding with max_norm, scale_grad_by_freq or sparse is not in this stand-in.");
+                var table = device is null && dtype is null ? embeddings : embeddings.to(dtype ?? embeddings.dtype, device ?? embeddings.device);
+                return new(table is Parameter ? table.requires_grad_(!freeze) : new Parameter(table, !freeze), padding_idx);
+            }
         }
     }
 }

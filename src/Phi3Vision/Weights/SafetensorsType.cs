@@ -1,0 +1,42 @@
+using static TorchSharp.torch;
+
+namespace FunctionsPipeline.Phi3Vision;
+
+/// <summary>
+/// Element types of the safetensors format (https://github.com/huggingface/safetensors), and those of them that are read and written here.
+/// </summary>
+internal static class SafetensorsType
+{
+    /// <summary>Bytes of an element; null for a type that the format does not have, or that has several elements in a byte.</summary>
+    public static int? Size(string dtype) => dtype switch
+    {
+        "F64" or "I64" or "U64" or "C64" => 8,
+        "F32" or "I32" or "U32" => 4,
+        "F16" or "BF16" or "I16" or "U16" => 2,
+        "I8" or "U8" or "BOOL" or "F8_E4M3" or "F8_E5M2" or "F8_E8M0" => 1,
+        _ => null,
+    };
+
+    /// <summary>Whether weights may be stored as it.</summary>
+    public static bool IsWeight(string dtype) => dtype is "F32" or "F16" or "BF16";
+
+    /// <exception cref="InvalidDataException">The type is not one of those that are read.</exception>
+    public static ScalarType Parse(string dtype) => dtype switch
+    {
+        "F32" => ScalarType.Float32,
+        "F16" => ScalarType.Float16,
+        "BF16" => ScalarType.BFloat16,
+        "I64" => ScalarType.Int64,
+        _ => throw new InvalidDataException($"Tensors of type {dtype} are not read; F32, F16, BF16 and I64 are."),
+    };
+
+    /// <exception cref="ArgumentException">The type is not one of those that are written.</exception>
+    public static string Name(ScalarType dtype) => dtype switch
+    {
+        ScalarType.Float32 => "F32",
+        ScalarType.Float16 => "F16",
+        ScalarType.BFloat16 => "BF16",
+        ScalarType.Int64 => "I64",
+        _ => throw new ArgumentException($"Tensors of type {dtype} are not written; F32, F16, BF16 and I64 are.", nameof(dtype)),
+    };
+}

@@ -1,0 +1,33 @@
+using System.Diagnostics;
+
+namespace FunctionsPipeline.Tests.GpuWorker;
+
+/// <summary>The worker as a process of its own, whose memory no other test touches.</summary>
+internal static class WorkerProcess
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);
+
+    /// <summary>Runs it to its end and gives what it printed.</summary>
+    public static async Task<string> RunAsync(params string[] arguments)
+    {
+        var worker = Path.Combine(AppContext.BaseDirectory, "FunctionsPipeline.GpuWorker.dll");
+        // The test host is not always the dotnet command itself.
+        var host = Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet" ? Environment.ProcessPath! : "dotnet";
+        var start = new ProcessStartInfo(host, ["exec", worker, .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        using var process = Process.Start(start)!;
+        using var timeout = new CancellationTokenSource(Patience);
+        var output = process.StandardOutput.ReadToEndAsync(timeout.Token);
+        var error = process.StandardError.ReadToEndAsync(timeout.Token);
+        try
+        {
+            await process.WaitForExitAsync(timeout.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            process.Kill(entireProcessTree: true);
+            throw;
+        }
+        Assert.True(process.ExitCode == 0, await error);
+        return await output;
+    }
+}
