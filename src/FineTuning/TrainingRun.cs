@@ -95,14 +95,15 @@ internal sealed class TrainingRun : IDisposable
         double? loss = null;
         var validated = 0;
         var step = 0;
-        var batches = SampleOrder.Shuffled(_training, settings.BatchSize, settings.Seed);
+        using var gradient = new BatchGradient(_loaded.Model, _device, settings.BatchSize);
+        var parts = SampleOrder.Shuffled(_training, settings.BatchSize, settings.Seed).SelectMany(batch => batch.Chunk(gradient.PartSize));
         _loaded.Model.train();
         var augmentation = settings.AugmentImages ? new Random(settings.Seed) : null;
-        foreach (var batch in _reader.Read(batches, augmentation, cancellationToken))
+        foreach (var batch in _reader.Read(parts, augmentation, cancellationToken).Chunk(gradient.Parts))
         {
             var begun = _time.GetTimestamp();
             var rate = _schedule.Rate(step, _time.GetElapsedTime(started));
-            var (value, norm) = Step(batch, rate, step + 1);
+            var (value, norm) = Step(gradient, batch, rate, step + 1);
             step++;
             loss = loss is { } mean ? LossMemory * mean + (1 - LossMemory) * value : value;
 
@@ -117,8 +118,8 @@ internal sealed class TrainingRun : IDisposable
                 Loss = value,
                 LearningRate = rate,
                 GradNorm = norm,
-                SamplesPerSecond = batch.Rows / taken,
-                TokensPerSecond = batch.Tokens / taken,
+                SamplesPerSecond = batch.Sum(part => part.Rows) / taken,
+                TokensPerSecond = batch.Sum(part => part.Tokens) / taken,
             });
             _reporter.Update(h => h with
             {
@@ -137,15 +138,13 @@ internal sealed class TrainingRun : IDisposable
         return step;
     }
 
-    private (double Loss, double Norm) Step(TrainingBatch batch, double rate, int step)
+    private (double Loss, double Norm) Step(BatchGradient gradient, TrainingBatch[] batch, double rate, int step)
     {
         using var scope = NewDisposeScope();
         foreach (var group in _optimizer.ParamGroups) group.LearningRate = rate;
         _optimizer.zero_grad();
-        var loss = AnswerLoss.Sum(_loaded.Model, batch, _device) / batch.Labels;
-        var value = loss.item<float>();
-        if (!float.IsFinite(value)) throw Diverged("loss", value, rate, step);
-        loss.backward();
+        var value = gradient.Add(batch);
+        if (!double.IsFinite(value)) throw Diverged("loss", value, rate, step);
         var norm = nn.utils.clip_grad_norm_(_parameters, _job.Settings.MaxGradNorm);
         if (!double.IsFinite(norm)) throw Diverged("gradient norm", norm, rate, step);
         _optimizer.step();
