@@ -37,11 +37,12 @@ public sealed record DemoOptions
         Training = new TrainingSettings
         {
             Epochs = 100,
-            // More steps than these only learn the few hundred photographs by heart.
-            MaxSteps = Images is null ? null : 1500,
-            MaxMinutes = Minutes ?? (Images is null ? 4 : 7),
+            MaxSteps = Images is null ? null : 3000,
+            MaxMinutes = Minutes ?? (Images is null ? 3 : 7),
             BatchSize = 8,
-            LearningRate = Images is null ? 2e-3 : 1e-3,
+            // Photographs are few and differ in more than their labels: they are learned slowly, and never seen twice in the same way.
+            LearningRate = Images is null ? 2e-3 : 5e-4,
+            AugmentImages = Images is not null,
             WarmupSteps = 40,
             NumCrops = 1,
             EvaluationSamples = 100,
