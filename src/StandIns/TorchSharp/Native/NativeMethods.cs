@@ -58,6 +58,7 @@ internal static unsafe partial class NativeMethods
     [DllImport(Library)] internal static extern nint ts_generator_state(nint handle);
     [DllImport(Library)] internal static extern int ts_generator_set_state(nint handle, nint state);
     [DllImport(Library)] internal static extern int ts_manual_seed(ulong seed);
+    [DllImport(Library)] internal static extern byte* ts_version();
     [DllImport(Library)] internal static extern int ts_threads();
     [DllImport(Library)] internal static extern void ts_set_threads(int count);
     [DllImport(Library)] internal static extern int ts_interop_threads();

@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace TorchSharp;
 
 /// Element types, devices and filling.
@@ -65,6 +67,9 @@ public static partial class torch
 
     public static Tensor multinomial(Tensor input, long num_samples, bool replacement = false, Generator? generator = null) => input.multinomial(num_samples, replacement, generator);
     public static Tensor bernoulli(Tensor input, Generator? generator = null) => input.bernoulli(generator);
+
+    /// <summary>The version of libtorch.</summary>
+    public static unsafe string __version__ => Marshal.PtrToStringUTF8((nint)NativeMethods.ts_version())!;
 
     public static int get_num_threads() => NativeMethods.ts_threads();
     public static void set_num_threads(int num) => NativeMethods.ts_set_threads(num);

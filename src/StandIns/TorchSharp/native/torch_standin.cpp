@@ -10,6 +10,7 @@
 #include <c10/core/impl/DeviceGuardImplInterface.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 #include <torch/csrc/autograd/autograd.h>
+#include <torch/version.h>
 
 #include <cstdint>
 #include <memory>
@@ -328,6 +329,8 @@ EXPORT int32_t ts_generator_set_state(void* handle, void* state) {
 EXPORT int32_t ts_manual_seed(uint64_t seed) {
   return guarded([&] { at::manual_seed(seed); return 0; }, -1);
 }
+
+EXPORT const char* ts_version() { return TORCH_VERSION; }
 
 EXPORT int32_t ts_threads() { return at::get_num_threads(); }
 EXPORT void ts_set_threads(int32_t count) { at::set_num_threads(count); }
