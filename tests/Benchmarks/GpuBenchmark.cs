@@ -1,0 +1,92 @@
+using System.Globalization;
+using FunctionsPipeline.Phi3Vision;
+using static TorchSharp.torch;
+using Generator = FunctionsPipeline.Phi3Vision.Generator;
+
+namespace FunctionsPipeline.Benchmarks;
+
+/// <summary>The published model's size on a GPU: how near generation and prompts come to what the GPU can do.</summary>
+internal sealed class GpuBenchmark : IBenchmark
+{
+    private const int NumCrops = 16;
+    private const int NewTokens = 64;
+    private const int TextTokens = 64;
+
+    /// <inheritdoc/>
+    public string Name => "gpu";
+
+    /// <inheritdoc/>
+    public string Title => "On the GPU";
+
+    /// <inheritdoc/>
+    public string Description => "where there is a GPU: the published size in bf16 with random weights (8.3 GB of disk and of GPU memory)";
+
+    /// <inheritdoc/>
+    public Section Measure(Meter meter)
+    {
+        if (!cuda.is_available()) throw new NotMeasuredException("no GPU");
+        var config = Presets.Phi3Vision128K;
+        using var model = Load(config);
+        var limits = GpuLimits.Measure(meter);
+        var generator = new Generator(model);
+        var cost = new ModelCost(config);
+        var table = new Table("work", "median ms", "fastest ms", "rounds", "rate", "share of the limit");
+
+        using var picture = Photograph.Draw(1344, 1344, seed: 4);
+        var image = new ImageProcessor(NumCrops).Process(picture);
+        var text = Text(config);
+        using (var prompt = new BenchmarkPrompt(text, null, CUDA))
+        {
+            var first = Time("prefill of a short prompt and 1 token", prompt, 1);
+            var all = Time($"the same and {NewTokens} more tokens", prompt, NewTokens + 1);
+            var token = (all.Median - first.Median) / NewTokens;
+            var bytes = cost.BytesOfToken(TextTokens + NewTokens / 2.0);
+            table.Add([
+                $"generate {NewTokens} tokens at batch 1", Number(all.Median - first.Median), Number(all.Minimum - first.Minimum),
+                $"{all.Rounds}", $"{Number(1000 / token)} tokens/s", Share(bytes / token, limits.BytesPerMillisecond),
+            ]);
+        }
+        int[] imageRow = [text[0], .. Enumerable.Repeat(-1, image.Tokens), .. text];
+        using (var prompt = new BenchmarkPrompt(imageRow, image, CUDA))
+        {
+            var prefill = Time("prefill of an image prompt on the GPU", prompt, 1);
+            var operations = cost.OperationsOfPrompt(imageRow.Length, image.Tokens, image.Views);
+            table.Add([
+                $"prefill of an image prompt, {imageRow.Length} tokens", .. prefill.Cells,
+                $"{Number(imageRow.Length / prefill.Median)} k tokens/s", Share(operations / prefill.Median, limits.OperationsPerMillisecond),
+            ]);
+        }
+        return new Section(
+            $"The published dimensions, bf16, random weights, batch 1, num_crops {NumCrops} ({image.Tokens} image tokens). Limits, measured in " +
+            $"this run: a copy on the device moves {Number(limits.BytesPerMillisecond / 1e6)} GB/s, an 8192² bf16 matrix product does " +
+            $"{Number(limits.OperationsPerMillisecond / 1e9)} TFLOP/s. Generation's share is that of the bandwidth, for the bytes that a " +
+            "token must read (decoder, head, keys and values); prefill's that of the operations, for the matrix products that it needs.",
+            table);
+
+        Timing Time(string name, BenchmarkPrompt prompt, int tokens) => meter.Measure(name, () =>
+        {
+            generator.Generate(prompt.Input, new GenerationSettings { MaxTokens = tokens }, CancellationToken.None);
+            cuda.synchronize();
+        });
+    }
+
+    private static Phi3VisionModel Load(Phi3VisionConfig config)
+    {
+        using var scratch = new ScratchFolder("full");
+        config.Save(scratch.Path);
+        new RandomCheckpoint(config, seed: 1).Write(scratch.Path);
+        var model = ModelFolder.LoadModel(scratch.Path, CUDA, ScalarType.BFloat16);
+        model.eval();
+        return model;
+    }
+
+    private static int[] Text(Phi3VisionConfig config)
+    {
+        var random = new Random(5);
+        return [config.BosTokenId, .. Enumerable.Range(1, TextTokens - 1).Select(_ => random.Next(3, config.PadTokenId))];
+    }
+
+    private static string Share(double value, double limit) => (value / limit).ToString("P0", CultureInfo.InvariantCulture);
+
+    private static string Number(double value) => value.ToString(value < 100 ? "0.0" : "0", CultureInfo.InvariantCulture);
+}

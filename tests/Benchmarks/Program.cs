@@ -1,0 +1,3 @@
+using FunctionsPipeline.Benchmarks;
+
+return BenchmarkCommand.Run(args);
