@@ -53,12 +53,13 @@ internal sealed class GpuBenchmark : IBenchmark
             var operations = cost.OperationsOfPrompt(imageRow.Length, image.Tokens, image.Views);
             table.Add([
                 $"prefill of an image prompt, {imageRow.Length} tokens", .. prefill.Cells,
-                $"{Number(imageRow.Length / prefill.Median)} k tokens/s", Share(operations / prefill.Median, limits.OperationsPerMillisecond),
+                $"{Number(imageRow.Length / prefill.Median)} k tokens/s",
+                Share(operations / prefill.Median, limits.OperationsPerMillisecond),
             ]);
         }
         return new Section(
-            $"The published dimensions, bf16, random weights, batch 1, num_crops {NumCrops} ({image.Tokens} image tokens). Limits, measured in " +
-            $"this run: a copy on the device moves {Number(limits.BytesPerMillisecond / 1e6)} GB/s, an 8192² bf16 matrix product does " +
+            $"The published dimensions, bf16, random weights, batch 1, num_crops {NumCrops} ({image.Tokens} image tokens). Limits, " +
+            $"measured in this run: a copy on the device moves {Number(limits.BytesPerMillisecond / 1e6)} GB/s, an 8192² bf16 matrix product does " +
             $"{Number(limits.OperationsPerMillisecond / 1e9)} TFLOP/s. Generation's share is that of the bandwidth, for the bytes that a " +
             "token must read (decoder, head, keys and values); prefill's that of the operations, for the matrix products that it needs.",
             table);

@@ -33,7 +33,7 @@ internal static partial class Machine
             ? line[(line.IndexOf(':') + 1)..].Trim()
             : RuntimeInformation.ProcessArchitecture.ToString();
 
-    /// <summary>The BLAS that libtorch has loaded, if it is a library of its own: its kind of threads decides over much of the time.</summary>
+    /// <summary>The BLAS that libtorch has loaded, if it is a library of its own: its kind of threads matters.</summary>
     private static IEnumerable<string> Blas() =>
         File.Exists("/proc/self/maps")
             ? File.ReadLines("/proc/self/maps").Select(line => OpenBlas().Match(line)).Where(match => match.Success)
@@ -43,7 +43,7 @@ internal static partial class Machine
     private static string StandIns()
     {
         var ids = typeof(Machine).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().First(a => a.Key == "StandIns").Value ?? "";
-        return string.Join(", ", ids.Split(';').Where(id => id.StartsWith("TorchSharp", StringComparison.Ordinal) || id.Contains("ImageSharp")));
+        return string.Join(", ", ids.Split(';').Where(id => id is "TorchSharp" or "SixLabors.ImageSharp"));
     }
 
     [GeneratedRegex(@"openblas-(?<threads>[a-z]+)/libopenblasp?-r(?<version>[0-9.]+)\.so", RegexOptions.CultureInvariant)]

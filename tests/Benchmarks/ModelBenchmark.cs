@@ -17,7 +17,7 @@ internal sealed class ModelBenchmark : IBenchmark
     public string Title => "Training and generation";
 
     /// <inheritdoc/>
-    public string Description => "a training step, a forward and generation of a model of 5.4 million parameters, beside the published code";
+    public string Description => "training, a forward and generation of a model of 5.4 million parameters, beside the published code";
 
     /// <inheritdoc/>
     public Section Measure(Meter meter)
@@ -50,10 +50,10 @@ internal sealed class ModelBenchmark : IBenchmark
         Add("prefill and 1 token", () => Generate(1), ReferenceFigures.Prefill);
 
         return new Section(
-            "Text: hidden 256, 4 layers, 8 heads, intermediate 688, vocabulary 2048; CLIP: hidden 128, intermediate 512, 4 layers, 4 heads: " +
-            $"5,353,984 parameters. num_crops 1 (313 image tokens), {ReferenceModel.TrainingTokens} tokens of training, " +
-            $"{ReferenceModel.PromptTokens} of prompt, batch 1, float32, full fine-tuning with AdamW at 1e-4, {Threads} threads. Our step also " +
-            "clips the gradients' norm.\n\n" + ReferenceTable.Source,
+            "Text: hidden 256, 4 layers, 8 heads, intermediate 688, vocabulary 2048; CLIP: hidden 128, intermediate 512, 4 layers, " +
+            $"4 heads: 5,353,984 parameters. num_crops 1 (313 image tokens), {ReferenceModel.TrainingTokens} tokens of training, " +
+            $"{ReferenceModel.PromptTokens} of prompt, batch 1, float32, full fine-tuning with AdamW at 1e-4, {Threads} threads. " +
+            "Our step also clips the gradients' norm.\n\n" + ReferenceTable.Source,
             table.Table);
 
         void Add(string work, Action action, double reference) => table.Add(work, meter.Measure(work, action), reference);

@@ -34,7 +34,8 @@ internal sealed class ModelCost(Phi3VisionConfig config)
     }
 
     private double ClipLayerMatrices() =>
-        _weights.Where(weight => weight.Role == WeightRole.Matrix && weight.Name.Contains(".encoder.layers.0.")).Sum(weight => weight.Count);
+        _weights.Where(weight => weight.Role == WeightRole.Matrix && weight.Name.Contains(".encoder.layers.0."))
+            .Sum(weight => weight.Count);
 
     private double Matrices(ModelPart part) =>
         _weights.Where(weight => weight.Part == part && weight.Role == WeightRole.Matrix).Sum(weight => weight.Count);

@@ -5,7 +5,8 @@ using SixLabors.ImageSharp.PixelFormats;
 namespace FunctionsPipeline.Benchmarks;
 
 /// <summary>
-/// A picture with the statistics of a photograph: noise at every scale, stronger at larger ones, as natural images have it; less of it in colour than in brightness; and a few objects with sharp edges. The same seed draws the same picture.
+/// A picture with the statistics of a photograph: noise at every scale, stronger at larger ones, as natural images have it; less of it in
+/// colour than in brightness; and a few objects with sharp edges. The same seed draws the same picture.
 /// </summary>
 internal static class Photograph
 {

@@ -10,6 +10,7 @@ internal static class Repository
     {
         for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
             if (File.Exists(Path.Combine(folder.FullName, "FunctionsPipeline.sln"))) return folder.FullName;
-        throw new InvalidOperationException("The benchmarks must be built and run inside the repository: they write below its .pipeline folder.");
+        throw new InvalidOperationException(
+            "The benchmarks must be built and run inside the repository: they write below its .pipeline folder.");
     }
 }

@@ -25,7 +25,8 @@ internal sealed class RustTokenizers : IDisposable
     public static RustTokenizers Start(string tokenizerFile, IReadOnlyList<string> parts, string folder)
     {
         var package = Environment.GetEnvironmentVariable("PIPELINE_RUST_TOKENIZERS");
-        if (!Directory.Exists(package)) throw new NotMeasuredException("the npm package tokenizers, which ./pipeline bench installs, is not here");
+        if (!Directory.Exists(package))
+            throw new NotMeasuredException("the npm package tokenizers, which ./pipeline bench installs, is not here");
         var partsFile = Path.Combine(folder, "parts.json");
         File.WriteAllBytes(partsFile, JsonSerializer.SerializeToUtf8Bytes(parts));
         var start = new ProcessStartInfo("node")

@@ -10,7 +10,8 @@ internal sealed class Table(params string[] columns)
     /// <summary>Adds a row with a cell for every column.</summary>
     public void Add(params string[] cells)
     {
-        if (cells.Length != columns.Length) throw new ArgumentException($"{cells.Length} cells for {columns.Length} columns.", nameof(cells));
+        if (cells.Length != columns.Length)
+            throw new ArgumentException($"{cells.Length} cells for {columns.Length} columns.", nameof(cells));
         _rows.Add(cells);
     }
 

@@ -52,8 +52,8 @@ internal sealed class TinyTrainingBenchmark : IBenchmark
             ]);
         }
         return new Section(
-            $"The tiny preset ({Number(model.parameters().Sum(p => p.numel()))} parameters, vocabulary {Vocabulary}), a batch of {BatchSize} " +
-            $"pictures of one crop and {Number(batch.Tokens)} tokens in all, float32; images are processed before.",
+            $"The tiny preset ({Number(model.parameters().Sum(p => p.numel()))} parameters, vocabulary {Vocabulary}), " +
+            $"a batch of {BatchSize} pictures of one crop and {Number(batch.Tokens)} tokens in all, float32; images are processed before.",
             table);
 
         (TrainingRow, ProcessedImage) Sample(int i)

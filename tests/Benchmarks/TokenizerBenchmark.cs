@@ -48,8 +48,8 @@ internal sealed class TokenizerBenchmark : IBenchmark
             var theirs = rust.Ids();
             if (theirs != (tokens, hash))
                 throw new InvalidOperationException($"The Rust library gives {theirs.Count} ids, or others; we give {tokens}.");
-            comparison = $"Rust is the npm package tokenizers {rust.Version} on the same parts and file, one part at a time as we do; its rounds " +
-                "and ours took turns, and its ids are the same. Ratio: its median over ours.";
+            comparison = $"Rust is the npm package tokenizers {rust.Version} on the same parts and file, one part at a time as we do; " +
+                "its rounds and ours took turns, and its ids are the same. Ratio: its median over ours.";
         }
         catch (NotMeasuredException e)
         {
@@ -63,9 +63,9 @@ internal sealed class TokenizerBenchmark : IBenchmark
             Add("further passes", fresh: false);
         }
         return new Section(
-            $"{(bytes / 1e6).ToString("0.00", CultureInfo.InvariantCulture)} MB of English (the SDK's documentation of System.Runtime, each " +
-            $"text once) in {parts.Count} parts of at most {PartLength} characters, {tokens.ToString("N0", CultureInfo.InvariantCulture)} " +
-            $"tokens, {kind}, one thread. {comparison}",
+            $"{(bytes / 1e6).ToString("0.00", CultureInfo.InvariantCulture)} MB of English (the SDK's documentation of System.Runtime, " +
+            $"each text once) in {parts.Count} parts of at most {PartLength} characters, " +
+            $"{tokens.ToString("N0", CultureInfo.InvariantCulture)} tokens, {kind}, one thread. {comparison}",
             table);
 
         void Add(string work, bool fresh)

@@ -45,8 +45,8 @@ internal sealed class WeightsBenchmark : IBenchmark
             peak is { } growth ? $"{Number((double)growth / bytes)} × its size" : "not measured",
         ]);
         return new Section(
-            $"A checkpoint of {Number(bytes / 1e6)} MB of bf16 in one file, checked and loaded as bf16; the file is in the system's cache. The " +
-            "peak is that of the first load: resident memory above what the process had before.",
+            $"A checkpoint of {Number(bytes / 1e6)} MB of bf16 in one file, checked and loaded as bf16; the file is in the " +
+            "system's cache. The peak is that of the first load: resident memory above what the process had before.",
             table);
     }
 
