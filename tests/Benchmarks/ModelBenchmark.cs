@@ -29,9 +29,8 @@ internal sealed class ModelBenchmark : IBenchmark
         using var model = ReferenceModel.Create();
         var table = new ReferenceTable();
 
-        var batch = ReferenceModel.Batch(row, image);
         model.train();
-        using (var step = new TrainingStep(model, batch))
+        using (var step = new TrainingStep(model, [(row, image)]))
             Add("training step", step.Take, ReferenceFigures.TrainingStep);
         // Generation must not compute beside gradients that training has left.
         model.zero_grad();

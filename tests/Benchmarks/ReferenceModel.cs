@@ -51,7 +51,4 @@ internal static class ReferenceModel
         ids.AsSpan(TokensBeforeImage, image.Tokens).Fill(-1);
         return new TrainingRow(ids, PromptTokens);
     }
-
-    /// <summary>A batch of one row.</summary>
-    public static TrainingBatch Batch(TrainingRow row, ProcessedImage image) => new([(row, image)], Config.PadTokenId);
 }

@@ -35,16 +35,16 @@ internal sealed class TinyTrainingBenchmark : IBenchmark
         var config = Presets.Tiny(Vocabulary) with { PadTokenId = tokenizer.Id(SpecialTokens.EndOfText) };
         var rows = new RowBuilder(tokenizer, question);
         var processor = new ImageProcessor(numCrops: 1);
-        var batch = new TrainingBatch([.. Enumerable.Range(0, BatchSize).Select(Sample)], config.PadTokenId);
+        var samples = Enumerable.Range(0, BatchSize).Select(Sample).ToArray();
         using var model = new Phi3VisionModel(config);
         Initializer.Initialize(model, seed: 1);
         model.train();
-        using var step = new TrainingStep(model, batch);
 
         var table = new Table("threads", "median ms", "fastest ms", "rounds", "samples/s");
         foreach (var count in new[] { 1, 2 })
         {
             using var threads = new TorchThreads(count);
+            using var step = new TrainingStep(model, samples);
             var timing = meter.Measure($"training step of the tiny preset, {count} thread{(count == 1 ? "" : "s")}", step.Take);
             table.Add([
                 count.ToString(CultureInfo.InvariantCulture), .. timing.Cells,
@@ -53,10 +53,10 @@ internal sealed class TinyTrainingBenchmark : IBenchmark
         }
         return new Section(
             $"The tiny preset ({Number(model.parameters().Sum(p => p.numel()))} parameters, vocabulary {Vocabulary}), " +
-            $"a batch of {BatchSize} pictures of one crop and {Number(batch.Tokens)} tokens in all, float32; images are processed before.",
+            $"a batch of {BatchSize} pictures of one crop and {Number(samples.Sum(sample => sample.Row.Ids.Length))} tokens in all, float32; images are processed before.",
             table);
 
-        (TrainingRow, ProcessedImage) Sample(int i)
+        (TrainingRow Row, ProcessedImage Image) Sample(int i)
         {
             using var picture = Photograph.Draw(224, 320, seed: i);
             var image = processor.Process(picture);
