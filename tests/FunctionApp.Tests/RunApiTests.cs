@@ -14,7 +14,7 @@ public class RunApiTests(PipelineFixture pipeline) : IClassFixture<PipelineFixtu
         """;
 
     [Theory]
-    [InlineData("not json", 400, "")]
+    [InlineData("not json", 400, "$")]
     [InlineData("""{"run": "refused", "training": {"learningRate": 5}}""", 400, "dataset.repo")]
     [InlineData("samples/garments -> samples/nothing", 404, "dataset.repo")]
     [InlineData("\"title\": \"title\" -> \"title\": \"name\"", 400, "dataset.columns.title")]

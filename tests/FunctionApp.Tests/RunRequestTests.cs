@@ -17,10 +17,10 @@ public class RunRequestTests
     }
 
     [Theory]
-    [InlineData("", "")]
-    [InlineData("{", "")]
-    [InlineData("null", "")]
-    [InlineData("[]", "")]
+    [InlineData("", "$")]
+    [InlineData("{", "$")]
+    [InlineData("null", "$")]
+    [InlineData("[]", "$")]
     [InlineData("""{"training": {"learningRate": "fast"}}""", "training.learningRate")]
     [InlineData("""{"training": {"learningRate": 1e-4, "learningrates": 2}}""", "training.learningrates")]
     [InlineData("""{"training": {"batchSize": 1.5}}""", "training.batchSize")]

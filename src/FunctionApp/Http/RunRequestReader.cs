@@ -6,6 +6,9 @@ namespace FunctionsPipeline.FunctionApp.Http;
 /// <summary>Reads a run request from the body of an HTTP request.</summary>
 internal static class RunRequestReader
 {
+    /// <summary>The field that is named when it is not one of them, but the body itself: JSONPath's root.</summary>
+    public const string WholeBody = "$";
+
     // A request is typed by hand: a null where a value belongs or a member given twice is a mistake worth pointing out.
     private static readonly JsonSerializerOptions Options = new(PipelineJson.Options)
     {
@@ -19,7 +22,7 @@ internal static class RunRequestReader
         try
         {
             return await JsonSerializer.DeserializeAsync<RunRequest>(body, Options, cancellation)
-                ?? throw new RequestException("", 400, "The body is null; it should be a run request, such as {\"dataset\": {\"repo\": \"owner/name\", …}}.");
+                ?? throw new RequestException(WholeBody, 400, "The body is null; it should be a run request, such as {\"dataset\": {\"repo\": \"owner/name\", …}}.");
         }
         catch (JsonException e)
         {
@@ -28,5 +31,5 @@ internal static class RunRequestReader
     }
 
     // "$.training.learningRate" is "training.learningRate" for whoever wrote the request.
-    private static string Field(string? path) => path is null ? "" : path.TrimStart('$').TrimStart('.');
+    private static string Field(string? path) => path?.TrimStart('$').TrimStart('.') is { Length: > 0 } field ? field : WholeBody;
 }
