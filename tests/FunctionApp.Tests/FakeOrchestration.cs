@@ -45,8 +45,10 @@ internal sealed class FakeOrchestration(object input, string instance = "run-1")
     public FakeOrchestration On<TInput, TOutput>(string name, Func<TInput, TOutput> body) =>
         On<TInput, TOutput>(name, async given =>
         {
+            // Before the yield: bodies run one after another in the order of their calls, and only their results come at any time.
+            var output = body(given);
             await Task.Yield();
-            return body(given);
+            return output;
         });
 
     public override T GetInput<T>() => JsonDataConverter.Default.Deserialize<T>(_input)!;

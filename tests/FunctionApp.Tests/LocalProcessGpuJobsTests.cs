@@ -32,7 +32,8 @@ public sealed class LocalProcessGpuJobsTests : IAsyncLifetime, IDisposable
     [Fact]
     public async Task The_last_lines_of_a_job_that_died_are_kept()
     {
-        var jobs = Host("for i in $(seq 1 100); do echo line $i; done; echo out of memory >&2; exit 3");
+        // The pause keeps the order: output and errors come through a pipe each.
+        var jobs = Host("for i in $(seq 1 100); do echo line $i; done; sleep 0.5; echo out of memory >&2; exit 3");
         var status = await UntilExitedAsync(jobs, await jobs.StartAsync("run-1", 1, default));
         Assert.Equal(3, status.ExitCode);
         Assert.Contains("out of memory", status.LastOutput, StringComparison.Ordinal);
