@@ -46,7 +46,7 @@ internal sealed class BatchGradient : IDisposable
         finally
         {
             // None may go on computing with parameters that the caller is about to change or to free.
-            Task.WhenAll(others).ContinueWith(_ => { }, TaskScheduler.Default).GetAwaiter().GetResult();
+            foreach (var other in others) Task.WhenAny(other).GetAwaiter().GetResult();
         }
     }
 
