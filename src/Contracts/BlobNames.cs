@@ -48,6 +48,9 @@ public sealed record DatasetBlobs(string Repo, string Commit, string View)
 
     /// <summary>A WebDataset shard.</summary>
     public string Shard(string split, int unit) => $"{ViewPrefix}/shards/{split}-{unit:D5}.tar";
+
+    /// <summary>What a shard holds, a JSON line for each sample in its order: <see cref="ShardSample"/>.</summary>
+    public static string ShardIndex(string shard) => Path.ChangeExtension(shard, ".jsonl");
 }
 
 /// <summary>Blob names in <see cref="Containers.Runs"/> of one run.</summary>
@@ -69,6 +72,18 @@ public sealed record RunBlobs(string Run)
     public string Heartbeat => $"{Run}/heartbeat.json";
 
     public string Result => $"{Run}/result.json";
+
+    /// <summary>Prefix of all checkpoints; each is a folder named by its step.</summary>
+    public string Checkpoints => $"{Run}/checkpoints/";
+
+    /// <summary>Folder of the checkpoint after a step.</summary>
+    public string Checkpoint(int step) => $"{Checkpoints}{step:D8}";
+
+    /// <summary>Samples that are answered at every validation: their images, and <c>samples.json</c>.</summary>
+    public string Samples => $"{Run}/samples/";
+
+    /// <summary>Prefix of TensorBoard's event files: <c>tensorboard --logdir</c> of a copy of this folder shows the run.</summary>
+    public string Events => $"{Run}/tensorboard/";
 }
 
 /// <summary>Blob names that belong to no single dataset or run.</summary>

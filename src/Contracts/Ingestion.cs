@@ -39,7 +39,7 @@ public sealed record ManifestRow
     /// <summary>The dataset's own split.</summary>
     public required string SourceSplit { get; init; }
 
-    /// <summary><c>train</c> or <c>validation</c>: where the row is used.</summary>
+    /// <summary>One of <see cref="Splits"/>: where the row is used.</summary>
     public required string Split { get; init; }
 
     public required RowState State { get; init; }
@@ -70,6 +70,26 @@ public sealed record ManifestRow
     public double? Price { get; init; }
 }
 
+/// <summary>What samples are used for.</summary>
+public static class Splits
+{
+    /// <summary>What is learned.</summary>
+    public const string Train = "train";
+
+    /// <summary>What a run is judged by while settings are still chosen.</summary>
+    public const string Validation = "validation";
+
+    /// <summary>What is looked at once, at the end.</summary>
+    public const string Test = "test";
+}
+
+/// <summary>A sample of a training shard, as the shard's index has it: all that planning needs without the image.</summary>
+/// <param name="Width">Pixels, with the orientation that the image asks for.</param>
+/// <param name="Height">Pixels, with the orientation that the image asks for.</param>
+/// <param name="Offset">Where the encoded image begins in the shard, in bytes.</param>
+/// <param name="Length">Bytes of the encoded image.</param>
+public sealed record ShardSample(SampleLabels Labels, int Width, int Height, long Offset, int Length);
+
 /// <summary>The JSON half of a WebDataset sample; the image is beside it under the same key.</summary>
 /// <param name="Key">The sample's key: <c>{sourceSplit}-{row}</c>.</param>
 /// <param name="Sha256">SHA-256 of the original image's bytes.</param>
@@ -77,7 +97,7 @@ public sealed record SampleLabels(string Key, string Sha256, string? Title, stri
 
 /// <summary>A training shard.</summary>
 /// <param name="Blob">Its name in <see cref="Containers.Datasets"/>.</param>
-/// <param name="Split"><c>train</c> or <c>validation</c>.</param>
+/// <param name="Split">One of <see cref="Splits"/>.</param>
 public sealed record ShardInfo(string Blob, string Split, int Samples, long Bytes);
 
 /// <summary>Counts of rows by their state; they add up to the rows read.</summary>

@@ -37,8 +37,11 @@ public sealed record DatasetRequest
     /// <summary>At most this many rows in all, taken evenly over the dataset's splits; all rows when left out.</summary>
     public int? MaxRows { get; init; }
 
-    /// <summary>The share of products that go to validation when the dataset has no validation or test split of its own, decided by a hash of the image.</summary>
+    /// <summary>The share of products that go to validation when the dataset has no validation split of its own; a hash of the product decides, so that it never moves.</summary>
     public double ValidationFraction { get; init; } = 0.1;
+
+    /// <summary>The share of products that are tested on once, at the end, when the dataset has no test split of its own; may be 0.</summary>
+    public double TestFraction { get; init; } = 0.1;
 }
 
 /// <summary>Which dataset column carries what. Only the image is required.</summary>
@@ -55,6 +58,9 @@ public sealed record ColumnMapping
 
     /// <summary>Column with the full price (a number).</summary>
     public string? Price { get; init; }
+
+    /// <summary>Column that tells products apart (string or integer), so that all rows of a product are in the same split; the image itself does when left out.</summary>
+    public string? Product { get; init; }
 }
 
 /// <summary>A base checkpoint on the Hugging Face Hub.</summary>

@@ -5,7 +5,7 @@ public sealed record TrainingJob
 {
     public required string Run { get; init; }
 
-    /// <summary>WebDataset shards in <see cref="Containers.Datasets"/>, both splits.</summary>
+    /// <summary>WebDataset shards in <see cref="Containers.Datasets"/>, of all splits.</summary>
     public required IReadOnlyList<ShardInfo> Shards { get; init; }
 
     /// <summary>Folder of the base checkpoint in <see cref="Containers.Models"/>.</summary>
@@ -15,6 +15,9 @@ public sealed record TrainingJob
     public required string OutputModel { get; init; }
 
     public required TrainingSettings Settings { get; init; }
+
+    /// <summary>Where the shards come from, for the model's card: <c>owner/name@commit</c>.</summary>
+    public string? Dataset { get; init; }
 }
 
 /// <summary>How far a run is: <c>runs/{run}/heartbeat.json</c>, rewritten every few seconds.</summary>
@@ -24,8 +27,14 @@ public sealed record Heartbeat
 
     public required DateTimeOffset At { get; init; }
 
-    /// <summary><c>loading</c>, <c>evaluating-base</c>, <c>training</c>, <c>evaluating</c>, <c>saving</c> or <c>done</c>.</summary>
+    /// <summary>
+    /// <c>loading</c>, <c>evaluating-base</c>, <c>caching-features</c>, <c>training</c>, <c>evaluating</c>, <c>testing</c>, <c>saving</c> or
+    /// <c>done</c>; <see cref="Preempted"/> when the worker was asked to stop and has left a checkpoint to go on from.
+    /// </summary>
     public required string Phase { get; init; }
+
+    /// <summary>The last phase of a worker that was asked to stop.</summary>
+    public const string Preempted = "preempted";
 
     public int Step { get; init; }
 
@@ -61,10 +70,20 @@ public sealed record MetricsLine
 
     public double? GradNorm { get; init; }
 
-    public double? SamplesPerSecond { get; init; }
+    /// <summary>Training images, since the last step.</summary>
+    public double? ImagesPerSecond { get; init; }
 
-    /// <summary>Answer and prompt tokens, image tokens included.</summary>
+    /// <summary>Answer and prompt tokens, image tokens included, without padding.</summary>
     public double? TokensPerSecond { get; init; }
+
+    /// <summary>Share of the positions that are padding; 0 with packing.</summary>
+    public double? PaddingShare { get; init; }
+
+    /// <summary>Model FLOP/s utilization: arithmetic that the step needs, without what is computed again, over the device's peak; where that is known.</summary>
+    public double? Mfu { get; init; }
+
+    /// <summary>Memory in use: the GPU's where there is one, else resident memory of the process.</summary>
+    public long? MemoryBytes { get; init; }
 
     public EvaluationMetrics? Validation { get; init; }
 }
@@ -90,15 +109,44 @@ public sealed record EvaluationMetrics
     /// <summary>What always answering the training split's most frequent category gives.</summary>
     public double? MajorityCategoryAccuracy { get; init; }
 
+    /// <summary>How often each category was answered with each other; an answer without one counts as the empty text.</summary>
+    public IReadOnlyList<ConfusionRow>? Confusion { get; init; }
+
     /// <summary>Share of generated answers with the right title.</summary>
     public double? TitleExactMatch { get; init; }
+
+    /// <summary>Mean F1 of the words of the generated titles.</summary>
+    public double? TitleF1 { get; init; }
 
     /// <summary>Median absolute price error, in the dataset's currency; an answer without a price counts as price 0.</summary>
     public double? MedianPriceError { get; init; }
 
+    /// <summary>Mean absolute price error.</summary>
+    public double? MeanPriceError { get; init; }
+
+    /// <summary>Median absolute price error as a percentage of the true price; prices of 0 are left out.</summary>
+    public double? MedianPricePercentError { get; init; }
+
+    /// <summary>Share of prices that are off by at most a tenth of the true price.</summary>
+    public double? PriceWithinTenPercent { get; init; }
+
     /// <summary>What always answering the training split's median price gives.</summary>
     public double? BaselineMedianPriceError { get; init; }
+
+    /// <inheritdoc cref="BaselineMedianPriceError"/>
+    public double? BaselineMeanPriceError { get; init; }
+
+    /// <inheritdoc cref="BaselineMedianPriceError"/>
+    public double? BaselineMedianPricePercentError { get; init; }
+
+    /// <inheritdoc cref="BaselineMedianPriceError"/>
+    public double? BaselinePriceWithinTenPercent { get; init; }
 }
+
+/// <summary>What was answered to the samples of one category.</summary>
+/// <param name="Truth">The category.</param>
+/// <param name="Answered">How often each category was answered.</param>
+public sealed record ConfusionRow(string Truth, IReadOnlyDictionary<string, int> Answered);
 
 /// <summary>How a run ended: <c>runs/{run}/result.json</c>.</summary>
 public sealed record RunResult
@@ -124,4 +172,13 @@ public sealed record RunResult
 
     /// <summary>The fine-tuned model's figures.</summary>
     public EvaluationMetrics? FineTuned { get; init; }
+
+    /// <summary>The fine-tuned model's figures on the test split, which nothing was chosen by; null when there is none.</summary>
+    public EvaluationMetrics? Test { get; init; }
+
+    /// <summary>The step that the model is from, when it is not the last one.</summary>
+    public int? BestStep { get; init; }
+
+    /// <summary>Samples of all splits that were left out as too long.</summary>
+    public int DroppedSamples { get; init; }
 }

@@ -118,7 +118,7 @@ internal sealed class TrainingRun : IDisposable
                 Loss = value,
                 LearningRate = rate,
                 GradNorm = norm,
-                SamplesPerSecond = batch.Sum(part => part.Rows) / taken,
+                ImagesPerSecond = batch.Sum(part => part.Rows) / taken,
                 TokensPerSecond = batch.Sum(part => part.Tokens) / taken,
             });
             _reporter.Update(h => h with

@@ -1,0 +1,69 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+
+namespace FunctionsPipeline.Contracts;
+
+/// <summary>
+/// How an answer is written, and read back: parts between commas, each with one of <c>{title}</c>, <c>{category}</c> and <c>{price}</c>.
+/// A part whose field is missing is left out.
+/// </summary>
+public sealed partial class AnswerTemplate
+{
+    /// <summary>The template of the published fine-tuning recipe.</summary>
+    public const string Default = "Product: {title}, Category: {category}, Full Price: {price}";
+
+    private const string Separator = ", ";
+
+    private readonly IReadOnlyList<(string Before, string Field, string After)> _parts;
+    private readonly Regex _format;
+
+    /// <exception cref="FormatException">Says what is wrong with the template.</exception>
+    public AnswerTemplate(string template)
+    {
+        _parts = [.. template.Split(Separator).Select(Part)];
+        if (_parts.Select(part => part.Field).Distinct().Count() < _parts.Count) throw new FormatException("names a field more than once");
+        var optional = _parts.Select((part, i) => $"(?:{(i == 0 ? "" : $"(?:^|{Regex.Escape(Separator)})")}{Pattern(part)})?");
+        _format = new Regex($"^{string.Concat(optional)}$", RegexOptions.CultureInvariant | RegexOptions.Singleline, TimeSpan.FromSeconds(1));
+    }
+
+    /// <summary>The answer as text; empty when there is nothing to say.</summary>
+    public string Write(Answer answer) =>
+        string.Join(Separator, _parts.Select(part => (part, Value: Value(answer, part.Field))).Where(p => p.Value is not null)
+            .Select(p => p.part.Before + p.Value + p.part.After));
+
+    /// <summary>Reads an answer back. Null when the text has none of the parts, or something else than the parts.</summary>
+    public Answer? Read(string text)
+    {
+        var match = _format.Match(text.Trim());
+        if (!match.Success || match.Length == 0) return null;
+        string? Found(string field) => match.Groups[field] is { Success: true, Value: var value } ? value.Trim() : null;
+        var price = Found("price");
+        return new Answer(Found("title"), Found("category"),
+            price is null ? null : double.Parse(price, NumberStyles.Float, CultureInfo.InvariantCulture));
+    }
+
+    private static string? Value(Answer answer, string field) => field switch
+    {
+        "title" => answer.Title,
+        "category" => answer.Category,
+        _ => answer.Price?.ToString("0.##", CultureInfo.InvariantCulture),
+    };
+
+    private static (string Before, string Field, string After) Part(string part)
+    {
+        var fields = Placeholder().Matches(part);
+        if (fields.Count != 1) throw new FormatException($"must have one field in each of its parts between commas, but '{part}' has {fields.Count}");
+        var field = fields[0].Groups["field"].Value;
+        if (field is not ("title" or "category" or "price")) throw new FormatException($"names the field '{field}'; there are title, category and price");
+        return (part[..fields[0].Index], field, part[(fields[0].Index + fields[0].Length)..]);
+    }
+
+    private static string Pattern((string Before, string Field, string After) part)
+    {
+        var value = part.Field == "price" ? "[0-9]{1,12}(?:\\.[0-9]+)?" : ".+?";
+        return $"{Regex.Escape(part.Before)}(?<{part.Field}>{value}){Regex.Escape(part.After)}";
+    }
+
+    [GeneratedRegex(@"\{(?<field>[^{}]*)\}", RegexOptions.CultureInvariant)]
+    private static partial Regex Placeholder();
+}
