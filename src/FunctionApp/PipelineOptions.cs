@@ -33,6 +33,8 @@ public sealed record PipelineOptions
         if (GpuWorkerCommand.Parse(GpuWorker.Command) is null)
             yield return "GpuWorker:Command is missing: the command line that starts the GPU worker, such as 'dotnet /app/FunctionsPipeline.GpuWorker.dll'.";
         if (GpuJobs.MaxRestarts is < 0 or > 100) yield return "GpuJobs:MaxRestarts must be from 0 to 100.";
+        if (GpuJobs.MaxPreemptions is < 0 or > 10_000) yield return "GpuJobs:MaxPreemptions must be from 0 to 10000.";
+        if (GpuJobs.StopTimeout < TimeSpan.Zero) yield return "GpuJobs:StopTimeout must not be negative; 00:00:20 gives a job 20 seconds.";
         if (GpuJobs.HeartbeatTimeout <= TimeSpan.Zero) yield return "GpuJobs:HeartbeatTimeout must be above zero, such as 00:05:00.";
         if (string.IsNullOrWhiteSpace(GpuJobs.LogFolder)) yield return "GpuJobs:LogFolder must name a folder.";
     }

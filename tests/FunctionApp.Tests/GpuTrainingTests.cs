@@ -7,7 +7,7 @@ namespace FunctionsPipeline.Tests.FunctionApp;
 
 public class GpuTrainingTests
 {
-    private static readonly GpuJobPolicy Policy = new(MaxRestarts: 2, HeartbeatTimeout: TimeSpan.FromMinutes(5));
+    private static readonly GpuJobPolicy Policy = new(MaxRestarts: 2, MaxPreemptions: 3, HeartbeatTimeout: TimeSpan.FromMinutes(5));
     private static readonly GpuJobStatus Running = new(GpuJobState.Running);
 
     private readonly List<(string Message, Heartbeat? Heartbeat)> _reports = [];
@@ -45,6 +45,43 @@ public class GpuTrainingTests
         Assert.Contains("exit code 137", failure.Message, StringComparison.Ordinal);
         Assert.Contains("Killed", failure.Message, StringComparison.Ordinal);
         Assert.Equal(3, orchestration.Calls.Count(call => call == "StartGpuJob"));
+    }
+
+    [Fact]
+    public async Task A_preempted_job_goes_on_without_counting_as_lost()
+    {
+        var preempted = new GpuJobReading(new GpuJobStatus(GpuJobState.Exited, 75), null, null);
+        var orchestration = Orchestration(preempted, preempted, preempted, new GpuJobReading(new GpuJobStatus(GpuJobState.Exited, 0), Samples.Succeeded, null));
+        Assert.True((await RunAsync(orchestration)).Succeeded);
+        Assert.Equal(4, orchestration.Calls.Count(call => call == "StartGpuJob"));
+        Assert.Contains(_reports, report => report.Message.Contains("checkpoint", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Where_no_exit_code_is_known_the_last_heartbeat_says_that_a_job_was_preempted()
+    {
+        var heartbeat = new Heartbeat { Run = "run-1", At = new DateTimeOffset(2026, 1, 1, 0, 0, 3, default), Phase = Heartbeat.Preempted };
+        var gone = new GpuJobReading(new GpuJobStatus(GpuJobState.Unknown), null, heartbeat);
+        var orchestration = Orchestration(gone, new GpuJobReading(new GpuJobStatus(GpuJobState.Exited, 0), Samples.Succeeded, null));
+        Assert.True((await RunAsync(orchestration)).Succeeded);
+        Assert.Equal([GpuJobPolicy.Pause(default), GpuJobPolicy.Pause(default)], orchestration.Timers);
+    }
+
+    [Fact]
+    public async Task A_heartbeat_of_an_earlier_job_says_nothing_of_this_one()
+    {
+        var old = new Heartbeat { Run = "run-1", At = new DateTimeOffset(2020, 1, 1, 0, 0, 0, default), Phase = Heartbeat.Preempted };
+        var orchestration = Orchestration(new GpuJobReading(new GpuJobStatus(GpuJobState.Exited, 137), null, old));
+        var failure = await Assert.ThrowsAsync<RunFailedException>(() => RunAsync(orchestration));
+        Assert.Contains("lost 3 times", failure.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_job_that_is_preempted_again_and_again_fails_the_run_in_the_end()
+    {
+        var failure = await Assert.ThrowsAsync<RunFailedException>(
+            () => RunAsync(Orchestration(new GpuJobReading(new GpuJobStatus(GpuJobState.Exited, 75), null, null))));
+        Assert.Contains("preempted 4 times", failure.Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -74,6 +74,22 @@ public sealed class LocalProcessGpuJobsTests : IAsyncLifetime, IDisposable
     }
 
     [Fact]
+    public async Task A_job_that_is_stopped_is_asked_first_and_killed_when_it_takes_too_long()
+    {
+        var polite = Host("trap 'exit 75' TERM; echo ready; while true; do sleep 0.05; done");
+        var job = await polite.StartAsync("run-1", 1, default);
+        await UntilAsync(() => File.Exists($"{_folder}/run-1-1.log") && new FileInfo($"{_folder}/run-1-1.log").Length > 0);
+        await polite.StopAsync(job, default);
+        Assert.Equal(75, (await polite.GetStatusAsync(job, default)).ExitCode);
+
+        var deaf = Host("trap '' TERM; echo ready; while true; do sleep 0.05; done");
+        job = await deaf.StartAsync("run-2", 1, default);
+        await UntilAsync(() => File.Exists($"{_folder}/run-2-1.log") && new FileInfo($"{_folder}/run-2-1.log").Length > 0);
+        await deaf.StopAsync(job, default);
+        Assert.Equal(137, (await deaf.GetStatusAsync(job, default)).ExitCode);
+    }
+
+    [Fact]
     public async Task A_job_that_outlived_its_host_is_found_watched_and_stopped_by_the_next_one()
     {
         var job = await Host("sleep 60").StartAsync("run-1", 1, default);
@@ -130,7 +146,7 @@ public sealed class LocalProcessGpuJobsTests : IAsyncLifetime, IDisposable
         }
         var configuration = new ConfigurationBuilder()
             .AddInMemoryCollection(new Dictionary<string, string?> { ["Storage"] = "UseDevelopmentStorage=true" }).Build();
-        var options = new PipelineOptions { GpuWorker = new GpuWorkerOptions { Command = command }, GpuJobs = new GpuJobsOptions { LogFolder = _folder } };
+        var options = new PipelineOptions { GpuWorker = new GpuWorkerOptions { Command = command }, GpuJobs = new GpuJobsOptions { LogFolder = _folder, StopTimeout = TimeSpan.FromSeconds(2) } };
         var host = new LocalProcessGpuJobs(configuration, Options.Create(options), NullLogger<LocalProcessGpuJobs>.Instance);
         _hosts.Add(host);
         return host;

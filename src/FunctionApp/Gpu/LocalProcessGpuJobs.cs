@@ -114,8 +114,8 @@ internal sealed class LocalProcessGpuJobs(
     private async Task KillAsync(string job, Process process, CancellationToken cancellation)
     {
         if (process.HasExited) return;
-        process.Kill(entireProcessTree: true);
-        await process.WaitForExitAsync(cancellation);
+        // The worker writes a checkpoint when it is asked to stop, from which its run can go on.
+        await ProcessTree.StopAsync(process, options.Value.GpuJobs.StopTimeout, cancellation);
         Logs.JobStopped(logger, job);
     }
 

@@ -66,7 +66,7 @@ public sealed class StartRun(
         if (await client.GetInstanceAsync(run, cancellation) is not null || !await state.ClaimAsync(run, request, cancellation)) return false;
         try
         {
-            var policy = new GpuJobPolicy(options.Value.GpuJobs.MaxRestarts, options.Value.GpuJobs.HeartbeatTimeout);
+            var policy = options.Value.GpuJobs.Policy;
             await client.ScheduleNewOrchestrationInstanceAsync(
                 nameof(FineTune), new RunPlan(request, policy), new StartOrchestrationOptions(InstanceId: run), cancellation);
         }

@@ -5,27 +5,48 @@ using Microsoft.DurableTask;
 
 namespace FunctionsPipeline.FunctionApp.Orchestration;
 
-/// <summary>The part of an orchestrator that has a run trained: starts the job, watches it, starts it again when it is lost.</summary>
+/// <summary>
+/// The part of an orchestrator that has a run trained: starts the job, watches it, starts it again when it is lost or preempted. A job
+/// that is started again goes on from the run's last checkpoint.
+/// </summary>
 internal static class GpuTraining
 {
     // How the worker's command line says that it was called wrongly (sysexits.h); it will be the next time, too.
     private const int UsageError = 64;
 
+    // How it says that it was asked to stop and has left a checkpoint.
+    private const int PreemptedExit = 75;
+
     /// <exception cref="RunFailedException">The training failed, or its job was lost too often.</exception>
     public static async Task<RunResult> RunAsync(
         TaskOrchestrationContext context, TrainingJob job, GpuJobPolicy policy, Action<string, Heartbeat?> report)
     {
+        var (lost, preempted) = (0, 0);
+        report("starting the GPU job", null);
         for (var attempt = 1; ; attempt++)
         {
-            report(attempt == 1 ? "starting the GPU job" : $"starting the lost GPU job again ({attempt - 1} of {policy.MaxRestarts})", null);
             var name = await context.CallActivityAsync<string>(nameof(GpuJobActivities.StartGpuJob), new StartGpuJobInput(job, attempt), Retries.Transient);
-            var lost = await WatchAsync(context, job.Run, name, policy, report);
-            if (lost.Result is { } result)
+            var started = context.CurrentUtcDateTime;
+            var reading = await WatchAsync(context, job.Run, name, policy, report);
+            if (reading.Result is { } result)
                 return result.Succeeded ? result : throw new RunFailedException($"The training failed: {result.Error}");
-            if (attempt > policy.MaxRestarts || lost.Status.ExitCode == UsageError)
-                throw new RunFailedException($"The GPU job was lost{(attempt > 1 ? $" {attempt} times" : "")}: {Describe(lost.Status)}");
+            if (IsPreempted(reading, started))
+            {
+                if (++preempted > policy.MaxPreemptions) throw new RunFailedException($"The GPU job was preempted {preempted} times (setting GpuJobs:MaxPreemptions).");
+                report($"going on from the checkpoint of the preempted GPU job ({preempted} of {policy.MaxPreemptions})", reading.Heartbeat);
+                continue;
+            }
+            lost++;
+            if (lost > policy.MaxRestarts || reading.Status.ExitCode == UsageError)
+                throw new RunFailedException($"The GPU job was lost{(lost > 1 ? $" {lost} times" : "")}: {Describe(reading.Status)}");
+            report($"starting the lost GPU job again ({lost} of {policy.MaxRestarts})", reading.Heartbeat);
         }
     }
+
+    // Not every service tells exit codes, so the last heartbeat says it, too.
+    private static bool IsPreempted(GpuJobReading reading, DateTime started) =>
+        reading.Status.ExitCode == PreemptedExit
+        || reading is { Status.State: not GpuJobState.Running, Heartbeat: { Phase: Heartbeat.Preempted } last } && last.At.UtcDateTime >= started;
 
     /// <summary>Looks at the job until it has a result or is lost.</summary>
     private static async Task<GpuJobReading> WatchAsync(
@@ -40,7 +61,7 @@ internal static class GpuTraining
 
             var lastSign = reading.Heartbeat is { } heartbeat && heartbeat.At.UtcDateTime > started ? heartbeat.At.UtcDateTime : started;
             var silence = context.CurrentUtcDateTime - lastSign;
-            if (reading.Status.State == GpuJobState.Exited) return reading;
+            if (reading.Status.State == GpuJobState.Exited || IsPreempted(reading, started)) return reading;
             if (reading.Status.State == GpuJobState.Unknown && silence > policy.HeartbeatTimeout) return reading;
             report(silence > policy.HeartbeatTimeout ? $"the GPU job has been silent for {silence.TotalMinutes:0} minutes" : "training", reading.Heartbeat);
         }
