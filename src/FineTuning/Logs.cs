@@ -13,4 +13,13 @@ internal static partial class Logs
 
     [LoggerMessage(3, LogLevel.Error, "Run {Run} failed.")]
     public static partial void Failed(this ILogger logger, string run, Exception exception);
+
+    [LoggerMessage(4, LogLevel.Warning, "The checkpoint of run {Run} at step {Step} is not whole and is removed; an older one is looked for.")]
+    public static partial void CheckpointNotWhole(this ILogger logger, string run, int step);
+
+    [LoggerMessage(5, LogLevel.Information, "Run {Run} goes on from its checkpoint at step {Step}.")]
+    public static partial void Resuming(this ILogger logger, string run, int step);
+
+    [LoggerMessage(6, LogLevel.Information, "Run {Run} was asked to stop and left a checkpoint at step {Step}.")]
+    public static partial void Preempted(this ILogger logger, string run, int step);
 }

@@ -1,5 +1,4 @@
 using System.Security.Cryptography;
-using System.Text.Json;
 using FunctionsPipeline.Contracts;
 
 namespace FunctionsPipeline.FineTuning;
@@ -9,8 +8,6 @@ namespace FunctionsPipeline.FineTuning;
 /// </summary>
 public static class ModelTransfer
 {
-    private const string CompleteFile = "complete.json";
-
     /// <summary>Downloads a model, unless the cache has it already.</summary>
     /// <param name="cache">
     /// Folder that keeps a sub-folder for each model, named by its version and the hash of its <c>complete.json</c>: two storage accounts
@@ -24,7 +21,7 @@ public static class ModelTransfer
             ?? throw new TrainingException(
                 $"There is no whole model {version}: {Containers.Models}/{BlobNames.ModelComplete(version)} is missing.");
         var folder = Path.Combine(cache, $"{version}-{Convert.ToHexStringLower(SHA256.HashData(complete))[..16]}");
-        var done = Path.Combine(folder, CompleteFile);
+        var done = Path.Combine(folder, StoredFolder.CompleteFile);
         if (File.Exists(done)) return folder;
         var prefix = version + "/";
         foreach (var name in await store.ListAsync(Containers.Models, prefix, cancellationToken))
@@ -39,22 +36,6 @@ public static class ModelTransfer
     }
 
     /// <summary>Uploads a model folder; <c>complete.json</c> is removed first and written last.</summary>
-    public static async Task UploadAsync(IRunStore store, string folder, string version, CancellationToken cancellationToken)
-    {
-        await store.DeleteAsync(Containers.Models, BlobNames.ModelComplete(version), cancellationToken);
-        var files = Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal)
-            .Select(path => (Path: path, Name: Path.GetRelativePath(folder, path).Replace('\\', '/')))
-            .Where(f => f.Name != CompleteFile).ToList();
-        foreach (var (path, name) in files) await store.UploadAsync(Containers.Models, $"{version}/{name}", path, cancellationToken);
-        var sums = new Dictionary<string, string>();
-        foreach (var (path, name) in files) sums[name] = await Sha256Async(path, cancellationToken);
-        var complete = JsonSerializer.SerializeToUtf8Bytes(new { files = sums }, PipelineJson.Options);
-        await store.WriteAsync(Containers.Models, BlobNames.ModelComplete(version), complete, cancellationToken);
-    }
-
-    private static async Task<string> Sha256Async(string path, CancellationToken cancellationToken)
-    {
-        await using var file = File.OpenRead(path);
-        return Convert.ToHexStringLower(await SHA256.HashDataAsync(file, cancellationToken));
-    }
+    public static Task UploadAsync(IRunStore store, string folder, string version, CancellationToken cancellationToken) =>
+        StoredFolder.UploadAsync(store, Containers.Models, version, folder, cancellationToken);
 }

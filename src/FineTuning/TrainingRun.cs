@@ -102,7 +102,7 @@ internal sealed class TrainingRun : IDisposable
         foreach (var batch in _reader.Read(parts, augmentation, cancellationToken).Chunk(gradient.Parts))
         {
             var begun = _time.GetTimestamp();
-            var rate = _schedule.Rate(step, _time.GetElapsedTime(started));
+            var rate = settings.LearningRate * _schedule.Factor(step, _time.GetElapsedTime(started));
             var (value, norm) = Step(gradient, batch, rate, step + 1);
             step++;
             loss = loss is { } mean ? LossMemory * mean + (1 - LossMemory) * value : value;

@@ -14,8 +14,14 @@ public static class CommandLine
     /// <summary>The command failed; for a run, <c>result.json</c> says why.</summary>
     public const int Failed = 1;
 
+    /// <summary>A run was asked to stop and left a checkpoint to go on from (<c>EX_TEMPFAIL</c> of sysexits.h): start it again.</summary>
+    public const int Preempted = 75;
+
     /// <summary>The command line makes no sense (<c>EX_USAGE</c> of sysexits.h): trying again is no use.</summary>
     public const int Usage = 64;
+
+    // A checkpoint of a large model takes its time; whoever asked to stop decides how much of it there is.
+    private static readonly TimeSpan TerminationTimeout = TimeSpan.FromMinutes(10);
 
     /// <summary>Runs a command line.</summary>
     /// <returns>The exit code.</returns>
@@ -25,7 +31,8 @@ public static class CommandLine
             """
             The GPU worker: fine-tunes Phi-3-Vision and answers what product images show.
 
-            Exit codes: 0 done; 1 failed; 64 the command line makes no sense (2 for verify, which has its own).
+            Exit codes: 0 done; 1 failed; 64 the command line makes no sense (2 for verify, which has its own); 75 a training was asked
+            to stop and goes on from its checkpoint when it is started again.
             """);
         root.Add(TrainCommand.Create());
         root.Add(ServeCommand.Create());
@@ -43,7 +50,11 @@ public static class CommandLine
         }
         try
         {
-            return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+            return await parsed.InvokeAsync(new InvocationConfiguration
+            {
+                EnableDefaultExceptionHandler = false,
+                ProcessTerminationTimeout = TerminationTimeout,
+            });
         }
         catch (Exception e) when (
             e is CommandException or TrainingException or UnreadableImageException or IOException or InvalidDataException)

@@ -27,8 +27,11 @@ internal static class TrainCommand
             """
             Fine-tunes a model as a run's request says, and publishes it as a model folder.
 
+            A run that was interrupted goes on from its last checkpoint, and ends with the weights it would have had otherwise. SIGTERM
+            and Ctrl-C write a checkpoint first (exit code 75).
+
             Reads runs/{id}/request.json (a TrainingJob), the shards and the base model from blob storage; writes runs/{id}/metrics.jsonl,
-            heartbeat.json and result.json, and the model. Storage is the setting Storage: a connection string, or Storage__blobServiceUri
+            heartbeat.json, result.json, checkpoints/, samples/ and tensorboard/, and the model. Storage is the setting Storage: a connection string, or Storage__blobServiceUri
             with the identity of the machine.
 
             Example: Storage=UseDevelopmentStorage=true train --run spring-catalog
@@ -54,7 +57,16 @@ internal static class TrainCommand
         var store = host.Services.GetRequiredService<IRunStore>();
         var trainer = new Trainer(store, new TrainerOptions { WorkFolder = cache }, TimeProvider.System,
             host.Services.GetRequiredService<ILogger<Trainer>>(), new HeartbeatLines(Console.Out));
-        var result = await trainer.RunAsync(await ReadJobAsync(store, run, cancellationToken), cancellationToken);
+        RunResult result;
+        try
+        {
+            result = await trainer.RunAsync(await ReadJobAsync(store, run, cancellationToken), cancellationToken);
+        }
+        catch (OperationCanceledException)
+        {
+            Console.WriteLine($"Asked to stop: {run} goes on from its last checkpoint when it is started again.");
+            return CommandLine.Preempted;
+        }
         if (!result.Succeeded) throw new CommandException($"The run failed: {result.Error}");
         Console.WriteLine(
             $"Done: {Containers.Models}/{result.Model}, validation loss {result.Base?.Loss:0.000} before " +

@@ -1,0 +1,100 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text.Json;
+using FunctionsPipeline.Contracts;
+using Microsoft.Extensions.Logging;
+
+namespace FunctionsPipeline.FineTuning;
+
+/// <summary>
+/// The checkpoints of a run in its store, <c>runs/{run}/checkpoints/{step}</c>. They are written beside the training: one at a time, whole
+/// or not at all. The newest ones are kept, and the best one.
+/// </summary>
+/// <param name="folder">A local folder for drafts.</param>
+internal sealed class RunCheckpoints(IRunStore store, TrainingJob job, string folder, ILogger logger)
+{
+    private const string StateFile = "state.json";
+
+    private readonly RunBlobs _blobs = new(job.Run);
+    private readonly string _job = Convert.ToHexStringLower(SHA256.HashData(JsonSerializer.SerializeToUtf8Bytes(job, PipelineJson.Compact)));
+    private Task _writing = Task.CompletedTask;
+
+    /// <summary>What <see cref="TrainingState.Job"/> is for this run.</summary>
+    public string Job => _job;
+
+    /// <summary>The newest whole checkpoint; null when there is none.</summary>
+    /// <exception cref="TrainingException">It belongs to a job with other settings or other data.</exception>
+    public async Task<(TrainingState State, string Folder)?> LatestAsync(CancellationToken cancellationToken)
+    {
+        foreach (var step in (await StepsAsync(cancellationToken)).OrderDescending())
+        {
+            if (await ReadAsync(step, cancellationToken) is not { } found)
+            {
+                logger.CheckpointNotWhole(job.Run, step);
+                await StoredFolder.DeleteAsync(store, Containers.Runs, _blobs.Checkpoint(step), cancellationToken);
+                continue;
+            }
+            if (found.State.Job == _job) return found;
+            throw new TrainingException(
+                $"The checkpoints of {job.Run} were made with other settings or other data. Start a run with another id, or remove " +
+                $"{Containers.Runs}/{_blobs.Checkpoints} to begin this one again.");
+        }
+        return null;
+    }
+
+    /// <summary>The checkpoint of a step, which must be there.</summary>
+    /// <returns>Its local folder.</returns>
+    public async Task<string> FolderAsync(int step, CancellationToken cancellationToken)
+    {
+        await _writing;
+        return await ReadAsync(step, cancellationToken) is var (_, local)
+            ? local
+            : throw new TrainingException($"The checkpoint {Containers.Runs}/{_blobs.Checkpoint(step)} is gone or damaged.");
+    }
+
+    /// <summary>Begins to write a checkpoint, when the one before it is written.</summary>
+    /// <param name="write">Writes the weights and the optimizer into a local folder; called at once.</param>
+    /// <exception cref="Exception">The one before it could not be written.</exception>
+    public void Write(TrainingState state, Action<string> write)
+    {
+        _writing.GetAwaiter().GetResult();
+        var draft = Directory.CreateDirectory(Path.Combine(folder, "draft")).FullName;
+        write(draft);
+        File.WriteAllBytes(Path.Combine(draft, StateFile), JsonSerializer.SerializeToUtf8Bytes(state, PipelineJson.Options));
+        _writing = Task.Run(async () =>
+        {
+            await StoredFolder.UploadAsync(store, Containers.Runs, _blobs.Checkpoint(state.Step), draft, CancellationToken.None);
+            await PruneAsync(state);
+        });
+    }
+
+    /// <summary>Waits until everything is written.</summary>
+    public Task FlushAsync() => _writing;
+
+    private async Task PruneAsync(TrainingState state)
+    {
+        var old = (await StepsAsync(CancellationToken.None)).OrderDescending().Skip(job.Settings.KeepCheckpoints);
+        foreach (var step in old.Where(step => step != state.BestStep))
+            await StoredFolder.DeleteAsync(store, Containers.Runs, _blobs.Checkpoint(step), CancellationToken.None);
+    }
+
+    private async Task<(TrainingState State, string Folder)?> ReadAsync(int step, CancellationToken cancellationToken)
+    {
+        var local = Path.Combine(folder, step.ToString(CultureInfo.InvariantCulture));
+        if (!await StoredFolder.DownloadAsync(store, Containers.Runs, _blobs.Checkpoint(step), local, cancellationToken)) return null;
+        try
+        {
+            var state = JsonSerializer.Deserialize<TrainingState>(await File.ReadAllBytesAsync(Path.Combine(local, StateFile), cancellationToken), PipelineJson.Options);
+            return state is null ? null : (state, local);
+        }
+        catch (Exception e) when (e is JsonException or FileNotFoundException)
+        {
+            return null;
+        }
+    }
+
+    private async Task<List<int>> StepsAsync(CancellationToken cancellationToken) =>
+        [.. (await store.ListAsync(Containers.Runs, _blobs.Checkpoints, cancellationToken))
+            .Select(name => name[_blobs.Checkpoints.Length..].Split('/')[0]).Distinct()
+            .Select(name => int.TryParse(name, CultureInfo.InvariantCulture, out var step) ? step : -1).Where(step => step >= 0)];
+}

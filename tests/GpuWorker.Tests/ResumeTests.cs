@@ -1,0 +1,119 @@
+using System.Diagnostics;
+using System.Text.Json;
+using FunctionsPipeline.Contracts;
+using FunctionsPipeline.FineTuning;
+
+namespace FunctionsPipeline.Tests.GpuWorker;
+
+/// <summary>Runs that are interrupted, as processes of their own.</summary>
+public sealed class ResumeTests : IDisposable
+{
+    private readonly string _root = Directory.CreateTempSubdirectory("resume-").FullName;
+
+    public void Dispose() => Directory.Delete(_root, recursive: true);
+
+    [Theory]
+    [InlineData(FineTuningMethod.Full)]
+    [InlineData(FineTuningMethod.Lora)]
+    public async Task A_run_that_is_killed_again_and_again_ends_with_the_weights_of_an_uninterrupted_one(FineTuningMethod method)
+    {
+        var whole = Prepare("whole", method);
+        Assert.Equal(0, await RunAsync(whole));
+
+        var killed = Prepare("killed", method);
+        foreach (var step in new[] { 2, 5, 9 })
+        {
+            using var process = Start(killed);
+            await UntilStepAsync(killed, step, process);
+            process.Kill(entireProcessTree: true);
+            await process.WaitForExitAsync();
+        }
+        Assert.Equal(0, await RunAsync(killed));
+
+        Assert.Equal(File.ReadAllBytes(Model(whole)), File.ReadAllBytes(Model(killed)));
+        var (expected, steps) = (Steps(whole), Steps(killed));
+        Assert.Equal(expected, steps);
+        Assert.Equal(Result(whole).FineTuned!.Loss, Result(killed).FineTuned!.Loss);
+    }
+
+    [Fact]
+    public async Task A_run_that_is_asked_to_stop_leaves_a_checkpoint_and_goes_on_from_it()
+    {
+        var whole = Prepare("whole", FineTuningMethod.Full);
+        Assert.Equal(0, await RunAsync(whole));
+
+        var stopped = Prepare("stopped", FineTuningMethod.Full);
+        using var process = Start(stopped);
+        await UntilStepAsync(stopped, 4, process);
+        using (var kill = Process.Start("kill", ["-TERM", $"{process.Id}"])) await kill.WaitForExitAsync();
+        await process.WaitForExitAsync();
+        Assert.Equal(75, process.ExitCode);
+        Assert.Equal(Heartbeat.Preempted, Read<Heartbeat>(stopped, "heartbeat.json").Phase);
+        var last = Steps(stopped)[^1];
+        Assert.True(File.Exists(Path.Combine(stopped, "runs", "r1", "checkpoints", $"{last:D8}", "complete.json")));
+
+        Assert.Equal(0, await RunAsync(stopped));
+        Assert.Equal(File.ReadAllBytes(Model(whole)), File.ReadAllBytes(Model(stopped)));
+    }
+
+    [Fact]
+    public async Task Checkpoints_of_other_settings_are_refused_with_the_way_out()
+    {
+        var folder = Prepare("other", FineTuningMethod.Full);
+        using (var process = Start(folder))
+        {
+            await UntilStepAsync(folder, 4, process);
+            process.Kill(entireProcessTree: true);
+            await process.WaitForExitAsync();
+        }
+        SmallRun.WriteJob(folder, FineTuningMethod.Full, settings => settings with { LearningRate = 1e-3 });
+        Assert.Equal(1, await RunAsync(folder));
+        Assert.Contains("made with other settings", Result(folder).Error, StringComparison.Ordinal);
+    }
+
+    private string Prepare(string name, FineTuningMethod method)
+    {
+        var folder = Path.Combine(_root, name);
+        SmallRun.Write(folder);
+        SmallRun.WriteJob(folder, method);
+        return folder;
+    }
+
+    private Process Start(string folder) =>
+        WorkerProcess.Start("train", "--run", "r1", "--folder", folder, "--cache", Path.Combine(_root, "cache"), "--threads", "2");
+
+    private async Task<int> RunAsync(string folder)
+    {
+        using var process = Start(folder);
+        await process.WaitForExitAsync();
+        return process.ExitCode;
+    }
+
+    private static async Task UntilStepAsync(string folder, int step, Process process)
+    {
+        var patience = Stopwatch.StartNew();
+        while (!Steps(folder).Any(done => done >= step))
+        {
+            Assert.False(process.HasExited, $"The worker ended before step {step}.");
+            Assert.True(patience.Elapsed < TimeSpan.FromMinutes(2), $"Step {step} did not come.");
+            await Task.Delay(20);
+        }
+    }
+
+    private static List<int> Steps(string folder)
+    {
+        var path = Path.Combine(folder, "runs", "r1", "metrics.jsonl");
+        if (!File.Exists(path)) return [];
+        using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+        var text = new StreamReader(stream).ReadToEnd();
+        return [.. text[..(text.LastIndexOf('\n') + 1)].Split('\n', StringSplitOptions.RemoveEmptyEntries)
+            .Select(line => JsonSerializer.Deserialize<MetricsLine>(line, PipelineJson.Compact)!).Where(line => line.Loss is not null).Select(line => line.Step)];
+    }
+
+    private static string Model(string folder) => Path.Combine(folder, "models", "r1-model", "model.safetensors");
+
+    private static RunResult Result(string folder) => Read<RunResult>(folder, "result.json");
+
+    private static T Read<T>(string folder, string name) =>
+        JsonSerializer.Deserialize<T>(File.ReadAllBytes(Path.Combine(folder, "runs", "r1", name)), PipelineJson.Options)!;
+}
