@@ -1,4 +1,6 @@
 using System.CommandLine;
+using System.Text.Json;
+using FunctionsPipeline.Contracts;
 using FunctionsPipeline.LocalHost.Demo;
 using FunctionsPipeline.LocalHost.Processes;
 
@@ -15,6 +17,10 @@ internal static class DemoCommand
         };
         var rows = new Option<int>("--rows") { Description = "Rows of the dataset.", DefaultValueFactory = _ => 800 };
         var minutes = new Option<double?>("--minutes") { Description = "Training time at most, in minutes. Left out: what the sample needs." };
+        var training = new Option<FileInfo?>("--training")
+        {
+            Description = "A JSON file with training settings, as in the request of a run ('./pipeline worker train --help' explains them). Left out: what the sample needs.",
+        };
         images.Validators.Add(result =>
         {
             if (result.GetValue(images) is { Exists: false } folder) result.AddError($"--images: there is no folder {folder.FullName}");
@@ -25,17 +31,33 @@ internal static class DemoCommand
         });
         var command = new Command("demo", "Ingests a sample dataset, trains a tiny model on it, uploads new images, and shows what it reads in them.")
         {
-            images, rows, minutes,
+            images, rows, minutes, training,
         };
+        training.Validators.Add(result =>
+        {
+            try
+            {
+                if (result.GetValue(training) is { } file) ReadTraining(file);
+            }
+            catch (Exception e) when (e is IOException or JsonException or UnauthorizedAccessException)
+            {
+                result.AddError($"--training: {e.Message}");
+            }
+        });
         command.SetAction((arguments, cancellation) => DemoRun.RunAsync(
             new DemoOptions
             {
                 Images = arguments.GetValue(images)?.FullName,
                 Rows = arguments.GetValue(rows),
                 Minutes = arguments.GetValue(minutes),
+                Training = arguments.GetValue(training) is { } file ? ReadTraining(file) : null,
                 StateFolder = Path.Combine(Applications.StateFolder, "demo"),
             },
             cancellation));
         return command;
     }
+
+    private static TrainingSettings ReadTraining(FileInfo file) =>
+        JsonSerializer.Deserialize<TrainingSettings>(File.ReadAllBytes(file.FullName), PipelineJson.Options)
+        ?? throw new JsonException("it holds null");
 }

@@ -17,6 +17,9 @@ public sealed record DemoOptions
     /// <summary>Training time at most, in minutes.</summary>
     public double? Minutes { get; init; }
 
+    /// <summary>How to train; what suits the sample when null.</summary>
+    public TrainingSettings? Training { get; init; }
+
     /// <summary>Where everything is written; started afresh.</summary>
     public required string StateFolder { get; init; }
 
@@ -34,19 +37,21 @@ public sealed record DemoOptions
                 : new ColumnMapping { Image = "image", Category = "label" },
         },
         BaseModel = new BaseModelRequest { Repo = baseModel },
-        Training = new TrainingSettings
-        {
-            Epochs = 100,
-            MaxSteps = Images is null ? null : 3000,
-            MaxMinutes = Minutes ?? (Images is null ? 3 : 7),
-            BatchSize = 8,
-            // Photographs are few and differ in more than their labels: they are learned slowly, and never seen twice in the same way.
-            LearningRate = Images is null ? 2e-3 : 5e-4,
-            AugmentImages = Images is not null,
-            WarmupSteps = 40,
-            NumCrops = 1,
-            EvaluationSamples = 100,
-            MaxAnswerTokens = 40,
-        },
+        Training = Minutes is { } limit ? Settings with { MaxMinutes = limit } : Settings,
+    };
+
+    private TrainingSettings Settings => Training ?? new TrainingSettings
+    {
+        Epochs = 100,
+        MaxSteps = Images is null ? null : 3000,
+        MaxMinutes = Images is null ? 3 : 7,
+        BatchSize = 8,
+        // Photographs are few and differ in more than their labels: they are learned slowly, and never seen twice in the same way.
+        LearningRate = Images is null ? 2e-3 : 5e-4,
+        AugmentImages = Images is not null,
+        WarmupSteps = 40,
+        NumCrops = 1,
+        EvaluationSamples = 100,
+        MaxAnswerTokens = 40,
     };
 }
