@@ -13,4 +13,13 @@ internal static partial class Logs
 
     [LoggerMessage(3, LogLevel.Error, "Run {Run} failed.")]
     public static partial void Failed(this ILogger logger, string run, Exception exception);
+
+    [LoggerMessage(20, LogLevel.Warning, "Tracking on {Server} does not work at the moment; training goes on. {Reason}")]
+    public static partial void MlflowFailed(this ILogger logger, Uri server, string reason);
+
+    [LoggerMessage(21, LogLevel.Warning, "Not everything about run {Run} reached the tracking server in time.")]
+    public static partial void MlflowIncomplete(this ILogger logger, string run);
+
+    [LoggerMessage(22, LogLevel.Warning, "The run is not tracked: MLFLOW_TRACKING_URI is '{Server}', but must begin with http://, https:// or azureml://.")]
+    public static partial void MlflowUnusable(this ILogger logger, string server);
 }

@@ -19,7 +19,12 @@ public sealed class Trainer(
     public async Task<RunResult> RunAsync(TrainingJob job, CancellationToken cancellationToken)
     {
         var folder = Directory.CreateDirectory(Path.Combine(options.WorkFolder, "runs", job.Run)).FullName;
-        IReadOnlyList<IMetricsSink> sinks = [new MetricsFile(store, job.Run), new TensorBoardLog(store, job, time)];
+        IReadOnlyList<IMetricsSink> sinks =
+        [
+            new MetricsFile(store, job.Run),
+            new TensorBoardLog(store, job, time),
+            .. options.Mlflow is { } mlflow ? [new MlflowTracking(mlflow, job, time, logger)] : Array.Empty<IMetricsSink>(),
+        ];
         await using var reporter = new RunReporter(store, job.Run, sinks, options.HeartbeatInterval, time, progress, logger);
         RunResult result;
         try
