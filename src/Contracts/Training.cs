@@ -109,7 +109,7 @@ public sealed record EvaluationMetrics
     /// <summary>What always answering the training split's most frequent category gives.</summary>
     public double? MajorityCategoryAccuracy { get; init; }
 
-    /// <summary>How often each category was answered with each other; an answer without one counts as the empty text.</summary>
+    /// <summary>How often each category was answered with each other; an answer without one of the dataset's counts as the empty text.</summary>
     public IReadOnlyList<ConfusionRow>? Confusion { get; init; }
 
     /// <summary>Share of generated answers with the right title.</summary>

@@ -22,4 +22,13 @@ internal static partial class Logs
 
     [LoggerMessage(6, LogLevel.Information, "Run {Run} was asked to stop and left a checkpoint at step {Step}.")]
     public static partial void Preempted(this ILogger logger, string run, int step);
+
+    [LoggerMessage(7, LogLevel.Warning, "Tracking on {Server} does not work at the moment; training goes on. {Reason}")]
+    public static partial void MlflowFailed(this ILogger logger, Uri server, string reason);
+
+    [LoggerMessage(8, LogLevel.Warning, "Not everything about run {Run} reached the tracking server in time.")]
+    public static partial void MlflowIncomplete(this ILogger logger, string run);
+
+    [LoggerMessage(9, LogLevel.Warning, "The run is not tracked: MLFLOW_TRACKING_URI is '{Server}', but must begin with http://, https:// or azureml://.")]
+    public static partial void MlflowUnusable(this ILogger logger, string server);
 }

@@ -19,11 +19,18 @@ public sealed class Trainer(
     public async Task<RunResult> RunAsync(TrainingJob job, CancellationToken cancellationToken)
     {
         var folder = Directory.CreateDirectory(Path.Combine(options.WorkFolder, "runs", job.Run)).FullName;
-        await using var reporter = new RunReporter(store, job.Run, options.HeartbeatInterval, time, progress, logger);
+        IReadOnlyList<IMetricsSink> sinks =
+        [
+            new MetricsFile(store, job.Run),
+            new TensorBoardLog(store, job, time),
+            .. options.Mlflow is { } mlflow ? [new MlflowTracking(mlflow, job, time, logger)] : Array.Empty<IMetricsSink>(),
+        ];
+        await using var reporter = new RunReporter(store, job.Run, sinks, options.HeartbeatInterval, time, progress, logger);
         RunResult result;
         try
         {
-            await store.DeleteAsync(Containers.Runs, new RunBlobs(job.Run).Metrics, cancellationToken);
+            await MetricsFile.CutAsync(store, job.Run, step: null, cancellationToken);
+            await TensorBoardLog.CutAsync(store, job.Run, step: null, cancellationToken);
             await reporter.FlushAsync(cancellationToken);
             result = await TrainAsync(job, folder, reporter, cancellationToken);
         }
@@ -38,7 +45,7 @@ public sealed class Trainer(
             Directory.Delete(folder, recursive: true);
         }
         if (result.Succeeded) reporter.Enter("done");
-        await reporter.FlushAsync(cancellationToken);
+        await reporter.EndAsync(result, cancellationToken);
         var document = JsonSerializer.SerializeToUtf8Bytes(result, PipelineJson.Options);
         await store.WriteAsync(Containers.Runs, new RunBlobs(job.Run).Result, document, cancellationToken);
         return result;
@@ -61,11 +68,16 @@ public sealed class Trainer(
         if (validation.Count == 0)
             throw new TrainingException("The dataset has no usable validation samples; raise dataset.validationFraction.");
 
+        var settings = job.Settings;
+        var answered = Evaluator.SpreadEvenly(validation, settings.GallerySamples);
+        var gallery = new Gallery(store, job.Run, answered, new AnswerTemplate(settings.AnswerTemplate));
+        reporter.Keep(gallery);
+
         // Torch's dispose scopes belong to a thread, so all computing happens on one.
         var output = Path.Combine(folder, "model");
         var result = await Task.Factory.StartNew(() =>
         {
-            using var run = new TrainingRun(job, training, validation, baseModel, options, time, reporter, logger);
+            using var run = new TrainingRun(job, training, validation, gallery, baseModel, options, time, reporter, logger);
             return run.Train(output, cancellationToken);
         }, cancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default);
 

@@ -11,4 +11,7 @@ public sealed record TrainerOptions
 
     /// <summary>Time between two heartbeats.</summary>
     public TimeSpan HeartbeatInterval { get; init; } = TimeSpan.FromSeconds(2);
+
+    /// <summary>Where runs are tracked besides their own documents; nowhere when null.</summary>
+    public MlflowOptions? Mlflow { get; init; }
 }

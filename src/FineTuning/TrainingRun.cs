@@ -19,16 +19,18 @@ internal sealed class TrainingRun : IDisposable
     private readonly Device _device;
     private readonly LoadedModel _loaded;
     private readonly BatchReader _reader;
+    private readonly IReadOnlyList<Sample> _validation;
     private readonly Evaluator _evaluator;
+    private readonly Gallery _gallery;
     private readonly AdamW _optimizer;
     private readonly IReadOnlyList<Parameter> _parameters;
     private readonly LearningRateSchedule _schedule;
     private readonly int _steps;
 
-    public TrainingRun(TrainingJob job, IReadOnlyList<Sample> training, IReadOnlyList<Sample> validation, string baseModel,
-        TrainerOptions options, TimeProvider time, RunReporter reporter, ILogger logger)
+    public TrainingRun(TrainingJob job, IReadOnlyList<Sample> training, IReadOnlyList<Sample> validation, Gallery gallery,
+        string baseModel, TrainerOptions options, TimeProvider time, RunReporter reporter, ILogger logger)
     {
-        (_job, _training, _time, _reporter) = (job, training, time, reporter);
+        (_job, _training, _validation, _gallery, _time, _reporter) = (job, training, validation, gallery, time, reporter);
         var settings = job.Settings;
         _device = new Device(settings.Device ?? (cuda.is_available() ? "cuda" : "cpu"));
         manual_seed(settings.Seed);
@@ -40,7 +42,7 @@ internal sealed class TrainingRun : IDisposable
         var images = new ImageSource(new ImageProcessor(settings.NumCrops), options.ImageCacheBytes);
         _reader = new BatchReader(images, rows, _loaded.Config.PadTokenId, _loaded.Config.MaxPositionEmbeddings);
         var baselines = Baselines.Of(training.Select(s => s.Labels));
-        _evaluator = new Evaluator(_loaded.Model, validation, _reader, rows, baselines, settings, _device);
+        _evaluator = new Evaluator(_loaded.Model, _reader, rows, baselines, settings, _device);
 
         _steps = Math.Max(1, (int)Math.Ceiling(settings.Epochs * training.Count / settings.BatchSize));
         if (settings.MaxSteps is { } limit) _steps = Math.Min(_steps, limit);
@@ -53,7 +55,7 @@ internal sealed class TrainingRun : IDisposable
     public RunResult Train(string output, CancellationToken cancellationToken)
     {
         var started = _time.GetTimestamp();
-        var before = Evaluate("evaluating-base", cancellationToken);
+        var before = Evaluate("evaluating-base", step: 0, cancellationToken);
         _reporter.Record(new MetricsLine { Step = 0, Epoch = 0, Seconds = 0, Validation = before });
         _reporter.Update(h => h with { Steps = _steps, ValidationLoss = before.Loss });
 
@@ -62,7 +64,7 @@ internal sealed class TrainingRun : IDisposable
         var step = Learn(trained, cancellationToken);
 
         var seconds = _time.GetElapsedTime(trained).TotalSeconds;
-        var after = Evaluate("evaluating", cancellationToken);
+        var after = Evaluate("evaluating", step, cancellationToken);
         _reporter.Record(new MetricsLine { Step = step, Epoch = Epoch(step), Seconds = seconds, Validation = after });
         _reporter.Update(h => h with { ValidationLoss = after.Loss });
 
@@ -131,7 +133,8 @@ internal sealed class TrainingRun : IDisposable
             });
             if (progress >= 1) break;
             if (!IsDue(step, progress, ref validated)) continue;
-            var metrics = _evaluator.Loss(cancellationToken);
+            var metrics = _evaluator.Loss(_validation, cancellationToken);
+            _gallery.Record(step, _evaluator.Answers(_gallery.Samples, progress: null, cancellationToken));
             _reporter.Record(new MetricsLine { Step = step, Epoch = Epoch(step), Seconds = elapsed.TotalSeconds, Validation = metrics });
             _reporter.Update(h => h with { ValidationLoss = metrics.Loss });
         }
@@ -164,11 +167,13 @@ internal sealed class TrainingRun : IDisposable
         return true;
     }
 
-    private EvaluationMetrics Evaluate(string phase, CancellationToken cancellationToken)
+    private EvaluationMetrics Evaluate(string phase, int step, CancellationToken cancellationToken)
     {
         _reporter.Enter(phase);
         var started = _time.GetTimestamp();
-        return _evaluator.LossAndAnswers(Progress, cancellationToken);
+        var metrics = _evaluator.LossAndAnswers(_validation, Progress, cancellationToken);
+        _gallery.Record(step, _evaluator.Answers(_gallery.Samples, progress: null, cancellationToken));
+        return metrics;
 
         void Progress(double done)
         {

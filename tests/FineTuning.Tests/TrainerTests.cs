@@ -52,7 +52,7 @@ public sealed class TrainerTests : IDisposable
         Assert.True(result.FineTuned!.Loss < result.Base!.Loss / 2, $"{result.Base.Loss} -> {result.FineTuned.Loss}");
         Assert.Equal((4, 4), (result.FineTuned.Samples, result.FineTuned.Generated));
         Assert.Equal(0.5, result.FineTuned.MajorityCategoryAccuracy);
-        Assert.Equal(result, Read<RunResult>("runs/r1/result.json"));
+        Assert.Equivalent(result, Read<RunResult>("runs/r1/result.json"));
 
         var metrics = File.ReadLines(Blob("runs/r1/metrics.jsonl"))
             .Select(line => JsonSerializer.Deserialize<MetricsLine>(line, PipelineJson.Compact)!).ToList();
@@ -60,6 +60,12 @@ public sealed class TrainerTests : IDisposable
         Assert.Equal([0, 10, 20], metrics.Where(m => m.Validation is not null).Select(m => m.Step));
         var heartbeat = Read<Heartbeat>("runs/r1/heartbeat.json");
         Assert.Equal(("done", 20, 20), (heartbeat.Phase, heartbeat.Step, heartbeat.Steps));
+
+        var gallery = Read<SampleGallery>("runs/r1/samples/samples.json").Samples;
+        Assert.Equal(["0.png", "1.png", "2.png", "3.png"], gallery.Select(sample => sample.Image));
+        Assert.Equal([0, 10, 20], gallery[1].Answers.Select(answer => answer.Step));
+        Assert.Equal("Category: Coats", gallery[1].Truth);
+        Assert.Contains(Directory.EnumerateFiles(Blob("runs/r1/tensorboard")), file => file.Contains("tfevents"));
 
         Assert.True(File.Exists(Blob("models/r1-model/complete.json")));
         Assert.Equal(1, ServingSettings.Load(Blob("models/r1-model")).NumCrops);
@@ -73,7 +79,7 @@ public sealed class TrainerTests : IDisposable
         var job = Job with { Settings = Job.Settings with { MaxSteps = 3 } };
         var first = await RunAsync(job);
         var second = await RunAsync(job);
-        Assert.Equal(first.FineTuned, second.FineTuned);
+        Assert.Equivalent(first.FineTuned, second.FineTuned);
     }
 
     [Fact]

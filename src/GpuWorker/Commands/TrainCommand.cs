@@ -55,8 +55,9 @@ internal static class TrainCommand
         using var host = builder.Build();
 
         var store = host.Services.GetRequiredService<IRunStore>();
-        var trainer = new Trainer(store, new TrainerOptions { WorkFolder = cache }, TimeProvider.System,
-            host.Services.GetRequiredService<ILogger<Trainer>>(), new HeartbeatLines(Console.Out));
+        var logger = host.Services.GetRequiredService<ILogger<Trainer>>();
+        var options = new TrainerOptions { WorkFolder = cache, Mlflow = MlflowOptions.Read(name => builder.Configuration[name], logger) };
+        var trainer = new Trainer(store, options, TimeProvider.System, logger, new HeartbeatLines(Console.Out));
         RunResult result;
         try
         {

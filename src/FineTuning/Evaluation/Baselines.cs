@@ -7,13 +7,17 @@ namespace FunctionsPipeline.FineTuning;
 /// <param name="Price">Its median price; null when it has none.</param>
 public sealed record Baselines(string? Category, double? Price)
 {
+    /// <summary>All its categories.</summary>
+    public IReadOnlyList<string> Categories { get; init; } = [];
+
     /// <summary>The baselines of a training split.</summary>
     public static Baselines Of(IEnumerable<SampleLabels> training)
     {
         var labels = training.ToList();
-        var category = labels.Where(l => l.Category is not null).GroupBy(l => l.Category!, StringComparer.Ordinal)
-            .OrderByDescending(g => g.Count()).ThenBy(g => g.Key, StringComparer.Ordinal).FirstOrDefault()?.Key;
-        return new Baselines(category, Median([.. labels.Select(l => l.Price).OfType<double>()]));
+        var categories = labels.Select(l => l.Category).OfType<string>().CountBy(category => category, StringComparer.Ordinal)
+            .OrderByDescending(count => count.Value).ThenBy(count => count.Key, StringComparer.Ordinal).Select(count => count.Key).ToList();
+        var prices = labels.Select(l => l.Price).OfType<double>().ToList();
+        return new Baselines(categories.FirstOrDefault(), Median(prices)) { Categories = categories };
     }
 
     /// <summary>The median; null of nothing.</summary>

@@ -5,7 +5,7 @@ using Microsoft.Extensions.Logging;
 namespace FunctionsPipeline.FineTuning;
 
 /// <summary>
-/// Writes a run's heartbeat and metrics from the background every few seconds, so that computing never waits for storage.
+/// Writes a run's heartbeat, metrics and documents from the background every few seconds, so that computing never waits for storage.
 /// A write that fails is tried again at the next beat; only the last one may fail the run.
 /// </summary>
 internal sealed class RunReporter : IAsyncDisposable
@@ -18,13 +18,17 @@ internal sealed class RunReporter : IAsyncDisposable
     private readonly Lock _lock = new();
     private readonly SemaphoreSlim _writing = new(1);
     private readonly CancellationTokenSource _stop = new();
+    private readonly IReadOnlyList<IMetricsSink> _sinks;
     private readonly Task _loop;
-    private List<MetricsLine> _lines = [];
+    private IReadOnlyList<IRunDocument> _documents;
     private Heartbeat _heartbeat;
 
-    public RunReporter(IRunStore store, string run, TimeSpan interval, TimeProvider time, IProgress<Heartbeat>? progress, ILogger logger)
+    /// <param name="sinks">Where the metrics go.</param>
+    public RunReporter(
+        IRunStore store, string run, IReadOnlyList<IMetricsSink> sinks, TimeSpan interval, TimeProvider time, IProgress<Heartbeat>? progress,
+        ILogger logger)
     {
-        (_store, _blobs, _time, _progress, _logger) = (store, new RunBlobs(run), time, progress, logger);
+        (_store, _blobs, _sinks, _documents, _time, _progress, _logger) = (store, new RunBlobs(run), sinks, sinks, time, progress, logger);
         _heartbeat = new Heartbeat { Run = run, At = time.GetUtcNow(), Phase = "loading" };
         _loop = BeatAsync(interval);
     }
@@ -38,11 +42,17 @@ internal sealed class RunReporter : IAsyncDisposable
     /// <summary>Adds a line to the metrics.</summary>
     public void Record(MetricsLine line)
     {
-        lock (_lock) _lines.Add(line);
+        foreach (var sink in _sinks) sink.Record(line);
     }
 
     /// <summary>Begins a phase: counters of the phase before are gone.</summary>
     public void Enter(string phase) => Update(h => h with { Phase = phase, EtaSeconds = null, SamplesPerSecond = null });
+
+    /// <summary>Writes this document too from now on.</summary>
+    public void Keep(IRunDocument document)
+    {
+        lock (_lock) _documents = [.. _documents, document];
+    }
 
     /// <summary>Writes everything that is not written yet.</summary>
     public async Task FlushAsync(CancellationToken cancellationToken)
@@ -58,11 +68,20 @@ internal sealed class RunReporter : IAsyncDisposable
         }
     }
 
+    /// <summary>Says how the run ended, and writes everything that is not written yet.</summary>
+    /// <param name="result">Null when it was stopped.</param>
+    public async Task EndAsync(RunResult? result, CancellationToken cancellationToken)
+    {
+        foreach (var sink in _sinks) await sink.EndAsync(result, cancellationToken);
+        await FlushAsync(cancellationToken);
+    }
+
     /// <summary>Stops the beat. Nothing more is written.</summary>
     public async ValueTask DisposeAsync()
     {
         await _stop.CancelAsync();
         await _loop;
+        foreach (var sink in _sinks.OfType<IAsyncDisposable>()) await sink.DisposeAsync();
         _stop.Dispose();
         _writing.Dispose();
     }
@@ -70,35 +89,16 @@ internal sealed class RunReporter : IAsyncDisposable
     private async Task WriteAsync(CancellationToken cancellationToken)
     {
         Heartbeat heartbeat;
-        List<MetricsLine> lines;
-        lock (_lock)
-        {
-            heartbeat = _heartbeat with { At = _time.GetUtcNow() };
-            (lines, _lines) = (_lines, []);
-        }
+        IReadOnlyList<IRunDocument> documents;
+        lock (_lock) (heartbeat, documents) = (_heartbeat with { At = _time.GetUtcNow() }, _documents);
         _progress?.Report(heartbeat);
-        try
-        {
-            if (lines.Count > 0) await _store.AppendAsync(Containers.Runs, _blobs.Metrics, JsonLines(lines), cancellationToken);
-        }
-        catch
-        {
-            lock (_lock) _lines.InsertRange(0, lines);
-            throw;
-        }
-        var document = JsonSerializer.SerializeToUtf8Bytes(heartbeat, PipelineJson.Options);
-        await _store.WriteAsync(Containers.Runs, _blobs.Heartbeat, document, cancellationToken);
-    }
-
-    private static byte[] JsonLines(IEnumerable<MetricsLine> lines)
-    {
-        using var buffer = new MemoryStream();
-        foreach (var line in lines)
-        {
-            JsonSerializer.Serialize(buffer, line, PipelineJson.Compact);
-            buffer.WriteByte((byte)'\n');
-        }
-        return buffer.ToArray();
+        // Together, so that one that cannot be written keeps none of the others from it.
+        var json = JsonSerializer.SerializeToUtf8Bytes(heartbeat, PipelineJson.Options);
+        await Task.WhenAll(
+        [
+            .. documents.Select(document => document.FlushAsync(cancellationToken)),
+            _store.WriteAsync(Containers.Runs, _blobs.Heartbeat, json, cancellationToken),
+        ]);
     }
 
     private async Task BeatAsync(TimeSpan interval)

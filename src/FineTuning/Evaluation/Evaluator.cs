@@ -1,0 +1,70 @@
+using FunctionsPipeline.Contracts;
+using FunctionsPipeline.Phi3Vision;
+using static TorchSharp.torch;
+
+namespace FunctionsPipeline.FineTuning;
+
+/// <summary>Measures a model on a split.</summary>
+/// <param name="model">The model as it is at the time of each call. It is in training mode afterwards.</param>
+internal sealed class Evaluator(
+    Phi3VisionModel model, BatchReader reader, RowBuilder rows, Baselines baselines, TrainingSettings settings, Device device)
+{
+    private const int GeneratedTogether = 8;
+
+    private readonly AnswerTemplate _template = new(settings.AnswerTemplate);
+
+    /// <summary>The mean loss of the answer tokens over a whole split; no answers are generated.</summary>
+    /// <param name="split">At least one sample.</param>
+    public EvaluationMetrics Loss(IReadOnlyList<Sample> split, CancellationToken cancellationToken)
+    {
+        model.eval();
+        using var noGradient = no_grad();
+        double sum = 0;
+        long labels = 0;
+        foreach (var batch in reader.Read(split.Chunk(settings.BatchSize), augmentation: null, cancellationToken))
+        {
+            using var scope = NewDisposeScope();
+            sum += AnswerLoss.Sum(model, batch, device).item<float>();
+            labels += batch.Labels;
+        }
+        model.train();
+        return new EvaluationMetrics { Loss = sum / labels, Samples = split.Count };
+    }
+
+    /// <summary>The loss, and how good the answers are that the model generates to <see cref="TrainingSettings.EvaluationSamples"/> of a split.</summary>
+    /// <param name="split">At least one sample.</param>
+    /// <param name="progress">Told the share of answers that is done.</param>
+    public EvaluationMetrics LossAndAnswers(IReadOnlyList<Sample> split, Action<double> progress, CancellationToken cancellationToken)
+    {
+        var loss = Loss(split, cancellationToken);
+        var chosen = SpreadEvenly(split, settings.EvaluationSamples ?? split.Count);
+        var answers = Answers(chosen, progress, cancellationToken);
+        return AnswerMetrics.Measure(loss, [.. chosen.Zip(answers, (sample, text) => (sample.Labels, text))], _template, baselines);
+    }
+
+    /// <summary>What the model generates about samples, in their order.</summary>
+    /// <param name="progress">Told the share of answers that is done.</param>
+    public IReadOnlyList<string> Answers(IReadOnlyList<Sample> samples, Action<double>? progress, CancellationToken cancellationToken)
+    {
+        var generator = new Phi3Vision.Generator(model);
+        var generation = new GenerationSettings { MaxTokens = settings.MaxAnswerTokens, StopTokens = rows.StopTokens };
+        var answers = new List<string>();
+        model.eval();
+        foreach (var together in samples.Chunk(GeneratedTogether))
+        {
+            using var scope = NewDisposeScope();
+            var prompts = reader.Prompts(together).Input(device);
+            answers.AddRange(generator.Generate(prompts, generation, cancellationToken).Select(answer => rows.Decode(answer.Ids)));
+            progress?.Invoke((double)answers.Count / samples.Count);
+        }
+        model.train();
+        return answers;
+    }
+
+    /// <summary>At most this many samples, evenly over a split: its order may follow the categories.</summary>
+    public static IReadOnlyList<Sample> SpreadEvenly(IReadOnlyList<Sample> split, int count)
+    {
+        count = Math.Min(count, split.Count);
+        return [.. Enumerable.Range(0, count).Select(i => split[(int)((long)i * split.Count / count)])];
+    }
+}

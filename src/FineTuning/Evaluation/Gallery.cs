@@ -1,0 +1,87 @@
+using System.Text.Json;
+using FunctionsPipeline.Contracts;
+using FunctionsPipeline.Images;
+
+namespace FunctionsPipeline.FineTuning;
+
+/// <summary>A few validation samples with what the model answers to them at each validation: <see cref="SampleGallery"/> and its images.</summary>
+internal sealed class Gallery : IRunDocument
+{
+    private readonly IRunStore _store;
+    private readonly string _folder;
+    private readonly IReadOnlyList<(string Image, string Truth)> _entries;
+    private readonly Queue<(string Name, byte[] Content)> _images;
+    private readonly Lock _lock = new();
+    private readonly SortedDictionary<int, IReadOnlyList<string>> _answers = [];
+    private bool _changed;
+
+    /// <param name="samples">Those that are answered.</param>
+    /// <param name="template">What the truth is written with.</param>
+    public Gallery(IRunStore store, string run, IReadOnlyList<Sample> samples, AnswerTemplate template)
+    {
+        (_store, _folder, Samples) = (store, new RunBlobs(run).Samples, samples);
+        // Read now: the shards may be gone by the time that they are written.
+        var images = samples.Select(sample => (sample.Labels.Key, Content: sample.ReadImage())).ToList();
+        _images = new([.. images.Select(image => ($"{image.Key}.{ImageReader.Identify(image.Content).Extension}", image.Content))]);
+        _entries = [.. samples.Zip(_images, (sample, image) => (image.Name, template.Write(sample.Answer)))];
+    }
+
+    /// <summary>The samples that <see cref="Record"/> wants answers to, in this order.</summary>
+    public IReadOnlyList<Sample> Samples { get; }
+
+    /// <summary>Takes up the answers of an earlier attempt of the run, as far as the checkpoint that it goes on from.</summary>
+    /// <param name="step">The checkpoint's step; answers of later ones are forgotten.</param>
+    public async Task RestoreAsync(int step, CancellationToken cancellationToken)
+    {
+        if (await _store.ReadAsync(Containers.Runs, _folder + SampleGallery.FileName, cancellationToken) is not { } json) return;
+        var known = JsonSerializer.Deserialize<SampleGallery>(json, PipelineJson.Options)!.Samples
+            .ToDictionary(sample => Path.GetFileNameWithoutExtension(sample.Image), StringComparer.Ordinal);
+        var steps = known.Values.SelectMany(sample => sample.Answers).Select(answer => answer.Step).Where(s => s <= step).Distinct();
+        lock (_lock)
+        {
+            foreach (var earlier in steps)
+                _answers[earlier] = [.. Samples.Select(sample => known.GetValueOrDefault(sample.Labels.Key)?.Answers
+                    .FirstOrDefault(answer => answer.Step == earlier)?.Answer ?? "")];
+            _changed = true;
+        }
+    }
+
+    /// <summary>Takes the answers of the model as it is after a step, in the order of <see cref="Samples"/>.</summary>
+    public void Record(int step, IReadOnlyList<string> answers)
+    {
+        lock (_lock)
+        {
+            _answers[step] = answers;
+            _changed = true;
+        }
+    }
+
+    /// <inheritdoc/>
+    public async Task FlushAsync(CancellationToken cancellationToken)
+    {
+        List<(int Step, IReadOnlyList<string> Answers)> answers;
+        lock (_lock)
+        {
+            if (!_changed) return;
+            answers = [.. _answers.Select(a => (a.Key, a.Value))];
+            _changed = false;
+        }
+        try
+        {
+            while (_images.TryPeek(out var image))
+            {
+                await _store.WriteAsync(Containers.Runs, _folder + image.Name, image.Content, cancellationToken);
+                _images.Dequeue();
+            }
+            var document = new SampleGallery([.. _entries.Select((entry, i) => new GallerySample(
+                entry.Image, entry.Truth, [.. answers.Select(a => new GalleryAnswer(a.Step, a.Answers[i]))]))]);
+            var json = JsonSerializer.SerializeToUtf8Bytes(document, PipelineJson.Options);
+            await _store.WriteAsync(Containers.Runs, _folder + SampleGallery.FileName, json, cancellationToken);
+        }
+        catch
+        {
+            lock (_lock) _changed = true;
+            throw;
+        }
+    }
+}

@@ -1,0 +1,40 @@
+using System.Net.Http.Headers;
+using System.Text;
+using Microsoft.Extensions.Logging;
+
+namespace FunctionsPipeline.FineTuning;
+
+/// <summary>Where runs are tracked, by MLflow's environment variables (https://mlflow.org/docs/latest/api_reference/python_api/mlflow.environment_variables.html).</summary>
+/// <param name="Server">Address of the tracking server, http or https.</param>
+/// <param name="Experiment">Name of the experiment; it is made when there is none.</param>
+/// <param name="Authorization">What is sent with every request; nothing when null.</param>
+public sealed record MlflowOptions(Uri Server, string Experiment, AuthenticationHeaderValue? Authorization)
+{
+    private const string DefaultExperiment = "functions-pipeline";
+
+    /// <summary>
+    /// The options; null when <c>MLFLOW_TRACKING_URI</c> is not set, or names no server, of which a warning is logged: tracking must not keep
+    /// a run from training.
+    /// </summary>
+    /// <param name="variable">Gives the value of an environment variable.</param>
+    public static MlflowOptions? Read(Func<string, string?> variable, ILogger logger)
+    {
+        if (variable("MLFLOW_TRACKING_URI") is not { Length: > 0 } text) return null;
+        if (!Uri.TryCreate(text, UriKind.Absolute, out var server) || server.Scheme is not ("http" or "https" or "azureml"))
+        {
+            logger.MlflowUnusable(text);
+            return null;
+        }
+        // Azure Machine Learning speaks MLflow's protocol at the same address over https.
+        if (server.Scheme == "azureml") server = new UriBuilder(server) { Scheme = Uri.UriSchemeHttps, Port = server.Port }.Uri;
+        return new MlflowOptions(server, variable("MLFLOW_EXPERIMENT_NAME") is { Length: > 0 } name ? name : DefaultExperiment, Credentials(variable));
+    }
+
+    private static AuthenticationHeaderValue? Credentials(Func<string, string?> variable)
+    {
+        if (variable("MLFLOW_TRACKING_TOKEN") is { Length: > 0 } token) return new AuthenticationHeaderValue("Bearer", token);
+        if (variable("MLFLOW_TRACKING_USERNAME") is not { Length: > 0 } user) return null;
+        var pair = Encoding.UTF8.GetBytes($"{user}:{variable("MLFLOW_TRACKING_PASSWORD")}");
+        return new AuthenticationHeaderValue("Basic", Convert.ToBase64String(pair));
+    }
+}

@@ -1,0 +1,81 @@
+using FunctionsPipeline.Contracts;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace FunctionsPipeline.FineTuning;
+
+/// <summary>
+/// TensorBoard's event file of one attempt of a run, under <see cref="RunBlobs.Events"/>. TorchSharp's writer opens and closes its file for
+/// every event, so that between two of them it can be read.
+/// </summary>
+internal sealed class TensorBoardLog(IRunStore store, TrainingJob job, TimeProvider time) : IMetricsSink, IAsyncDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("tensorboard-").FullName;
+    private readonly Lock _lock = new();
+    private List<(long At, int Step, IReadOnlyList<(string Name, double Value)> Scalars)> _pending = [];
+    private SummaryWriter? _writer;
+    private long _stored;
+
+    /// <inheritdoc/>
+    public void Record(MetricsLine line) => Add(line.Step, MetricScalars.Of(line));
+
+    /// <inheritdoc/>
+    public Task EndAsync(RunResult? result, CancellationToken cancellationToken)
+    {
+        if (result is not null) Add(result.Steps, MetricScalars.Of(result));
+        return Task.CompletedTask;
+    }
+
+    /// <inheritdoc/>
+    public async Task FlushAsync(CancellationToken cancellationToken)
+    {
+        List<(long At, int Step, IReadOnlyList<(string Name, double Value)> Scalars)> pending;
+        lock (_lock) (pending, _pending) = (_pending, []);
+        if (pending.Count == 0 && _writer is null) return;
+        if (_writer is null)
+        {
+            _writer = utils.tensorboard.SummaryWriter(_folder);
+            var settings = FlatSettings.Of(job.Settings).Select(setting => $"| {setting.Name} | {setting.Value.Replace("\n", "\\n")} |");
+            _writer.add_text("settings", $"| setting | value |\n| --- | --- |\n{string.Join('\n', settings)}", 0, Now());
+        }
+        foreach (var (at, step, scalars) in pending)
+            foreach (var (name, value) in scalars) _writer.add_scalar(name, (float)value, step, at);
+
+        var file = Directory.EnumerateFiles(_folder).Single();
+        await using var stream = File.OpenRead(file);
+        var added = new byte[stream.Length - _stored];
+        if (added.Length == 0) return;
+        stream.Position = _stored;
+        await stream.ReadExactlyAsync(added, cancellationToken);
+        await store.AppendAsync(Containers.Runs, new RunBlobs(job.Run).Events + Path.GetFileName(file), added, cancellationToken);
+        _stored += added.Length;
+    }
+
+    /// <summary>Cuts the files of earlier attempts back to a step, so that none overlaps with what the next one writes.</summary>
+    /// <param name="step">Events of later steps go; all files when null.</param>
+    public static async Task CutAsync(IRunStore store, string run, int? step, CancellationToken cancellationToken)
+    {
+        foreach (var name in await store.ListAsync(Containers.Runs, new RunBlobs(run).Events, cancellationToken))
+        {
+            if (await store.ReadAsync(Containers.Runs, name, cancellationToken) is not { } content) continue;
+            var kept = step is { } last ? EventRecords.UpTo(content, last) : [];
+            if (kept.Length == content.Length) continue;
+            await store.DeleteAsync(Containers.Runs, name, cancellationToken);
+            if (kept.Length > 0) await store.AppendAsync(Containers.Runs, name, kept, cancellationToken);
+        }
+    }
+
+    /// <summary>Removes the local file.</summary>
+    public ValueTask DisposeAsync()
+    {
+        Directory.Delete(_folder, recursive: true);
+        return ValueTask.CompletedTask;
+    }
+
+    private void Add(int step, IEnumerable<(string, double)> scalars)
+    {
+        lock (_lock) _pending.Add((Now(), step, [.. scalars]));
+    }
+
+    private long Now() => time.GetUtcNow().ToUnixTimeSeconds();
+}

@@ -1,0 +1,84 @@
+using System.Text.Json;
+using FunctionsPipeline.Contracts;
+using FunctionsPipeline.FineTuning;
+
+namespace FunctionsPipeline.Tests.FineTuning;
+
+public sealed class GalleryTests : IDisposable
+{
+    private static readonly AnswerTemplate Template = new("Category: {category}");
+
+    private readonly string _root = Directory.CreateTempSubdirectory("gallery-").FullName;
+    private readonly FolderRunStore _store;
+    private readonly IReadOnlyList<Sample> _samples;
+
+    public GalleryTests()
+    {
+        _store = new FolderRunStore(_root);
+        TarShard.WriteColours(Path.Combine(_root, "validation.tar"), samples: 6);
+        _samples = Evaluator.SpreadEvenly(ShardReader.Read(Path.Combine(_root, "validation.tar")), 2);
+    }
+
+    public void Dispose() => Directory.Delete(_root, recursive: true);
+
+    [Fact]
+    public async Task Images_are_kept_as_they_came_beside_what_was_answered_at_each_step()
+    {
+        var gallery = new Gallery(_store, "r1", _samples, Template);
+        await gallery.FlushAsync(default);
+        Assert.Empty(await _store.ListAsync(Containers.Runs, "", default));
+
+        gallery.Record(0, ["?", ""]);
+        await gallery.FlushAsync(default);
+        gallery.Record(10, ["Category: Hats", "Category: Hats"]);
+        await gallery.FlushAsync(default);
+
+        Assert.Equal(["0", "3"], _samples.Select(sample => sample.Labels.Key));
+        Assert.Equal(_samples[1].ReadImage(), File.ReadAllBytes(Path.Combine(_root, "runs/r1/samples/3.png")));
+        var read = await ReadAsync();
+        Assert.Equal([("0.png", "Category: Hats"), ("3.png", "Category: Coats")], read.Select(sample => (sample.Image, sample.Truth)));
+        Assert.Equal([new GalleryAnswer(0, "?"), new GalleryAnswer(10, "Category: Hats")], read[0].Answers);
+        Assert.Equal([new GalleryAnswer(0, ""), new GalleryAnswer(10, "Category: Hats")], read[1].Answers);
+    }
+
+    [Fact]
+    public async Task A_run_that_goes_on_from_a_checkpoint_keeps_the_answers_up_to_it()
+    {
+        var first = new Gallery(_store, "r1", _samples, Template);
+        foreach (var step in new[] { 0, 10, 20 }) first.Record(step, [$"a{step}", $"b{step}"]);
+        await first.FlushAsync(default);
+
+        var second = new Gallery(_store, "r1", _samples, Template);
+        await second.RestoreAsync(10, default);
+        await second.FlushAsync(default);
+        Assert.Equal([0, 10], (await ReadAsync())[0].Answers.Select(answer => answer.Step));
+        second.Record(15, ["a15", "b15"]);
+        await second.FlushAsync(default);
+        Assert.Equal(["b0", "b10", "b15"], (await ReadAsync())[1].Answers.Select(answer => answer.Answer));
+    }
+
+    [Fact]
+    public async Task What_could_not_be_written_is_written_the_next_time()
+    {
+        var gallery = new Gallery(_store, "r1", _samples, Template);
+        gallery.Record(0, ["a", "b"]);
+        var obstacle = Path.Combine(_root, "runs");
+        File.WriteAllText(obstacle, "in the way");
+        await Assert.ThrowsAnyAsync<IOException>(() => gallery.FlushAsync(default));
+        File.Delete(obstacle);
+        await gallery.FlushAsync(default);
+        Assert.Equal(2, (await ReadAsync()).Count);
+    }
+
+    [Fact]
+    public void Samples_are_spread_evenly_over_a_split()
+    {
+        var split = ShardReader.Read(Path.Combine(_root, "validation.tar"));
+        Assert.Equal(split, Evaluator.SpreadEvenly(split, 9));
+        Assert.Equal(["0", "1", "3", "4"], Evaluator.SpreadEvenly(split, 4).Select(sample => sample.Labels.Key));
+        Assert.Empty(Evaluator.SpreadEvenly(split, 0));
+    }
+
+    private async Task<IReadOnlyList<GallerySample>> ReadAsync() => JsonSerializer.Deserialize<SampleGallery>(
+        await _store.ReadAsync(Containers.Runs, new RunBlobs("r1").Samples + SampleGallery.FileName, default), PipelineJson.Options)!.Samples;
+}
