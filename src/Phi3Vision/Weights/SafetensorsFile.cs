@@ -73,6 +73,21 @@ public sealed class SafetensorsFile : IDisposable
     }
 
     /// <summary>
+    /// Copies all tensors into some that are there: nothing is copied unless each has a tensor of its name and shape here, and the other way
+    /// round.
+    /// </summary>
+    /// <param name="targets">Contiguous tensors on any device.</param>
+    /// <param name="exact">Whether the types must be the same too; floating-point types are converted otherwise.</param>
+    /// <exception cref="InvalidDataException">Lists everything that does not fit.</exception>
+    public void CopyTo(IReadOnlyCollection<(string Name, Tensor Tensor)> targets, bool exact)
+    {
+        var problems = targets.Select(target => Mismatch(target.Name, target.Tensor, exact)).OfType<string>().ToList();
+        problems.AddRange(_entries.Keys.Except(targets.Select(target => target.Name)).Select(name => $"{name}: has no place"));
+        if (problems.Count > 0) throw new InvalidDataException($"'{_path}' does not fit:\n  {string.Join("\n  ", problems)}");
+        foreach (var (name, tensor) in targets) CopyTo(name, tensor);
+    }
+
+    /// <summary>
     /// Copies a tensor into one that is there, on any device and of any type: bytes to bytes where it is the same type on the CPU, through
     /// one window of the file's type otherwise.
     /// </summary>
@@ -109,6 +124,16 @@ public sealed class SafetensorsFile : IDisposable
 
     /// <inheritdoc />
     public void Dispose() => _map.Dispose();
+
+    private string? Mismatch(string name, Tensor target, bool exact)
+    {
+        if (!_entries.TryGetValue(name, out var entry)) return $"{name}: missing";
+        if (!entry.Shape.SequenceEqual(target.shape))
+            return $"{name}: is [{string.Join(", ", entry.Shape)}], but must be [{string.Join(", ", target.shape)}]";
+        var dtype = SafetensorsType.Name(target.dtype);
+        if (entry.Dtype == dtype || !exact && SafetensorsType.IsWeight(entry.Dtype) && SafetensorsType.IsWeight(dtype)) return null;
+        return $"{name}: is {entry.Dtype}, but must be {dtype}";
+    }
 
     private SafetensorsEntry Entry(string name) =>
         _entries.TryGetValue(name, out var entry) ? entry : throw new KeyNotFoundException($"'{_path}' has no tensor '{name}'.");

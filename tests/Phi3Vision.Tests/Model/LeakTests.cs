@@ -1,3 +1,4 @@
+using FunctionsPipeline.Contracts;
 using FunctionsPipeline.Phi3Vision;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -100,6 +101,24 @@ public sealed class LeakTests : IDisposable
         {
             await foreach (var _ in new Generator(_golden.Model).StreamAsync(_prompt with { PixelValues = null, ImageSizes = null }, Greedy)) { }
         }));
+
+    [Fact]
+    public Task Adapters_and_what_they_compute() => LeavesNothing(() =>
+    {
+        using var adapters = LoraAdapters.Attach(_golden.Model, new LoraSettings { Dropout = 0.1, Projector = true }, seed: 1);
+        using (NewDisposeScope()) _golden.Model.forward(_input).mean().backward();
+        using (torch.no_grad()) _golden.Model.forward(_input).Dispose();
+        adapters.Merge();
+        _golden.Model.zero_grad();
+    });
+
+    [Fact]
+    public Task Adapters_that_do_not_fit() => LeavesNothing(() =>
+    {
+        using var longer = GoldenCase.Load("tiny-longrope");
+        var adapter = Path.Combine(AppContext.BaseDirectory, "Fixtures", "lora-3-steps", "adapter_final");
+        Assert.Throws<InvalidDataException>(() => PeftFolder.Load(adapter, longer.Model));
+    });
 
     private static Task LeavesNothing(Action action) => LeavesNothing(() =>
     {

@@ -1,0 +1,113 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
+using FunctionsPipeline.Contracts;
+
+namespace FunctionsPipeline.Phi3Vision;
+
+/// <summary><c>adapter_config.json</c> of PEFT (https://github.com/huggingface/peft), as far as it is LoRA of linear layers.</summary>
+/// <param name="Lora">Rank, scale and dropout, and the targets when they are a list of names.</param>
+/// <param name="Pattern">A regular expression of whole layer names, in place of targets; null for none.</param>
+/// <param name="ModulesToSave">Ends of the names of modules that the adapter's files hold whole.</param>
+/// <param name="BaseModel">What the adapter belongs to: a repository's name or a folder; null when it does not say.</param>
+internal sealed record PeftConfig(LoraSettings Lora, string? Pattern, IReadOnlyList<string> ModulesToSave, string? BaseModel)
+{
+    /// <summary>Name of the file.</summary>
+    public const string FileName = "adapter_config.json";
+
+    // Each changes what is computed. Their absence, null, false and empty mean that they do nothing.
+    private static readonly string[] Unsupported =
+    [
+        "use_dora", "fan_in_fan_out", "rank_pattern", "alpha_pattern", "layers_to_transform", "layer_replication", "lora_bias",
+        "exclude_modules", "target_parameters", "trainable_token_indices", "use_qalora", "arrow_config", "alora_invocation_tokens",
+    ];
+
+    /// <summary>Whether a linear layer of the model is a target.</summary>
+    public bool Targets(LoraTarget layer) => Pattern switch
+    {
+        null => Lora.Targets.Any(layer.Is),
+        LoraSettings.AllLinear => true,
+        _ => Regex.IsMatch(layer.Name, $"^(?:{Pattern})$", RegexOptions.CultureInvariant, TimeSpan.FromSeconds(1)),
+    };
+
+    /// <exception cref="InvalidDataException">It is missing or damaged, or asks for something that is not done here.</exception>
+    public static PeftConfig Read(string folder)
+    {
+        var path = Path.Combine(folder, FileName);
+        try
+        {
+            using var document = JsonDocument.Parse(File.ReadAllBytes(path));
+            var root = document.RootElement;
+            Require(Text(root, "peft_type") == "LORA", $"peft_type is {Text(root, "peft_type") ?? "missing"}, and only LORA is read");
+            Require(Text(root, "bias") is null or "none", $"bias is {Text(root, "bias")}, and only none is read");
+            var used = Unsupported.Where(key => root.TryGetProperty(key, out var value) && IsUsed(value)).ToList();
+            Require(used.Count == 0, $"{string.Join(", ", used)} {(used.Count == 1 ? "is" : "are")} not done here");
+            var targets = root.GetProperty("target_modules");
+            var lora = new LoraSettings
+            {
+                Rank = root.GetProperty("r").GetInt32(),
+                Alpha = root.GetProperty("lora_alpha").GetDouble(),
+                Dropout = root.TryGetProperty("lora_dropout", out var dropout) ? dropout.GetDouble() : 0,
+                RankStabilized = root.TryGetProperty("use_rslora", out var stabilized) && stabilized.ValueKind == JsonValueKind.True,
+                Targets = targets.ValueKind == JsonValueKind.Array ? Texts(targets) : [],
+            };
+            var whole = root.TryGetProperty("modules_to_save", out var saved) && saved.ValueKind == JsonValueKind.Array ? Texts(saved) : [];
+            return new PeftConfig(
+                lora, targets.ValueKind == JsonValueKind.String ? targets.GetString() : null, whole, Text(root, "base_model_name_or_path"));
+        }
+        catch (Exception error) when (error is FileNotFoundException or DirectoryNotFoundException)
+        {
+            throw new InvalidDataException($"'{folder}' is no adapter: it has no {FileName}.", error);
+        }
+        catch (Exception error) when (error is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
+        {
+            throw Unusable(error.Message, error);
+        }
+
+        void Require(bool condition, string problem)
+        {
+            if (!condition) throw Unusable(problem);
+        }
+
+        InvalidDataException Unusable(string problem, Exception? cause = null) =>
+            new($"'{path}' is no adapter that can be used: {problem}.", cause);
+    }
+
+    /// <summary>Writes it for a model that is loaded for inference, as PEFT does.</summary>
+    public void Write(string folder)
+    {
+        var json = new JsonObject
+        {
+            ["base_model_name_or_path"] = BaseModel,
+            ["bias"] = "none",
+            ["fan_in_fan_out"] = false,
+            ["inference_mode"] = true,
+            ["init_lora_weights"] = true,
+            ["lora_alpha"] = Lora.Alpha,
+            ["lora_dropout"] = Lora.Dropout,
+            ["modules_to_save"] = ModulesToSave.Count > 0 ? Array(ModulesToSave) : null,
+            ["peft_type"] = "LORA",
+            ["r"] = Lora.Rank,
+            ["target_modules"] = Array(Lora.Targets),
+            ["task_type"] = "CAUSAL_LM",
+            ["use_dora"] = false,
+            ["use_rslora"] = Lora.RankStabilized,
+        };
+        File.WriteAllText(Path.Combine(folder, FileName), json.ToJsonString(new JsonSerializerOptions { WriteIndented = true }));
+    }
+
+    private static bool IsUsed(JsonElement value) => value.ValueKind switch
+    {
+        JsonValueKind.Null or JsonValueKind.False => false,
+        JsonValueKind.Object => value.EnumerateObject().Any(),
+        JsonValueKind.Array => value.GetArrayLength() > 0,
+        _ => true,
+    };
+
+    private static string? Text(JsonElement root, string key) =>
+        root.TryGetProperty(key, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+
+    private static string[] Texts(JsonElement array) => [.. array.EnumerateArray().Select(item => item.GetString() ?? "")];
+
+    private static JsonArray Array(IEnumerable<string> texts) => new([.. texts.Select(text => JsonValue.Create(text))]);
+}
