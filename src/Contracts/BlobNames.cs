@@ -25,7 +25,7 @@ public static class Containers
 /// <summary>Blob names in <see cref="Containers.Datasets"/> of one dataset at one commit.</summary>
 /// <param name="Repo">Repository id, <c>owner/name</c>.</param>
 /// <param name="Commit">The pinned commit.</param>
-/// <param name="View">A short hash of everything else that decides what the shards hold: configuration, columns, row limit, validation share.</param>
+/// <param name="View">A short hash of everything else that decides what the shards hold: configuration, columns, row limit, shares of validation and test.</param>
 public sealed record DatasetBlobs(string Repo, string Commit, string View)
 {
     /// <summary>Prefix of everything that depends on the commit alone.</summary>

@@ -6,7 +6,7 @@ public enum RowState
     /// <summary>Its image is in blob storage.</summary>
     Stored,
 
-    /// <summary>Its image is there already, from an earlier row with the same split, title, category and price; it is left out of the shards.</summary>
+    /// <summary>Its image is there already, from an earlier row with the same split, product, title, category and price; it is left out of the shards.</summary>
     Duplicate,
 
     /// <summary>It cannot be used; <see cref="ManifestRow.Reason"/> says why.</summary>
@@ -63,6 +63,9 @@ public sealed record ManifestRow
 
     public string? ImageUrl { get; init; }
 
+    /// <summary>What tells the product from others, when that column is mapped.</summary>
+    public string? Product { get; init; }
+
     public string? Title { get; init; }
 
     public string? Category { get; init; }
@@ -84,8 +87,8 @@ public static class Splits
 }
 
 /// <summary>A sample of a training shard, as the shard's index has it: all that planning needs without the image.</summary>
-/// <param name="Width">Pixels, with the orientation that the image asks for.</param>
-/// <param name="Height">Pixels, with the orientation that the image asks for.</param>
+/// <param name="Width">Pixels as the model gets to see them: EXIF orientation is not applied, as in the model's reference processor.</param>
+/// <param name="Height">Pixels, likewise.</param>
 /// <param name="Offset">Where the encoded image begins in the shard, in bytes.</param>
 /// <param name="Length">Bytes of the encoded image.</param>
 public sealed record ShardSample(SampleLabels Labels, int Width, int Height, long Offset, int Length);

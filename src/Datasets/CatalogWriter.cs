@@ -20,6 +20,7 @@ internal sealed class CatalogWriter : IAsyncDisposable
         ("detail", r => r.Detail),
         ("sha256", r => r.Sha256),
         ("image_url", r => r.ImageUrl),
+        ("product", r => r.Product),
         ("title", r => r.Title),
         ("category", r => r.Category),
     ];

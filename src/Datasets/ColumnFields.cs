@@ -8,7 +8,8 @@ namespace FunctionsPipeline.Datasets;
 /// <summary>The mapped columns of a Parquet file, found and checked.</summary>
 internal sealed class ColumnFields
 {
-    private static readonly Type[] Numbers = [typeof(double), typeof(float), typeof(long), typeof(int), typeof(short), typeof(decimal)];
+    private static readonly Type[] Integers = [typeof(long), typeof(int), typeof(short)];
+    private static readonly Type[] Numbers = [.. Integers, typeof(double), typeof(float), typeof(decimal)];
 
     private ColumnFields(ParquetReader reader, ColumnMapping columns)
     {
@@ -20,6 +21,8 @@ internal sealed class ColumnFields
             field => IsText(field) || (field.ClrType == typeof(long) && ClassNames(reader, field.Name) is not null));
         CategoryNames = Category is null || IsText(Category) ? null : ClassNames(reader, Category.Name);
         Price = Find(schema, columns.Price, "price", "a number", field => Numbers.Contains(field.ClrType));
+        Product = Find(schema, columns.Product, "product", "a string or an integer",
+            field => IsText(field) || Integers.Contains(field.ClrType));
     }
 
     /// <summary>An URL, or the bytes of an embedded image.</summary>
@@ -35,6 +38,9 @@ internal sealed class ColumnFields
     public IReadOnlyList<string>? CategoryNames { get; }
 
     public DataField? Price { get; }
+
+    /// <summary>What tells products apart.</summary>
+    public DataField? Product { get; }
 
     /// <exception cref="RequestException">A column does not exist or has a type that does not fit.</exception>
     public static ColumnFields Find(ParquetReader reader, ColumnMapping columns) => new(reader, columns);
@@ -63,8 +69,8 @@ internal sealed class ColumnFields
         schema.Fields.FirstOrDefault(f => f.Name == name) ?? throw new RequestException($"dataset.columns.{role}", 400,
             $"the dataset has no column '{name}'; its columns are: {string.Join(", ", schema.Fields.Select(f => f.Name))}");
 
-    // Parquet.Net reports strings as ReadOnlyMemory<char>.
-    private static bool IsText(DataField field) => !field.IsArray && field.ClrType == typeof(ReadOnlyMemory<char>);
+    /// <summary>Whether a column holds strings, which Parquet.Net reports as memory of characters.</summary>
+    public static bool IsText(DataField field) => !field.IsArray && field.ClrType == typeof(ReadOnlyMemory<char>);
 
     private static string Describe(Field field) => field switch
     {

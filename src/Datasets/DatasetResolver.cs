@@ -12,6 +12,9 @@ internal sealed class DatasetResolver(HubClient hub, IngestionOptions options)
     private const int MaxUnits = 400;
     private const int FilesAtOnce = 8;
 
+    // Of manifests, shards and catalog: a view that was written in an older one is not taken for whole.
+    private const int Layout = 2;
+
     public async Task<ResolvedDataset> ResolveAsync(DatasetRequest request, CancellationToken cancellation)
     {
         var columns = request.Columns;
@@ -36,7 +39,6 @@ internal sealed class DatasetResolver(HubClient hub, IngestionOptions options)
             ParquetCommit = parquetCommit,
             Config = config,
             View = ViewOf(request, config, parquetCommit),
-            ValidationSplit = splits.Count < 2 ? null : new[] { "validation", "test" }.FirstOrDefault(splits.ContainsKey),
             Splits = splits,
             Units = [.. Units(sized, splits)],
         };
@@ -127,8 +129,12 @@ internal sealed class DatasetResolver(HubClient hub, IngestionOptions options)
     private string ViewOf(DatasetRequest request, string config, string parquetCommit)
     {
         var decides = JsonSerializer.SerializeToUtf8Bytes(
-            new { config, parquetCommit, request.Columns, request.MaxRows, request.ValidationFraction, options.UnitRows },
-                PipelineJson.Compact);
+            new
+            {
+                Layout, config, parquetCommit, request.Columns, request.MaxRows, request.ValidationFraction, request.TestFraction,
+                options.UnitRows,
+            },
+            PipelineJson.Compact);
         return Convert.ToHexStringLower(SHA256.HashData(decides))[..12];
     }
 

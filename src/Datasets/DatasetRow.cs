@@ -5,5 +5,6 @@ namespace FunctionsPipeline.Datasets;
 /// <param name="ImageUrl">The address, when images are given by URL.</param>
 /// <param name="ImageBytes">The file, when images are embedded.</param>
 /// <param name="Price">May be no number at all.</param>
+/// <param name="Product">What tells products apart, when the column is mapped.</param>
 internal sealed record DatasetRow(long Row, string? ImageUrl, ReadOnlyMemory<byte>? ImageBytes, string? Title, string? Category,
-    double? Price);
+    double? Price, string? Product);

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using FunctionsPipeline.Contracts;
@@ -36,12 +37,13 @@ internal static class ParquetRows
         var titles = fields.Title is null ? null : await ReadTextAsync(group, fields.Title, cancellation);
         var categories = fields.Category is null ? null : await ReadCategoriesAsync(group, fields, cancellation);
         var prices = fields.Price is null ? null : await ReadNumbersAsync(group, fields.Price, cancellation);
+        var products = fields.Product is null ? null : await ReadProductsAsync(group, fields.Product, cancellation);
         var rows = new List<DatasetRow>();
         for (var row = first; row < last; row++)
         {
             if (!split.Takes(row)) continue;
             var i = (int)(row - groupStart);
-            rows.Add(new DatasetRow(row, urls?[i], images?[i], Said(titles?[i]), Said(categories?[i]), prices?[i]));
+            rows.Add(new DatasetRow(row, urls?[i], images?[i], Said(titles?[i]), Said(categories?[i]), prices?[i], Said(products?[i])));
         }
         return rows;
     }
@@ -62,6 +64,21 @@ internal static class ParquetRows
         // A code outside the names, such as -1, is the Hub's way of saying that there is no label.
         var codes = await ReadAsync<long>(group, fields.Category!, cancellation);
         return [.. codes.Select(code => code is >= 0 && code < names.Count ? names[(int)code] : null)];
+    }
+
+    private static async Task<string?[]> ReadProductsAsync(ParquetRowGroupReader group, DataField field, CancellationToken cancellation)
+    {
+        if (ColumnFields.IsText(field)) return await ReadTextAsync(group, field, cancellation);
+        return field.ClrType switch
+        {
+            var type when type == typeof(int) => Numbers(await ReadAsync<int>(group, field, cancellation)),
+            var type when type == typeof(short) => Numbers(await ReadAsync<short>(group, field, cancellation)),
+            _ => Numbers(await ReadAsync<long>(group, field, cancellation)),
+        };
+
+        static string?[] Numbers<T>(T?[] values)
+            where T : struct, INumber<T>
+            => [.. values.Select(value => value?.ToString(null, CultureInfo.InvariantCulture))];
     }
 
     private static Task<double?[]> ReadNumbersAsync(ParquetRowGroupReader group, DataField field, CancellationToken cancellation) =>

@@ -22,9 +22,6 @@ public sealed record ResolvedDataset
     /// <summary>A short hash of everything but the commit that decides what comes out.</summary>
     public required string View { get; init; }
 
-    /// <summary>The dataset's own split that is used for validation; when null, a hash of each image decides.</summary>
-    public string? ValidationSplit { get; init; }
-
     /// <summary>Rows of each of the dataset's own splits, before and after <see cref="DatasetRequest.MaxRows"/>.</summary>
     public required IReadOnlyDictionary<string, SplitRows> Splits { get; init; }
 

@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using System.Security.Cryptography;
 using Azure.Storage.Blobs;
 using FunctionsPipeline.Contracts;
@@ -10,7 +9,8 @@ namespace FunctionsPipeline.Datasets;
 internal sealed class UnitIngestion(ResolvedDataset dataset, IngestUnit unit, BlobContainerClient container, ImageDownloader downloader,
     IngestionOptions options)
 {
-    private readonly HashSet<(string Sha256, string Split, string? Title, string? Category, double? Price)> _seen = [];
+    private readonly SplitRule _splits = SplitRule.Of(dataset);
+    private readonly HashSet<(string Sha256, string Split, string? Product, string? Title, string? Category, double? Price)> _seen = [];
 
     /// <summary>Handles a batch of rows, several at a time; the fates come in the rows' order.</summary>
     public async Task<IReadOnlyList<ManifestRow>> IngestAsync(IReadOnlyList<DatasetRow> rows, CancellationToken cancellation)
@@ -21,7 +21,7 @@ internal sealed class UnitIngestion(ResolvedDataset dataset, IngestUnit unit, Bl
             async (i, token) => fates[i] = await IngestAsync(rows[i], token));
         for (var i = 0; i < fates.Length; i++)
             if (fates[i] is { State: RowState.Stored, Sha256: { } sha } fate
-                && !_seen.Add((sha, fate.Split, fate.Title, fate.Category, fate.Price)))
+                && !_seen.Add((sha, fate.Split, fate.Product, fate.Title, fate.Category, fate.Price)))
                 fates[i] = fate with { State = RowState.Duplicate };
         return fates;
     }
@@ -32,9 +32,10 @@ internal sealed class UnitIngestion(ResolvedDataset dataset, IngestUnit unit, Bl
         {
             Row = row.Row,
             SourceSplit = unit.Split,
-            Split = unit.Split == dataset.ValidationSplit ? "validation" : "train",
+            Split = _splits.SplitOf(unit.Split, row.Product, image: []),
             State = RowState.Rejected,
             ImageUrl = row.ImageUrl,
+            Product = row.Product,
             Title = row.Title,
             Category = row.Category,
             // JSON has no word for NaN and infinity.
@@ -69,15 +70,11 @@ internal sealed class UnitIngestion(ResolvedDataset dataset, IngestUnit unit, Bl
         return fate with
         {
             State = RowState.Stored,
-            Split = dataset.ValidationSplit is null ? SplitOf(sha, dataset.Request.ValidationFraction) : fate.Split,
+            Split = _splits.SplitOf(unit.Split, row.Product, sha),
             Sha256 = name,
             Bytes = bytes.Length,
             Width = header.Width,
             Height = header.Height,
         };
     }
-
-    // The same picture is always on the same side, also in another view of the dataset.
-    private static string SplitOf(byte[] sha256, double validationFraction) =>
-        BinaryPrimitives.ReadUInt64BigEndian(sha256) < validationFraction * ulong.MaxValue ? "validation" : "train";
 }

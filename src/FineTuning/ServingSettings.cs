@@ -3,7 +3,7 @@ using FunctionsPipeline.Contracts;
 
 namespace FunctionsPipeline.FineTuning;
 
-/// <summary>How a fine-tuned model is asked, so that it is asked as it was trained: <c>serving.json</c> in its folder.</summary>
+/// <summary>How a fine-tuned model is asked and read, the way it was trained: <c>serving.json</c> in its folder.</summary>
 public sealed record ServingSettings
 {
     /// <summary>Name of the file in a model folder.</summary>
@@ -14,11 +14,27 @@ public sealed record ServingSettings
     /// <summary>What the model is asked about every image.</summary>
     public string Question { get; init; } = Defaults.Question;
 
+    /// <summary>What stands around the question: <see cref="Contracts.PromptTemplate"/>.</summary>
+    public string PromptTemplate { get; init; } = Defaults.PromptTemplate;
+
+    /// <summary>How answers are written: <see cref="Contracts.AnswerTemplate"/>.</summary>
+    public string AnswerTemplate { get; init; } = Defaults.AnswerTemplate;
+
     /// <summary>Image crops of 336×336 at most.</summary>
     public int NumCrops { get; init; } = Defaults.NumCrops;
 
     /// <summary>Tokens an answer may have at most.</summary>
     public int MaxAnswerTokens { get; init; } = Defaults.MaxAnswerTokens;
+
+    /// <summary>How a run asks.</summary>
+    public static ServingSettings Of(TrainingSettings settings) => new()
+    {
+        Question = settings.Question,
+        PromptTemplate = settings.PromptTemplate,
+        AnswerTemplate = settings.AnswerTemplate,
+        NumCrops = settings.NumCrops,
+        MaxAnswerTokens = settings.MaxAnswerTokens,
+    };
 
     /// <summary>The settings of a model folder; the defaults when it has none, as a base model.</summary>
     /// <exception cref="InvalidDataException">The file is not what it should be.</exception>
@@ -28,23 +44,19 @@ public sealed record ServingSettings
         if (!File.Exists(path)) return new ServingSettings();
         try
         {
-            return JsonSerializer.Deserialize<ServingSettings>(File.ReadAllBytes(path), PipelineJson.Options)!;
+            var settings = JsonSerializer.Deserialize<ServingSettings>(File.ReadAllBytes(path), PipelineJson.Options)
+                ?? throw new JsonException("it holds null");
+            _ = new PromptTemplate(settings.PromptTemplate);
+            _ = new AnswerTemplate(settings.AnswerTemplate);
+            return settings;
         }
-        catch (JsonException e)
+        catch (Exception e) when (e is JsonException or FormatException)
         {
             throw new InvalidDataException($"{path} is not what it should be: {e.Message}", e);
         }
     }
 
     /// <summary>Writes the settings of a run into a model folder.</summary>
-    public static void Save(string folder, TrainingSettings settings)
-    {
-        var serving = new ServingSettings
-        {
-            Question = settings.Question,
-            NumCrops = settings.NumCrops,
-            MaxAnswerTokens = settings.MaxAnswerTokens,
-        };
-        File.WriteAllBytes(Path.Combine(folder, FileName), JsonSerializer.SerializeToUtf8Bytes(serving, PipelineJson.Options));
-    }
+    public static void Save(string folder, TrainingSettings settings) =>
+        File.WriteAllBytes(Path.Combine(folder, FileName), JsonSerializer.SerializeToUtf8Bytes(Of(settings), PipelineJson.Options));
 }

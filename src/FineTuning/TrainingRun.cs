@@ -38,7 +38,7 @@ internal sealed class TrainingRun : IDisposable
         _parameters = [.. _loaded.Model.parameters()];
         _optimizer = ParameterGroups.Optimizer(_loaded.Model, settings.LearningRate, settings.WeightDecay);
 
-        var rows = new RowBuilder(_loaded.Tokenizer, settings.Question);
+        var rows = new RowBuilder(_loaded.Tokenizer, ServingSettings.Of(settings));
         var images = new ImageSource(new ImageProcessor(settings.NumCrops), options.ImageCacheBytes);
         _reader = new BatchReader(images, rows, _loaded.Config.PadTokenId, _loaded.Config.MaxPositionEmbeddings);
         var baselines = Baselines.Of(training.Select(s => s.Labels));

@@ -33,7 +33,7 @@ internal sealed class TinyTrainingBenchmark : IBenchmark
         var question = new TrainingSettings().Question;
         var tokenizer = Tokenizer.Parse(TokenizerTrainer.Train([question, .. Answers.Select(answer => answer.ToString())], Vocabulary));
         var config = Presets.Tiny(Vocabulary) with { PadTokenId = tokenizer.Id(SpecialTokens.EndOfText) };
-        var rows = new RowBuilder(tokenizer, question);
+        var rows = new RowBuilder(tokenizer, new ServingSettings { Question = question });
         var processor = new ImageProcessor(numCrops: 1);
         var samples = Enumerable.Range(0, BatchSize).Select(Sample).ToArray();
         using var model = new Phi3VisionModel(config);

@@ -46,6 +46,7 @@ public sealed class GarmentIngestionTests(AzuriteFixture azurite) : IClassFixtur
         Assert.Equal(225, report.Categories.Values.Sum());
         Assert.Equal(6, report.Categories.Count);
         Assert.InRange(report.Splits["validation"], 8, 45);
+        Assert.InRange(report.Splits["test"], 8, 45);
     }
 
     [Fact]
@@ -60,6 +61,7 @@ public sealed class GarmentIngestionTests(AzuriteFixture azurite) : IClassFixtur
         {
             var content = (await workshop.Container.GetBlobClient(shard.Blob).DownloadContentAsync()).Value.Content;
             Assert.Equal(shard.Bytes, content.ToMemory().Length);
+            var index = new Queue<ShardSample>(await IndexAsync(workshop, shard));
             using var tar = new TarReader(content.ToStream());
             var before = keys.Count;
             while (await tar.GetNextEntryAsync(copyData: true) is { } image)
@@ -75,9 +77,11 @@ public sealed class GarmentIngestionTests(AzuriteFixture azurite) : IClassFixtur
                     (labels.Sha256, labels.Title, labels.Category, labels.Price, shard.Split));
                 using var picture = ImageReader.Read(bytes);
                 Assert.Equal((row.Width, row.Height), (picture.Width, picture.Height));
+                Assert.Equal(new ShardSample(labels, picture.Width, picture.Height, image.DataOffset, bytes.Length), index.Dequeue());
                 keys.Add(labels.Key);
             }
             Assert.Equal(shard.Samples, keys.Count - before);
+            Assert.Empty(index);
         }
         Assert.Equal(manifest.Where(m => m.Value.State == RowState.Stored).Select(m => m.Key).Order(), keys.Order());
     }
@@ -95,6 +99,41 @@ public sealed class GarmentIngestionTests(AzuriteFixture azurite) : IClassFixtur
         Assert.Equal(JsonSerializer.Serialize(report, PipelineJson.Compact), JsonSerializer.Serialize(sameReport, PipelineJson.Compact));
         Assert.Equal(before, await BlobsAsync(workshop, dataset.Blobs.CommitPrefix));
         Assert.NotEmpty(before);
+    }
+
+    [Fact]
+    public async Task A_products_pictures_are_all_in_the_same_split_and_the_catalog_names_the_product()
+    {
+        await using var workshop = await Workshop.OpenAsync(azurite, new HubServerOptions { Rows = 130, Seed = 7 });
+        var byColour = Workshop.Garments with
+        {
+            Columns = Workshop.Garments.Columns with { Product = "title" }, ValidationFraction = 0.3, TestFraction = 0.3,
+        };
+        var (dataset, report) = await workshop.IngestAsync(byColour);
+        var stored = (await workshop.ManifestAsync(dataset)).Where(r => r.State == RowState.Stored).ToList();
+
+        Assert.Equal(["test", "train", "validation"], report.Splits.Keys);
+        Assert.All(stored, row => Assert.Equal(row.Title, row.Product));
+        var products = stored.GroupBy(row => row.Product!).ToList();
+        Assert.Contains(products, product => product.Count() > 1);
+        Assert.All(products, product => Assert.Single(product.Select(row => row.Split).Distinct()));
+
+        var (byCode, _) = await workshop.IngestAsync(Workshop.Garments with { Columns = Workshop.Garments.Columns with { Product = "product_code" } });
+        Assert.All(await workshop.ManifestAsync(byCode), row => Assert.Matches("^[0-9]+$", row.Product!));
+    }
+
+    [Fact]
+    public async Task A_shard_whose_index_was_written_but_not_its_tar_is_made_whole()
+    {
+        await using var workshop = await Workshop.OpenAsync(azurite, new HubServerOptions { Rows = 60, Seed = 8 });
+        var (dataset, report) = await workshop.IngestAsync(Workshop.Garments);
+        var before = await IndexAsync(workshop, report.Shards[0]);
+        await workshop.Container.GetBlobClient(report.Shards[0].Blob).DeleteAsync();
+
+        await workshop.Ingestion.PreprocessUnitAsync(dataset, dataset.Units[0]);
+
+        Assert.True(await workshop.Container.GetBlobClient(report.Shards[0].Blob).ExistsAsync());
+        Assert.Equal(before, await IndexAsync(workshop, report.Shards[0]));
     }
 
     [Fact]
@@ -122,7 +161,7 @@ public sealed class GarmentIngestionTests(AzuriteFixture azurite) : IClassFixtur
         var parquet = (await workshop.Container.GetBlobClient(dataset.Blobs.CatalogParquet).DownloadContentAsync()).Value.Content.ToArray();
 
         var lines = csv.Split("\r\n", StringSplitOptions.RemoveEmptyEntries);
-        Assert.Equal("row,bytes,width,height,source_split,split,state,reason,detail,sha256,image_url,title,category,price", lines[0]);
+        Assert.Equal("row,bytes,width,height,source_split,split,state,reason,detail,sha256,image_url,product,title,category,price", lines[0]);
         Assert.Equal(manifest.Count, lines.Length - 1);
         await using var reader = await ParquetReader.CreateAsync(new MemoryStream(parquet));
         var titles = new List<string?>();
@@ -161,6 +200,13 @@ public sealed class GarmentIngestionTests(AzuriteFixture azurite) : IClassFixtur
         Assert.NotEqual(whole.View, limited.View);
         Assert.Equal(30, report.Counts.Rows);
         Assert.Equal(Enumerable.Range(0, 30).Select(i => (i * 10L) + 9), rows);
+    }
+
+    private static async Task<IReadOnlyList<ShardSample>> IndexAsync(Workshop workshop, ShardInfo shard)
+    {
+        var content = await workshop.Container.GetBlobClient(DatasetBlobs.ShardIndex(shard.Blob)).DownloadContentAsync();
+        return [.. content.Value.Content.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries)
+            .Select(line => JsonSerializer.Deserialize<ShardSample>(line, PipelineJson.Compact)!)];
     }
 
     private static async Task<List<(string, string)>> BlobsAsync(Workshop workshop, string prefix)

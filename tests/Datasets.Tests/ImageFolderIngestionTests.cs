@@ -14,23 +14,25 @@ public sealed class ImageFolderIngestionTests(AzuriteFixture azurite) : IClassFi
         Draw(("train", "bag", 4), ("train", "hat", 4), ("validation", "bag", 2), ("validation", "hat", 2));
         await using var workshop = await Workshop.OpenAsync(azurite, new HubServerOptions { Images = _folder.FullName });
 
-        var (dataset, report) = await workshop.IngestAsync(Request(workshop));
+        var (_, report) = await workshop.IngestAsync(Request(workshop));
 
-        Assert.Equal("validation", dataset.ValidationSplit);
         Assert.Equal(12, report.Counts.Stored);
         Assert.Equal(new Dictionary<string, long> { ["train"] = 8, ["validation"] = 4 }, report.Splits);
         Assert.Equal(new Dictionary<string, long> { ["bag"] = 6, ["hat"] = 6 }, report.Categories);
     }
 
     [Fact]
-    public async Task A_test_split_serves_for_validation_when_there_is_no_other()
+    public async Task A_test_split_stays_one_and_validation_is_cut_from_the_rest()
     {
-        Draw(("train", "bag", 3), ("test", "bag", 2));
+        Draw(("train", "bag", 12), ("train", "hat", 12), ("test", "bag", 4));
         await using var workshop = await Workshop.OpenAsync(azurite, new HubServerOptions { Images = _folder.FullName });
 
-        var (_, report) = await workshop.IngestAsync(Request(workshop));
+        var (dataset, report) = await workshop.IngestAsync(Request(workshop) with { ValidationFraction = 0.4 });
 
-        Assert.Equal(new Dictionary<string, long> { ["train"] = 3, ["validation"] = 2 }, report.Splits);
+        Assert.Equal(4, report.Splits["test"]);
+        Assert.Equal(24, report.Splits["train"] + report.Splits["validation"]);
+        Assert.InRange(report.Splits["validation"], 3, 17);
+        Assert.All(await workshop.ManifestAsync(dataset), row => Assert.Equal(row.SourceSplit == "test", row.Split == "test"));
     }
 
     [Fact]
@@ -81,6 +83,7 @@ public sealed class ImageFolderIngestionTests(AzuriteFixture azurite) : IClassFi
     {
         Repo = workshop.Hub.Dataset,
         Columns = new ColumnMapping { Image = "image", Category = "label" },
+        TestFraction = 0,
     };
 
     private void Draw(params (string Split, string Label, int Count)[] pictures)

@@ -28,7 +28,6 @@ public sealed class ResolveTests : IAsyncLifetime
         Assert.Equal(40, dataset.Commit.Length);
         Assert.NotEqual(dataset.Commit, dataset.ParquetCommit);
         Assert.Equal(("default", 20L), (dataset.Config, dataset.Rows));
-        Assert.Null(dataset.ValidationSplit);
         var text = JsonSerializer.Serialize(dataset, PipelineJson.Compact);
         Assert.Equal(text, JsonSerializer.Serialize(JsonSerializer.Deserialize<ResolvedDataset>(text, PipelineJson.Compact),
             PipelineJson.Compact));
@@ -43,6 +42,19 @@ public sealed class ResolveTests : IAsyncLifetime
         Assert.Equal(byBranch.View, byCommit.View);
     }
 
+    [Fact]
+    public async Task What_decides_the_splits_decides_the_view()
+    {
+        var views = new List<string>();
+        foreach (var request in new[]
+        {
+            Workshop.Garments, Workshop.Garments with { TestFraction = 0 }, Workshop.Garments with { ValidationFraction = 0.2 },
+            With(c => c with { Product = "product_code" }),
+        })
+            views.Add((await _ingestion.ResolveAsync(request)).View);
+        Assert.Distinct(views);
+    }
+
     public static TheoryData<string, int, string, DatasetRequest> BadRequests => new()
     {
         { "dataset.repo", 404, "samples/nothing", Workshop.Garments with { Repo = "samples/nothing" } },
@@ -55,6 +67,8 @@ public sealed class ResolveTests : IAsyncLifetime
         { "dataset.columns.title", 400, "a title column is a string", With(c => c with { Title = "product_code" }) },
         { "dataset.columns.category", 400, "names of its classes", With(c => c with { Category = "flg_discount" }) },
         { "dataset.columns.price", 400, "a price column is a number", With(c => c with { Price = "title" }) },
+        { "dataset.columns.product", 400, "a string or an integer", With(c => c with { Product = "full_price" }) },
+        { "dataset.columns.product", 400, "its columns are: website_name", With(c => c with { Product = "sku" }) },
         { "dataset.columns", 400, "at least one", With(c => new ColumnMapping { Image = c.Image }) },
     };
 

@@ -7,7 +7,7 @@ namespace FunctionsPipeline.Tests.FineTuning;
 public sealed class TrainingRowTests
 {
     private static readonly Tokenizer Tokens = SmallModel.Tokenizer;
-    private static readonly RowBuilder Rows = new(Tokens, "What is shown in this image?");
+    private static readonly RowBuilder Rows = new(Tokens, new ServingSettings());
 
     [Fact]
     public void A_row_is_BOS_the_prompt_with_its_own_BOS_in_each_chunk_the_answer_and_the_ends()
@@ -26,6 +26,35 @@ public sealed class TrainingRowTests
     }
 
     [Fact]
+    public void The_templates_decide_what_stands_around_the_image_and_how_the_answer_is_written()
+    {
+        var rows = new RowBuilder(Tokens, new ServingSettings
+        {
+            Question = "What?",
+            PromptTemplate = "<|user|>\n{question} <|image_1|><|end|>\n<|assistant|>\n",
+            AnswerTemplate = "a {category}, at {price}",
+        });
+        var row = rows.Row(imageTokens: 2, new Answer("Red Hat", "Hats", 249.5));
+        int[] expected =
+        [
+            1,
+            1, .. Tokens.Encode("<|user|>\nWhat? ", addBos: false), -1, -1,
+            1, .. Tokens.Encode("<|end|>\n<|assistant|>\n", addBos: false),
+            .. Tokens.Encode("a Hats, at 249.5<|end|>\n<|endoftext|>", addBos: false),
+        ];
+        Assert.Equal(expected, row.Ids);
+        Assert.Equal(new Answer(null, "Hats", 249.5), rows.Read("a Hats, at 249.5"));
+        Assert.Null(rows.Read("Category: Hats"));
+    }
+
+    [Fact]
+    public void The_length_is_known_without_the_row()
+    {
+        var answer = new Answer("Red Hat", "Hats", 249.5);
+        Assert.Equal(Rows.Row(imageTokens: 313, answer).Ids.Length, Rows.Length(imageTokens: 313, answer));
+    }
+
+    [Fact]
     public void Labels_are_the_answer_and_nothing_before_it()
     {
         var row = Rows.Row(imageTokens: 3, new Answer(null, "Hats", null));
@@ -41,6 +70,6 @@ public sealed class TrainingRowTests
         var answer = new Answer("Red Hat", "Hats", 249.5);
         var row = Rows.Row(imageTokens: 1, answer);
         var generated = row.Ids[row.AnswerStart..].TakeWhile(id => !Rows.StopTokens.Contains(id));
-        Assert.Equal(answer, Answer.Parse(Rows.Decode(generated)));
+        Assert.Equal(answer, Rows.Read(Rows.Decode(generated)));
     }
 }

@@ -60,9 +60,12 @@ public class RunRequestTests
         data.Add("dataset.columns.title", Columns(c => c with { Title = "" }));
         data.Add("dataset.columns.category", Columns(c => c with { Category = "\t" }));
         data.Add("dataset.columns.price", Columns(c => c with { Price = "" }));
+        data.Add("dataset.columns.product", Columns(c => c with { Product = " " }));
         data.Add("dataset.columns", Columns(c => c with { Category = null }));
         data.Add("dataset.maxRows", Dataset(d => d with { MaxRows = 0 }));
         foreach (var share in new[] { 0, 1, -0.1, double.NaN }) data.Add("dataset.validationFraction", Dataset(d => d with { ValidationFraction = share }));
+        foreach (var share in new[] { 1, -0.1, double.NaN }) data.Add("dataset.testFraction", Dataset(d => d with { TestFraction = share }));
+        data.Add("dataset.testFraction", Dataset(d => d with { ValidationFraction = 0.5, TestFraction = 0.5 }));
         data.Add("baseModel.revision", Samples.Request with { BaseModel = Samples.Request.BaseModel with { Revision = "" } });
         foreach (var epochs in new[] { 0, -1, 1001, double.PositiveInfinity }) data.Add("training.epochs", Training(t => t with { Epochs = epochs }));
         data.Add("training.maxSteps", Training(t => t with { MaxSteps = 0 }));
@@ -80,6 +83,26 @@ public class RunRequestTests
         data.Add("training.maxAnswerTokens", Training(t => t with { MaxAnswerTokens = 0 }));
         data.Add("training.question", Training(t => t with { Question = "  " }));
         data.Add("training.question", Training(t => t with { Question = "What is in <|image_2|>?" }));
+        foreach (var prompt in new[] { "", "<|image_1|><|assistant|>", "{question}<|assistant|>", "<|image_1|>{question}", new string('a', 4001) })
+            data.Add("training.promptTemplate", Training(t => t with { PromptTemplate = prompt }));
+        foreach (var answer in new[] { "", "{title}, {title}", "{colour}", "a {title}, and more" })
+            data.Add("training.answerTemplate", Training(t => t with { AnswerTemplate = answer }));
+        data.Add("training.method", Training(t => t with { Method = (FineTuningMethod)7 }));
+        data.Add("training.schedule", Training(t => t with { Schedule = (ScheduleShape)7 }));
+        data.Add("training.precision", Training(t => t with { Precision = (WeightPrecision)7 }));
+        foreach (var rank in new[] { 0, 1025 }) data.Add("training.lora.rank", Lora(l => l with { Rank = rank }));
+        foreach (var alpha in new[] { 0, -1, double.NaN }) data.Add("training.lora.alpha", Lora(l => l with { Alpha = alpha }));
+        foreach (var dropout in new[] { 1, -0.1, double.NaN }) data.Add("training.lora.dropout", Lora(l => l with { Dropout = dropout }));
+        data.Add("training.lora.targets", Lora(l => l with { Targets = [] }));
+        data.Add("training.lora.targets[1]", Lora(l => l with { Targets = ["qkv_proj", " "] }));
+        data.Add("training.visionTower.learningRate", Training(t => t with { VisionTower = new PartSettings { LearningRate = 0 } }));
+        data.Add("training.projector.learningRate", Training(t => t with { Projector = new PartSettings { LearningRate = 1.5 } }));
+        data.Add("training.microBatchSize", Training(t => t with { MicroBatchSize = 0 }));
+        data.Add("training.maxTokens", Training(t => t with { MaxTokens = 0 }));
+        foreach (var samples in new[] { -1, 1001 }) data.Add("training.gallerySamples", Training(t => t with { GallerySamples = samples }));
+        data.Add("training.earlyStopping", Training(t => t with { EarlyStopping = 0 }));
+        data.Add("training.checkpointEvery", Training(t => t with { CheckpointEvery = 0 }));
+        data.Add("training.keepCheckpoints", Training(t => t with { KeepCheckpoints = 0 }));
         data.Add("training.device", Training(t => t with { Device = "tpu" }));
         return data;
     }
@@ -105,6 +128,8 @@ public class RunRequestTests
     private static RunRequest Dataset(Func<DatasetRequest, DatasetRequest> change) => Samples.Request with { Dataset = change(Samples.Request.Dataset) };
 
     private static RunRequest Columns(Func<ColumnMapping, ColumnMapping> change) => Dataset(dataset => dataset with { Columns = change(dataset.Columns) });
+
+    private static RunRequest Lora(Func<LoraSettings, LoraSettings> change) => Training(training => training with { Lora = change(training.Lora) });
 
     private static RunRequest Training(Func<TrainingSettings, TrainingSettings> change) => Samples.Request with { Training = change(Samples.Request.Training) };
 }

@@ -7,7 +7,7 @@ namespace FunctionsPipeline.Tests.GpuWorker;
 public sealed class AnswerTextTests
 {
     private static readonly Tokenizer Tokenizer = Tokenizer.Parse(TokenizerTrainer.Train(["Category: Hats", "Category: Coats"], 340));
-    private static readonly RowBuilder Rows = new(Tokenizer, "What is it?");
+    private static readonly RowBuilder Rows = new(Tokenizer, new ServingSettings());
 
     [Theory]
     [InlineData("Category: Hats")]

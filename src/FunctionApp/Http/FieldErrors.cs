@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Numerics;
+using System.Text.Json;
 using FunctionsPipeline.Contracts;
 
 namespace FunctionsPipeline.FunctionApp.Http;
@@ -42,6 +43,14 @@ internal sealed class FieldErrors
     public void Between(string field, double value, double above, double below)
     {
         if (!(value > above && value < below)) Add(field, Text($"is {value}, must be above {above} and below {below}"));
+    }
+
+    /// <summary>One of an enum's words; JSON may have given a number.</summary>
+    public void Word<T>(string field, T value)
+        where T : struct, Enum
+    {
+        if (!Enum.IsDefined(value))
+            Add(field, $"must be one of {string.Join(", ", Enum.GetNames<T>().Select(JsonNamingPolicy.CamelCase.ConvertName))}");
     }
 
     private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);

@@ -80,7 +80,7 @@ internal static class PredictCommand
         try
         {
             var predicted = predictor.Answer(Read(image), settings, cancellationToken);
-            var answer = Answer.Parse(predicted.Text);
+            var answer = predicted.Read;
             Console.WriteLine(JsonSerializer.Serialize(
                 new
                 {

@@ -62,15 +62,15 @@ internal sealed class PredictEndpoint(CurrentPredictor current, UploadReader upl
         return Results.Json(prediction, PipelineJson.Options);
     }
 
-    private PredictionDocument Predicted(PredictRequest request, string model, string text)
+    private PredictionDocument Predicted(PredictRequest request, string model, PredictedAnswer predicted)
     {
-        var answer = Contracts.Answer.Parse(text);
+        var answer = predicted.Read;
         return new PredictionDocument
         {
             Image = request.Blob,
             ETag = request.ETag,
             Status = PredictionStatus.Predicted,
-            Answer = text,
+            Answer = predicted.Text,
             Title = answer?.Title,
             Category = answer?.Category,
             Price = answer?.Price,

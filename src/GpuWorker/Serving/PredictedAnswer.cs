@@ -1,11 +1,13 @@
+using FunctionsPipeline.Contracts;
 using FunctionsPipeline.Phi3Vision;
 
 namespace FunctionsPipeline.GpuWorker.Serving;
 
 /// <summary>What a model answered about an image.</summary>
 /// <param name="Text">Word for word.</param>
+/// <param name="Read">What the text says; null when it does not follow the model's answer template.</param>
 /// <param name="Generated">The tokens behind it.</param>
-public sealed record PredictedAnswer(string Text, GeneratedAnswer Generated)
+public sealed record PredictedAnswer(string Text, Answer? Read, GeneratedAnswer Generated)
 {
     /// <summary>Natural logarithm of the probability that the model gives the answer's tokens, one after the other.</summary>
     public double LogProbability => Generated.Tokens.Sum(token => token.LogProbability);

@@ -22,7 +22,7 @@ public sealed class Predictor : IDisposable
         var settings = ServingSettings.Load(folder);
         _loaded = ModelFolder.Load(folder, device, ScalarType.Float32);
         _loaded.Model.eval();
-        _rows = new RowBuilder(_loaded.Tokenizer, settings.Question);
+        _rows = new RowBuilder(_loaded.Tokenizer, settings);
         _processor = new ImageProcessor(settings.NumCrops);
         _generator = new Phi3Vision.Generator(_loaded.Model);
         Generation = new GenerationSettings { MaxTokens = settings.MaxAnswerTokens, StopTokens = _rows.StopTokens };
@@ -33,11 +33,11 @@ public sealed class Predictor : IDisposable
     /// </summary>
     public GenerationSettings Generation { get; }
 
-    /// <summary>The model's answer, word for word, with <see cref="Generation"/>.</summary>
+    /// <summary>The model's answer with <see cref="Generation"/>.</summary>
     /// <param name="bytes">An encoded image.</param>
     /// <exception cref="UnreadableImageException">It cannot be read as an image.</exception>
-    public string Answer(ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken) =>
-        Answer(bytes, Generation, cancellationToken).Text;
+    public PredictedAnswer Answer(ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken) =>
+        Answer(bytes, Generation, cancellationToken);
 
     /// <summary>The model's answer, with other settings than <see cref="Generation"/>; keep its stop tokens.</summary>
     /// <inheritdoc cref="Answer(ReadOnlyMemory{byte}, CancellationToken)"/>
@@ -46,7 +46,8 @@ public sealed class Predictor : IDisposable
     {
         using var prompt = Prompt(bytes);
         var generated = _generator.Generate(prompt.Input, settings, cancellationToken)[0];
-        return new PredictedAnswer(_rows.Decode(generated.Ids), generated);
+        var text = _rows.Decode(generated.Ids);
+        return new PredictedAnswer(text, _rows.Read(text), generated);
     }
 
     /// <summary>The answer in pieces of text, as they come.</summary>

@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using FunctionsPipeline.Contracts;
 using FunctionsPipeline.FineTuning;
 using FunctionsPipeline.Images;
 using FunctionsPipeline.Phi3Vision;
@@ -19,7 +20,7 @@ internal sealed partial record RecordingBatch(
         var numCrops = request.Crops ?? serving.NumCrops;
         var prompts = request.Prompts.Count > 0
             ? request.Prompts
-            : [.. request.Images.Select(_ => Phi3Vision.Prompts.Question(serving.Question))];
+            : [.. request.Images.Select(_ => new PromptTemplate(serving.PromptTemplate).Ask(serving.Question))];
         var processor = new ImageProcessor(numCrops);
         var sources = new List<(int, int)>();
         var images = request.Images.Select(file =>
