@@ -19,7 +19,8 @@ internal static class Gradients
     {
         Assert.NotEmpty(expected);
         Assert.Equal(expected.Keys.Order(), actual.Keys.Order());
-        foreach (var (name, gradient) in expected)
+        // The same added to every key changes no softmax, so that the gradient of that bias is nothing but rounding.
+        foreach (var (name, gradient) in expected.Where(pair => !pair.Key.EndsWith("k_proj.bias", StringComparison.Ordinal)))
             Close.Assert(gradient, actual[name], Math.Max(tolerance * gradient.abs().max().item<float>(), 1e-8), because: name);
     }
 }
