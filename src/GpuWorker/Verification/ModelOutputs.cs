@@ -18,7 +18,7 @@ internal static class ModelOutputs
         Phi3VisionModel model, ModelCaseInputs inputs, Func<string, bool> wants, int steps)
     {
         var groups = new List<IEnumerable<(string, Tensor)>>();
-        if (inputs.Batch is { } batch) groups.AddRange([Forward(model, batch, wants), ImageFeatures(model, batch, wants)]);
+        if (inputs.Batch is { } batch) groups.AddRange([Forward(model, batch, wants), ViewFeatures(model, batch, wants)]);
         if (inputs.Prompts is { } prompts) groups.Add(Greedy(model, prompts, wants, steps));
         if (inputs.Crossing is { } crossing) groups.Add(Crossing(model, crossing, wants, steps));
         return groups.SelectMany(outputs => outputs).Where(output => wants(output.Item1));
@@ -42,13 +42,13 @@ internal static class ModelOutputs
         yield return ("logits", logits);
     }
 
-    private static IEnumerable<(string, Tensor)> ImageFeatures(Phi3VisionModel model, ModelInput batch, Func<string, bool> wants)
+    private static IEnumerable<(string, Tensor)> ViewFeatures(Phi3VisionModel model, ModelInput batch, Func<string, bool> wants)
     {
         if (batch.PixelValues is null || !wants("clip_features")) yield break;
         using var scope = NewDisposeScope();
         Tensor features;
-        using (torch.no_grad()) features = model.ImageFeatures(batch.PixelValues);
-        yield return ("clip_features", features);
+        using (torch.no_grad()) features = model.ViewFeatures(batch.PixelValues.flatten(0, 1));
+        yield return ("clip_features", features.view([.. batch.PixelValues.shape[..2], .. features.shape[1..]]));
     }
 
     private static IEnumerable<(string, Tensor)> Greedy(Phi3VisionModel model, ModelInput prompts, Func<string, bool> wants, int steps)

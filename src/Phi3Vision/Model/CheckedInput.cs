@@ -6,10 +6,14 @@ namespace FunctionsPipeline.Phi3Vision;
 /// A <see cref="ModelInput"/> whose shapes, types and values have been checked. A mismatch that reaches the native library may end the
 /// process, and an id outside the vocabulary ends a GPU's context: so they are found here.
 /// </summary>
+/// <param name="Batch">Rows to compute: those of the ids, or the samples of a pack that are all of one length.</param>
+/// <param name="Length">Positions of such a row.</param>
+/// <param name="Segments">Positions of each sample where those of a pack differ; null for everything else.</param>
 /// <param name="ImagePositions">Indices of image positions in the flattened [B · L].</param>
 /// <param name="Grids">Rows and columns of crops of each image.</param>
 /// <param name="HasPadding">Whether the attention mask has a zero.</param>
-internal sealed record CheckedInput(long Batch, long Length, long[] ImagePositions, IReadOnlyList<(int Rows, int Columns)> Grids, bool HasPadding)
+internal sealed record CheckedInput(
+    long Batch, long Length, long[]? Segments, long[] ImagePositions, IReadOnlyList<(int Rows, int Columns)> Grids, bool HasPadding)
 {
     /// <exception cref="ArgumentException">Names what does not fit.</exception>
     public static CheckedInput Create(ModelInput input, Phi3VisionConfig config, KeyValueCache? cache)
@@ -25,14 +29,21 @@ internal sealed record CheckedInput(long Batch, long Length, long[] ImagePositio
         }
         RequireShape(input.AttentionMask, "AttentionMask", batch, cached + length);
         RequireShape(input.PositionIds, "PositionIds", batch, length);
+        if (input.SegmentLengths is not null) CheckPack(input, cache);
         var ids = Values(input.InputIds);
         Require(ids.Max() < config.VocabSize, $"InputIds hold {ids.Max()}, but the vocabulary has {config.VocabSize} tokens.");
         var images = Enumerable.Range(0, ids.Length).Where(i => ids[i] < 0).Select(i => (long)i).ToArray();
-        var grids = ReadGrids(input);
+        var grids = CheckedImages.Grids(input, config);
         var expected = grids.Sum(grid => (long)ProcessedImage.TokensOf(grid.Rows, grid.Columns));
         Require(images.Length == expected, $"InputIds have {images.Length} image positions, but the images take {expected}.");
         var padding = input.AttentionMask is not null && Values(input.AttentionMask).Contains(0);
-        return new CheckedInput(batch, length, images, grids, padding);
+        // Samples of one length are a batch without padding, which takes one call of attention in place of one for each.
+        return input.SegmentLengths switch
+        {
+            null => new CheckedInput(batch, length, null, images, grids, padding),
+            [var first, ..] same when same.All(segment => segment == first) => new CheckedInput(same.Count, first, null, images, grids, padding),
+            var segments => new CheckedInput(batch, length, [.. segments], images, grids, padding),
+        };
     }
 
     /// <summary>The values of an integer tensor.</summary>
@@ -42,34 +53,25 @@ internal sealed record CheckedInput(long Batch, long Length, long[] ImagePositio
         return tensor.cpu().to(ScalarType.Int64).contiguous().data<long>().ToArray();
     }
 
-    private static List<(int Rows, int Columns)> ReadGrids(ModelInput input)
+    /// <summary>Type and shape, for a message.</summary>
+    public static string Describe(Tensor tensor) => $"{tensor.dtype} [{string.Join(", ", tensor.shape)}]";
+
+    /// <exception cref="ArgumentException">The condition does not hold.</exception>
+    public static void Require(bool condition, string message)
     {
-        if (input.PixelValues is null && input.ImageSizes is null) return [];
-        Require(input.PixelValues is not null && input.ImageSizes is not null, "PixelValues and ImageSizes belong together.");
-        const int side = Phi3VisionConfig.ViewSize;
-        var pixels = input.PixelValues!.shape;
-        Require(pixels is [> 0, > 0, 3, side, side], $"PixelValues must be [N, K, 3, {side}, {side}], but are {Describe(input.PixelValues)}.");
-        Require(input.ImageSizes!.shape is [var images, 2] && images == pixels[0], $"ImageSizes must be [{pixels[0]}, 2], but are {Describe(input.ImageSizes)}.");
-        var sizes = Values(input.ImageSizes);
-        var grids = new List<(int, int)>();
-        for (var i = 0; i < pixels[0]; i++)
-        {
-            var (height, width) = (sizes[2 * i], sizes[2 * i + 1]);
-            Require(height > 0 && width > 0 && height % side == 0 && width % side == 0, $"Image {i} is {width}×{height}, but sides must be multiples of {side}.");
-            Require(height / side * (width / side) < pixels[1], $"Image {i} has {height / side * (width / side)} crops, but PixelValues hold {pixels[1] - 1}.");
-            grids.Add(((int)(height / side), (int)(width / side)));
-        }
-        return grids;
+        if (!condition) throw new ArgumentException(message, "input");
+    }
+
+    private static void CheckPack(ModelInput input, KeyValueCache? cache)
+    {
+        var (rows, length) = (input.InputIds.shape[0], input.InputIds.shape[1]);
+        var segments = input.SegmentLengths!;
+        Require(rows == 1, $"SegmentLengths divide one row, but InputIds have {rows}.");
+        Require(segments.All(segment => segment > 0) && segments.Sum() == length, $"SegmentLengths [{string.Join(", ", segments)}] do not divide {length} positions.");
+        Require(input.AttentionMask is null && input.PositionIds is null && cache is null, "SegmentLengths cannot be used with AttentionMask, PositionIds or a cache.");
     }
 
     private static void RequireShape(Tensor? tensor, string name, long rows, long columns) =>
         Require(tensor is null || tensor.shape is [var r, var c] && r == rows && c == columns && tensor.dtype == ScalarType.Int64,
             tensor is null ? "" : $"{name} must be I64 [{rows}, {columns}], but is {Describe(tensor)}.");
-
-    private static string Describe(Tensor tensor) => $"{tensor.dtype} [{string.Join(", ", tensor.shape)}]";
-
-    private static void Require(bool condition, string message)
-    {
-        if (!condition) throw new ArgumentException(message, "input");
-    }
 }

@@ -34,23 +34,26 @@ internal sealed class Decoder : nn.Module
     internal ImageEmbedding Images => vision_embed_tokens;
 
     /// <param name="trace">Keeps what is computed on the way.</param>
+    /// <param name="tape">Records the layers.</param>
     /// <returns>[B, L, H].</returns>
-    public Tensor forward(ModelInput input, KeyValueCache? cache, ForwardTrace? trace = null)
+    public Tensor forward(ModelInput input, KeyValueCache? cache, ForwardTrace? trace, ActivationTape? tape)
     {
         using var scope = NewDisposeScope();
         var (device, dtype) = (Device, Dtype);
         var shape = CheckedInput.Create(input, _config, cache);
         var cached = cache?.Length ?? 0;
-        var positions = input.PositionIds ?? torch.arange(cached, cached + shape.Length, dtype: ScalarType.Int64, device: device).unsqueeze(0);
-        var end = input.PositionIds is null ? cached + shape.Length : CheckedInput.Values(input.PositionIds).Max() + 1;
-        var rotary = _rotary.Tables(positions, end, device, dtype);
-        var mask = AttentionMask.Create(shape.Length, cached, shape.HasPadding ? input.AttentionMask : null, device, dtype);
+        var rotary = Rotary(input, shape, cached, device, dtype);
+        var mask = shape.Segments is { } segments ? AttentionMask.OfPack(segments)
+            : AttentionMask.Create(shape.Length, cached, shape.HasPadding ? input.AttentionMask : null, device, dtype);
         trace?.KeepRotary(rotary);
-        var hidden = Embed(input, shape, device, dtype, trace);
+        tape?.Keep(rotary.Cos, rotary.Sin, mask.Bias);
+        var hidden = Embed(input, shape, device, dtype, trace, tape);
         trace?.KeepEmbedded(hidden);
         foreach (var layer in layers)
         {
-            var next = layer.forward(hidden, rotary, mask, cache);
+            // On a tape even where the layer's own weights are frozen: adapters that hang on its linear layers are not among its parameters.
+            Tensor Run(Tensor x) => layer.forward(x, rotary, mask, cache);
+            var next = tape is null ? Run(hidden) : tape.Run(Run, hidden);
             hidden.Dispose();
             hidden = next;
             trace?.KeepLayer(hidden);
@@ -58,16 +61,25 @@ internal sealed class Decoder : nn.Module
         cache?.Advance((int)shape.Length);
         var final = norm.call(hidden);
         trace?.KeepFinal(final);
-        return final.MoveToOuterDisposeScope();
+        return final.view([.. input.InputIds.shape, final.shape[^1]]).MoveToOuterDisposeScope();
+    }
+
+    private RotaryTables Rotary(ModelInput input, CheckedInput shape, int cached, Device device, ScalarType dtype)
+    {
+        if (shape.Segments is { } segments) return _rotary.TablesOfPack(segments, device, dtype);
+        if (input.PositionIds is null) return _rotary.Tables(cached, cached + shape.Length, device, dtype);
+        return _rotary.Tables(input.PositionIds, CheckedInput.Values(input.PositionIds).Max() + 1, device, dtype);
     }
 
     /// <summary>Text embeddings with the rows of the images written over the negative ids, in order.</summary>
-    private Tensor Embed(ModelInput input, CheckedInput shape, Device device, ScalarType dtype, ForwardTrace? trace)
+    private Tensor Embed(ModelInput input, CheckedInput shape, Device device, ScalarType dtype, ForwardTrace? trace, ActivationTape? tape)
     {
         using var scope = NewDisposeScope();
-        var embedded = embed_tokens.call(input.InputIds.to(device).clamp_min(0));
+        var embedded = embed_tokens.call(input.InputIds.to(device).view(shape.Batch, -1).clamp_min(0));
         if (shape.Grids.Count == 0) return embedded.MoveToOuterDisposeScope();
-        var rows = vision_embed_tokens.forward(input.PixelValues!.to(dtype, device), shape.Grids);
+        var rows = input.ImageFeatures is { } features
+            ? vision_embed_tokens.forward([.. features.Select(image => image.to(dtype, device))], shape.Grids)
+            : vision_embed_tokens.forward(input.PixelValues!.to(dtype, device), shape.Grids, tape);
         trace?.KeepImages(rows);
         var positions = torch.tensor(shape.ImagePositions, device: device);
         return embedded.flatten(0, 1).index_copy(0, positions, rows).view(embedded.shape).MoveToOuterDisposeScope();

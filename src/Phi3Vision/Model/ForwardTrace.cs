@@ -6,7 +6,7 @@ namespace FunctionsPipeline.Phi3Vision;
 /// <summary>
 /// What a forward computes on its way to the logits, kept for a comparison with another engine. Give a new one to
 /// <see cref="Phi3VisionModel.Hidden"/> or <see cref="Phi3VisionModel.forward"/>; it owns its tensors, which carry no gradients.
-/// B rows, L positions, H the hidden size, d the dimensions of a head.
+/// B rows, L positions, H the hidden size, d the dimensions of a head; a pack of samples of one length has as many rows.
 /// </summary>
 public sealed class ForwardTrace : IDisposable
 {

@@ -1,3 +1,4 @@
+using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
@@ -44,34 +45,63 @@ public sealed class Phi3VisionModel : nn.Module
     /// <summary>Logits of the next token at every position.</summary>
     /// <param name="cache">Positions seen so far; the new ones are added to it.</param>
     /// <param name="trace">Keeps what is computed on the way.</param>
+    /// <param name="tape">Keeps only the inputs of layers for the backward pass, which is then the tape's.</param>
     /// <returns>F32 [B, L, V].</returns>
     /// <exception cref="ArgumentException">The input's shapes or values do not fit together or not the model.</exception>
-    public Tensor forward(ModelInput input, KeyValueCache? cache = null, ForwardTrace? trace = null)
+    public Tensor forward(ModelInput input, KeyValueCache? cache = null, ForwardTrace? trace = null, ActivationTape? tape = null)
     {
-        using var hidden = Hidden(input, cache, trace);
+        using var hidden = Hidden(input, cache, trace, tape);
         return Logits(hidden);
     }
 
     /// <summary>The final hidden states, after the last norm: what <see cref="Logits"/> takes, for callers that need few positions.</summary>
+    /// <param name="cache">Positions seen so far; the new ones are added to it.</param>
+    /// <param name="trace">Keeps what is computed on the way.</param>
+    /// <param name="tape">Keeps only the inputs of layers for the backward pass, which is then the tape's.</param>
     /// <returns>[B, L, H].</returns>
     /// <exception cref="ArgumentException">The input's shapes or values do not fit together or not the model.</exception>
-    public Tensor Hidden(ModelInput input, KeyValueCache? cache = null, ForwardTrace? trace = null) => model.forward(input, cache, trace);
+    public Tensor Hidden(ModelInput input, KeyValueCache? cache = null, ForwardTrace? trace = null, ActivationTape? tape = null) =>
+        model.forward(input, cache, trace, tape);
 
     /// <summary>
-    /// CLIP's features of every view, the output of its second-to-last layer without the class token. <see cref="forward"/> computes fewer:
-    /// it leaves filler views out.
+    /// What the vision tower makes of images, for <see cref="ModelInput.ImageFeatures"/>: <see cref="ViewFeatures"/> of the views that
+    /// <see cref="forward"/> would compute. These are no filler, and of an image whose only crop is its global view once more only the one.
     /// </summary>
-    /// <param name="pixels">[N, K, 3, 336, 336], converted to the model's type and device.</param>
-    /// <returns>[N, K, 576, C].</returns>
-    /// <exception cref="ArgumentException">The shape is another one.</exception>
-    public Tensor ImageFeatures(Tensor pixels)
+    /// <param name="pixels">Like <see cref="ModelInput.PixelValues"/>, [N, K, 3, 336, 336], converted to the model's type and device.</param>
+    /// <param name="sizes">Like <see cref="ModelInput.ImageSizes"/>, I64 [N, 2].</param>
+    /// <returns>For each image [V, 576, C].</returns>
+    /// <exception cref="ArgumentException">The shapes or sizes do not fit together.</exception>
+    public IReadOnlyList<Tensor> ImageFeatures(Tensor pixels, Tensor sizes)
+    {
+        var grids = CheckedImages.OfPixels(pixels, sizes);
+        using var scope = NewDisposeScope();
+        var converted = pixels.to(Dtype, Device);
+        var plan = ViewPlan.OfPixels(converted, grids);
+        return [.. model.Images.Features(plan.Select(converted)).split(plan.Counts, 0).Select(image => image.MoveToOuterDisposeScope())];
+    }
+
+    /// <summary>The features of one image, without gradients, to be kept.</summary>
+    public ImageFeatures Encode(ProcessedImage image)
     {
         const int side = Phi3VisionConfig.ViewSize;
-        if (pixels.shape is not [> 0, > 0, 3, side, side])
-            throw new ArgumentException($"Pixels must be [N, K, 3, {side}, {side}], but are [{string.Join(", ", pixels.shape)}].", nameof(pixels));
+        using var noGradients = torch.no_grad();
         using var scope = NewDisposeScope();
-        var features = model.Images.Features(pixels.to(Dtype, Device).flatten(0, 1));
-        return features.reshape([pixels.shape[0], pixels.shape[1], .. features.shape[1..]]).MoveToOuterDisposeScope();
+        var pixels = torch.tensor(image.PixelValues, [1, image.Views, 3, side, side], device: Device);
+        var features = ImageFeatures(pixels, torch.tensor(new long[] { image.Height, image.Width }, [1, 2]))[0].cpu().contiguous();
+        return new ImageFeatures(features.bytes.ToArray(), features.dtype, (int)features.shape[0], image.Height, image.Width);
+    }
+
+    /// <summary>CLIP's features of views, the output of its second-to-last layer without the class token.</summary>
+    /// <param name="views">[V, 3, 336, 336], converted to the model's type and device.</param>
+    /// <returns>[V, 576, C].</returns>
+    /// <exception cref="ArgumentException">The shape is another one.</exception>
+    public Tensor ViewFeatures(Tensor views)
+    {
+        const int side = Phi3VisionConfig.ViewSize;
+        if (views.shape is not [> 0, 3, side, side])
+            throw new ArgumentException($"Views must be [V, 3, {side}, {side}], but are {CheckedInput.Describe(views)}.", nameof(views));
+        using var scope = NewDisposeScope();
+        return model.Images.Features(views.to(Dtype, Device)).MoveToOuterDisposeScope();
     }
 
     /// <summary>Logits of final hidden states.</summary>

@@ -4,8 +4,8 @@ using static TorchSharp.torch;
 namespace FunctionsPipeline.Phi3Vision;
 
 /// <summary>
-/// Rotary positions with <c>su</c> scaling: one set of divisors while all positions of a call are within the original range, another one
-/// beyond, and cosines and sines scaled by √(1 + ln(max/original) / ln(original)).
+/// Rotary positions with <c>su</c> scaling: one set of divisors while all positions of a call (of a sample in a pack) are within the original
+/// range, another one beyond, and cosines and sines scaled by √(1 + ln(max/original) / ln(original)).
 /// </summary>
 internal sealed class RotaryEmbedding
 {
@@ -32,6 +32,23 @@ internal sealed class RotaryEmbedding
         // Position times frequency is rounded to float32 before the cosine, as in the published code: at position 4000 this is visible.
         var angles = positions.to(device).to(ScalarType.Float32).unsqueeze(1).unsqueeze(-1) * frequencies;
         return new RotaryTables((angles.cos() * _scale).to(dtype).MoveToOuterDisposeScope(), (angles.sin() * _scale).to(dtype).MoveToOuterDisposeScope());
+    }
+
+    /// <summary>Of positions that count up, the same in every row.</summary>
+    public RotaryTables Tables(long start, long end, Device device, ScalarType dtype)
+    {
+        using var positions = torch.arange(start, end, dtype: ScalarType.Int64, device: device);
+        using var row = positions.unsqueeze(0);
+        return Tables(row, end, device, dtype);
+    }
+
+    /// <summary>Of samples of these lengths, end to end in one row: each counts from 0 and has the divisors of its own length.</summary>
+    public RotaryTables TablesOfPack(IReadOnlyList<long> segments, Device device, ScalarType dtype)
+    {
+        using var scope = NewDisposeScope();
+        var tables = segments.Distinct().ToDictionary(length => length, length => Tables(0, length, device, dtype));
+        Tensor Packed(Func<RotaryTables, Tensor> part) => torch.cat([.. segments.Select(length => part(tables[length]))], dim: -2).MoveToOuterDisposeScope();
+        return new RotaryTables(Packed(table => table.Cos), Packed(table => table.Sin));
     }
 
     private static float[] InverseFrequencies(Phi3VisionConfig config, IReadOnlyList<double>? factors)

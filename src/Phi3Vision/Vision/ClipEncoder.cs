@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 namespace FunctionsPipeline.Phi3Vision;
 
 /// <summary>The encoder's layers, all but the last: the features are what would go into the last one. It has weights in every checkpoint all the same.</summary>
-internal sealed class ClipEncoder : nn.Module<Tensor, Tensor>
+internal sealed class ClipEncoder : nn.Module
 {
     private readonly ModuleList<ClipLayer> layers;
 
@@ -15,12 +15,14 @@ internal sealed class ClipEncoder : nn.Module<Tensor, Tensor>
     }
 
     /// <param name="input">[V, P, C].</param>
-    public override Tensor forward(Tensor input)
+    /// <param name="tape">Records the layers that there are gradients for: none of a frozen tower.</param>
+    public Tensor forward(Tensor input, ActivationTape? tape)
     {
         var hidden = input;
         foreach (var layer in layers.Take(layers.Count - 1))
         {
-            var next = layer.call(hidden);
+            var recorded = tape is not null && (hidden.requires_grad || layer.parameters().Any(parameter => parameter.requires_grad));
+            var next = recorded ? tape!.Run(layer.call, hidden) : layer.call(hidden);
             if (!ReferenceEquals(hidden, input)) hidden.Dispose();
             hidden = next;
         }

@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 namespace FunctionsPipeline.Phi3Vision;
 
 /// <summary>The level of names between the image embedding and the tower in the published checkpoint.</summary>
-internal sealed class ClipModel : nn.Module<Tensor, Tensor>
+internal sealed class ClipModel : nn.Module
 {
     private readonly ClipTower vision_model;
 
@@ -14,5 +14,5 @@ internal sealed class ClipModel : nn.Module<Tensor, Tensor>
     }
 
     /// <inheritdoc cref="ClipTower.forward" />
-    public override Tensor forward(Tensor input) => vision_model.call(input);
+    public Tensor forward(Tensor input, ActivationTape? tape) => vision_model.forward(input, tape);
 }

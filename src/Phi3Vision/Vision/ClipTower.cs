@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 namespace FunctionsPipeline.Phi3Vision;
 
 /// <summary>The CLIP vision tower up to its second-to-last layer.</summary>
-internal sealed class ClipTower : nn.Module<Tensor, Tensor>
+internal sealed class ClipTower : nn.Module
 {
     private readonly ClipEmbeddings embeddings;
 
@@ -25,11 +25,12 @@ internal sealed class ClipTower : nn.Module<Tensor, Tensor>
     }
 
     /// <param name="input">Views [V, 3, 336, 336].</param>
+    /// <param name="tape">Records the layers.</param>
     /// <returns>Patch features [V, 576, C], without the class token.</returns>
-    public override Tensor forward(Tensor input)
+    public Tensor forward(Tensor input, ActivationTape? tape)
     {
         using var scope = NewDisposeScope();
-        var features = encoder.call(pre_layrnorm.call(embeddings.call(input)));
+        var features = encoder.forward(pre_layrnorm.call(embeddings.call(input)), tape);
         return features.narrow(1, 1, features.shape[1] - 1).MoveToOuterDisposeScope();
     }
 }

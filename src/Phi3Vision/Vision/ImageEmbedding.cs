@@ -13,6 +13,9 @@ internal sealed class ImageEmbedding : nn.Module
     // Patches of a view after merging, per side.
     private const int Grid = 12;
 
+    /// <summary>Patches of a view before merging.</summary>
+    internal const int Patches = 2 * Grid * 2 * Grid;
+
     private readonly Parameter glb_GN;
     private readonly Parameter sub_GN;
     private readonly ClipModel img_processor;
@@ -32,12 +35,32 @@ internal sealed class ImageEmbedding : nn.Module
     /// <summary>The rows of all images, in their order.</summary>
     /// <param name="pixels">[N, K, 3, 336, 336].</param>
     /// <param name="grids">Rows and columns of crops of each image.</param>
+    /// <param name="tape">Records the layers of the vision tower.</param>
     /// <returns>[sum of image tokens, H].</returns>
-    public Tensor forward(Tensor pixels, IReadOnlyList<(int Rows, int Columns)> grids)
+    public Tensor forward(Tensor pixels, IReadOnlyList<(int Rows, int Columns)> grids, ActivationTape? tape)
     {
         using var scope = NewDisposeScope();
-        var plan = ViewPlan.Create(pixels, grids);
-        var patches = Merge(img_processor.call(plan.Select(pixels)));
+        var plan = ViewPlan.OfPixels(pixels, grids);
+        return Rows(img_processor.forward(plan.Select(pixels), tape), plan, grids).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>The same of images whose features are known.</summary>
+    /// <param name="features">Of each image, [V, 576, C].</param>
+    /// <param name="grids">Rows and columns of crops of each image.</param>
+    /// <returns>[sum of image tokens, H].</returns>
+    public Tensor forward(IReadOnlyList<Tensor> features, IReadOnlyList<(int Rows, int Columns)> grids)
+    {
+        using var scope = NewDisposeScope();
+        return Rows(torch.cat(features.ToArray(), dim: 0), ViewPlan.OfFeatures(features), grids).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>CLIP's patch features of views: [V, 3, 336, 336] → [V, 576, C].</summary>
+    internal Tensor Features(Tensor views) => img_processor.forward(views, tape: null);
+
+    /// <summary>[V, 576, C] → [sum of image tokens, H].</summary>
+    private Tensor Rows(Tensor features, ViewPlan plan, IReadOnlyList<(int Rows, int Columns)> grids)
+    {
+        var patches = Merge(features);
         var parts = new List<Tensor>(3 * grids.Count);
         for (var i = 0; i < grids.Count; i++)
         {
@@ -48,11 +71,8 @@ internal sealed class ImageEmbedding : nn.Module
             parts.Add(glb_GN.view(1, _merged));
             parts.Add(WithRowEnds(patches.select(0, plan.Global[i])));
         }
-        return img_projection.call(torch.cat(parts, dim: 0)).MoveToOuterDisposeScope();
+        return img_projection.call(torch.cat(parts, dim: 0));
     }
-
-    /// <summary>CLIP's patch features of views: [V, 3, 336, 336] → [V, 576, C].</summary>
-    internal Tensor Features(Tensor views) => img_processor.call(views);
 
     /// <summary>[V, 576, C] → [V, 12, 12, 4C]: top left, top right, bottom left, bottom right.</summary>
     private Tensor Merge(Tensor features) =>

@@ -6,34 +6,39 @@ namespace FunctionsPipeline.Phi3Vision;
 /// <summary>
 /// Which views go through CLIP: never filler, and of an image with one crop that is the same picture as its global view only the one.
 /// </summary>
-/// <param name="Views">Indices in the flattened [N · K].</param>
-/// <param name="Global">For each image, where in <paramref name="Views"/> its global view is.</param>
+/// <param name="Counts">Views of each image.</param>
+/// <param name="Global">For each image, where in the views of all images its global view is.</param>
 /// <param name="FirstCrop">For each image, where its crops begin.</param>
-internal sealed record ViewPlan(long[] Views, long[] Global, long[] FirstCrop)
+internal sealed record ViewPlan(long[] Counts, long[] Global, long[] FirstCrop)
 {
-    public static ViewPlan Create(Tensor pixels, IReadOnlyList<(int Rows, int Columns)> grids)
+    /// <param name="pixels">[N, K, 3, 336, 336].</param>
+    /// <param name="grids">Rows and columns of crops of each image.</param>
+    public static ViewPlan OfPixels(Tensor pixels, IReadOnlyList<(int Rows, int Columns)> grids)
     {
-        var perImage = pixels.shape[1];
         var same = CropIsGlobalView(pixels, grids);
-        var views = new List<long>();
-        var (global, firstCrop) = (new long[grids.Count], new long[grids.Count]);
-        for (var i = 0; i < grids.Count; i++)
-        {
-            global[i] = views.Count;
-            firstCrop[i] = same[i] ? views.Count : views.Count + 1;
-            var count = same[i] ? 1 : 1 + grids[i].Rows * grids[i].Columns;
-            for (var view = 0; view < count; view++) views.Add(i * perImage + view);
-        }
-        return new ViewPlan([.. views], global, firstCrop);
+        return Of(grids.Select((grid, i) => same[i] ? 1L : 1 + grid.Rows * grid.Columns));
     }
+
+    /// <param name="features">Of each image, [V, 576, C].</param>
+    public static ViewPlan OfFeatures(IReadOnlyList<Tensor> features) => Of(features.Select(image => image.shape[0]));
 
     /// <summary>The planned views of [N, K, 3, 336, 336], as [V, 3, 336, 336].</summary>
     public Tensor Select(Tensor pixels)
     {
         using var scope = NewDisposeScope();
+        var perImage = pixels.shape[1];
         var flat = pixels.flatten(0, 1);
-        var views = Views.Length == flat.shape[0] ? flat : flat.index_select(0, torch.tensor(Views, device: pixels.device));
-        return views.MoveToOuterDisposeScope();
+        var views = Counts.SelectMany((count, image) => Enumerable.Range(0, (int)count).Select(view => image * perImage + view)).ToArray();
+        var selected = views.Length == flat.shape[0] ? flat : flat.index_select(0, torch.tensor(views, device: pixels.device));
+        return selected.MoveToOuterDisposeScope();
+    }
+
+    private static ViewPlan Of(IEnumerable<long> counts)
+    {
+        long[] each = [.. counts];
+        var global = new long[each.Length];
+        for (var i = 1; i < each.Length; i++) global[i] = global[i - 1] + each[i - 1];
+        return new ViewPlan(each, global, [.. global.Zip(each, (start, count) => count == 1 ? start : start + 1)]);
     }
 
     private static bool[] CropIsGlobalView(Tensor pixels, IReadOnlyList<(int Rows, int Columns)> grids)

@@ -80,7 +80,7 @@ public static class Initializer
         {
             using var picture = NewDisposeScope();
             var view = Mosaic(random).to(model.Dtype, model.Device);
-            var rows = model.Decoder.Images.forward(torch.stack([view, view]).unsqueeze(0), [(1, 1)]);
+            var rows = model.Decoder.Images.forward(torch.stack([view, view]).unsqueeze(0), [(1, 1)], tape: null);
             mean.add_(rows.mean([0]) / CentringPictures);
         }
         bias.sub_(mean);

@@ -44,13 +44,38 @@ public sealed class LeakTests : IDisposable
     {
         using var trace = new ForwardTrace();
         _golden.Model.forward(_input, trace: trace).Dispose();
-        _golden.Model.ImageFeatures(_input.PixelValues!).Dispose();
+        foreach (var features in _golden.Model.ImageFeatures(_input.PixelValues!, _input.ImageSizes!)) features.Dispose();
     });
 
     [Fact]
     public Task A_backward() => LeavesNothing(() =>
     {
         using (NewDisposeScope()) _golden.Model.forward(_input).mean().backward();
+        _golden.Model.zero_grad();
+    });
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public Task A_forward_on_a_tape(bool backward) => LeavesNothing(() =>
+    {
+        using (var tape = new ActivationTape())
+        using (NewDisposeScope())
+        {
+            var loss = _golden.Model.forward(_input, tape: tape).mean();
+            if (backward) tape.Backward(loss);
+        }
+        _golden.Model.zero_grad();
+    });
+
+    [Fact]
+    public Task A_forward_of_a_pack() => LeavesNothing(() =>
+    {
+        using (NewDisposeScope())
+        {
+            var ids = torch.arange(3, 13, dtype: ScalarType.Int64).unsqueeze(0);
+            _golden.Model.forward(new ModelInput(ids, SegmentLengths: [3, 7])).mean().backward();
+        }
         _golden.Model.zero_grad();
     });
 
