@@ -1,179 +1,132 @@
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.Phi3Vision;
 using Microsoft.Extensions.Logging;
-using TorchSharp.Modules;
-using static TorchSharp.torch;
 
 namespace FunctionsPipeline.FineTuning;
 
-/// <summary>The computing part of a run, all on one thread: full fine-tuning with AdamW between two evaluations.</summary>
+/// <summary>The computing part of a run, all on one thread: what comes before, between and after its optimizer steps.</summary>
 internal sealed class TrainingRun : IDisposable
 {
-    private const int Validations = 10;
-    private const double LossMemory = 0.95;
-
     private readonly TrainingJob _job;
-    private readonly IReadOnlyList<Sample> _training;
-    private readonly TimeProvider _time;
-    private readonly RunReporter _reporter;
-    private readonly Device _device;
-    private readonly LoadedModel _loaded;
-    private readonly BatchReader _reader;
-    private readonly IReadOnlyList<Sample> _validation;
+    private readonly TrainingData _data;
+    private readonly TrainedModel _trained;
     private readonly Evaluator _evaluator;
     private readonly Gallery _gallery;
-    private readonly AdamW _optimizer;
-    private readonly IReadOnlyList<Parameter> _parameters;
-    private readonly LearningRateSchedule _schedule;
-    private readonly int _steps;
+    private readonly FeaturePass? _features;
+    private readonly TrainingLoop _loop;
+    private readonly RunCheckpoints _checkpoints;
+    private readonly RunReporter _reporter;
+    private readonly TimeProvider _time;
 
-    public TrainingRun(TrainingJob job, IReadOnlyList<Sample> training, IReadOnlyList<Sample> validation, Gallery gallery,
-        string baseModel, TrainerOptions options, TimeProvider time, RunReporter reporter, ILogger logger)
+    /// <param name="indexes">Of all the job's shards.</param>
+    /// <param name="baseModel">A model folder.</param>
+    /// <exception cref="TrainingException">The settings, the data and the model do not fit together; it says what to change.</exception>
+    public TrainingRun(
+        TrainingJob job, IReadOnlyList<ShardIndex> indexes, ShardCache shards, string baseModel, RunCheckpoints checkpoints, IRunStore store,
+        TrainerOptions options, TimeProvider time, RunReporter reporter, ILogger logger)
     {
-        (_job, _training, _validation, _gallery, _time, _reporter) = (job, training, validation, gallery, time, reporter);
+        (_job, _checkpoints, _time, _reporter) = (job, checkpoints, time, reporter);
         var settings = job.Settings;
-        _device = new Device(settings.Device ?? (cuda.is_available() ? "cuda" : "cpu"));
-        manual_seed(settings.Seed);
-        _loaded = ModelFolder.Load(baseModel, _device, ScalarType.Float32);
-        _parameters = [.. _loaded.Model.parameters()];
-        _optimizer = ParameterGroups.Optimizer(_loaded.Model, settings.LearningRate, settings.WeightDecay);
-
-        var rows = new RowBuilder(_loaded.Tokenizer, ServingSettings.Of(settings));
-        var images = new ImageSource(new ImageProcessor(settings.NumCrops), options.ImageCacheBytes);
-        _reader = new BatchReader(images, rows, _loaded.Config.PadTokenId, _loaded.Config.MaxPositionEmbeddings);
-        var baselines = Baselines.Of(training.Select(s => s.Labels));
-        _evaluator = new Evaluator(_loaded.Model, _reader, rows, baselines, settings, _device);
-
-        _steps = Math.Max(1, (int)Math.Ceiling(settings.Epochs * training.Count / settings.BatchSize));
-        if (settings.MaxSteps is { } limit) _steps = Math.Min(_steps, limit);
-        _schedule = new LearningRateSchedule(settings, _steps);
-        logger.Starting(job.Run, training.Count, validation.Count, _parameters.Sum(p => p.numel()), _steps);
+        _trained = new TrainedModel(baseModel, settings);
+        var rows = new RowBuilder(_trained.Tokenizer, ServingSettings.Of(settings));
+        var processor = new ImageProcessor(settings.NumCrops);
+        var room = _trained.Config.MaxPositionEmbeddings;
+        _data = TrainingData.Plan(indexes, rows, processor, Math.Min(settings.MaxTokens ?? room, room));
+        var images = new ImageSource(shards, processor, options.ImageCacheBytes);
+        var features = _trained.FrozenTower(settings) is { } tower
+            ? new FeatureStore(Path.Combine(options.WorkFolder, "features"), $"{Path.GetFileName(baseModel)} {tower}", settings.NumCrops, options.FeatureCacheBytes)
+            : null;
+        var reader = new BatchReader(images, rows, _trained.Config.PadTokenId, settings.Packing, features);
+        _features = features is null ? null : new FeaturePass(_trained, reader, features, reporter, time);
+        var baselines = Baselines.Of(_data.Training.Select(sample => sample.Labels));
+        _evaluator = new Evaluator(_trained.Model, reader, rows, baselines, settings, _trained.Device);
+        _gallery = new Gallery(store, job.Run, Evaluator.SpreadEvenly(_data.Validation, settings.GallerySamples), shards, settings);
+        reporter.Keep(_gallery);
+        _loop = new TrainingLoop(settings, _trained, _data.Training, reader, checkpoints, new StepCost(_trained), reporter, time);
+        logger.Starting(job.Run, _data.Training.Count, _data.Validation.Count, _data.Test.Count, _data.Dropped, _trained.Parameters.Count, _loop.Steps);
     }
 
     /// <summary>Evaluates, trains, evaluates again, and saves the model.</summary>
+    /// <param name="resumed">A checkpoint to go on from, with its folder; null begins at the beginning.</param>
     /// <param name="output">Folder for the fine-tuned model.</param>
-    public RunResult Train(string output, CancellationToken cancellationToken)
+    public RunResult Train((TrainingState State, string Folder)? resumed, string output, CancellationToken cancellationToken)
     {
-        var started = _time.GetTimestamp();
-        var before = Evaluate("evaluating-base", step: 0, cancellationToken);
-        _reporter.Record(new MetricsLine { Step = 0, Epoch = 0, Seconds = 0, Validation = before });
-        _reporter.Update(h => h with { Steps = _steps, ValidationLoss = before.Loss });
+        _reporter.Update(h => h with { Steps = _loop.Steps });
+        _features?.Run([.. _data.Training, .. _data.Validation, .. _data.Test], cancellationToken);
+        var state = resumed is var (known, folder) ? Resume(known, folder) : Begin(cancellationToken);
 
         _reporter.Enter("training");
-        var trained = _time.GetTimestamp();
-        var step = Learn(trained, cancellationToken);
+        state = _loop.Run(state, at => Validate(at, cancellationToken), cancellationToken);
+        var best = _loop.WantsBest && state.BestStep < state.Step && state.BestLoss is not null ? state.BestStep : default(int?);
+        if (best is { } step) _trained.LoadWeights(_checkpoints.FolderAsync(step, cancellationToken).GetAwaiter().GetResult());
 
-        var seconds = _time.GetElapsedTime(trained).TotalSeconds;
-        var after = Evaluate("evaluating", step, cancellationToken);
-        _reporter.Record(new MetricsLine { Step = step, Epoch = Epoch(step), Seconds = seconds, Validation = after });
-        _reporter.Update(h => h with { ValidationLoss = after.Loss });
+        var after = Evaluate("evaluating", _data.Validation, cancellationToken);
+        Answer(state.Step, cancellationToken);
+        Record(state, after);
+        var test = _data.Test.Count > 0 ? Evaluate("testing", _data.Test, cancellationToken) : null;
 
         _reporter.Enter("saving");
-        ModelFolder.Save(output, _loaded.Model, _loaded.Config, _loaded.Tokenizer);
-        ServingSettings.Save(output, _job.Settings);
-        return new RunResult
+        var result = new RunResult
         {
             Run = _job.Run,
             Succeeded = true,
             Model = _job.OutputModel,
-            Steps = step,
-            TrainingSamples = (long)step * _job.Settings.BatchSize,
-            Seconds = _time.GetElapsedTime(started).TotalSeconds,
-            Base = before,
+            Steps = state.Step,
+            TrainingSamples = state.Samples,
+            Seconds = state.Seconds,
+            Base = state.Base,
             FineTuned = after,
+            Test = test,
+            BestStep = best,
+            DroppedSamples = _data.Dropped,
         };
+        _trained.Export(output, BlobNames.BaseModelRepo(_job.BaseModel));
+        ServingSettings.Save(output, _job.Settings);
+        ModelCard.Write(output, _job, result);
+        return result;
     }
 
-    public void Dispose()
+    public void Dispose() => _trained.Dispose();
+
+    private TrainingState Begin(CancellationToken cancellationToken)
     {
-        _optimizer.Dispose();
-        _loaded.Dispose();
+        var metrics = Evaluate("evaluating-base", _data.Validation, cancellationToken);
+        Answer(step: 0, cancellationToken);
+        var state = new TrainingState { Base = metrics, Job = _checkpoints.Job };
+        Record(state, metrics);
+        return state;
     }
 
-    /// <returns>The steps taken.</returns>
-    private int Learn(long started, CancellationToken cancellationToken)
+    private TrainingState Resume(TrainingState state, string folder)
     {
-        var settings = _job.Settings;
-        double? loss = null;
-        var validated = 0;
-        var step = 0;
-        using var gradient = new BatchGradient(_loaded.Model, _device, settings.BatchSize);
-        var parts = SampleOrder.Shuffled(_training, settings.BatchSize, settings.Seed).SelectMany(batch => batch.Chunk(gradient.PartSize));
-        _loaded.Model.train();
-        var augmentation = settings.AugmentImages ? new Random(settings.Seed) : null;
-        foreach (var batch in _reader.Read(parts, augmentation, cancellationToken).Chunk(gradient.Parts))
-        {
-            var begun = _time.GetTimestamp();
-            var rate = settings.LearningRate * _schedule.Factor(step, _time.GetElapsedTime(started));
-            var (value, norm) = Step(gradient, batch, rate, step + 1);
-            step++;
-            loss = loss is { } mean ? LossMemory * mean + (1 - LossMemory) * value : value;
-
-            var elapsed = _time.GetElapsedTime(started);
-            var taken = _time.GetElapsedTime(begun).TotalSeconds;
-            var progress = _schedule.Progress(step, elapsed);
-            _reporter.Record(new MetricsLine
-            {
-                Step = step,
-                Epoch = Epoch(step),
-                Seconds = elapsed.TotalSeconds,
-                Loss = value,
-                LearningRate = rate,
-                GradNorm = norm,
-                ImagesPerSecond = batch.Sum(part => part.Rows) / taken,
-                TokensPerSecond = batch.Sum(part => part.Tokens) / taken,
-            });
-            _reporter.Update(h => h with
-            {
-                Step = step,
-                Epoch = Epoch(step),
-                Loss = loss,
-                SamplesPerSecond = step * settings.BatchSize / elapsed.TotalSeconds,
-                EtaSeconds = elapsed.TotalSeconds * (1 - progress) / progress,
-            });
-            if (progress >= 1) break;
-            if (!IsDue(step, progress, ref validated)) continue;
-            var metrics = _evaluator.Loss(_validation, cancellationToken);
-            _gallery.Record(step, _evaluator.Answers(_gallery.Samples, progress: null, cancellationToken));
-            _reporter.Record(new MetricsLine { Step = step, Epoch = Epoch(step), Seconds = elapsed.TotalSeconds, Validation = metrics });
-            _reporter.Update(h => h with { ValidationLoss = metrics.Loss });
-        }
-        return step;
+        _trained.Load(folder);
+        _gallery.RestoreAsync(state.Step, CancellationToken.None).GetAwaiter().GetResult();
+        _reporter.Update(h => h with { Step = state.Step, Epoch = _loop.Epoch(state.Samples), Loss = state.Loss, ValidationLoss = state.BestLoss });
+        return state;
     }
 
-    private (double Loss, double Norm) Step(BatchGradient gradient, TrainingBatch[] batch, double rate, int step)
+    private EvaluationMetrics Validate(TrainingState state, CancellationToken cancellationToken)
     {
-        using var scope = NewDisposeScope();
-        foreach (var group in _optimizer.ParamGroups) group.LearningRate = rate;
-        _optimizer.zero_grad();
-        var value = gradient.Add(batch);
-        if (!double.IsFinite(value)) throw Diverged("loss", value, rate, step);
-        var norm = nn.utils.clip_grad_norm_(_parameters, _job.Settings.MaxGradNorm);
-        if (!double.IsFinite(norm)) throw Diverged("gradient norm", norm, rate, step);
-        _optimizer.step();
-        return (value, norm);
+        var metrics = _evaluator.Loss(_data.Validation, cancellationToken);
+        Answer(state.Step, cancellationToken);
+        Record(state, metrics);
+        return metrics;
     }
 
-    private static TrainingException Diverged(string what, double value, double rate, int step) => new(
-        $"The {what} became {value} at step {step}, at a learning rate of {rate:g3}. " +
-        "Lower training.learningRate or lengthen training.warmupSteps.");
+    private void Answer(int step, CancellationToken cancellationToken) =>
+        _gallery.Record(step, _evaluator.Answers(_gallery.Samples, progress: null, cancellationToken));
 
-    private bool IsDue(int step, double progress, ref int validated)
+    private void Record(TrainingState state, EvaluationMetrics metrics)
     {
-        if (_job.Settings.EvaluateEvery is { } every) return step % every == 0;
-        var due = (int)(progress * Validations);
-        if (due <= validated) return false;
-        validated = due;
-        return true;
+        _reporter.Record(new MetricsLine { Step = state.Step, Epoch = _loop.Epoch(state.Samples), Seconds = state.Seconds, Validation = metrics });
+        _reporter.Update(h => h with { ValidationLoss = metrics.Loss });
     }
 
-    private EvaluationMetrics Evaluate(string phase, int step, CancellationToken cancellationToken)
+    private EvaluationMetrics Evaluate(string phase, IReadOnlyList<Sample> split, CancellationToken cancellationToken)
     {
         _reporter.Enter(phase);
         var started = _time.GetTimestamp();
-        var metrics = _evaluator.LossAndAnswers(_validation, Progress, cancellationToken);
-        _gallery.Record(step, _evaluator.Answers(_gallery.Samples, progress: null, cancellationToken));
-        return metrics;
+        return _evaluator.LossAndAnswers(split, Progress, cancellationToken);
 
         void Progress(double done)
         {
@@ -181,6 +134,4 @@ internal sealed class TrainingRun : IDisposable
             _reporter.Update(h => h with { EtaSeconds = elapsed * (1 - done) / done });
         }
     }
-
-    private double Epoch(int step) => (double)step * _job.Settings.BatchSize / _training.Count;
 }

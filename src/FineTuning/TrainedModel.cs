@@ -1,0 +1,97 @@
+using FunctionsPipeline.Contracts;
+using FunctionsPipeline.Phi3Vision;
+using static TorchSharp.torch;
+
+namespace FunctionsPipeline.FineTuning;
+
+/// <summary>The model of a run: its weights, the adapters beside them, what of it is trained, and the optimizer.</summary>
+internal sealed class TrainedModel : IDisposable
+{
+    /// <summary>Folder of the adapter within a fine-tuned model's.</summary>
+    public const string AdapterFolder = "adapter";
+
+    private const string WeightsFile = "trainable.safetensors";
+    private const string OptimizerFile = "optimizer.safetensors";
+
+    private readonly LoadedModel _loaded;
+
+    /// <param name="folder">The base model's.</param>
+    /// <exception cref="TrainingException">The settings do not fit the model; it says what to change.</exception>
+    public TrainedModel(string folder, TrainingSettings settings)
+    {
+        Device = new Device(settings.Device ?? (cuda.is_available() ? "cuda" : "cpu"));
+        var precision = settings.Precision ?? (Device.type == TorchSharp.DeviceType.CUDA ? WeightPrecision.Bfloat16 : WeightPrecision.Float32);
+        Precision = precision == WeightPrecision.Bfloat16 ? ScalarType.BFloat16 : ScalarType.Float32;
+        _loaded = ModelFolder.Load(folder, Device, Precision);
+        try
+        {
+            Adapters = settings.Method == FineTuningMethod.Lora ? LoraAdapters.Attach(Model, settings.Lora, settings.Seed) : null;
+            Parameters = TrainableParameters.Select(Model, Adapters, settings);
+        }
+        catch (ArgumentException e)
+        {
+            Adapters?.Dispose();
+            _loaded.Dispose();
+            throw new TrainingException(e.Message, e);
+        }
+        Optimizer = new AdamWOptimizer(Parameters.All, settings.WeightDecay);
+    }
+
+    public Device Device { get; }
+
+    /// <summary>Type of the weights.</summary>
+    public ScalarType Precision { get; }
+
+    public Phi3VisionModel Model => _loaded.Model;
+
+    public Phi3VisionConfig Config => _loaded.Config;
+
+    public Tokenizer Tokenizer => _loaded.Tokenizer;
+
+    /// <summary>Null with the method <c>full</c>.</summary>
+    public LoraAdapters? Adapters { get; }
+
+    public TrainableParameters Parameters { get; }
+
+    public AdamWOptimizer Optimizer { get; }
+
+    /// <summary>Writes what training changes, and the optimizer.</summary>
+    public void Save(string folder)
+    {
+        Parameters.Save(Path.Combine(folder, WeightsFile));
+        Optimizer.Save(Path.Combine(folder, OptimizerFile));
+    }
+
+    /// <summary>Reads what <see cref="Save"/> wrote; training goes on as it would have.</summary>
+    public void Load(string folder)
+    {
+        LoadWeights(folder);
+        Optimizer.Load(Path.Combine(folder, OptimizerFile));
+    }
+
+    /// <summary>Reads the weights only, to be used and not trained on.</summary>
+    public void LoadWeights(string folder) => Parameters.Load(Path.Combine(folder, WeightsFile));
+
+    /// <summary>
+    /// Writes the fine-tuned model: the adapter as PEFT has it, where there is one, and the weights with the adapters merged into them, which
+    /// they are from then on here too.
+    /// </summary>
+    /// <param name="baseModel">What the adapter belongs to: a repository's name.</param>
+    public void Export(string folder, string baseModel)
+    {
+        if (Adapters is not null)
+        {
+            var adapter = Directory.CreateDirectory(Path.Combine(folder, AdapterFolder)).FullName;
+            PeftFolder.Save(adapter, Adapters, baseModel, Parameters.WholeParts);
+            Adapters.Merge();
+        }
+        ModelFolder.Save(folder, Model, Config, Tokenizer);
+    }
+
+    public void Dispose()
+    {
+        Optimizer.Dispose();
+        Adapters?.Dispose();
+        _loaded.Dispose();
+    }
+}

@@ -1,0 +1,179 @@
+using FunctionsPipeline.Contracts;
+using FunctionsPipeline.Phi3Vision;
+using static TorchSharp.torch;
+
+namespace FunctionsPipeline.FineTuning;
+
+/// <summary>
+/// The optimizer steps of a run, with validations and checkpoints between them. Where it is interrupted, also in a validation, it goes on
+/// from a state with the numbers that it would have had.
+/// </summary>
+internal sealed class TrainingLoop
+{
+    private const int Validations = 10;
+    private const double LossMemory = 0.95;
+
+    private readonly TrainingSettings _settings;
+    private readonly TrainedModel _trained;
+    private readonly IReadOnlyList<Sample> _samples;
+    private readonly BatchReader _reader;
+    private readonly RunCheckpoints _checkpoints;
+    private readonly StepCost _cost;
+    private readonly RunReporter _reporter;
+    private readonly TimeProvider _time;
+    private readonly LearningRateSchedule _schedule;
+    private readonly long _total;
+    private int? _saved;
+
+    /// <param name="samples">The training split.</param>
+    public TrainingLoop(
+        TrainingSettings settings, TrainedModel trained, IReadOnlyList<Sample> samples, BatchReader reader, RunCheckpoints checkpoints,
+        StepCost cost, RunReporter reporter, TimeProvider time)
+    {
+        (_settings, _trained, _samples, _reader, _checkpoints) = (settings, trained, samples, reader, checkpoints);
+        (_cost, _reporter, _time) = (cost, reporter, time);
+        _total = Math.Max(1, (long)Math.Round(settings.Epochs * samples.Count));
+        if (settings.MaxSteps is { } limit) _total = Math.Min(_total, (long)limit * settings.BatchSize);
+        Steps = (int)((_total + settings.BatchSize - 1) / settings.BatchSize);
+        _schedule = new LearningRateSchedule(settings, Steps);
+    }
+
+    /// <summary>Steps that training takes, if time and patience allow.</summary>
+    public int Steps { get; }
+
+    /// <summary>Whether the best weights are what the run is to end with.</summary>
+    public bool WantsBest => _settings.UseBest ?? _settings.EarlyStopping is not null;
+
+    /// <summary>Trains to the end.</summary>
+    /// <param name="state">Where it begins; the model and the optimizer are in it.</param>
+    /// <param name="validate">Measures the loss of the model after a step.</param>
+    /// <returns>The last state, which a checkpoint was written of.</returns>
+    /// <exception cref="OperationCanceledException">It was asked to stop, and a checkpoint was written.</exception>
+    /// <exception cref="TrainingException">The loss or the gradient is no number any more.</exception>
+    public TrainingState Run(TrainingState state, Func<TrainingState, EvaluationMetrics> validate, CancellationToken cancellationToken)
+    {
+        var started = _time.GetTimestamp();
+        var before = state.Seconds;
+        _saved = state.Step == 0 ? null : state.Step;
+        _schedule.WarmupEnd = TimeSpan.FromSeconds(state.WarmupEndSeconds);
+        using var gradient = new BatchGradient(
+            _trained.Model, [.. _trained.Parameters.All.Select(parameter => parameter.Parameter)], _trained.Device, _settings.BatchSize,
+            _settings.MicroBatchSize, _settings.RecomputeActivations, _trained.Adapters is null || _settings.Lora.Dropout == 0 ? null : 1);
+        var batches = new SampleOrder(_samples, _settings.Seed).Batches(_settings.BatchSize, state.Samples, _total)
+            .SelectMany(batch => batch.Chunk(gradient.PartSize));
+        using var steps = Steps(batches, state.Samples, gradient, cancellationToken).GetEnumerator();
+        _trained.Model.train();
+        try
+        {
+            while (true)
+            {
+                state = state with { Seconds = before + _time.GetElapsedTime(started).TotalSeconds };
+                var progress = _schedule.Progress(state.Step, TimeSpan.FromSeconds(state.Seconds));
+                var due = _settings.EvaluateEvery is { } every ? state.Step / every : (int)(progress * Validations);
+                var validated = false;
+                // The last step is evaluated anyway, with answers.
+                if (due > state.Validated && (progress < 1 || WantsBest))
+                {
+                    state = state.Validate(validate(state).Loss) with { Validated = due };
+                    validated = true;
+                }
+                var ends = progress >= 1 || state.SinceBest >= _settings.EarlyStopping;
+                if (ends || IsDue(state, validated)) Save(state);
+                if (ends) return state;
+                cancellationToken.ThrowIfCancellationRequested();
+                steps.MoveNext();
+                state = Step(state, gradient, steps.Current);
+            }
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            if (state.Step > 0) Save(state);
+            throw;
+        }
+    }
+
+    /// <summary>Passes over the training split.</summary>
+    public double Epoch(long samples) => (double)samples / _samples.Count;
+
+    private bool IsDue(TrainingState state, bool validated) =>
+        _settings.CheckpointEvery is { } every
+            ? state.Step > 0 && state.Step % every == 0 || WantsBest && validated && state.BestStep == state.Step
+            : validated;
+
+    private void Save(TrainingState state)
+    {
+        if (_saved != state.Step) _checkpoints.Write(state, _trained.Save);
+        _saved = state.Step;
+    }
+
+    private IEnumerable<TrainingBatch[]> Steps(
+        IEnumerable<IReadOnlyList<Sample>> parts, long start, BatchGradient gradient, CancellationToken cancellationToken)
+    {
+        var augmentation = _settings.AugmentImages ? (_settings.Seed, start) : default((int, long)?);
+        var step = new List<TrainingBatch>(gradient.Parts);
+        foreach (var part in _reader.Read(parts, augmentation, cancellationToken))
+        {
+            step.Add(part);
+            start += part.Rows;
+            if (start % _settings.BatchSize != 0 && start < _total) continue;
+            yield return [.. step];
+            step.Clear();
+        }
+    }
+
+    private TrainingState Step(TrainingState state, BatchGradient gradient, TrainingBatch[] parts)
+    {
+        using var scope = NewDisposeScope();
+        var begun = _time.GetTimestamp();
+        var factor = _schedule.Factor(state.Step, TimeSpan.FromSeconds(state.Seconds));
+        var number = state.Step + 1;
+        var loss = gradient.Add(parts);
+        if (!double.IsFinite(loss)) throw Diverged("loss", loss, factor, number);
+        var norm = _trained.Optimizer.ClipAndStep(_settings.MaxGradNorm, factor);
+        if (!double.IsFinite(norm)) throw Diverged("gradient norm", norm, factor, number);
+
+        var rows = parts.Sum(part => part.Rows);
+        var next = state with
+        {
+            Step = number,
+            Samples = state.Samples + rows,
+            Loss = state.Loss is { } mean ? LossMemory * mean + (1 - LossMemory) * loss : loss,
+            WarmupEndSeconds = _schedule.WarmupEnd.TotalSeconds,
+        };
+        Report(next, parts, loss, norm, factor, _time.GetElapsedTime(begun).TotalSeconds);
+        return next;
+    }
+
+    private void Report(TrainingState state, TrainingBatch[] parts, double loss, double norm, double factor, double taken)
+    {
+        var (rows, tokens) = (parts.Sum(part => part.Rows), parts.Sum(part => part.Tokens));
+        _reporter.Record(new MetricsLine
+        {
+            Step = state.Step,
+            Epoch = Epoch(state.Samples),
+            Seconds = state.Seconds + taken,
+            Loss = loss,
+            LearningRate = _settings.LearningRate * factor,
+            GradNorm = norm,
+            ImagesPerSecond = rows / taken,
+            TokensPerSecond = tokens / taken,
+            PaddingShare = 1 - (double)tokens / parts.Sum(part => (long)part.PositionCount),
+            Mfu = _cost.Mfu(parts, taken),
+            MemoryBytes = _cost.MemoryBytes(),
+        });
+        var seconds = state.Seconds + taken;
+        var progress = _schedule.Progress(state.Step, TimeSpan.FromSeconds(seconds));
+        _reporter.Update(h => h with
+        {
+            Step = state.Step,
+            Epoch = Epoch(state.Samples),
+            Loss = state.Loss,
+            SamplesPerSecond = state.Samples / seconds,
+            EtaSeconds = seconds * (1 - progress) / progress,
+        });
+    }
+
+    private TrainingException Diverged(string what, double value, double factor, int step) => new(
+        $"The {what} became {value} at step {step}, at a learning rate of {_settings.LearningRate * factor:g3}. " +
+        "Lower training.learningRate or lengthen training.warmupSteps.");
+}
