@@ -95,7 +95,7 @@ internal sealed class TrainingRun : IDisposable
         double? loss = null;
         var validated = 0;
         var step = 0;
-        using var gradient = new BatchGradient(_loaded.Model, _device, settings.BatchSize);
+        using var gradient = new BatchGradient(_loaded.Model, _parameters, _device, settings.BatchSize);
         var parts = SampleOrder.Shuffled(_training, settings.BatchSize, settings.Seed).SelectMany(batch => batch.Chunk(gradient.PartSize));
         _loaded.Model.train();
         var augmentation = settings.AugmentImages ? new Random(settings.Seed) : null;
