@@ -1,65 +1,85 @@
 using FunctionsPipeline.Phi3Vision;
 using TorchSharp;
+using TorchSharp.Modules;
 using static TorchSharp.torch;
 
 namespace FunctionsPipeline.FineTuning;
 
 /// <summary>
-/// The gradient of a batch's mean loss. On a CPU the two halves of a batch are computed side by side, each with half of the threads: an
-/// operator of a small model is too little work to be shared among cores.
+/// The gradient of the mean loss of an optimizer step's labels. A step is computed in parts whose gradients are added up (gradient
+/// accumulation), and on a CPU two parts at a time, each with half of the threads: an operator of a small model is too little work to be
+/// shared among cores.
 /// </summary>
 internal sealed class BatchGradient : IDisposable
 {
     // And not one for each core: a sum of two does not depend on their order, so that a run can be repeated bit for bit.
-    private const int Halves = 2;
+    private const int Pair = 2;
 
-    private readonly Phi3VisionModel _model;
-    private readonly Device _device;
+    private readonly IReadOnlyList<Parameter> _trained;
+    private readonly AnswerLoss _loss;
+    private readonly int _together;
     private readonly int _threads = get_num_threads();
 
-    /// <param name="parts">Parts that are computed side by side, 1 or 2; what suits the device when left out.</param>
-    public BatchGradient(Phi3VisionModel model, Device device, int batchSize, int? parts = null)
+    /// <param name="trained">All that is trained, adapters beside the model too.</param>
+    /// <param name="batchSize">Samples of a step.</param>
+    /// <param name="microBatchSize">Samples that are in memory at once at most; the whole batch when left out.</param>
+    /// <param name="recompute">Computes the activations of each layer again in the backward pass.</param>
+    /// <param name="together">Parts that are computed side by side, 1 or 2; what suits the device when left out.</param>
+    public BatchGradient(
+        Phi3VisionModel model, IReadOnlyList<Parameter> trained, Device device, int batchSize, int? microBatchSize = null,
+        bool recompute = false, int? together = null)
     {
-        (_model, _device) = (model, device);
-        Parts = parts ?? (device.type == DeviceType.CPU && _threads >= Halves && batchSize >= Halves ? Halves : 1);
-        PartSize = (batchSize + Parts - 1) / Parts;
-        set_num_threads(Math.Max(1, _threads / Parts));
+        (_trained, _loss) = (trained, new AnswerLoss(model, device, recompute));
+        var microBatch = Math.Min(microBatchSize ?? batchSize, batchSize);
+        _together = together ?? (device.type == DeviceType.CPU && _threads >= Pair && microBatch >= Pair ? Pair : 1);
+        // Evenly: eight and one take as long as five and four, and more memory.
+        var parts = (batchSize + microBatch - 1) / microBatch * _together;
+        PartSize = (batchSize + parts - 1) / parts;
+        Parts = (batchSize + PartSize - 1) / PartSize;
+        set_num_threads(Math.Max(1, _threads / _together));
     }
 
-    /// <summary>Parts of a batch.</summary>
+    /// <summary>Parts of a whole batch.</summary>
     public int Parts { get; }
 
     /// <summary>Samples in a part; the last one may have fewer.</summary>
     public int PartSize { get; }
 
-    /// <summary>Adds the gradient to the parameters' own.</summary>
-    /// <param name="parts">A batch in parts.</param>
-    /// <returns>The mean loss of all labels, in nats.</returns>
+    /// <summary>Adds a step's gradient to the parameters' own, of which there should be none.</summary>
+    /// <param name="parts">The step's samples, at most <see cref="PartSize"/> in each.</param>
+    /// <returns>The mean loss of all labels, in nats. When it is not finite, the gradient is of no use.</returns>
     public double Add(IReadOnlyList<TrainingBatch> parts)
     {
-        var labels = parts.Sum(part => part.Labels);
-        var others = parts.Skip(1).Select(part => Task.Run(() => Add(part, labels))).ToArray();
+        var labels = parts.Sum(part => (long)part.Labels);
+        double loss = 0;
+        // Two at once add to what is there in any order, which matters to the last bit unless they begin with nothing.
+        using var sum = _together > 1 && parts.Count > _together ? new GradientSum(_trained) : null;
+        foreach (var group in parts.Chunk(_together))
+        {
+            loss += AddSideBySide(group, labels);
+            if (!double.IsFinite(loss)) return loss;
+            sum?.Take();
+        }
+        sum?.GiveBack();
+        return loss;
+    }
+
+    /// <summary>Gives the threads back.</summary>
+    public void Dispose() => set_num_threads(_threads);
+
+    private double AddSideBySide(TrainingBatch[] parts, long labels)
+    {
+        // Chunks add to the head's gradient one by one, so that those of two parts would mingle.
+        if (parts.Any(_loss.IsChunked)) return parts.Sum(part => _loss.AddGradient(part, labels));
+        var others = parts.Skip(1).Select(part => Task.Run(() => _loss.AddGradient(part, labels))).ToArray();
         try
         {
-            return Add(parts[0], labels) + others.Sum(other => other.GetAwaiter().GetResult());
+            return _loss.AddGradient(parts[0], labels) + others.Sum(other => other.GetAwaiter().GetResult());
         }
         finally
         {
             // None may go on computing with parameters that the caller is about to change or to free.
             foreach (var other in others) Task.WhenAny(other).GetAwaiter().GetResult();
         }
-    }
-
-    /// <summary>Gives the threads back.</summary>
-    public void Dispose() => set_num_threads(_threads);
-
-    private double Add(TrainingBatch part, int labels)
-    {
-        using var scope = NewDisposeScope();
-        var loss = AnswerLoss.Sum(_model, part, _device) / labels;
-        var value = loss.item<float>();
-        // A gradient of it would be as useless, and the caller says what to do about it.
-        if (float.IsFinite(value)) loss.backward();
-        return value;
     }
 }

@@ -3,38 +3,46 @@ using static TorchSharp.torch;
 
 namespace FunctionsPipeline.FineTuning;
 
-/// <summary>Several samples side by side, still in managed memory so that a background thread can prepare it.</summary>
+/// <summary>Several samples that are computed together, still in managed memory so that a background thread can prepare it.</summary>
 internal sealed class TrainingBatch
 {
-    private readonly int _rows, _length, _views;
-    private readonly long[] _ids, _mask, _sizes, _positions, _targets;
-    private readonly float[] _pixels;
+    private readonly IBatchImages _images;
+    private readonly long[] _ids, _positions, _targets;
+    private readonly long[]? _mask, _segments;
 
     /// <param name="samples">At least one row with its image.</param>
     /// <param name="padding">The id that fills shorter rows.</param>
     /// <param name="padLeft">Fills them on the left, as generation needs it, in place of the right.</param>
-    public TrainingBatch(IReadOnlyList<(TrainingRow Row, ProcessedImage Image)> samples, int padding, bool padLeft = false)
+    /// <param name="packing">Lays the rows end to end in place of filling them: <see cref="ModelInput.SegmentLengths"/>.</param>
+    public TrainingBatch(
+        IReadOnlyList<(TrainingRow Row, ProcessedImage Image)> samples, int padding, bool padLeft = false, bool packing = false)
+        : this([.. samples.Select(sample => sample.Row)], new BatchPixels([.. samples.Select(sample => sample.Image)]), padding, padLeft, packing) { }
+
+    /// <summary>Of images that the vision tower has seen before.</summary>
+    /// <inheritdoc cref="TrainingBatch(IReadOnlyList{ValueTuple{TrainingRow, ProcessedImage}}, int, bool, bool)"/>
+    public TrainingBatch(
+        IReadOnlyList<(TrainingRow Row, ImageFeatures Image)> samples, int padding, bool padLeft = false, bool packing = false)
+        : this([.. samples.Select(sample => sample.Row)], new BatchFeatures([.. samples.Select(sample => sample.Image)]), padding, padLeft, packing) { }
+
+    private TrainingBatch(TrainingRow[] rows, IBatchImages images, int padding, bool padLeft, bool packing)
     {
-        _rows = samples.Count;
-        _length = samples.Max(s => s.Row.Ids.Length);
-        _views = samples.Max(s => s.Image.Views);
-        _ids = new long[_rows * _length];
-        _mask = new long[_rows * _length];
-        _sizes = new long[_rows * 2];
-        const int view = 3 * Phi3VisionConfig.ViewSize * Phi3VisionConfig.ViewSize;
-        _pixels = new float[_rows * _views * view];
+        if (packing && padLeft) throw new ArgumentException("A pack has no padding.", nameof(padLeft));
+        (_images, Rows) = (images, rows.Length);
+        Tokens = rows.Sum(row => row.Ids.Length);
+        _segments = packing ? [.. rows.Select(row => (long)row.Ids.Length)] : null;
+        var longest = rows.Max(row => row.Ids.Length);
+        _ids = new long[packing ? Tokens : rows.Length * longest];
+        _mask = packing ? null : new long[_ids.Length];
         var positions = new List<long>();
         var targets = new List<long>();
         Array.Fill(_ids, padding);
-        for (var r = 0; r < _rows; r++)
+        var start = 0;
+        foreach (var row in rows)
         {
-            var (row, image) = samples[r];
-            var start = r * _length + (padLeft ? _length - row.Ids.Length : 0);
-            for (var i = 0; i < row.Ids.Length; i++)
-            {
-                _ids[start + i] = row.Ids[i];
-                _mask[start + i] = 1;
-            }
+            var filler = packing ? 0 : longest - row.Ids.Length;
+            if (padLeft) start += filler;
+            for (var i = 0; i < row.Ids.Length; i++) _ids[start + i] = row.Ids[i];
+            _mask?.AsSpan(start, row.Ids.Length).Fill(1);
             // The hidden state at t predicts the id at t + 1.
             var labels = row.Labels();
             for (var i = 1; i < labels.Length; i++)
@@ -43,15 +51,13 @@ internal sealed class TrainingBatch
                 positions.Add(start + i - 1);
                 targets.Add(labels[i]);
             }
-            image.PixelValues.CopyTo(_pixels, r * _views * view);
-            (_sizes[2 * r], _sizes[2 * r + 1]) = (image.Height, image.Width);
-            Tokens += row.Ids.Length;
+            start += row.Ids.Length + (padLeft ? 0 : filler);
         }
         (_positions, _targets) = ([.. positions], [.. targets]);
     }
 
     /// <summary>Samples.</summary>
-    public int Rows => _rows;
+    public int Rows { get; }
 
     /// <summary>Labelled positions: what a mean loss is a mean of.</summary>
     public int Labels => _targets.Length;
@@ -59,15 +65,20 @@ internal sealed class TrainingBatch
     /// <summary>Tokens without padding.</summary>
     public int Tokens { get; }
 
+    /// <summary>Tokens and padding: what the decoder computes.</summary>
+    public int PositionCount => _ids.Length;
+
+    /// <summary>Share of the positions that are padding.</summary>
+    public double PaddingShare => 1 - (double)Tokens / PositionCount;
+
     /// <summary>The model's input, on a device.</summary>
     public ModelInput Input(Device device)
     {
-        const int side = Phi3VisionConfig.ViewSize;
-        return new ModelInput(
-            tensor(_ids, [_rows, _length], device: device),
-            tensor(_mask, [_rows, _length], device: device),
-            tensor(_pixels, [_rows, _views, 3, side, side], device: device),
-            tensor(_sizes, [_rows, 2], device: device));
+        long[] shape = _segments is null ? [Rows, _ids.Length / Rows] : [1, _ids.Length];
+        return _images.AddTo(new ModelInput(
+            tensor(_ids, shape, device: device),
+            _mask is null ? null : tensor(_mask, shape, device: device),
+            SegmentLengths: _segments), device);
     }
 
     /// <summary>I64 [labels]: indices into the rows of hidden states [B·L,H] that predict a label.</summary>

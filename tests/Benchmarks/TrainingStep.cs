@@ -25,7 +25,7 @@ internal sealed class TrainingStep : IDisposable
     {
         _parameters = [.. model.parameters()];
         _optimizer = ParameterGroups.Optimizer(model, LearningRate, WeightDecay);
-        _gradient = new BatchGradient(model, model.Device, samples.Count);
+        _gradient = new BatchGradient(model, _parameters, model.Device, samples.Count);
         _parts = [.. samples.Chunk(_gradient.PartSize).Select(part => new TrainingBatch(part, model.Config.PadTokenId))];
     }
 

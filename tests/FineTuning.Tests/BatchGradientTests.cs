@@ -1,76 +1,98 @@
 using FunctionsPipeline.FineTuning;
 using FunctionsPipeline.Phi3Vision;
+using TorchSharp.Modules;
 using static TorchSharp.torch;
 
 namespace FunctionsPipeline.Tests.FineTuning;
 
 public sealed class BatchGradientTests : IDisposable
 {
-    private readonly Phi3VisionModel _model = new(SmallModel.Config);
+    private readonly Phi3VisionModel _model = new(SmallModel.Config with { NumHiddenLayers = 2 });
 
     public BatchGradientTests() => Initializer.Initialize(_model, seed: 1);
 
     public void Dispose() => _model.Dispose();
 
+    private IReadOnlyList<Parameter> Trained => [.. _model.parameters()];
+
     [Theory]
-    [InlineData(4)]
-    [InlineData(3)]
-    public void Halves_side_by_side_have_the_loss_and_the_gradient_of_the_whole(int rows)
+    [InlineData(4, 4, 2, false, false)]
+    [InlineData(3, 3, 2, false, false)]
+    [InlineData(5, 2, 1, false, false)]
+    [InlineData(5, 2, 2, false, false)]
+    [InlineData(4, 4, 1, true, false)]
+    [InlineData(5, 3, 2, true, true)]
+    [InlineData(3, 3, 1, false, true)]
+    public void Parts_have_the_loss_and_the_gradient_of_the_whole(int rows, int microBatch, int together, bool packing, bool recompute)
     {
         using var scope = NewDisposeScope();
-        var (loss, whole) = Compute(rows, parts: 1);
-        var (halvesLoss, halves) = Compute(rows, parts: 2);
-        Assert.Equal(loss, halvesLoss, 1e-5);
+        var (loss, whole) = Compute(rows, rows, together: 1);
+        var (partsLoss, parts) = Compute(rows, microBatch, together, packing, recompute);
+        Assert.Equal(loss, partsLoss, 1e-5);
         Assert.NotEmpty(whole);
         foreach (var (name, expected) in whole)
-            Assert.True((halves[name] - expected).abs().max().item<float>() <= 1e-5 * Math.Max(1, expected.abs().max().item<float>()), name);
+            Assert.True((parts[name] - expected).abs().max().item<float>() <= 1e-5 * Math.Max(1, expected.abs().max().item<float>()), name);
     }
 
-    [Fact]
-    public void Halves_side_by_side_are_the_same_bits_every_time()
+    [Theory]
+    [InlineData(4, false)]
+    [InlineData(2, false)]
+    [InlineData(3, true)]
+    public void Parts_side_by_side_are_the_same_bits_every_time(int microBatch, bool recompute)
     {
         using var scope = NewDisposeScope();
-        var (_, first) = Compute(rows: 4, parts: 2);
+        var (_, first) = Compute(6, microBatch, together: 2, packing: true, recompute);
         for (var again = 0; again < 5; again++)
-            foreach (var (name, gradient) in Compute(rows: 4, parts: 2).Gradients)
+            foreach (var (name, gradient) in Compute(6, microBatch, together: 2, packing: true, recompute).Gradients)
                 Assert.Equal(first[name].bytes.ToArray(), gradient.bytes.ToArray());
+    }
+
+    [Theory]
+    [InlineData(8, null, 1, 1, 8)]
+    [InlineData(8, null, 2, 2, 4)]
+    [InlineData(9, 8, 1, 2, 5)]
+    [InlineData(6, 4, 2, 3, 2)]
+    [InlineData(4, 16, 1, 1, 4)]
+    [InlineData(5, 1, 1, 5, 1)]
+    public void Batches_are_cut_evenly_into_parts_that_fit(int batch, int? microBatch, int together, int parts, int partSize)
+    {
+        using var gradient = new BatchGradient(_model, Trained, CPU, batch, microBatch, together: together);
+        Assert.Equal((parts, partSize), (gradient.Parts, gradient.PartSize));
     }
 
     [Fact]
     public void A_part_that_fails_fails_the_batch_after_both_have_ended()
     {
         using var scope = NewDisposeScope();
-        using var gradient = new BatchGradient(_model, CPU, batchSize: 2, parts: 2);
-        var outside = new TrainingBatch([Sample(answer: SmallModel.Config.VocabSize)], padding: 0);
-        Assert.Throws<ArgumentException>(() => gradient.Add([new TrainingBatch([Sample(5)], padding: 0), outside]));
-        Assert.Throws<ArgumentException>(() => gradient.Add([outside, new TrainingBatch([Sample(5)], padding: 0)]));
+        using var gradient = new BatchGradient(_model, Trained, CPU, batchSize: 2, together: 2);
+        var outside = new TrainingBatch([NoisePicture.Sample(answer: SmallModel.Config.VocabSize)], padding: 0);
+        Assert.Throws<ArgumentException>(() => gradient.Add([new TrainingBatch([NoisePicture.Sample(5)], padding: 0), outside]));
+        Assert.Throws<ArgumentException>(() => gradient.Add([outside, new TrainingBatch([NoisePicture.Sample(5)], padding: 0)]));
+    }
+
+    [Fact]
+    public void A_loss_that_is_not_a_number_is_returned()
+    {
+        using var scope = NewDisposeScope();
+        using (no_grad()) _model.named_parameters().Single(pair => pair.name == "lm_head.weight").parameter.fill_(float.NaN);
+        Assert.True(double.IsNaN(Compute(3, 1, together: 2).Loss));
     }
 
     [Fact]
     public void Threads_are_given_back()
     {
         var before = get_num_threads();
-        new BatchGradient(_model, CPU, batchSize: 2, parts: 2).Dispose();
+        new BatchGradient(_model, Trained, CPU, batchSize: 2, together: 2).Dispose();
         Assert.Equal(before, get_num_threads());
     }
 
-    private (double Loss, Dictionary<string, Tensor> Gradients) Compute(int rows, int parts)
+    private (double Loss, Dictionary<string, Tensor> Gradients) Compute(
+        int rows, int microBatch, int together, bool packing = false, bool recompute = false)
     {
-        using var gradient = new BatchGradient(_model, CPU, rows, parts);
-        foreach (var parameter in _model.parameters()) parameter.grad?.zero_();
-        var samples = Enumerable.Range(0, rows).Select(Sample).Chunk(gradient.PartSize);
-        var loss = gradient.Add([.. samples.Select(part => new TrainingBatch(part, padding: 0))]);
+        using var gradient = new BatchGradient(_model, Trained, CPU, rows, microBatch, recompute, together);
+        _model.zero_grad();
+        var samples = Enumerable.Range(0, rows).Select(NoisePicture.Sample).Chunk(gradient.PartSize);
+        var loss = gradient.Add([.. samples.Select(part => new TrainingBatch(part, padding: 0, packing: packing))]);
         return (loss, _model.named_parameters().Where(p => p.parameter.grad is not null).ToDictionary(p => p.name, p => p.parameter.grad!.clone()));
-    }
-
-    /// <summary>A picture of noise, and an answer of one more token for each row.</summary>
-    private static (TrainingRow, ProcessedImage) Sample(int answer)
-    {
-        var random = new Random(answer);
-        var pixels = new float[2 * 3 * 336 * 336];
-        for (var i = 0; i < pixels.Length; i++) pixels[i] = random.NextSingle() - 0.5f;
-        int[] prompt = [1, .. Enumerable.Repeat(-1, 313), 7];
-        int[] ids = [.. prompt, answer, .. Enumerable.Repeat(9, Math.Min(answer, 3))];
-        return (new TrainingRow(ids, prompt.Length), new ProcessedImage(pixels, 2, 336, 336, 1));
     }
 }

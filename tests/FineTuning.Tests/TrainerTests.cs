@@ -7,6 +7,11 @@ using static TorchSharp.torch;
 
 namespace FunctionsPipeline.Tests.FineTuning;
 
+/// <summary>The count of live tensors is the process's, so that nothing may run beside these tests.</summary>
+[CollectionDefinition(nameof(TrainerTests), DisableParallelization = true)]
+public sealed class TrainerCollection;
+
+[Collection(nameof(TrainerTests))]
 public sealed class TrainerTests : IDisposable
 {
     private static readonly TrainingJob Job = new()

@@ -23,7 +23,40 @@ public sealed class TrainingBatchTests
         Assert.Equal([336, 336, 336, 672], input.ImageSizes!.data<long>().ToArray());
         Assert.Equal([1, 2, 9, 10], batch.Positions(CPU).data<long>().ToArray());
         Assert.Equal([7, 8, 5, 6], batch.Targets(CPU).data<long>().ToArray());
-        Assert.Equal((2, 4, 10), (batch.Rows, batch.Labels, batch.Tokens));
+        Assert.Equal((2, 4, 10, 12), (batch.Rows, batch.Labels, batch.Tokens, batch.PositionCount));
+        Assert.Equal(2 / 12.0, batch.PaddingShare, 12);
+    }
+
+    [Fact]
+    public void Packed_rows_lie_end_to_end()
+    {
+        using var scope = NewDisposeScope();
+        var batch = new TrainingBatch([Short, Long], padding: 9, packing: true);
+        var input = batch.Input(CPU);
+        Assert.Equal([1, 10], input.InputIds.shape);
+        Assert.Equal([1, -1, 7, 8, 1, 2, -1, -1, 5, 6], input.InputIds.data<long>().ToArray());
+        Assert.Equal([4, 6], input.SegmentLengths!);
+        Assert.Null(input.AttentionMask);
+        Assert.Equal([1, 2, 7, 8], batch.Positions(CPU).data<long>().ToArray());
+        Assert.Equal([7, 8, 5, 6], batch.Targets(CPU).data<long>().ToArray());
+        Assert.Equal((2, 4, 10, 10, 0.0), (batch.Rows, batch.Labels, batch.Tokens, batch.PositionCount, batch.PaddingShare));
+        Assert.Throws<ArgumentException>(() => new TrainingBatch([Short], padding: 9, padLeft: true, packing: true));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Features_in_place_of_pixels_give_the_same_loss(bool packing)
+    {
+        using var scope = NewDisposeScope();
+        using var model = new Phi3VisionModel(SmallModel.Config);
+        Initializer.Initialize(model, seed: 1);
+        var samples = new[] { NoisePicture.Sample(3), NoisePicture.Sample(1) };
+        var pixels = new TrainingBatch(samples, padding: 0, packing: packing);
+        var features = new TrainingBatch([.. samples.Select(sample => (sample.Row, model.Encode(sample.Image)))], padding: 0, packing: packing);
+        Assert.Null(features.Input(CPU).PixelValues);
+        var loss = new AnswerLoss(model, CPU);
+        Assert.Equal(loss.Sum(pixels), loss.Sum(features), 1e-4);
     }
 
     [Fact]

@@ -18,13 +18,12 @@ internal sealed class Evaluator(
     public EvaluationMetrics Loss(IReadOnlyList<Sample> split, CancellationToken cancellationToken)
     {
         model.eval();
-        using var noGradient = no_grad();
+        var loss = new AnswerLoss(model, device);
         double sum = 0;
         long labels = 0;
         foreach (var batch in reader.Read(split.Chunk(settings.BatchSize), augmentation: null, cancellationToken))
         {
-            using var scope = NewDisposeScope();
-            sum += AnswerLoss.Sum(model, batch, device).item<float>();
+            sum += loss.Sum(batch);
             labels += batch.Labels;
         }
         model.train();
