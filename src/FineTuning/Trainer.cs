@@ -48,40 +48,18 @@ public sealed class Trainer(
     {
         var models = Path.Combine(options.WorkFolder, "models");
         var baseModel = await ModelTransfer.DownloadAsync(store, job.BaseModel, models, cancellationToken);
-        var training = new List<Sample>();
-        var validation = new List<Sample>();
-        foreach (var (shard, i) in job.Shards.Select((s, i) => (s, i)))
-        {
-            var path = Path.Combine(folder, $"{i:D5}.tar");
-            await DownloadAsync(shard, path, cancellationToken);
-            (shard.Split == "train" ? training : validation).AddRange(ShardReader.Read(path));
-        }
-        if (training.Count == 0)
-            throw new TrainingException("The dataset has no usable training samples; its report says why rows were rejected.");
-        if (validation.Count == 0)
-            throw new TrainingException("The dataset has no usable validation samples; raise dataset.validationFraction.");
+        var indexes = await ShardIndex.ReadAsync(store, job.Shards, cancellationToken);
+        await using var shards = new ShardCache(store, Path.Combine(folder, "shards"), options.ShardCacheBytes);
 
         // Torch's dispose scopes belong to a thread, so all computing happens on one.
         var output = Path.Combine(folder, "model");
         var result = await Task.Factory.StartNew(() =>
         {
-            using var run = new TrainingRun(job, training, validation, baseModel, options, time, reporter, logger);
+            using var run = new TrainingRun(job, indexes, shards, baseModel, options, time, reporter, logger);
             return run.Train(output, cancellationToken);
         }, cancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default);
 
         await ModelTransfer.UploadAsync(store, output, job.OutputModel, cancellationToken);
         return result;
-    }
-
-    private async Task DownloadAsync(ShardInfo shard, string path, CancellationToken cancellationToken)
-    {
-        try
-        {
-            await store.DownloadAsync(Containers.Datasets, shard.Blob, path, cancellationToken);
-        }
-        catch (FileNotFoundException e)
-        {
-            throw new TrainingException($"The shard {shard.Blob} is gone; ingest the dataset again.", e);
-        }
     }
 }

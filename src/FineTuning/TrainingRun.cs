@@ -13,7 +13,7 @@ internal sealed class TrainingRun : IDisposable
     private const double LossMemory = 0.95;
 
     private readonly TrainingJob _job;
-    private readonly IReadOnlyList<Sample> _training;
+    private readonly TrainingData _data;
     private readonly TimeProvider _time;
     private readonly RunReporter _reporter;
     private readonly Device _device;
@@ -25,10 +25,10 @@ internal sealed class TrainingRun : IDisposable
     private readonly LearningRateSchedule _schedule;
     private readonly int _steps;
 
-    public TrainingRun(TrainingJob job, IReadOnlyList<Sample> training, IReadOnlyList<Sample> validation, string baseModel,
+    public TrainingRun(TrainingJob job, IReadOnlyList<ShardIndex> indexes, ShardCache shards, string baseModel,
         TrainerOptions options, TimeProvider time, RunReporter reporter, ILogger logger)
     {
-        (_job, _training, _time, _reporter) = (job, training, time, reporter);
+        (_job, _time, _reporter) = (job, time, reporter);
         var settings = job.Settings;
         _device = new Device(settings.Device ?? (cuda.is_available() ? "cuda" : "cpu"));
         manual_seed(settings.Seed);
@@ -37,15 +37,18 @@ internal sealed class TrainingRun : IDisposable
         _optimizer = ParameterGroups.Optimizer(_loaded.Model, settings.LearningRate, settings.WeightDecay);
 
         var rows = new RowBuilder(_loaded.Tokenizer, ServingSettings.Of(settings));
-        var images = new ImageSource(new ImageProcessor(settings.NumCrops), options.ImageCacheBytes);
-        _reader = new BatchReader(images, rows, _loaded.Config.PadTokenId, _loaded.Config.MaxPositionEmbeddings);
-        var baselines = Baselines.Of(training.Select(s => s.Labels));
-        _evaluator = new Evaluator(_loaded.Model, validation, _reader, rows, baselines, settings, _device);
+        var processor = new ImageProcessor(settings.NumCrops);
+        var room = _loaded.Config.MaxPositionEmbeddings;
+        _data = TrainingData.Plan(indexes, rows, processor, Math.Min(settings.MaxTokens ?? room, room));
+        var images = new ImageSource(shards, processor, options.ImageCacheBytes);
+        _reader = new BatchReader(images, rows, _loaded.Config.PadTokenId);
+        var baselines = Baselines.Of(_data.Training.Select(s => s.Labels));
+        _evaluator = new Evaluator(_loaded.Model, _data.Validation, _reader, rows, baselines, settings, _device);
 
-        _steps = Math.Max(1, (int)Math.Ceiling(settings.Epochs * training.Count / settings.BatchSize));
+        _steps = Math.Max(1, (int)Math.Ceiling(settings.Epochs * _data.Training.Count / settings.BatchSize));
         if (settings.MaxSteps is { } limit) _steps = Math.Min(_steps, limit);
         _schedule = new LearningRateSchedule(settings, _steps);
-        logger.Starting(job.Run, training.Count, validation.Count, _parameters.Sum(p => p.numel()), _steps);
+        logger.Starting(job.Run, _data.Training.Count, _data.Validation.Count, _parameters.Sum(p => p.numel()), _steps);
     }
 
     /// <summary>Evaluates, trains, evaluates again, and saves the model.</summary>
@@ -79,6 +82,7 @@ internal sealed class TrainingRun : IDisposable
             Seconds = _time.GetElapsedTime(started).TotalSeconds,
             Base = before,
             FineTuned = after,
+            DroppedSamples = _data.Dropped,
         };
     }
 
@@ -96,9 +100,10 @@ internal sealed class TrainingRun : IDisposable
         var validated = 0;
         var step = 0;
         using var gradient = new BatchGradient(_loaded.Model, _device, settings.BatchSize);
-        var parts = SampleOrder.Shuffled(_training, settings.BatchSize, settings.Seed).SelectMany(batch => batch.Chunk(gradient.PartSize));
+        var batches = new SampleOrder(_data.Training, settings.Seed).Batches(settings.BatchSize, 0, (long)_steps * settings.BatchSize);
+        var parts = batches.SelectMany(batch => batch.Chunk(gradient.PartSize));
         _loaded.Model.train();
-        var augmentation = settings.AugmentImages ? new Random(settings.Seed) : null;
+        var augmentation = settings.AugmentImages ? (settings.Seed, 0L) : default((int, long)?);
         foreach (var batch in _reader.Read(parts, augmentation, cancellationToken).Chunk(gradient.Parts))
         {
             var begun = _time.GetTimestamp();
@@ -177,5 +182,5 @@ internal sealed class TrainingRun : IDisposable
         }
     }
 
-    private double Epoch(int step) => (double)step * _job.Settings.BatchSize / _training.Count;
+    private double Epoch(int step) => (double)step * _job.Settings.BatchSize / _data.Training.Count;
 }
