@@ -11,7 +11,12 @@ internal readonly record struct Augmentation(bool Mirrored, double Right, double
     private const double MaxShift = 1.0 / 12;
 
     /// <summary>Mirrored half of the time, and shifted by up to a twelfth of the sides.</summary>
-    public static Augmentation Draw(Random random) => new(random.Next(2) == 1, Shift(random), Shift(random));
+    /// <param name="position">The sample's place in the run, over all epochs.</param>
+    public static Augmentation Of(int seed, long position)
+    {
+        var random = SeededRandom.At(seed, position);
+        return new Augmentation(random.Next(2) == 1, Shift(random), Shift(random));
+    }
 
     /// <summary>The picture with the change; the given one stays as it is.</summary>
     public HdPicture Apply(HdPicture picture)

@@ -6,20 +6,77 @@ namespace FunctionsPipeline.FineTuning;
 
 /// <summary>Prepares batches on background threads, a few ahead of the thread that computes.</summary>
 /// <param name="padding">The id that fills shorter rows.</param>
-/// <param name="maxLength">Tokens that the model has room for.</param>
-internal sealed class BatchReader(ImageSource images, RowBuilder rows, int padding, int maxLength)
+internal sealed class BatchReader(ImageSource images, RowBuilder rows, int padding)
 {
     private const int Ahead = 3;
 
-    /// <summary>The batches in order. Ending the enumeration ends the preparation.</summary>
-    /// <param name="augmentation">Draws a change for each picture; they stay as they are without.</param>
-    /// <exception cref="TrainingException">An image cannot be read, or a row is longer than the model's context.</exception>
+    /// <summary>The batches in order, or micro-batches if these are given. Ending the enumeration ends the preparation.</summary>
+    /// <param name="augmentation">
+    /// Changes each picture, by a seed and the first sample's place in the run; they stay as they are without.
+    /// </param>
+    /// <exception cref="TrainingException">A shard is gone, or an image cannot be read.</exception>
     public IEnumerable<TrainingBatch> Read(
-        IEnumerable<IReadOnlyList<Sample>> batches, Random? augmentation, CancellationToken cancellationToken)
+        IEnumerable<IReadOnlyList<Sample>> batches, (int Seed, long Start)? augmentation, CancellationToken cancellationToken)
+    {
+        var position = augmentation?.Start ?? 0;
+        return Prepare(batches, (samples, token) =>
+        {
+            var start = position;
+            position += samples.Count;
+            return new TrainingBatch([.. InParallel(samples, (sample, i) =>
+            {
+                var picture = images.Get(sample, token);
+                var image = augmentation is { } change ? Augmentation.Of(change.Seed, start + i).Apply(picture) : picture;
+                return Row(sample, ImageProcessor.Views(image));
+            })], padding);
+        }, cancellationToken);
+    }
+
+    /// <summary>The samples' images, a few at a time, for the features that a vision tower makes of them.</summary>
+    /// <exception cref="TrainingException">A shard is gone, or an image cannot be read.</exception>
+    public IEnumerable<IReadOnlyList<(Sample Sample, ProcessedImage Image)>> Images(
+        IEnumerable<IReadOnlyList<Sample>> batches, CancellationToken cancellationToken) =>
+        Prepare(batches, IReadOnlyList<(Sample, ProcessedImage)> (samples, token) =>
+            [.. InParallel(samples, (sample, _) => (sample, ImageProcessor.Views(images.Get(sample, token))))], cancellationToken);
+
+    /// <summary>Prompts without answers, for generation.</summary>
+    public TrainingBatch Prompts(IEnumerable<Sample> samples, CancellationToken cancellationToken = default) =>
+        new([.. samples.Select(sample => Row(sample, ImageProcessor.Views(images.Get(sample, cancellationToken))))
+            .Select(row => (row.Row.PromptOnly(), row.Image))], padding, padLeft: true);
+
+    private (TrainingRow Row, ProcessedImage Image) Row(Sample sample, ProcessedImage image)
+    {
+        var row = rows.Row(image.Tokens, sample.Answer);
+        return row.Ids.Length == sample.Tokens
+            ? (row, image)
+            : throw new TrainingException(
+                $"The index of the shard {sample.Shard.Blob} does not fit the image of {sample.Labels.Key}; ingest the dataset again.");
+    }
+
+    private static ParallelQuery<T> InParallel<T>(IReadOnlyList<Sample> samples, Func<Sample, int, T> prepare) =>
+        samples.AsParallel().AsOrdered().Select(prepare);
+
+    private IEnumerable<T> Prepare<T>(
+        IEnumerable<IReadOnlyList<Sample>> batches, Func<IReadOnlyList<Sample>, CancellationToken, T> prepare,
+        CancellationToken cancellationToken)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        using var ready = new BlockingCollection<TrainingBatch>(Ahead);
-        var producer = Task.Run(() => Produce(batches, augmentation, ready, stop.Token), CancellationToken.None);
+        using var ready = new BlockingCollection<T>(Ahead);
+        var producer = Task.Run(() =>
+        {
+            try
+            {
+                foreach (var samples in images.Follow(batches)) ready.Add(prepare(samples, stop.Token), stop.Token);
+            }
+            catch (AggregateException e)
+            {
+                ExceptionDispatchInfo.Throw(e.InnerExceptions[0]);
+            }
+            finally
+            {
+                ready.CompleteAdding();
+            }
+        }, CancellationToken.None);
         try
         {
             foreach (var batch in ready.GetConsumingEnumerable(cancellationToken)) yield return batch;
@@ -29,49 +86,6 @@ internal sealed class BatchReader(ImageSource images, RowBuilder rows, int paddi
         {
             stop.Cancel();
             Task.WhenAny(producer).GetAwaiter().GetResult();
-        }
-    }
-
-    /// <summary>Prompts without answers, for generation.</summary>
-    public TrainingBatch Prompts(IEnumerable<Sample> samples) =>
-        new([.. samples.Select(s => Prepare(s, images.Get(s))).Select(p => (p.Row.PromptOnly(), p.Image))], padding, padLeft: true);
-
-    private (TrainingRow Row, ProcessedImage Image) Prepare(Sample sample, HdPicture picture)
-    {
-        var image = ImageProcessor.Views(picture);
-        var row = rows.Row(image.Tokens, sample.Answer);
-        if (row.Ids.Length > maxLength)
-            throw new TrainingException(
-                $"{sample.Labels.Key} takes {row.Ids.Length} tokens, {image.Tokens} of them for its image; " +
-                $"the model has room for {maxLength}. Lower training.numCrops.");
-        return (row, image);
-    }
-
-    private void Produce(
-        IEnumerable<IReadOnlyList<Sample>> batches, Random? augmentation, BlockingCollection<TrainingBatch> ready,
-        CancellationToken cancellationToken)
-    {
-        try
-        {
-            foreach (var samples in batches)
-            {
-                // Drawn before the work is spread over threads, so that the seed decides.
-                var changes = samples.Select(_ => augmentation is null ? default(Augmentation?) : Augmentation.Draw(augmentation)).ToList();
-                var prepared = samples.AsParallel().AsOrdered().Select((sample, i) =>
-                {
-                    var picture = images.Get(sample);
-                    return Prepare(sample, changes[i]?.Apply(picture) ?? picture);
-                });
-                ready.Add(new TrainingBatch([.. prepared], padding), cancellationToken);
-            }
-        }
-        catch (AggregateException e)
-        {
-            ExceptionDispatchInfo.Throw(e.InnerExceptions[0]);
-        }
-        finally
-        {
-            ready.CompleteAdding();
         }
     }
 }

@@ -6,7 +6,7 @@ namespace FunctionsPipeline.FineTuning;
 
 /// <summary>
 /// Runs one training job from its shards to the published model folder: downloads what it needs, trains, evaluates, uploads the model,
-/// writes <c>result.json</c>.
+/// writes <c>result.json</c>. A run that has checkpoints goes on from the newest one.
 /// </summary>
 /// <param name="progress">Told each heartbeat as it is written.</param>
 public sealed class Trainer(
@@ -14,7 +14,8 @@ public sealed class Trainer(
 {
     /// <summary>Carries out the job. A failure is a result too; it is written like a success.</summary>
     /// <exception cref="OperationCanceledException">
-    /// The run was cancelled; no result is written, so that it can be started again.
+    /// It was asked to stop. No result is written; the last heartbeat says <see cref="Heartbeat.Preempted"/>, and the run goes on from its
+    /// checkpoint when it is started again.
     /// </exception>
     public async Task<RunResult> RunAsync(TrainingJob job, CancellationToken cancellationToken)
     {
@@ -29,10 +30,14 @@ public sealed class Trainer(
         RunResult result;
         try
         {
-            await MetricsFile.CutAsync(store, job.Run, step: null, cancellationToken);
-            await TensorBoardLog.CutAsync(store, job.Run, step: null, cancellationToken);
             await reporter.FlushAsync(cancellationToken);
             result = await TrainAsync(job, folder, reporter, cancellationToken);
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            reporter.Enter(Heartbeat.Preempted);
+            await reporter.EndAsync(null, CancellationToken.None);
+            throw;
         }
         catch (Exception e) when (e is not OperationCanceledException)
         {
@@ -53,47 +58,34 @@ public sealed class Trainer(
 
     private async Task<RunResult> TrainAsync(TrainingJob job, string folder, RunReporter reporter, CancellationToken cancellationToken)
     {
+        var checkpoints = new RunCheckpoints(store, job, Path.Combine(folder, "checkpoints"), logger);
+        var resumed = await checkpoints.LatestAsync(cancellationToken);
+        if (resumed is { } known) logger.Resuming(job.Run, known.State.Step);
+        await MetricsFile.CutAsync(store, job.Run, resumed?.State.Step, cancellationToken);
+        await TensorBoardLog.CutAsync(store, job.Run, resumed?.State.Step, cancellationToken);
+
         var models = Path.Combine(options.WorkFolder, "models");
         var baseModel = await ModelTransfer.DownloadAsync(store, job.BaseModel, models, cancellationToken);
-        var training = new List<Sample>();
-        var validation = new List<Sample>();
-        foreach (var (shard, i) in job.Shards.Select((s, i) => (s, i)))
-        {
-            var path = Path.Combine(folder, $"{i:D5}.tar");
-            await DownloadAsync(shard, path, cancellationToken);
-            (shard.Split == "train" ? training : validation).AddRange(ShardReader.Read(path));
-        }
-        if (training.Count == 0)
-            throw new TrainingException("The dataset has no usable training samples; its report says why rows were rejected.");
-        if (validation.Count == 0)
-            throw new TrainingException("The dataset has no usable validation samples; raise dataset.validationFraction.");
-
-        var settings = job.Settings;
-        var answered = Evaluator.SpreadEvenly(validation, settings.GallerySamples);
-        var gallery = new Gallery(store, job.Run, answered, new AnswerTemplate(settings.AnswerTemplate));
-        reporter.Keep(gallery);
+        var indexes = await ShardIndex.ReadAsync(store, job.Shards, cancellationToken);
+        await using var shards = new ShardCache(store, Path.Combine(folder, "shards"), options.ShardCacheBytes);
 
         // Torch's dispose scopes belong to a thread, so all computing happens on one.
         var output = Path.Combine(folder, "model");
-        var result = await Task.Factory.StartNew(() =>
-        {
-            using var run = new TrainingRun(job, training, validation, gallery, baseModel, options, time, reporter, logger);
-            return run.Train(output, cancellationToken);
-        }, cancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default);
-
-        await ModelTransfer.UploadAsync(store, output, job.OutputModel, cancellationToken);
-        return result;
-    }
-
-    private async Task DownloadAsync(ShardInfo shard, string path, CancellationToken cancellationToken)
-    {
+        RunResult result;
         try
         {
-            await store.DownloadAsync(Containers.Datasets, shard.Blob, path, cancellationToken);
+            result = await Task.Factory.StartNew(() =>
+            {
+                using var run = new TrainingRun(job, indexes, shards, baseModel, checkpoints, store, options, time, reporter, logger);
+                return run.Train(resumed, output, cancellationToken);
+            }, cancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         }
-        catch (FileNotFoundException e)
+        finally
         {
-            throw new TrainingException($"The shard {shard.Blob} is gone; ingest the dataset again.", e);
+            // Also when it was asked to stop: the checkpoint must arrive.
+            await checkpoints.FlushAsync();
         }
+        await ModelTransfer.UploadAsync(store, output, job.OutputModel, cancellationToken);
+        return result;
     }
 }

@@ -9,6 +9,12 @@ public sealed record TrainerOptions
     /// <summary>Memory for images that are ready to use; further ones are decoded again in each pass.</summary>
     public long ImageCacheBytes { get; init; } = 2L << 30;
 
+    /// <summary>Disk for shards; those that are not needed soon go when there are more. What is needed at once may take more.</summary>
+    public long ShardCacheBytes { get; init; } = 20L << 30;
+
+    /// <summary>Disk for the features of a frozen vision tower, kept from one run to the next.</summary>
+    public long FeatureCacheBytes { get; init; } = 20L << 30;
+
     /// <summary>Time between two heartbeats.</summary>
     public TimeSpan HeartbeatInterval { get; init; } = TimeSpan.FromSeconds(2);
 

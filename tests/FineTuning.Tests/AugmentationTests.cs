@@ -21,8 +21,7 @@ public sealed class AugmentationTests
     [Fact]
     public void Half_of_the_pictures_are_mirrored_and_shifts_spread_over_a_twelfth_each_way()
     {
-        var random = new Random(1);
-        var drawn = Enumerable.Range(0, 1000).Select(_ => Augmentation.Draw(random)).ToList();
+        var drawn = Enumerable.Range(0, 1000).Select(i => Augmentation.Of(seed: 1, position: i)).ToList();
         Assert.InRange(drawn.Count(a => a.Mirrored), 440, 560);
         foreach (var shifts in new[] { drawn.Select(a => a.Right), drawn.Select(a => a.Down) })
         {
@@ -30,6 +29,14 @@ public sealed class AugmentationTests
             Assert.InRange(shifts.Max(), 0.08, 1 / 12.0);
             Assert.InRange(shifts.Average(), -0.01, 0.01);
         }
+    }
+
+    [Fact]
+    public void The_seed_and_the_place_in_the_run_decide()
+    {
+        Assert.Equal(Augmentation.Of(1, 500), Augmentation.Of(1, 500));
+        Assert.NotEqual(Augmentation.Of(1, 500), Augmentation.Of(2, 500));
+        Assert.Equal(1000, Enumerable.Range(0, 1000).Select(i => Augmentation.Of(1, i)).Distinct().Count());
     }
 
     private static HdPicture Draw(int x, int y)

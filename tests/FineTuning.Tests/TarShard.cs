@@ -6,35 +6,48 @@ using SixLabors.ImageSharp.PixelFormats;
 
 namespace FunctionsPipeline.Tests.FineTuning;
 
-/// <summary>Writes WebDataset shards.</summary>
+/// <summary>Writes WebDataset shards with their indexes.</summary>
 internal static class TarShard
 {
-    public static void Write(string path, IEnumerable<(string Name, byte[] Content)> members)
+    private const int HeaderBytes = 512;
+    private static readonly (Rgb24 Colour, string Category)[] Kinds = [(new Rgb24(220, 20, 20), "Hats"), (new Rgb24(20, 20, 220), "Coats")];
+
+    /// <summary>A shard of PNG images.</summary>
+    /// <param name="root">The folder that stands for the storage account.</param>
+    public static ShardInfo Write(string root, string blob, string split, IReadOnlyList<(SampleLabels Labels, int Width, int Height, byte[] Image)> samples)
     {
+        var path = Path.Combine(root, Containers.Datasets, blob);
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-        using var tar = new TarWriter(File.Create(path));
-        foreach (var (name, content) in members)
-            tar.WriteEntry(new PaxTarEntry(TarEntryType.RegularFile, name) { DataStream = new MemoryStream(content) });
+        using var file = File.Create(path);
+        var index = new List<string>();
+        using (var tar = new TarWriter(file, TarEntryFormat.Ustar, leaveOpen: true))
+            foreach (var (labels, width, height, image) in samples)
+            {
+                var sample = new ShardSample(labels, width, height, file.Position + HeaderBytes, image.Length);
+                index.Add(JsonSerializer.Serialize(sample, PipelineJson.Compact));
+                Add(tar, $"{labels.Key}.png", image);
+                Add(tar, $"{labels.Key}.json", JsonSerializer.SerializeToUtf8Bytes(labels, PipelineJson.Compact));
+            }
+        File.WriteAllLines(Path.Combine(root, Containers.Datasets, DatasetBlobs.ShardIndex(blob)), index);
+        return new ShardInfo(blob, split, samples.Count, file.Length);
     }
 
     /// <summary>Samples of one colour each, which is also their category.</summary>
-    public static void WriteColours(string path, int samples)
-    {
-        (Rgb24 Colour, string Category)[] kinds = [(new Rgb24(220, 20, 20), "Hats"), (new Rgb24(20, 20, 220), "Coats")];
-        Write(path, Enumerable.Range(0, samples).SelectMany(i =>
+    public static ShardInfo WriteColours(string root, string blob, string split, int samples, int width = 60, int height = 60) =>
+        Write(root, blob, split, [.. Enumerable.Range(0, samples).Select(i =>
         {
-            var (colour, category) = kinds[i % kinds.Length];
-            return new[] { ($"{i}.png", Picture(60, 60, colour)), ($"{i}.json", Json(new SampleLabels($"{i}", "00", null, category, null))) };
-        }));
-    }
+            var (colour, category) = Kinds[i % Kinds.Length];
+            return (new SampleLabels($"{split}-{i}", "00", null, category, null), width, height, Picture(width, height, colour));
+        })]);
 
-    public static byte[] Picture(int width, int height, Rgb24 colour)
+    private static void Add(TarWriter tar, string name, byte[] content) =>
+        tar.WriteEntry(new UstarTarEntry(TarEntryType.RegularFile, name) { DataStream = new MemoryStream(content) });
+
+    private static byte[] Picture(int width, int height, Rgb24 colour)
     {
         using var image = new Image<Rgb24>(width, height, colour);
         using var stream = new MemoryStream();
         image.SaveAsPng(stream);
         return stream.ToArray();
     }
-
-    public static byte[] Json(SampleLabels labels) => JsonSerializer.SerializeToUtf8Bytes(labels, PipelineJson.Compact);
 }

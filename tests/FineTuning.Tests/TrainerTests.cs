@@ -14,33 +14,40 @@ public sealed class TrainerCollection;
 [Collection(nameof(TrainerTests))]
 public sealed class TrainerTests : IDisposable
 {
-    private static readonly TrainingJob Job = new()
+    private static readonly TrainingSettings Settings = new()
     {
-        Run = "r1",
-        BaseModel = "base",
-        OutputModel = "r1-model",
-        Shards = [new ShardInfo("d/train.tar", "train", 8, 0), new ShardInfo("d/validation.tar", "validation", 4, 0)],
-        Settings = new TrainingSettings
-        {
-            MaxSteps = 20,
-            Epochs = 100,
-            BatchSize = 4,
-            LearningRate = 1e-2,
-            WarmupSteps = 2,
-            NumCrops = 1,
-            MaxAnswerTokens = 12,
-            EvaluateEvery = 10,
-        },
+        MaxSteps = 20,
+        Epochs = 100,
+        BatchSize = 4,
+        LearningRate = 1e-2,
+        WarmupSteps = 2,
+        NumCrops = 1,
+        MaxAnswerTokens = 12,
+        EvaluateEvery = 10,
     };
 
     private readonly string _root = Directory.CreateTempSubdirectory("trainer-").FullName;
     private readonly FolderRunStore _store;
 
+    private TrainingJob Job { get; }
+
+    private string Storage => Path.Combine(_root, "storage");
+
     public TrainerTests()
     {
-        _store = new FolderRunStore(Path.Combine(_root, "storage"));
-        TarShard.WriteColours(Blob("datasets/d/train.tar"), samples: 8);
-        TarShard.WriteColours(Blob("datasets/d/validation.tar"), samples: 4);
+        _store = new FolderRunStore(Storage);
+        Job = new TrainingJob
+        {
+            Run = "r1",
+            BaseModel = "base",
+            OutputModel = "r1-model",
+            Shards =
+            [
+                TarShard.WriteColours(Storage, "d/train.tar", Splits.Train, samples: 8),
+                TarShard.WriteColours(Storage, "d/validation.tar", Splits.Validation, samples: 4),
+            ],
+            Settings = Settings,
+        };
         SmallModel.Save(Directory.CreateDirectory(Blob("models/base")).FullName);
         File.WriteAllText(Blob("models/base/complete.json"), "{}");
     }
@@ -124,12 +131,46 @@ public sealed class TrainerTests : IDisposable
     }
 
     [Fact]
-    public async Task A_row_longer_than_the_context_fails_the_run_with_the_way_out()
+    public async Task Samples_longer_than_the_context_fail_the_run_with_the_way_out()
     {
         var narrow = SmallModel.Config with { MaxPositionEmbeddings = 320, OriginalMaxPositionEmbeddings = 320, SlidingWindow = 320 };
         narrow.Save(Blob("models/base"));
         var result = await RunAsync(Job);
-        Assert.Contains("313 of them for its image; the model has room for 320. Lower training.numCrops.", result.Error);
+        Assert.Contains("Every training sample is longer than 320 tokens", result.Error);
+        Assert.Contains("Lower training.numCrops", result.Error);
+    }
+
+    [Fact]
+    public async Task A_sample_longer_than_asked_for_is_left_out_and_counted()
+    {
+        ShardInfo[] shards =
+        [
+            TarShard.WriteColours(Storage, "d/wide.tar", Splits.Train, samples: 4, width: 100, height: 40),
+            TarShard.WriteColours(Storage, "d/square.tar", Splits.Train, samples: 3),
+            TarShard.WriteColours(Storage, "d/wide-validation.tar", Splits.Validation, samples: 2, width: 100, height: 40),
+        ];
+        // A wide picture takes two of four crops, 457 tokens; a square one all of them, 757.
+        var result = await RunAsync(Job with { Shards = shards, Settings = Job.Settings with { MaxSteps = 1, NumCrops = 4, MaxTokens = 700 } });
+        Assert.True(result.Succeeded, result.Error);
+        Assert.Equal(3, result.DroppedSamples);
+    }
+
+    [Fact]
+    public async Task The_test_split_is_neither_learned_nor_validated_on()
+    {
+        var test = TarShard.WriteColours(Storage, "d/test.tar", Splits.Test, samples: 6);
+        File.Delete(Blob("datasets/d/test.tar"));
+        var result = await RunAsync(Job with { Shards = [.. Job.Shards, test], Settings = Job.Settings with { MaxSteps = 2 } });
+        Assert.True(result.Succeeded, result.Error);
+        Assert.Equal(4, result.FineTuned!.Samples);
+    }
+
+    [Fact]
+    public async Task A_shard_that_is_gone_fails_the_run_with_the_way_out()
+    {
+        File.Delete(Blob("datasets/d/train.tar"));
+        var result = await RunAsync(Job);
+        Assert.Equal("The shard d/train.tar is gone; ingest the dataset again.", result.Error);
     }
 
     [Fact]
@@ -158,5 +199,5 @@ public sealed class TrainerTests : IDisposable
 
     private T Read<T>(string name) => JsonSerializer.Deserialize<T>(File.ReadAllBytes(Blob(name)), PipelineJson.Options)!;
 
-    private string Blob(string name) => Path.Combine(_root, "storage", name);
+    private string Blob(string name) => Path.Combine(Storage, name);
 }

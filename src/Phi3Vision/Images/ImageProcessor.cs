@@ -26,7 +26,7 @@ public sealed class ImageProcessor(int numCrops)
     /// </exception>
     public ProcessedImage Process(Image<Rgb24> image)
     {
-        var shape = Shape(image);
+        var shape = Shape(image.Width, image.Height);
         using var views = new ViewWriter(shape.Picture.Width, shape.Picture.Height);
         HdTransform.Run(image, shape, views.Add);
         return views.Image;
@@ -40,7 +40,7 @@ public sealed class ImageProcessor(int numCrops)
     /// </exception>
     public HdPicture Fit(Image<Rgb24> image)
     {
-        var shape = Shape(image);
+        var shape = Shape(image.Width, image.Height);
         var (width, height) = shape.Picture;
         var rgb = GC.AllocateUninitializedArray<byte>(checked(width * height * 3));
         var written = 0;
@@ -65,12 +65,24 @@ public sealed class ImageProcessor(int numCrops)
         return views.Image;
     }
 
-    private HdShape Shape(Image<Rgb24> image)
+    /// <summary>Positions that an image of this size takes in a prompt: <see cref="ProcessedImage.Tokens"/> without the image.</summary>
+    /// <param name="width">Pixels.</param>
+    /// <param name="height">Pixels.</param>
+    /// <exception cref="UnreadableImageException">
+    /// The image is so thin that nothing is left of it (<see cref="Rejection.BadShape"/>).
+    /// </exception>
+    public int Tokens(int width, int height)
     {
-        var shape = HdShape.Of(image.Width, image.Height, NumCrops);
+        var picture = Shape(width, height).Picture;
+        return ProcessedImage.TokensOf(picture.Height / Side, picture.Width / Side);
+    }
+
+    private HdShape Shape(int width, int height)
+    {
+        var shape = HdShape.Of(width, height, NumCrops);
         return shape.ResizedHeight > 0
             ? shape
             : throw new UnreadableImageException(
-                Rejection.BadShape, $"A picture of {image.Width}×{image.Height} pixels is too thin for {NumCrops} crops of {Side}×{Side}.");
+                Rejection.BadShape, $"A picture of {width}×{height} pixels is too thin for {NumCrops} crops of {Side}×{Side}.");
     }
 }

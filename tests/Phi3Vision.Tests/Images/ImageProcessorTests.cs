@@ -20,6 +20,18 @@ public sealed class ImageProcessorTests
         Assert.Equal((views, height, width, tokens), (processed.Views, processed.Height, processed.Width, processed.Tokens));
     }
 
+    [Theory]
+    [InlineData(60, 60, 4)]
+    [InlineData(300, 100, 4)]
+    [InlineData(100, 301, 16)]
+    [InlineData(2000, 6, 1)]
+    public void The_tokens_of_an_image_are_known_from_its_size(int width, int height, int crops)
+    {
+        using var image = new Image<Rgb24>(width, height);
+        var processor = new ImageProcessor(crops);
+        Assert.Equal(processor.Process(image).Tokens, processor.Tokens(width, height));
+    }
+
     [Fact]
     public void With_one_crop_the_global_view_is_the_crop()
     {

@@ -1,0 +1,63 @@
+using System.Buffers.Binary;
+using System.Numerics;
+
+namespace FunctionsPipeline.FineTuning;
+
+/// <summary>
+/// The file of one image's features, little-endian: "PFv1", views, height, width, number of bytes, CRC-32C of everything else, all of four
+/// bytes, and then the values.
+/// </summary>
+internal static class FeatureFile
+{
+    private const int HeaderBytes = 24;
+    private const int ChecksumAt = 20;
+
+    private static ReadOnlySpan<byte> Magic => "PFv1"u8;
+
+    /// <summary>Bytes that the file takes.</summary>
+    public static long SizeOf(CachedFeatures features) => HeaderBytes + (long)features.Values.Length;
+
+    /// <summary>Writes the file in one go: whoever finds it finds all of it.</summary>
+    public static void Write(string path, CachedFeatures features)
+    {
+        var header = new byte[HeaderBytes];
+        Magic.CopyTo(header);
+        foreach (var (value, i) in new[] { features.Views, features.Height, features.Width, features.Values.Length }.Select((v, i) => (v, i)))
+            BinaryPrimitives.WriteInt32LittleEndian(header.AsSpan(4 + 4 * i), value);
+        BinaryPrimitives.WriteUInt32LittleEndian(header.AsSpan(ChecksumAt), Checksum(header.AsSpan(0, ChecksumAt), features.Values));
+        var draft = $"{path}.{Guid.NewGuid():N}";
+        try
+        {
+            using (var file = File.OpenHandle(draft, FileMode.CreateNew, FileAccess.Write))
+                RandomAccess.Write(file, [header, features.Values], 0);
+            File.Move(draft, path, overwrite: true);
+        }
+        finally
+        {
+            File.Delete(draft);
+        }
+    }
+
+    /// <summary>Reads the file; null when it is not whole.</summary>
+    public static CachedFeatures? Read(string path)
+    {
+        var bytes = File.ReadAllBytes(path);
+        if (bytes.Length < HeaderBytes || !bytes.AsSpan().StartsWith(Magic)) return null;
+        int Number(int i) => BinaryPrimitives.ReadInt32LittleEndian(bytes.AsSpan(4 + 4 * i));
+        if (Number(3) != bytes.Length - HeaderBytes) return null;
+        var values = bytes[HeaderBytes..];
+        return BinaryPrimitives.ReadUInt32LittleEndian(bytes.AsSpan(ChecksumAt)) == Checksum(bytes.AsSpan(0, ChecksumAt), values)
+            ? new CachedFeatures(values, Number(0), Number(1), Number(2))
+            : null;
+    }
+
+    private static uint Checksum(ReadOnlySpan<byte> header, ReadOnlySpan<byte> values) => Add(Add(uint.MaxValue, header), values);
+
+    private static uint Add(uint checksum, ReadOnlySpan<byte> bytes)
+    {
+        for (; bytes.Length >= sizeof(ulong); bytes = bytes[sizeof(ulong)..])
+            checksum = BitOperations.Crc32C(checksum, BinaryPrimitives.ReadUInt64LittleEndian(bytes));
+        foreach (var single in bytes) checksum = BitOperations.Crc32C(checksum, single);
+        return checksum;
+    }
+}

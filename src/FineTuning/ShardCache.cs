@@ -1,0 +1,182 @@
+using FunctionsPipeline.Contracts;
+
+namespace FunctionsPipeline.FineTuning;
+
+/// <summary>
+/// Shards on the local disk: fetched in the background shortly before they are needed, and removed, the longest unused ones first, when
+/// they take more than their budget. Safe to use from several threads.
+/// </summary>
+/// <param name="folder">Where they lie; made here, removed by the caller.</param>
+/// <param name="budget">Bytes; shards that are in use at the same time may take more.</param>
+internal sealed class ShardCache(IRunStore store, string folder, long budget) : IAsyncDisposable
+{
+    private const int FetchedAtOnce = 4;
+
+    // Only their labels are in memory, so that it is cheap to look far.
+    private const int SamplesAhead = 20_000;
+
+    private readonly Lock _lock = new();
+    private readonly CancellationTokenSource _stop = new();
+    private readonly SemaphoreSlim _turns = new(FetchedAtOnce);
+    private readonly Dictionary<ShardInfo, Entry> _entries = [];
+    private long _bytes, _bytesInUse, _clock;
+    private int _fetched;
+
+    /// <summary>The encoded image of a sample; waits for its shard when that is not here yet.</summary>
+    /// <exception cref="TrainingException">The shard is gone, or ends before the image does.</exception>
+    public byte[] ReadImage(Sample sample, CancellationToken cancellationToken)
+    {
+        var entry = Take(sample.Shard);
+        try
+        {
+            entry.Fetching.WaitAsync(cancellationToken).GetAwaiter().GetResult();
+            return Read(entry.Path, sample);
+        }
+        finally
+        {
+            Release(entry);
+        }
+    }
+
+    /// <summary>
+    /// Passes batches on and, looking ahead, has the shards fetched that later ones need: a few at a time, as many as the budget holds.
+    /// They stay until their batch has been passed on and the next one is asked for.
+    /// </summary>
+    /// <param name="needed">Whether a sample's image is going to be read.</param>
+    public IEnumerable<IReadOnlyList<Sample>> Follow(IEnumerable<IReadOnlyList<Sample>> batches, Func<Sample, bool> needed)
+    {
+        var ahead = new Queue<(IReadOnlyList<Sample> Batch, Entry[] Shards)>();
+        var samples = 0;
+        using var source = batches.GetEnumerator();
+        try
+        {
+            for (var more = true; ;)
+            {
+                while (more && (ahead.Count == 0 || (samples < SamplesAhead && HasRoom())))
+                {
+                    more = source.MoveNext();
+                    if (!more) break;
+                    var batch = source.Current;
+                    ahead.Enqueue((batch, [.. batch.Where(needed).Select(sample => sample.Shard).Distinct().Select(Take)]));
+                    samples += batch.Count;
+                }
+                if (!ahead.TryPeek(out var first)) yield break;
+                yield return first.Batch;
+                ahead.Dequeue();
+                samples -= first.Batch.Count;
+                foreach (var shard in first.Shards) Release(shard);
+            }
+        }
+        finally
+        {
+            foreach (var shard in ahead.SelectMany(batch => batch.Shards)) Release(shard);
+        }
+    }
+
+    /// <summary>Stops fetching.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync();
+        Task[] fetching;
+        lock (_lock) fetching = [.. _entries.Values.Select(entry => Task.WhenAny(entry.Fetching))];
+        await Task.WhenAll(fetching);
+        _stop.Dispose();
+        _turns.Dispose();
+    }
+
+    private static byte[] Read(string path, Sample sample)
+    {
+        using var file = File.OpenHandle(path);
+        var bytes = new byte[sample.Content.Length];
+        for (var read = 0; read < bytes.Length;)
+        {
+            var count = RandomAccess.Read(file, bytes.AsSpan(read), sample.Content.Offset + read);
+            if (count == 0) throw new TrainingException($"The shard {sample.Shard.Blob} ends inside the image of {sample.Labels.Key}.");
+            read += count;
+        }
+        return bytes;
+    }
+
+    private bool HasRoom()
+    {
+        lock (_lock) return _bytesInUse < budget && _entries.Values.Count(entry => !entry.Fetching.IsCompleted) < FetchedAtOnce;
+    }
+
+    private Entry Take(ShardInfo shard)
+    {
+        lock (_lock)
+        {
+            if (!_entries.TryGetValue(shard, out var entry))
+            {
+                MakeRoom(shard.Bytes);
+                entry = _entries[shard] = new Entry(shard, Path.Combine(folder, $"{_fetched++:D6}.tar"));
+                entry.Fetching = Task.Run(() => FetchAsync(entry), CancellationToken.None);
+                _bytes += shard.Bytes;
+            }
+            if (entry.Users++ == 0) _bytesInUse += shard.Bytes;
+            return entry;
+        }
+    }
+
+    private void Release(Entry entry)
+    {
+        lock (_lock)
+        {
+            entry.LastUse = _clock++;
+            if (--entry.Users > 0) return;
+            _bytesInUse -= entry.Shard.Bytes;
+            // One that failed is tried again when it is asked for again.
+            if (entry.Fetching is { IsCompleted: true, IsCompletedSuccessfully: false }) Remove(entry);
+            else MakeRoom(0);
+        }
+    }
+
+    private void MakeRoom(long bytes)
+    {
+        if (_bytes + bytes <= budget) return;
+        foreach (var entry in _entries.Values.Where(e => e.Users == 0 && e.Fetching.IsCompleted).OrderBy(e => e.LastUse).ToList())
+        {
+            if (_bytes + bytes <= budget) return;
+            Remove(entry);
+        }
+    }
+
+    private void Remove(Entry entry)
+    {
+        _entries.Remove(entry.Shard);
+        _bytes -= entry.Shard.Bytes;
+        File.Delete(entry.Path);
+    }
+
+    private async Task FetchAsync(Entry entry)
+    {
+        await _turns.WaitAsync(_stop.Token);
+        try
+        {
+            Directory.CreateDirectory(folder);
+            await store.DownloadAsync(Containers.Datasets, entry.Shard.Blob, entry.Path, _stop.Token);
+        }
+        catch (FileNotFoundException e)
+        {
+            throw new TrainingException($"The shard {entry.Shard.Blob} is gone; ingest the dataset again.", e);
+        }
+        finally
+        {
+            _turns.Release();
+        }
+    }
+
+    private sealed class Entry(ShardInfo shard, string path)
+    {
+        public ShardInfo Shard { get; } = shard;
+
+        public string Path { get; } = path;
+
+        public Task Fetching { get; set; } = Task.CompletedTask;
+
+        /// <summary>Readers, and batches ahead, that need it.</summary>
+        public int Users { get; set; }
+
+        public long LastUse { get; set; }
+    }
+}
