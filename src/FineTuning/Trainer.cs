@@ -81,6 +81,7 @@ public sealed class Trainer(
             return run.Train(output, cancellationToken);
         }, cancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default);
 
+        ModelCard.Write(output, job, result);
         await ModelTransfer.UploadAsync(store, output, job.OutputModel, cancellationToken);
         return result;
     }
