@@ -80,6 +80,7 @@ public sealed class TrainerTests : IDisposable
         Assert.Contains(Directory.EnumerateFiles(Blob("runs/r1/tensorboard")), file => file.Contains("tfevents"));
 
         Assert.True(File.Exists(Blob("models/r1-model/complete.json")));
+        Assert.Contains("| train | 8 |", File.ReadAllText(Blob("models/r1-model/README.md")));
         Assert.Equal(1, ServingSettings.Load(Blob("models/r1-model")).NumCrops);
         using var saved = ModelFolder.Load(Blob("models/r1-model"), CPU, ScalarType.Float32);
         Assert.False(Directory.Exists(Path.Combine(_root, "work", "runs", "r1")));

@@ -5,31 +5,40 @@ using Spectre.Console;
 namespace FunctionsPipeline.LocalHost.Demo;
 
 /// <summary>What the demo measured, as tables, and whether that is what it promises.</summary>
+/// <param name="runFolder">Where the run's gallery and TensorBoard files were copied to.</param>
 public sealed class DemoReport(
     RunOutcome outcome,
     IReadOnlyList<MetricsLine> metrics,
     IReadOnlyList<(HeldOutImage Truth, PredictionDocument? Prediction)> uploads,
+    string runFolder,
     TimeSpan elapsed)
 {
+    private const int MostCategories = 12;
+
     private EvaluationMetrics Base => outcome.Result.Base!;
 
     private EvaluationMetrics FineTuned => outcome.Result.FineTuned!;
 
+    private EvaluationMetrics? Test => outcome.Result.Test;
+
     /// <summary>Prints the tables and the verdict.</summary>
     /// <returns>0 when every promise was kept, 1 otherwise.</returns>
-    public int Print()
+    public int Print(IAnsiConsole console)
     {
-        AnsiConsole.WriteLine();
-        AnsiConsole.Write(Rows());
-        AnsiConsole.Write(Losses());
-        AnsiConsole.Write(Metrics());
-        AnsiConsole.Write(Predictions());
-        AnsiConsole.MarkupLineInterpolated(CultureInfo.InvariantCulture,
+        console.WriteLine();
+        console.Write(Rows());
+        console.Write(Losses());
+        console.Write(Metrics());
+        if ((Test ?? FineTuned).Confusion is { Count: > 1 } confusion) console.Write(Categories(confusion));
+        console.Write(Predictions());
+        console.WriteLine($"answers to the same images at every validation: {Path.Combine(runFolder, "samples")}");
+        console.WriteLine($"curves: tensorboard --logdir {Path.Combine(runFolder, "tensorboard")}");
+        console.MarkupLineInterpolated(CultureInfo.InvariantCulture,
             $"model {outcome.Result.Model}: {outcome.PublishDecision}; {outcome.Result.Steps} steps, {outcome.Result.TrainingSamples} samples seen, {elapsed.TotalSeconds:0} s in all");
         var kept = true;
         foreach (var (what, holds) in Promises())
         {
-            AnsiConsole.MarkupLine($"{(holds ? "[green]yes[/]" : "[red]no [/]")} {Markup.Escape(what)}");
+            console.MarkupLine($"{(holds ? "[green]yes[/]" : "[red]no [/]")} {Markup.Escape(what)}");
             kept &= holds;
         }
         return kept ? 0 : 1;
@@ -82,18 +91,39 @@ public sealed class DemoReport(
     private Table Metrics()
     {
         var table = Table($"Validation split ({FineTuned.Samples} samples, {FineTuned.Generated} answers generated)", "", "base", "fine-tuned", "baseline");
+        if (Test is not null) table.AddColumn($"fine-tuned, test split ({Test.Samples})");
         void Row(string name, Func<EvaluationMetrics, double?> value, double? baseline = null, string format = "0.00")
         {
-            if (value(FineTuned) is not null || baseline is not null)
-                table.AddRow(name, Text(value(Base), format), Text(value(FineTuned), format), Text(baseline, format));
+            if (value(FineTuned) is null && baseline is null) return;
+            string[] cells = [name, Text(value(Base), format), Text(value(FineTuned), format), Text(baseline, format)];
+            table.AddRow(Test is null ? cells : [.. cells, Text(value(Test), format)]);
         }
 
         Row("loss", m => m.Loss, format: "0.000");
         Row("answers that parse", m => m.ParsedShare);
         Row("category accuracy (baseline: majority class)", m => m.CategoryAccuracy, FineTuned.MajorityCategoryAccuracy);
         Row("title exact match", m => m.TitleExactMatch);
+        Row("title word F1", m => m.TitleF1);
         Row("median price error (baseline: training median)", m => m.MedianPriceError, FineTuned.BaselineMedianPriceError);
+        Row("prices within 10 %", m => m.PriceWithinTenPercent, FineTuned.BaselinePriceWithinTenPercent);
         return table;
+    }
+
+    private Table Categories(IReadOnlyList<ConfusionRow> confusion)
+    {
+        var split = Test is null ? Splits.Validation : Splits.Test;
+        var shown = confusion.Count > MostCategories ? $", the {MostCategories} of {confusion.Count} with most mistakes" : "";
+        var table = Table($"Categories of the {split} split{shown}", "category", "samples", "right", "taken for");
+        foreach (var row in confusion.OrderByDescending(row => Samples(row) - Right(row)).ThenBy(row => row.Truth, StringComparer.Ordinal).Take(MostCategories))
+        {
+            var wrong = row.Answered.Where(answer => answer.Key != row.Truth).OrderByDescending(answer => answer.Value)
+                .Select(answer => $"{(answer.Key.Length == 0 ? "no category" : answer.Key)} {answer.Value}");
+            table.AddRow(Markup.Escape(row.Truth), Text(Samples(row)), Text(Right(row)), Markup.Escape(string.Join(", ", wrong)));
+        }
+        return table;
+
+        static int Samples(ConfusionRow row) => row.Answered.Values.Sum();
+        static int Right(ConfusionRow row) => row.Answered.GetValueOrDefault(row.Truth);
     }
 
     private Table Predictions()

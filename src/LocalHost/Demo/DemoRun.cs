@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Azure.Storage.Blobs;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.LocalHost.Processes;
+using Spectre.Console;
 
 namespace FunctionsPipeline.LocalHost.Demo;
 
@@ -40,8 +41,10 @@ public static class DemoRun
         }
 
         var uploads = await UploadAsync(client, stack.Options.HeldOutFolder, screen, cancellation);
-        var report = new DemoReport(outcome, await client.GetMetricsAsync(accepted.Run, cancellation), uploads, clock.Elapsed);
-        return report.Print();
+        var runFolder = Path.Combine(options.StateFolder, "run");
+        await client.SaveTrackingAsync(accepted.Run, runFolder, cancellation);
+        var report = new DemoReport(outcome, await client.GetMetricsAsync(accepted.Run, cancellation), uploads, runFolder, clock.Elapsed);
+        return report.Print(AnsiConsole.Console);
     }
 
     private static async Task<IReadOnlyList<(HeldOutImage Truth, PredictionDocument? Prediction)>> UploadAsync(

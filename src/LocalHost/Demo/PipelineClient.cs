@@ -4,6 +4,7 @@ using System.Runtime.CompilerServices;
 using System.Text.Json;
 using Azure;
 using Azure.Storage.Blobs;
+using Azure.Storage.Blobs.Models;
 using FunctionsPipeline.Contracts;
 
 namespace FunctionsPipeline.LocalHost.Demo;
@@ -46,6 +47,22 @@ public sealed class PipelineClient(HttpClient http, BlobServiceClient blobs)
         var content = await blobs.GetBlobContainerClient(Containers.Runs).GetBlobClient(new RunBlobs(run).Metrics).DownloadContentAsync(cancellation);
         return [.. content.Value.Content.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries)
             .Select(line => JsonSerializer.Deserialize<MetricsLine>(line, PipelineJson.Compact)!)];
+    }
+
+    /// <summary>Copies a run's gallery and TensorBoard files to sub-folders <c>samples</c> and <c>tensorboard</c> of a local folder.</summary>
+    public async Task SaveTrackingAsync(string run, string folder, CancellationToken cancellation)
+    {
+        var container = blobs.GetBlobContainerClient(Containers.Runs);
+        var names = new RunBlobs(run);
+        foreach (var prefix in new[] { names.Samples, names.Events })
+        {
+            await foreach (var blob in container.GetBlobsAsync(new GetBlobsOptions { Prefix = prefix }, cancellation))
+            {
+                var path = Path.Combine(folder, Path.GetRelativePath(run, blob.Name));
+                Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+                await container.GetBlobClient(blob.Name).DownloadToAsync(path, cancellation);
+            }
+        }
     }
 
     /// <summary>Uploads an image the way a user does.</summary>

@@ -1,0 +1,51 @@
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+using FunctionsPipeline.Contracts;
+
+namespace FunctionsPipeline.FineTuning;
+
+/// <summary>The YAML at the head of a model card, which the Hub searches: https://github.com/huggingface/hub-docs/blob/main/modelcard.md.</summary>
+internal static class ModelCardHeader
+{
+    private const string Task = "image-text-to-text";
+
+    /// <param name="adapter">Whether the folder holds adapters in place of all weights.</param>
+    public static string Of(TrainingJob job, RunResult result, bool adapter)
+    {
+        var yaml = new StringBuilder("---\n");
+        var (dataset, revision) = Split(job.Dataset);
+        // The Hub refuses a card that names repositories in another form than owner/name.
+        if (HubId(job.BaseModel) is { } baseModel)
+            yaml.Append($"base_model: {Quoted(baseModel)}\nbase_model_relation: {(adapter ? "adapter" : "finetune")}\n");
+        if (dataset is not null) yaml.Append($"datasets:\n- {Quoted(dataset)}\n");
+        yaml.Append($"library_name: {(adapter ? "peft" : "transformers")}\npipeline_tag: {Task}\n");
+        yaml.Append("tags:\n- phi3_v\n- vision\n- product-catalog\n- torchsharp\n");
+        if (adapter) yaml.Append("- lora\n");
+        if ((result.Test ?? result.FineTuned) is { } measured)
+        {
+            yaml.Append($"model-index:\n- name: {Quoted(job.OutputModel)}\n  results:\n  - task:\n      type: {Task}\n");
+            yaml.Append($"    dataset:\n      type: {Quoted(dataset ?? job.Run)}\n      name: {Quoted(dataset ?? job.Run)}\n");
+            yaml.Append($"      split: {(result.Test is null ? Splits.Validation : Splits.Test)}\n");
+            if (revision is not null) yaml.Append($"      revision: {Quoted(revision)}\n");
+            yaml.Append("    metrics:\n");
+            foreach (var figure in Figure.All)
+            {
+                if (figure.Value(measured) is not { } value) continue;
+                yaml.Append($"    - type: {figure.Type}\n      name: {Quoted(figure.Name)}\n");
+                yaml.Append($"      value: {value.ToString("0.######", CultureInfo.InvariantCulture)}\n");
+            }
+        }
+        return yaml.Append("---").ToString();
+    }
+
+    // Folders of mirrored models are named owner--name@commit.
+    private static string? HubId(string folder) =>
+        Split(folder).Repo!.Split("--") is [{ Length: > 0 } owner, .. { Length: > 0 } name] ? $"{owner}/{string.Join("--", name)}" : null;
+
+    private static (string? Repo, string? Revision) Split(string? text) =>
+        text?.Split('@', 2) is [var repo, .. var revision] ? (repo, revision.FirstOrDefault()) : (null, null);
+
+    // A JSON string is a YAML string.
+    private static string Quoted(string text) => JsonSerializer.Serialize(text, PipelineJson.Compact);
+}

@@ -1,0 +1,38 @@
+using FunctionsPipeline.Phi3Vision;
+
+namespace FunctionsPipeline.Tests.Phi3Vision;
+
+public sealed class ModelCostTests
+{
+    private static readonly ModelCost Cost = new(Presets.Phi3Vision128K);
+
+    // 32 layers of 3072×9216 + 3072×3072 + 3072×16384 + 8192×3072; 23 CLIP layers of 4·1024² + 2·1024·4096; a projector of 4096×3072 + 3072².
+    private const double Decoder = 32.0 * 3072 * (9216 + 3072 + 16384 + 8192), Head = 32064.0 * 3072, Projector = 3072.0 * (4096 + 3072);
+    private const double Clip = 23.0 * (2 * 12 * 1024 * 1024 + 4 * 577 * 1024) * 577;
+
+    [Fact]
+    public void Full_training_costs_six_operations_for_each_weight_and_token()
+    {
+        var step = StepSize.Sample(800, 757, 5, 30) + StepSize.Sample(400, 313, 2, 20);
+        Assert.Equal(new StepSize(1200, 800_000, 1070, 7, 50), step);
+        var expected = 6 * (1200 * Decoder + 50 * Head + 1070 * Projector) + 3 * 32 * 2 * 800_000.0 * 3072 + 3 * 7 * Clip;
+        Assert.Equal(1, Cost.OperationsOfStep(step, new TrainedParts(true, true, true)) / expected, 1e-9);
+    }
+
+    [Fact]
+    public void Frozen_weights_take_no_gradients_but_let_them_pass()
+    {
+        var step = StepSize.Sample(800, 757, 5, 30);
+        var expected = 4 * (800 * Decoder + 30 * Head) + 3 * 32 * 2 * 640_000.0 * 3072 + 2 * 757 * Projector + 5 * Clip + 6 * 1000.0 * 800;
+        Assert.Equal(1, Cost.OperationsOfStep(step, new TrainedParts(false, false, false, AdapterValues: 1000)) / expected, 1e-9);
+        var kept = step with { Views = 0 };
+        Assert.Equal(5 * Clip, Cost.OperationsOfStep(step, new TrainedParts(true, true, false)) - Cost.OperationsOfStep(kept, new TrainedParts(true, true, false)), Clip * 1e-3);
+    }
+
+    [Fact]
+    public void A_prompt_costs_a_forward_pass()
+    {
+        var expected = 2 * (800 * Decoder + Head + 757 * Projector) + 32 * 2 * 640_000.0 * 3072 + 5 * Clip;
+        Assert.Equal(1, Cost.OperationsOfPrompt(800, 757, 5) / expected, 1e-9);
+    }
+}
