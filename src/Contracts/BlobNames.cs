@@ -95,6 +95,10 @@ public static class BlobNames
     /// <summary>In <see cref="Containers.Models"/>: the folder of a mirrored base checkpoint.</summary>
     public static string BaseModel(string repo, string commit) => $"{Slug(repo)}@{commit}";
 
+    /// <summary>The repository whose mirror a folder is; null for one that is none.</summary>
+    public static string? HubRepo(string baseModel) =>
+        baseModel.Split('@')[0].Split("--") is [{ Length: > 0 } owner, .. { Length: > 0 } name] ? $"{owner}/{string.Join("--", name)}" : null;
+
     /// <summary>In <see cref="Containers.Models"/>: written last, so that its presence says that a model folder is whole.</summary>
     public static string ModelComplete(string version) => $"{version}/complete.json";
 

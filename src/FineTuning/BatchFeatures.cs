@@ -8,6 +8,9 @@ namespace FunctionsPipeline.FineTuning;
 internal sealed class BatchFeatures(IReadOnlyList<ImageFeatures> images) : IBatchImages
 {
     /// <inheritdoc/>
+    public int Views => 0;
+
+    /// <inheritdoc/>
     public ModelInput AddTo(ModelInput input, Device device) => input with
     {
         ImageFeatures = [.. images.Select(image => image.ToTensor(device))],

@@ -16,6 +16,7 @@ internal sealed class BatchGradient : IDisposable
     private const int Pair = 2;
 
     private readonly IReadOnlyList<Parameter> _trained;
+    private readonly LoraAdapters? _dropout;
     private readonly AnswerLoss _loss;
     private readonly int _together;
     private readonly int _threads = get_num_threads();
@@ -24,14 +25,17 @@ internal sealed class BatchGradient : IDisposable
     /// <param name="batchSize">Samples of a step.</param>
     /// <param name="microBatchSize">Samples that are in memory at once at most; the whole batch when left out.</param>
     /// <param name="recompute">Computes the activations of each layer again in the backward pass.</param>
+    /// <param name="dropout">
+    /// Adapters with dropout, whose masks must be told before each part: the parts are then computed one after the other.
+    /// </param>
     /// <param name="together">Parts that are computed side by side, 1 or 2; what suits the device when left out.</param>
     public BatchGradient(
         Phi3VisionModel model, IReadOnlyList<Parameter> trained, Device device, int batchSize, int? microBatchSize = null,
-        bool recompute = false, int? together = null)
+        bool recompute = false, LoraAdapters? dropout = null, int? together = null)
     {
-        (_trained, _loss) = (trained, new AnswerLoss(model, device, recompute));
+        (_trained, _dropout, _loss) = (trained, dropout, new AnswerLoss(model, device, recompute));
         var microBatch = Math.Min(microBatchSize ?? batchSize, batchSize);
-        _together = together ?? (device.type == DeviceType.CPU && _threads >= Pair && microBatch >= Pair ? Pair : 1);
+        _together = together ?? (dropout is null && device.type == DeviceType.CPU && _threads >= Pair && microBatch >= Pair ? Pair : 1);
         // Evenly: eight and one take as long as five and four, and more memory.
         var parts = (batchSize + microBatch - 1) / microBatch * _together;
         PartSize = (batchSize + parts - 1) / parts;
@@ -47,8 +51,9 @@ internal sealed class BatchGradient : IDisposable
 
     /// <summary>Adds a step's gradient to the parameters' own, of which there should be none.</summary>
     /// <param name="parts">The step's samples, at most <see cref="PartSize"/> in each.</param>
+    /// <param name="seed">Of the step's dropout masks.</param>
     /// <returns>The mean loss of all labels, in nats. When it is not finite, the gradient is of no use.</returns>
-    public double Add(IReadOnlyList<TrainingBatch> parts)
+    public double Add(IReadOnlyList<TrainingBatch> parts, long seed = 0)
     {
         var labels = parts.Sum(part => (long)part.Labels);
         double loss = 0;
@@ -56,6 +61,7 @@ internal sealed class BatchGradient : IDisposable
         using var sum = _together > 1 && parts.Count > _together ? new GradientSum(_trained) : null;
         foreach (var group in parts.Chunk(_together))
         {
+            if (_dropout is not null) _dropout.DropoutSeed = seed++;
             loss += AddSideBySide(group, labels);
             if (!double.IsFinite(loss)) return loss;
             sum?.Take();

@@ -19,8 +19,13 @@ internal sealed class BatchPixels : IBatchImages
         (_images, _views) = (images.Count, images.Max(image => image.Views));
         _pixels = new float[_images * _views * View];
         for (var i = 0; i < _images; i++) images[i].PixelValues.CopyTo(_pixels, i * _views * View);
+        // The only crop of an image of one view's size is its global view once more.
+        Views = images.Sum(image => image is { Height: Side, Width: Side } ? 1 : image.Views);
         _sizes = [.. images.SelectMany(image => new long[] { image.Height, image.Width })];
     }
+
+    /// <inheritdoc/>
+    public int Views { get; }
 
     /// <inheritdoc/>
     public ModelInput AddTo(ModelInput input, Device device) => input with

@@ -6,7 +6,9 @@ namespace FunctionsPipeline.FineTuning;
 
 /// <summary>Prepares batches on background threads, a few ahead of the thread that computes.</summary>
 /// <param name="padding">The id that fills shorter rows.</param>
-internal sealed class BatchReader(ImageSource images, RowBuilder rows, int padding)
+/// <param name="packing">Lays the samples of a batch end to end in place of filling them.</param>
+/// <param name="features">Of images that a frozen vision tower has seen; null when it sees them anew each time.</param>
+internal sealed class BatchReader(ImageSource images, RowBuilder rows, int padding, bool packing = false, FeatureStore? features = null)
 {
     private const int Ahead = 3;
 
@@ -23,12 +25,13 @@ internal sealed class BatchReader(ImageSource images, RowBuilder rows, int paddi
         {
             var start = position;
             position += samples.Count;
+            if (augmentation is null && Features(samples) is { } known) return new TrainingBatch(known, padding, packing: packing);
             return new TrainingBatch([.. InParallel(samples, (sample, i) =>
             {
                 var picture = images.Get(sample, token);
                 var image = augmentation is { } change ? Augmentation.Of(change.Seed, start + i).Apply(picture) : picture;
                 return Row(sample, ImageProcessor.Views(image));
-            })], padding);
+            })], padding, packing: packing);
         }, cancellationToken);
     }
 
@@ -44,11 +47,21 @@ internal sealed class BatchReader(ImageSource images, RowBuilder rows, int paddi
         new([.. samples.Select(sample => Row(sample, ImageProcessor.Views(images.Get(sample, cancellationToken))))
             .Select(row => (row.Row.PromptOnly(), row.Image))], padding, padLeft: true);
 
-    private (TrainingRow Row, ProcessedImage Image) Row(Sample sample, ProcessedImage image)
+    /// <summary>The samples with the features of their images; null unless all are known.</summary>
+    private IReadOnlyList<(TrainingRow Row, ImageFeatures Image)>? Features(IReadOnlyList<Sample> samples)
     {
-        var row = rows.Row(image.Tokens, sample.Answer);
+        if (features is null) return null;
+        var known = InParallel(samples, (sample, _) => (Sample: sample, Image: features.Get(sample))).ToList();
+        return known.All(one => one.Image is not null) ? [.. known.Select(one => (Row(one.Sample, one.Image!.Tokens), one.Image!))] : null;
+    }
+
+    private (TrainingRow Row, ProcessedImage Image) Row(Sample sample, ProcessedImage image) => (Row(sample, image.Tokens), image);
+
+    private TrainingRow Row(Sample sample, int imageTokens)
+    {
+        var row = rows.Row(imageTokens, sample.Answer);
         return row.Ids.Length == sample.Tokens
-            ? (row, image)
+            ? row
             : throw new TrainingException(
                 $"The index of the shard {sample.Shard.Blob} does not fit the image of {sample.Labels.Key}; ingest the dataset again.");
     }
@@ -66,7 +79,7 @@ internal sealed class BatchReader(ImageSource images, RowBuilder rows, int paddi
         {
             try
             {
-                foreach (var samples in images.Follow(batches)) ready.Add(prepare(samples, stop.Token), stop.Token);
+                foreach (var samples in images.Follow(batches, sample => features?.Has(sample) == true)) ready.Add(prepare(samples, stop.Token), stop.Token);
             }
             catch (AggregateException e)
             {

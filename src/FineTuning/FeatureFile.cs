@@ -1,28 +1,30 @@
 using System.Buffers.Binary;
 using System.Numerics;
+using FunctionsPipeline.Phi3Vision;
+using static TorchSharp.torch;
 
 namespace FunctionsPipeline.FineTuning;
 
 /// <summary>
-/// The file of one image's features, little-endian: "PFv1", views, height, width, number of bytes, CRC-32C of everything else, all of four
-/// bytes, and then the values.
+/// The file of one image's features, little-endian: "PFv1", element type, views, height, width, number of bytes, CRC-32C of everything else,
+/// all of four bytes, and then the values.
 /// </summary>
 internal static class FeatureFile
 {
-    private const int HeaderBytes = 24;
-    private const int ChecksumAt = 20;
+    private const int HeaderBytes = 28;
+    private const int ChecksumAt = 24;
 
     private static ReadOnlySpan<byte> Magic => "PFv1"u8;
 
     /// <summary>Bytes that the file takes.</summary>
-    public static long SizeOf(CachedFeatures features) => HeaderBytes + (long)features.Values.Length;
+    public static long SizeOf(ImageFeatures features) => HeaderBytes + (long)features.Values.Length;
 
     /// <summary>Writes the file in one go: whoever finds it finds all of it.</summary>
-    public static void Write(string path, CachedFeatures features)
+    public static void Write(string path, ImageFeatures features)
     {
         var header = new byte[HeaderBytes];
         Magic.CopyTo(header);
-        foreach (var (value, i) in new[] { features.Views, features.Height, features.Width, features.Values.Length }.Select((v, i) => (v, i)))
+        foreach (var (value, i) in new[] { (int)features.Type, features.Views, features.Height, features.Width, features.Values.Length }.Select((v, i) => (v, i)))
             BinaryPrimitives.WriteInt32LittleEndian(header.AsSpan(4 + 4 * i), value);
         BinaryPrimitives.WriteUInt32LittleEndian(header.AsSpan(ChecksumAt), Checksum(header.AsSpan(0, ChecksumAt), features.Values));
         var draft = $"{path}.{Guid.NewGuid():N}";
@@ -39,15 +41,15 @@ internal static class FeatureFile
     }
 
     /// <summary>Reads the file; null when it is not whole.</summary>
-    public static CachedFeatures? Read(string path)
+    public static ImageFeatures? Read(string path)
     {
         var bytes = File.ReadAllBytes(path);
         if (bytes.Length < HeaderBytes || !bytes.AsSpan().StartsWith(Magic)) return null;
         int Number(int i) => BinaryPrimitives.ReadInt32LittleEndian(bytes.AsSpan(4 + 4 * i));
-        if (Number(3) != bytes.Length - HeaderBytes) return null;
+        if (Number(4) != bytes.Length - HeaderBytes) return null;
         var values = bytes[HeaderBytes..];
         return BinaryPrimitives.ReadUInt32LittleEndian(bytes.AsSpan(ChecksumAt)) == Checksum(bytes.AsSpan(0, ChecksumAt), values)
-            ? new CachedFeatures(values, Number(0), Number(1), Number(2))
+            ? new ImageFeatures(values, (ScalarType)Number(0), Number(1), Number(2), Number(3))
             : null;
     }
 

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using System.Text;
+using FunctionsPipeline.Phi3Vision;
 
 namespace FunctionsPipeline.FineTuning;
 
@@ -42,7 +43,7 @@ internal sealed class FeatureStore
     public bool Has(Sample sample) => File.Exists(PathOf(sample.Labels.Sha256));
 
     /// <summary>The features of a sample's image; null when there are none, or none that are whole.</summary>
-    public CachedFeatures? Get(Sample sample)
+    public ImageFeatures? Get(Sample sample)
     {
         var path = PathOf(sample.Labels.Sha256);
         if (!File.Exists(path)) return null;
@@ -65,7 +66,7 @@ internal sealed class FeatureStore
 
     /// <summary>Keeps the features of a sample's image.</summary>
     /// <returns>Whether there was room for them.</returns>
-    public bool Put(Sample sample, CachedFeatures features)
+    public bool Put(Sample sample, ImageFeatures features)
     {
         var path = PathOf(sample.Labels.Sha256);
         _used[path] = true;

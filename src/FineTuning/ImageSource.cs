@@ -14,8 +14,9 @@ internal sealed class ImageSource(ShardCache shards, ImageProcessor processor, l
     private long _cached;
 
     /// <summary>Passes batches on, and has the shards fetched in time whose pictures are not remembered.</summary>
-    public IEnumerable<IReadOnlyList<Sample>> Follow(IEnumerable<IReadOnlyList<Sample>> batches) =>
-        shards.Follow(batches, needed: sample => !_cache.ContainsKey(sample));
+    /// <param name="spared">Whether a sample's picture is not going to be asked for.</param>
+    public IEnumerable<IReadOnlyList<Sample>> Follow(IEnumerable<IReadOnlyList<Sample>> batches, Func<Sample, bool> spared) =>
+        shards.Follow(batches, needed: sample => !_cache.ContainsKey(sample) && !spared(sample));
 
     /// <summary>A sample's picture. Safe to call from several threads.</summary>
     /// <exception cref="TrainingException">The image cannot be read.</exception>

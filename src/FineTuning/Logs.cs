@@ -8,8 +8,9 @@ internal static partial class Logs
     public static partial void ReportFailed(this ILogger logger, Exception exception);
 
     [LoggerMessage(2, LogLevel.Information,
-        "Run {Run}: {Training} training and {Validation} validation samples, {Parameters} parameters, {Steps} steps at most.")]
-    public static partial void Starting(this ILogger logger, string run, int training, int validation, long parameters, int steps);
+        "Run {Run}: {Training} training, {Validation} validation and {Test} test samples, {Dropped} left out as too long; {Parameters} parameters are trained, in {Steps} steps at most.")]
+    public static partial void Starting(
+        this ILogger logger, string run, int training, int validation, int test, int dropped, long parameters, int steps);
 
     [LoggerMessage(3, LogLevel.Error, "Run {Run} failed.")]
     public static partial void Failed(this ILogger logger, string run, Exception exception);

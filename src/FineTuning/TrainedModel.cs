@@ -55,6 +55,28 @@ internal sealed class TrainedModel : IDisposable
 
     public AdamWOptimizer Optimizer { get; }
 
+    /// <summary>
+    /// What the outputs of the vision tower depend on besides the base model, where training leaves the tower and the images as they are so
+    /// that they can be kept; null where it does not.
+    /// </summary>
+    public string? FrozenTower(TrainingSettings settings) =>
+        settings is { CacheVisionFeatures: true, AugmentImages: false }
+        && !Parameters.All.Any(trained => trained.Name.Contains(".img_processor.", StringComparison.Ordinal))
+            ? $"{Precision}" : null;
+
+    /// <summary>Measures how well the device is used.</summary>
+    public DeviceMeter Meter()
+    {
+        var partOf = ModelParts.Of(Config);
+        var parts = Parameters.All.Where(trained => partOf.ContainsKey(trained.Name)).Select(trained => partOf[trained.Name]).ToHashSet();
+        var adapters = Adapters?.Parameters.Where(adapter => adapter.Part == ModelPart.DecoderLayers).Sum(adapter => adapter.Parameter.numel()) ?? 0;
+        return new DeviceMeter(
+            new ModelCost(Config),
+            new TrainedParts(parts.Contains(ModelPart.DecoderLayers), parts.Contains(ModelPart.Projector), parts.Contains(ModelPart.VisionTower), adapters),
+            Device.type == TorchSharp.DeviceType.CUDA ? NvidiaGpu.Find() : null,
+            Precision == ScalarType.BFloat16);
+    }
+
     /// <summary>Writes what training changes, and the optimizer.</summary>
     public void Save(string folder)
     {

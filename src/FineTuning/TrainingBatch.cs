@@ -54,6 +54,8 @@ internal sealed class TrainingBatch
             start += row.Ids.Length + (padLeft ? 0 : filler);
         }
         (_positions, _targets) = ([.. positions], [.. targets]);
+        Size = new StepSize(
+            Tokens, rows.Sum(row => (double)row.Ids.Length * row.Ids.Length), rows.Sum(row => row.Ids.Count(id => id < 0)), images.Views, Labels);
     }
 
     /// <summary>Samples.</summary>
@@ -67,6 +69,9 @@ internal sealed class TrainingBatch
 
     /// <summary>Tokens and padding: what the decoder computes.</summary>
     public int PositionCount => _ids.Length;
+
+    /// <summary>How much there is to compute.</summary>
+    public StepSize Size { get; }
 
     /// <summary>Share of the positions that are padding.</summary>
     public double PaddingShare => 1 - (double)Tokens / PositionCount;

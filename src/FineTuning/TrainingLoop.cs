@@ -1,5 +1,4 @@
 using FunctionsPipeline.Contracts;
-using FunctionsPipeline.Phi3Vision;
 using static TorchSharp.torch;
 
 namespace FunctionsPipeline.FineTuning;
@@ -18,7 +17,7 @@ internal sealed class TrainingLoop
     private readonly IReadOnlyList<Sample> _samples;
     private readonly BatchReader _reader;
     private readonly RunCheckpoints _checkpoints;
-    private readonly StepCost _cost;
+    private readonly DeviceMeter _meter;
     private readonly RunReporter _reporter;
     private readonly TimeProvider _time;
     private readonly LearningRateSchedule _schedule;
@@ -28,10 +27,10 @@ internal sealed class TrainingLoop
     /// <param name="samples">The training split.</param>
     public TrainingLoop(
         TrainingSettings settings, TrainedModel trained, IReadOnlyList<Sample> samples, BatchReader reader, RunCheckpoints checkpoints,
-        StepCost cost, RunReporter reporter, TimeProvider time)
+        RunReporter reporter, TimeProvider time)
     {
         (_settings, _trained, _samples, _reader, _checkpoints) = (settings, trained, samples, reader, checkpoints);
-        (_cost, _reporter, _time) = (cost, reporter, time);
+        (_meter, _reporter, _time) = (trained.Meter(), reporter, time);
         _total = Math.Max(1, (long)Math.Round(settings.Epochs * samples.Count));
         if (settings.MaxSteps is { } limit) _total = Math.Min(_total, (long)limit * settings.BatchSize);
         Steps = (int)((_total + settings.BatchSize - 1) / settings.BatchSize);
@@ -58,10 +57,10 @@ internal sealed class TrainingLoop
         _schedule.WarmupEnd = TimeSpan.FromSeconds(state.WarmupEndSeconds);
         using var gradient = new BatchGradient(
             _trained.Model, [.. _trained.Parameters.All.Select(parameter => parameter.Parameter)], _trained.Device, _settings.BatchSize,
-            _settings.MicroBatchSize, _settings.RecomputeActivations, _trained.Adapters is null || _settings.Lora.Dropout == 0 ? null : 1);
+            _settings.MicroBatchSize, _settings.RecomputeActivations, _settings.Lora.Dropout > 0 ? _trained.Adapters : null);
         var batches = new SampleOrder(_samples, _settings.Seed).Batches(_settings.BatchSize, state.Samples, _total)
             .SelectMany(batch => batch.Chunk(gradient.PartSize));
-        using var steps = Steps(batches, state.Samples, gradient, cancellationToken).GetEnumerator();
+        using var steps = StepsOf(batches, state.Samples, gradient, cancellationToken).GetEnumerator();
         _trained.Model.train();
         try
         {
@@ -106,7 +105,7 @@ internal sealed class TrainingLoop
         _saved = state.Step;
     }
 
-    private IEnumerable<TrainingBatch[]> Steps(
+    private IEnumerable<TrainingBatch[]> StepsOf(
         IEnumerable<IReadOnlyList<Sample>> parts, long start, BatchGradient gradient, CancellationToken cancellationToken)
     {
         var augmentation = _settings.AugmentImages ? (_settings.Seed, start) : default((int, long)?);
@@ -127,7 +126,7 @@ internal sealed class TrainingLoop
         var begun = _time.GetTimestamp();
         var factor = _schedule.Factor(state.Step, TimeSpan.FromSeconds(state.Seconds));
         var number = state.Step + 1;
-        var loss = gradient.Add(parts);
+        var loss = gradient.Add(parts, SeededRandom.At(_settings.Seed, number).NextInt64());
         if (!double.IsFinite(loss)) throw Diverged("loss", loss, factor, number);
         var norm = _trained.Optimizer.ClipAndStep(_settings.MaxGradNorm, factor);
         if (!double.IsFinite(norm)) throw Diverged("gradient norm", norm, factor, number);
@@ -158,8 +157,8 @@ internal sealed class TrainingLoop
             ImagesPerSecond = rows / taken,
             TokensPerSecond = tokens / taken,
             PaddingShare = 1 - (double)tokens / parts.Sum(part => (long)part.PositionCount),
-            Mfu = _cost.Mfu(parts, taken),
-            MemoryBytes = _cost.MemoryBytes(),
+            Mfu = _meter.Utilization(parts.Select(part => part.Size).Aggregate((a, b) => a + b), taken),
+            MemoryBytes = _meter.MemoryBytes,
         });
         var seconds = state.Seconds + taken;
         var progress = _schedule.Progress(state.Step, TimeSpan.FromSeconds(seconds));

@@ -37,12 +37,12 @@ internal sealed class TrainingRun : IDisposable
             ? new FeatureStore(Path.Combine(options.WorkFolder, "features"), $"{Path.GetFileName(baseModel)} {tower}", settings.NumCrops, options.FeatureCacheBytes)
             : null;
         var reader = new BatchReader(images, rows, _trained.Config.PadTokenId, settings.Packing, features);
-        _features = features is null ? null : new FeaturePass(_trained, reader, features, reporter, time);
+        _features = features is null ? null : new FeaturePass(_trained.Model, reader, features, reporter, time);
         var baselines = Baselines.Of(_data.Training.Select(sample => sample.Labels));
         _evaluator = new Evaluator(_trained.Model, reader, rows, baselines, settings, _trained.Device);
-        _gallery = new Gallery(store, job.Run, Evaluator.SpreadEvenly(_data.Validation, settings.GallerySamples), shards, settings);
+        _gallery = new Gallery(store, job.Run, Evaluator.SpreadEvenly(_data.Validation, settings.GallerySamples), shards, new AnswerTemplate(settings.AnswerTemplate));
         reporter.Keep(_gallery);
-        _loop = new TrainingLoop(settings, _trained, _data.Training, reader, checkpoints, new StepCost(_trained), reporter, time);
+        _loop = new TrainingLoop(settings, _trained, _data.Training, reader, checkpoints, reporter, time);
         logger.Starting(job.Run, _data.Training.Count, _data.Validation.Count, _data.Test.Count, _data.Dropped, _trained.Parameters.Count, _loop.Steps);
     }
 
@@ -80,7 +80,7 @@ internal sealed class TrainingRun : IDisposable
             BestStep = best,
             DroppedSamples = _data.Dropped,
         };
-        _trained.Export(output, BlobNames.BaseModelRepo(_job.BaseModel));
+        _trained.Export(output, BlobNames.HubRepo(_job.BaseModel) ?? _job.BaseModel);
         ServingSettings.Save(output, _job.Settings);
         ModelCard.Write(output, _job, result);
         return result;

@@ -16,12 +16,13 @@ internal sealed class Gallery : IRunDocument
     private bool _changed;
 
     /// <param name="samples">Those that are answered.</param>
+    /// <param name="shards">Where their images are.</param>
     /// <param name="template">What the truth is written with.</param>
-    public Gallery(IRunStore store, string run, IReadOnlyList<Sample> samples, AnswerTemplate template)
+    public Gallery(IRunStore store, string run, IReadOnlyList<Sample> samples, ShardCache shards, AnswerTemplate template)
     {
         (_store, _folder, Samples) = (store, new RunBlobs(run).Samples, samples);
         // Read now: the shards may be gone by the time that they are written.
-        var images = samples.Select(sample => (sample.Labels.Key, Content: sample.ReadImage())).ToList();
+        var images = samples.Select(sample => (sample.Labels.Key, Content: shards.ReadImage(sample, CancellationToken.None))).ToList();
         _images = new([.. images.Select(image => ($"{image.Key}.{ImageReader.Identify(image.Content).Extension}", image.Content))]);
         _entries = [.. samples.Zip(_images, (sample, image) => (image.Name, template.Write(sample.Answer)))];
     }

@@ -16,13 +16,12 @@ public static class ModelCard
     /// <param name="folder">The model's folder, with everything else in it.</param>
     public static void Write(string folder, TrainingJob job, RunResult result)
     {
-        var adapter = File.Exists(Path.Combine(folder, "adapter_config.json"));
         var text = $"""
-            {ModelCardHeader.Of(job, result, adapter)}
+            {ModelCardHeader.Of(job, result)}
             # {job.OutputModel}
 
-            Reads product images: {(adapter ? "low-rank adapters for" : "a fine-tuned")} [Phi-3-Vision](https://huggingface.co/microsoft/Phi-3-vision-128k-instruct),
-            from the base model `{job.BaseModel}`, trained by the run `{job.Run}`.
+            Reads product images: a fine-tuned [Phi-3-Vision](https://huggingface.co/microsoft/Phi-3-vision-128k-instruct),
+            from the base model `{job.BaseModel}`, trained by the run `{job.Run}`.{Adapter(job)}
 
             ## How to ask it
 
@@ -107,4 +106,8 @@ public static class ModelCard
     private static string Cell(string text) => text.Replace("|", "\\|").Replace("<", "\\<").Replace("\n", "\\n");
 
     private static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
+
+    private static string Adapter(TrainingJob job) => job.Settings.Method == FineTuningMethod.Lora
+        ? $" The low-rank adapters are merged into its weights; the folder `{TrainedModel.AdapterFolder}` holds them by themselves, for PEFT."
+        : "";
 }

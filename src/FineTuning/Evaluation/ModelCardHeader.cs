@@ -10,18 +10,17 @@ internal static class ModelCardHeader
 {
     private const string Task = "image-text-to-text";
 
-    /// <param name="adapter">Whether the folder holds adapters in place of all weights.</param>
-    public static string Of(TrainingJob job, RunResult result, bool adapter)
+    public static string Of(TrainingJob job, RunResult result)
     {
         var yaml = new StringBuilder("---\n");
         var (dataset, revision) = Split(job.Dataset);
         // The Hub refuses a card that names repositories in another form than owner/name.
-        if (HubId(job.BaseModel) is { } baseModel)
-            yaml.Append($"base_model: {Quoted(baseModel)}\nbase_model_relation: {(adapter ? "adapter" : "finetune")}\n");
+        if (BlobNames.HubRepo(job.BaseModel) is { } baseModel)
+            yaml.Append($"base_model: {Quoted(baseModel)}\nbase_model_relation: finetune\n");
         if (dataset is not null) yaml.Append($"datasets:\n- {Quoted(dataset)}\n");
-        yaml.Append($"library_name: {(adapter ? "peft" : "transformers")}\npipeline_tag: {Task}\n");
+        yaml.Append($"library_name: transformers\npipeline_tag: {Task}\n");
         yaml.Append("tags:\n- phi3_v\n- vision\n- product-catalog\n- torchsharp\n");
-        if (adapter) yaml.Append("- lora\n");
+        if (job.Settings.Method == FineTuningMethod.Lora) yaml.Append("- lora\n");
         if ((result.Test ?? result.FineTuned) is { } measured)
         {
             yaml.Append($"model-index:\n- name: {Quoted(job.OutputModel)}\n  results:\n  - task:\n      type: {Task}\n");
@@ -38,10 +37,6 @@ internal static class ModelCardHeader
         }
         return yaml.Append("---").ToString();
     }
-
-    // Folders of mirrored models are named owner--name@commit.
-    private static string? HubId(string folder) =>
-        Split(folder).Repo!.Split("--") is [{ Length: > 0 } owner, .. { Length: > 0 } name] ? $"{owner}/{string.Join("--", name)}" : null;
 
     private static (string? Repo, string? Revision) Split(string? text) =>
         text?.Split('@', 2) is [var repo, .. var revision] ? (repo, revision.FirstOrDefault()) : (null, null);
