@@ -16,10 +16,10 @@ internal sealed class ModelVerifier(string? weights, Device device)
     {
         using var scope = NewDisposeScope();
         using var recorded = ModelCase.Open(folder);
-        if (recorded.Kind == "lora") return new CaseReport(name, [], ["everything: training of adapters is not part of this worker yet"]);
         var source = weights ?? recorded.WeightsFolder;
         using var model = ModelFolder.LoadModel(source, Phi3VisionConfig.Load(source), device, ScalarType.Float32);
         if (recorded.Kind == "adamw") return TrainingStepsVerifier.Verify(recorded, model, name);
+        if (recorded.Kind == "lora") return LoraStepsVerifier.Verify(recorded, model, name);
         var inputs = recorded.Inputs();
         var comparisons = new List<Comparison>();
         var unknown = recorded.Outputs.Where(output => Tolerances.Of(output) is null && !IsGradient(output)).ToList();

@@ -8,6 +8,12 @@ namespace FunctionsPipeline.GpuWorker.Verification;
 /// <param name="json">A JSON object a line, with every output.</param>
 internal sealed class ReportPrinter(TextWriter output, bool json)
 {
+    private static readonly (string Prefix, string Name)[] Families =
+    [
+        (GradientComparisons.Prefix, "gradients"), (LoraStepsVerifier.GradientPrefix, "first gradients"),
+        (LoraStepsVerifier.FinalPrefix, "trained adapters"), (LoraStepsVerifier.MergedPrefix, "merged weights"),
+    ];
+
     private int _agreeing, _unchecked;
 
     /// <summary>Cases with an output out of tolerance.</summary>
@@ -54,18 +60,19 @@ internal sealed class ReportPrinter(TextWriter output, bool json)
     private static IEnumerable<string> Parts(CaseReport report)
     {
         if (report.Problem is not null) yield return report.Problem;
-        var gradients = report.Comparisons.Where(c => c.Output.StartsWith(GradientComparisons.Prefix, StringComparison.Ordinal)).ToList();
-        var lines = report.Comparisons.Except(gradients).Select(Line).ToList();
-        if (gradients.Count > 0) lines.Add(Gradients(gradients));
+        var families = Families.Select(family => (family.Name, Members: report.Comparisons
+            .Where(comparison => comparison.Output.StartsWith(family.Prefix, StringComparison.Ordinal)).ToList())).ToList();
+        var lines = report.Comparisons.Except(families.SelectMany(family => family.Members)).Select(Line).ToList();
+        lines.AddRange(families.Where(family => family.Members.Count > 0).Select(family => Worst(family.Name, family.Members)));
         if (lines.Count > 0) yield return string.Join(", ", lines);
         if (report.NotChecked.Count > 0) yield return $"not checked: {string.Join(", ", report.NotChecked)}";
     }
 
-    /// <summary>All gradients have one tolerance; the one that is the furthest away stands for them.</summary>
-    private static string Gradients(IReadOnlyList<Comparison> gradients)
+    /// <summary>All of a family have one tolerance; the one that is the furthest away stands for them.</summary>
+    private static string Worst(string family, IReadOnlyList<Comparison> members)
     {
-        var worst = gradients.Aggregate((a, b) => b.Difference <= a.Difference ? a : b);
-        return $"{gradients.Count} gradients {Numbers(worst)}{(worst.Fits ? "" : $" <- {worst.Output} {worst.Detail}")}";
+        var worst = members.Aggregate((a, b) => b.Difference <= a.Difference ? a : b);
+        return $"{members.Count} {family} {Numbers(worst)}{(worst.Fits ? "" : $" <- {worst.Output} {worst.Detail}")}";
     }
 
     private static string Line(Comparison comparison) =>

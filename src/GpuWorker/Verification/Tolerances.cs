@@ -12,6 +12,15 @@ internal static class Tolerances
     /// <summary>Of weights after AdamW's steps.</summary>
     public const double StepWeights = 1e-5;
 
+    /// <summary>Of A and B after AdamW's steps.</summary>
+    public const double Adapters = 5e-5;
+
+    /// <summary>Of weights that adapters have been merged into after AdamW's steps.</summary>
+    public const double MergedWeights = 2e-5;
+
+    /// <summary>Of logits after AdamW's steps on adapters.</summary>
+    public const double AdaptedLogits = 2e-4;
+
     /// <summary>Of gradients, as a part of the largest entry.</summary>
     public const double Gradients = 5e-5;
 

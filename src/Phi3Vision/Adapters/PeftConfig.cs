@@ -51,15 +51,17 @@ internal sealed record PeftConfig(LoraSettings Lora, string? Pattern, IReadOnlyL
                 RankStabilized = root.TryGetProperty("use_rslora", out var stabilized) && stabilized.ValueKind == JsonValueKind.True,
                 Targets = targets.ValueKind == JsonValueKind.Array ? Texts(targets) : [],
             };
+            Require(lora is { Rank: >= 1, Dropout: >= 0 and < 1 }, $"r is {lora.Rank} and lora_dropout {lora.Dropout}");
+            var pattern = targets.ValueKind == JsonValueKind.String ? targets.GetString() : null;
+            if (pattern is not null) _ = new Regex(pattern);
             var whole = root.TryGetProperty("modules_to_save", out var saved) && saved.ValueKind == JsonValueKind.Array ? Texts(saved) : [];
-            return new PeftConfig(
-                lora, targets.ValueKind == JsonValueKind.String ? targets.GetString() : null, whole, Text(root, "base_model_name_or_path"));
+            return new PeftConfig(lora, pattern, whole, Text(root, "base_model_name_or_path"));
         }
         catch (Exception error) when (error is FileNotFoundException or DirectoryNotFoundException)
         {
             throw new InvalidDataException($"'{folder}' is no adapter: it has no {FileName}.", error);
         }
-        catch (Exception error) when (error is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
+        catch (Exception error) when (error is JsonException or KeyNotFoundException or InvalidOperationException or FormatException or ArgumentException)
         {
             throw Unusable(error.Message, error);
         }

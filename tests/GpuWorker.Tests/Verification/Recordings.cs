@@ -18,8 +18,13 @@ internal static class Recordings
     private static string Rewritten(string name, string target, Func<IReadOnlyList<(string Name, Tensor Tensor)>, IReadOnlyList<(string, Tensor)>> change)
     {
         using var scope = NewDisposeScope();
-        Directory.CreateDirectory(target);
-        foreach (var file in Directory.EnumerateFiles(Path.Combine(Folder, name))) File.Copy(file, Path.Combine(target, Path.GetFileName(file)));
+        var source = Path.Combine(Folder, name);
+        foreach (var file in Directory.EnumerateFiles(source, "*", SearchOption.AllDirectories))
+        {
+            var copy = Path.Combine(target, Path.GetRelativePath(source, file));
+            Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
+            File.Copy(file, copy);
+        }
         var path = Path.Combine(target, "io.safetensors");
         IReadOnlyList<(string, Tensor)> tensors;
         using (var file = SafetensorsFile.Open(path)) tensors = change([.. file.Entries.Select(entry => (entry.Name, file.Read(entry.Name)))]);

@@ -41,6 +41,21 @@ public sealed class PeftFolderTests : IDisposable
     }
 
     [Fact]
+    public void A_merged_model_is_saved_and_loaded_as_any_other_and_computes_what_its_adapters_did()
+    {
+        using var noGradients = no_grad();
+        using var adapters = PeftFolder.Load(Recorded, _golden.Model);
+        var expected = _golden.Model.forward(_golden.Input);
+        adapters.Merge();
+        Close.Assert(expected, _golden.Model.forward(_golden.Input), 1e-5);
+
+        _golden.Model.Config.Save(_folder);
+        SafetensorsFile.Write(Path.Combine(_folder, Checkpoint.FileName), [.. _golden.Model.named_parameters().Select(p => (p.name, (Tensor)p.parameter))]);
+        using var merged = ModelFolder.LoadModel(_folder, CPU, ScalarType.Float32);
+        Close.Assert(expected, merged.forward(_golden.Input), 1e-5);
+    }
+
+    [Fact]
     public void Parts_that_were_trained_whole_come_back_into_another_model()
     {
         using (var adapters = LoraAdapters.Attach(_golden.Model, new LoraSettings { Targets = ["layers.0.mlp.down_proj"], RankStabilized = true }, seed: 1))
@@ -77,6 +92,9 @@ public sealed class PeftFolderTests : IDisposable
     [InlineData("rank_pattern", """{ "o_proj": 8 }""", "rank_pattern is not done here")]
     [InlineData("bias", "\"all\"", "bias is all")]
     [InlineData("peft_type", "\"IA3\"", "peft_type is IA3")]
+    [InlineData("r", "0", "r is 0")]
+    [InlineData("r", "\"many\"", "adapter_config.json' is no adapter that can be used")]
+    [InlineData("target_modules", "\"(o_proj\"", "adapter_config.json' is no adapter that can be used")]
     [InlineData("r", "8", "lora_A.weight: is [4, 64], but must be [8, 64]")]
     [InlineData("target_modules", """["qkv_proj", "o_proj", "gate_up_proj"]""", "layers.0.mlp.down_proj.lora_A.weight: has no place")]
     [InlineData("target_modules", """["qkv_proj", "o_proj", "gate_up_proj", "down_proj", "fc1"]""", "fc1.lora_A.weight: missing")]

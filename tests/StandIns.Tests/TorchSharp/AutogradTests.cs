@@ -104,6 +104,37 @@ public sealed class AutogradTests
     }
 
     [Fact]
+    public void An_optimizer_clears_gradients_to_zero_and_not_to_nothing()
+    {
+        using var scope = NewDisposeScope();
+        var (parameter, untouched) = (new Parameter(ones(1)), new Parameter(ones(1)));
+        using var optimizer = optim.AdamW([parameter, untouched], lr: 0.1, weight_decay: 0.1);
+        parameter.sum().backward();
+        optimizer.zero_grad();
+        Assert.Equal(0, parameter.grad!.item<float>());
+        Assert.Null(untouched.grad);
+        optimizer.step();
+        Assert.Equal([0.99f, 1], new[] { parameter.item<float>(), untouched.item<float>() });
+    }
+
+    [Fact]
+    public void The_state_of_an_optimizer_is_its_own_and_can_be_written_into()
+    {
+        using var scope = NewDisposeScope();
+        var parameter = new Parameter(ones(1));
+        using var optimizer = optim.AdamW([parameter], lr: 0.1);
+        var state = (AdamW.State)optimizer.state_dict().State[0];
+        state.exp_avg.fill_(1);
+        state.exp_avg_sq.fill_(1);
+        state.step = 1000;
+        parameter.grad = zeros(1);
+        optimizer.step();
+        Assert.Equal(1001, state.step);
+        Assert.Equal(0.9f, state.exp_avg.item<float>(), 6);
+        Assert.Equal(1 - 0.1 * 0.9 / Math.Sqrt(0.999 / (1 - Math.Pow(0.999, 1001))), parameter.item<float>(), 5);
+    }
+
+    [Fact]
     public void Optimizer_state_moves_to_another_optimizer()
     {
         using var scope = NewDisposeScope();

@@ -35,7 +35,12 @@ namespace TorchSharp
 
                 public virtual void zero_grad()
                 {
-                    foreach (var parameter in parameters()) parameter.grad = null;
+                    // Not to nothing: what had a gradient once still decays in a step that none reaches it in.
+                    foreach (var parameter in parameters())
+                    {
+                        using var grad = parameter.grad;
+                        grad?.detach().zero_().Dispose();
+                    }
                 }
 
                 public virtual Tensor step(Func<Tensor>? closure = null) => throw new NotImplementedException();
