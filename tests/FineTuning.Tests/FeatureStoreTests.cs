@@ -1,3 +1,5 @@
+using FunctionsPipeline.Phi3Vision;
+using static TorchSharp.torch;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.FineTuning;
 
@@ -84,7 +86,7 @@ public sealed class FeatureStoreTests : IDisposable
 
     private FeatureStore Open(string tower = "tower", int crops = 4, long budget = 10_000) => new(_root, tower, crops, budget);
 
-    private static CachedFeatures Features(int i) => new([.. Enumerable.Repeat((byte)i, 100)], i + 1, 336, 672);
+    private static ImageFeatures Features(int i) => new([.. Enumerable.Repeat((byte)i, 100)], ScalarType.BFloat16, i + 1, 336, 672);
 
     private static Sample Sample(int i)
     {
@@ -92,10 +94,10 @@ public sealed class FeatureStoreTests : IDisposable
         return new Sample(new ShardInfo("s.tar", Splits.Train, 1, 1), new ShardSample(labels, 60, 60, 0, 1), 400);
     }
 
-    private static void AssertSame(CachedFeatures expected, CachedFeatures? actual)
+    private static void AssertSame(ImageFeatures expected, ImageFeatures? actual)
     {
         Assert.NotNull(actual);
-        Assert.Equal((expected.Views, expected.Height, expected.Width), (actual.Views, actual.Height, actual.Width));
+        Assert.Equal(expected with { Values = actual.Values }, actual);
         Assert.Equal(expected.Values, actual.Values);
     }
 }

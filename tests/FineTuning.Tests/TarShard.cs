@@ -1,4 +1,5 @@
 using System.Formats.Tar;
+using System.Security.Cryptography;
 using System.Text.Json;
 using FunctionsPipeline.Contracts;
 using SixLabors.ImageSharp;
@@ -37,7 +38,8 @@ internal static class TarShard
         Write(root, blob, split, [.. Enumerable.Range(0, samples).Select(i =>
         {
             var (colour, category) = Kinds[i % Kinds.Length];
-            return (new SampleLabels($"{split}-{i}", "00", null, category, null), width, height, Picture(width, height, colour));
+            var picture = Picture(width, height, colour);
+            return (new SampleLabels($"{split}-{i}", Convert.ToHexStringLower(SHA256.HashData(picture)), null, category, null), width, height, picture);
         })]);
 
     private static void Add(TarWriter tar, string name, byte[] content) =>

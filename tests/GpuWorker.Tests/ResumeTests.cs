@@ -1,13 +1,15 @@
 using System.Diagnostics;
 using System.Text.Json;
 using FunctionsPipeline.Contracts;
-using FunctionsPipeline.FineTuning;
+using FunctionsPipeline.Tests.FineTuning;
 
 namespace FunctionsPipeline.Tests.GpuWorker;
 
 /// <summary>Runs that are interrupted, as processes of their own.</summary>
 public sealed class ResumeTests : IDisposable
 {
+    private const int Steps = 200;
+
     private readonly string _root = Directory.CreateTempSubdirectory("resume-").FullName;
 
     public void Dispose() => Directory.Delete(_root, recursive: true);
@@ -21,7 +23,7 @@ public sealed class ResumeTests : IDisposable
         Assert.Equal(0, await RunAsync(whole));
 
         var killed = Prepare("killed", method);
-        foreach (var step in new[] { 2, 5, 9 })
+        foreach (var step in new[] { 10, 60, 110 })
         {
             using var process = Start(killed);
             await UntilStepAsync(killed, step, process);
@@ -31,7 +33,7 @@ public sealed class ResumeTests : IDisposable
         Assert.Equal(0, await RunAsync(killed));
 
         Assert.Equal(File.ReadAllBytes(Model(whole)), File.ReadAllBytes(Model(killed)));
-        var (expected, steps) = (Steps(whole), Steps(killed));
+        var (expected, steps) = (StepsOf(whole), StepsOf(killed));
         Assert.Equal(expected, steps);
         Assert.Equal(Result(whole).FineTuned!.Loss, Result(killed).FineTuned!.Loss);
     }
@@ -44,12 +46,12 @@ public sealed class ResumeTests : IDisposable
 
         var stopped = Prepare("stopped", FineTuningMethod.Full);
         using var process = Start(stopped);
-        await UntilStepAsync(stopped, 4, process);
+        await UntilStepAsync(stopped, 30, process);
         using (var kill = Process.Start("kill", ["-TERM", $"{process.Id}"])) await kill.WaitForExitAsync();
         await process.WaitForExitAsync();
         Assert.Equal(75, process.ExitCode);
         Assert.Equal(Heartbeat.Preempted, Read<Heartbeat>(stopped, "heartbeat.json").Phase);
-        var last = Steps(stopped)[^1];
+        var last = StepsOf(stopped)[^1];
         Assert.True(File.Exists(Path.Combine(stopped, "runs", "r1", "checkpoints", $"{last:D8}", "complete.json")));
 
         Assert.Equal(0, await RunAsync(stopped));
@@ -62,11 +64,11 @@ public sealed class ResumeTests : IDisposable
         var folder = Prepare("other", FineTuningMethod.Full);
         using (var process = Start(folder))
         {
-            await UntilStepAsync(folder, 4, process);
+            await UntilStepAsync(folder, 10, process);
             process.Kill(entireProcessTree: true);
             await process.WaitForExitAsync();
         }
-        SmallRun.WriteJob(folder, FineTuningMethod.Full, settings => settings with { LearningRate = 1e-3 });
+        WriteJob(folder, FineTuningMethod.Full, learningRate: 1e-3);
         Assert.Equal(1, await RunAsync(folder));
         Assert.Contains("made with other settings", Result(folder).Error, StringComparison.Ordinal);
     }
@@ -74,9 +76,42 @@ public sealed class ResumeTests : IDisposable
     private string Prepare(string name, FineTuningMethod method)
     {
         var folder = Path.Combine(_root, name);
-        SmallRun.Write(folder);
-        SmallRun.WriteJob(folder, method);
+        SmallModel.Save(Directory.CreateDirectory(Path.Combine(folder, "models", "base")).FullName);
+        File.WriteAllText(Path.Combine(folder, "models", "base", "complete.json"), "{}");
+        WriteJob(folder, method);
         return folder;
+    }
+
+    private static void WriteJob(string folder, FineTuningMethod method, double learningRate = 1e-2)
+    {
+        var job = new TrainingJob
+        {
+            Run = "r1",
+            BaseModel = "base",
+            OutputModel = "r1-model",
+            Shards =
+            [
+                TarShard.WriteColours(folder, "d/train.tar", Splits.Train, samples: 10),
+                TarShard.WriteColours(folder, "d/validation.tar", Splits.Validation, samples: 2),
+            ],
+            Settings = new TrainingSettings
+            {
+                Method = method,
+                Lora = new LoraSettings { Dropout = 0.1 },
+                Epochs = 1000,
+                MaxSteps = Steps,
+                BatchSize = 4,
+                LearningRate = learningRate,
+                NumCrops = 1,
+                MaxAnswerTokens = 4,
+                AugmentImages = method == FineTuningMethod.Full,
+                EvaluateEvery = 25,
+                CheckpointEvery = 7,
+            },
+        };
+        var path = Path.Combine(folder, "runs", "r1", "request.json");
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        File.WriteAllBytes(path, JsonSerializer.SerializeToUtf8Bytes(job, PipelineJson.Options));
     }
 
     private Process Start(string folder) =>
@@ -92,7 +127,7 @@ public sealed class ResumeTests : IDisposable
     private static async Task UntilStepAsync(string folder, int step, Process process)
     {
         var patience = Stopwatch.StartNew();
-        while (!Steps(folder).Any(done => done >= step))
+        while (!StepsOf(folder).Any(done => done >= step))
         {
             Assert.False(process.HasExited, $"The worker ended before step {step}.");
             Assert.True(patience.Elapsed < TimeSpan.FromMinutes(2), $"Step {step} did not come.");
@@ -100,7 +135,7 @@ public sealed class ResumeTests : IDisposable
         }
     }
 
-    private static List<int> Steps(string folder)
+    private static List<int> StepsOf(string folder)
     {
         var path = Path.Combine(folder, "runs", "r1", "metrics.jsonl");
         if (!File.Exists(path)) return [];

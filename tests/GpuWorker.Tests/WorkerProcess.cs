@@ -7,14 +7,20 @@ internal static class WorkerProcess
 {
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);
 
-    /// <summary>Runs it to its end and gives what it printed.</summary>
-    public static async Task<string> RunAsync(params string[] arguments)
+    /// <summary>Starts it; the caller reads what it prints.</summary>
+    public static Process Start(params string[] arguments)
     {
         var worker = Path.Combine(AppContext.BaseDirectory, "FunctionsPipeline.GpuWorker.dll");
         // The test host is not always the dotnet command itself.
         var host = Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet" ? Environment.ProcessPath! : "dotnet";
         var start = new ProcessStartInfo(host, ["exec", worker, .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true };
-        using var process = Process.Start(start)!;
+        return Process.Start(start)!;
+    }
+
+    /// <summary>Runs it to its end and gives what it printed.</summary>
+    public static async Task<string> RunAsync(params string[] arguments)
+    {
+        using var process = Start(arguments);
         using var timeout = new CancellationTokenSource(Patience);
         var output = process.StandardOutput.ReadToEndAsync(timeout.Token);
         var error = process.StandardError.ReadToEndAsync(timeout.Token);
