@@ -1,6 +1,6 @@
+using FunctionsPipeline.Contracts;
 using FunctionsPipeline.FineTuning;
 using FunctionsPipeline.Phi3Vision;
-using TorchSharp.Modules;
 using static TorchSharp.torch;
 
 namespace FunctionsPipeline.Benchmarks;
@@ -17,26 +17,24 @@ internal sealed class TrainingStep : IDisposable
 
     private readonly BatchGradient _gradient;
     private readonly TrainingBatch[] _parts;
-    private readonly AdamW _optimizer;
-    private readonly IReadOnlyList<Parameter> _parameters;
+    private readonly AdamWOptimizer _optimizer;
 
     /// <param name="samples">The batch.</param>
-    public TrainingStep(Phi3VisionModel model, IReadOnlyList<(TrainingRow Row, ProcessedImage Image)> samples)
+    /// <param name="packing">Lays the samples end to end in place of filling them.</param>
+    public TrainingStep(Phi3VisionModel model, IReadOnlyList<(TrainingRow Row, ProcessedImage Image)> samples, bool packing = true)
     {
-        _parameters = [.. model.parameters()];
-        _optimizer = ParameterGroups.Optimizer(model, LearningRate, WeightDecay);
-        _gradient = new BatchGradient(model, _parameters, model.Device, samples.Count);
-        _parts = [.. samples.Chunk(_gradient.PartSize).Select(part => new TrainingBatch(part, model.Config.PadTokenId))];
+        var trained = TrainableParameters.Select(model, adapters: null, new TrainingSettings { LearningRate = LearningRate });
+        _optimizer = new AdamWOptimizer(trained.All, WeightDecay);
+        _gradient = new BatchGradient(model, [.. trained.All.Select(one => one.Parameter)], model.Device, samples.Count);
+        _parts = [.. samples.Chunk(_gradient.PartSize).Select(part => new TrainingBatch(part, model.Config.PadTokenId, packing: packing))];
     }
 
     /// <summary>Takes the step.</summary>
     public void Take()
     {
         using var scope = NewDisposeScope();
-        _optimizer.zero_grad();
         if (!double.IsFinite(_gradient.Add(_parts))) throw new InvalidOperationException("The loss is not a number.");
-        nn.utils.clip_grad_norm_(_parameters, MaxGradNorm);
-        _optimizer.step();
+        _optimizer.ClipAndStep(MaxGradNorm, factor: 1);
     }
 
     /// <inheritdoc/>

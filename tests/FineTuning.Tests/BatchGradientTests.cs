@@ -89,7 +89,7 @@ public sealed class BatchGradientTests : IDisposable
     private (double Loss, Dictionary<string, Tensor> Gradients) Compute(
         int rows, int microBatch, int together, bool packing = false, bool recompute = false)
     {
-        using var gradient = new BatchGradient(_model, Trained, CPU, rows, microBatch, recompute, together);
+        using var gradient = new BatchGradient(_model, Trained, CPU, rows, microBatch, recompute, together: together);
         _model.zero_grad();
         var samples = Enumerable.Range(0, rows).Select(NoisePicture.Sample).Chunk(gradient.PartSize);
         var loss = gradient.Add([.. samples.Select(part => new TrainingBatch(part, padding: 0, packing: packing))]);

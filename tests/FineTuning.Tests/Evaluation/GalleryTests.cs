@@ -4,27 +4,37 @@ using FunctionsPipeline.FineTuning;
 
 namespace FunctionsPipeline.Tests.FineTuning;
 
-public sealed class GalleryTests : IDisposable
+public sealed class GalleryTests : IAsyncLifetime
 {
     private static readonly AnswerTemplate Template = new("Category: {category}");
 
     private readonly string _root = Directory.CreateTempSubdirectory("gallery-").FullName;
     private readonly FolderRunStore _store;
+    private readonly ShardCache _shards;
+    private readonly IReadOnlyList<Sample> _split;
     private readonly IReadOnlyList<Sample> _samples;
 
     public GalleryTests()
     {
         _store = new FolderRunStore(_root);
-        TarShard.WriteColours(Path.Combine(_root, "validation.tar"), samples: 6);
-        _samples = Evaluator.SpreadEvenly(ShardReader.Read(Path.Combine(_root, "validation.tar")), 2);
+        var shard = TarShard.WriteColours(_root, "validation.tar", Splits.Validation, samples: 6);
+        _shards = new ShardCache(_store, Path.Combine(_root, "local"), budget: 1 << 20);
+        _split = [.. ShardIndex.ReadAsync(_store, [shard], default).Result[0].Samples.Select(content => new Sample(shard, content, Tokens: 400))];
+        _samples = Evaluator.SpreadEvenly(_split, 2);
     }
 
-    public void Dispose() => Directory.Delete(_root, recursive: true);
+    public async Task DisposeAsync()
+    {
+        await _shards.DisposeAsync();
+        Directory.Delete(_root, recursive: true);
+    }
+
+    public Task InitializeAsync() => Task.CompletedTask;
 
     [Fact]
     public async Task Images_are_kept_as_they_came_beside_what_was_answered_at_each_step()
     {
-        var gallery = new Gallery(_store, "r1", _samples, Template);
+        var gallery = new Gallery(_store, "r1", _samples, _shards, Template);
         await gallery.FlushAsync(default);
         Assert.Empty(await _store.ListAsync(Containers.Runs, "", default));
 
@@ -33,10 +43,10 @@ public sealed class GalleryTests : IDisposable
         gallery.Record(10, ["Category: Hats", "Category: Hats"]);
         await gallery.FlushAsync(default);
 
-        Assert.Equal(["0", "3"], _samples.Select(sample => sample.Labels.Key));
-        Assert.Equal(_samples[1].ReadImage(), File.ReadAllBytes(Path.Combine(_root, "runs/r1/samples/3.png")));
+        Assert.Equal(["validation-0", "validation-3"], _samples.Select(sample => sample.Labels.Key));
+        Assert.Equal(_shards.ReadImage(_samples[1], default), File.ReadAllBytes(Path.Combine(_root, "runs/r1/samples/validation-3.png")));
         var read = await ReadAsync();
-        Assert.Equal([("0.png", "Category: Hats"), ("3.png", "Category: Coats")], read.Select(sample => (sample.Image, sample.Truth)));
+        Assert.Equal([("validation-0.png", "Category: Hats"), ("validation-3.png", "Category: Coats")], read.Select(sample => (sample.Image, sample.Truth)));
         Assert.Equal([new GalleryAnswer(0, "?"), new GalleryAnswer(10, "Category: Hats")], read[0].Answers);
         Assert.Equal([new GalleryAnswer(0, ""), new GalleryAnswer(10, "Category: Hats")], read[1].Answers);
     }
@@ -44,11 +54,11 @@ public sealed class GalleryTests : IDisposable
     [Fact]
     public async Task A_run_that_goes_on_from_a_checkpoint_keeps_the_answers_up_to_it()
     {
-        var first = new Gallery(_store, "r1", _samples, Template);
+        var first = new Gallery(_store, "r1", _samples, _shards, Template);
         foreach (var step in new[] { 0, 10, 20 }) first.Record(step, [$"a{step}", $"b{step}"]);
         await first.FlushAsync(default);
 
-        var second = new Gallery(_store, "r1", _samples, Template);
+        var second = new Gallery(_store, "r1", _samples, _shards, Template);
         await second.RestoreAsync(10, default);
         await second.FlushAsync(default);
         Assert.Equal([0, 10], (await ReadAsync())[0].Answers.Select(answer => answer.Step));
@@ -60,7 +70,7 @@ public sealed class GalleryTests : IDisposable
     [Fact]
     public async Task What_could_not_be_written_is_written_the_next_time()
     {
-        var gallery = new Gallery(_store, "r1", _samples, Template);
+        var gallery = new Gallery(_store, "r1", _samples, _shards, Template);
         gallery.Record(0, ["a", "b"]);
         var obstacle = Path.Combine(_root, "runs");
         File.WriteAllText(obstacle, "in the way");
@@ -73,10 +83,9 @@ public sealed class GalleryTests : IDisposable
     [Fact]
     public void Samples_are_spread_evenly_over_a_split()
     {
-        var split = ShardReader.Read(Path.Combine(_root, "validation.tar"));
-        Assert.Equal(split, Evaluator.SpreadEvenly(split, 9));
-        Assert.Equal(["0", "1", "3", "4"], Evaluator.SpreadEvenly(split, 4).Select(sample => sample.Labels.Key));
-        Assert.Empty(Evaluator.SpreadEvenly(split, 0));
+        Assert.Equal(_split, Evaluator.SpreadEvenly(_split, 9));
+        Assert.Equal([0, 1, 3, 4], Evaluator.SpreadEvenly(_split, 4).Select(sample => _split.ToList().IndexOf(sample)));
+        Assert.Empty(Evaluator.SpreadEvenly(_split, 0));
     }
 
     private async Task<IReadOnlyList<GallerySample>> ReadAsync() => JsonSerializer.Deserialize<SampleGallery>(
