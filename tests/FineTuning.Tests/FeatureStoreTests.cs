@@ -7,7 +7,7 @@ namespace FunctionsPipeline.Tests.FineTuning;
 
 public sealed class FeatureStoreTests : IDisposable
 {
-    private const int Size = 24 + 100;
+    private const int Size = 128;
     private readonly string _root = Directory.CreateTempSubdirectory("features-").FullName;
 
     public void Dispose() => Directory.Delete(_root, recursive: true);

@@ -74,7 +74,7 @@ public sealed class TrainerTests : IDisposable
         Assert.Equal(("done", 20, 20), (heartbeat.Phase, heartbeat.Step, heartbeat.Steps));
 
         var gallery = Read<SampleGallery>("runs/r1/samples/samples.json").Samples;
-        Assert.Equal(["0.png", "1.png", "2.png", "3.png"], gallery.Select(sample => sample.Image));
+        Assert.Equal(["validation-0.png", "validation-1.png", "validation-2.png", "validation-3.png"], gallery.Select(sample => sample.Image));
         Assert.Equal([0, 10, 20], gallery[1].Answers.Select(answer => answer.Step));
         Assert.Equal("Category: Coats", gallery[1].Truth);
         Assert.Contains(Directory.EnumerateFiles(Blob("runs/r1/tensorboard")), file => file.Contains("tfevents"));
@@ -157,13 +157,98 @@ public sealed class TrainerTests : IDisposable
     }
 
     [Fact]
-    public async Task The_test_split_is_neither_learned_nor_validated_on()
+    public async Task The_test_split_is_neither_learned_nor_validated_on_but_tested_on_at_the_end()
     {
         var test = TarShard.WriteColours(Storage, "d/test.tar", Splits.Test, samples: 6);
-        File.Delete(Blob("datasets/d/test.tar"));
         var result = await RunAsync(Job with { Shards = [.. Job.Shards, test], Settings = Job.Settings with { MaxSteps = 2 } });
         Assert.True(result.Succeeded, result.Error);
-        Assert.Equal(4, result.FineTuned!.Samples);
+        Assert.Equal((4, 6), (result.FineTuned!.Samples, result.Test!.Samples));
+        var plain = await RunAsync(Job with { Run = "r2", Settings = Job.Settings with { MaxSteps = 2 } });
+        Assert.Equal(plain.FineTuned!.Loss, result.FineTuned.Loss);
+        Assert.Null(plain.Test);
+    }
+
+    [Fact]
+    public async Task Epochs_end_with_a_partial_step()
+    {
+        var result = await RunAsync(Job with { Settings = Job.Settings with { Epochs = 1.25, MaxSteps = null, EvaluateEvery = 100 } });
+        Assert.True(result.Succeeded, result.Error);
+        Assert.Equal((3, 10), (result.Steps, result.TrainingSamples));
+    }
+
+    [Fact]
+    public async Task Adapters_lower_the_loss_and_are_saved_by_themselves_and_merged()
+    {
+        var settings = Job.Settings with { Method = FineTuningMethod.Lora, Lora = new LoraSettings { Rank = 4, Projector = true, Dropout = 0.05 } };
+        var result = await RunAsync(Job with { Settings = settings });
+        Assert.True(result.Succeeded, result.Error);
+        Assert.True(result.FineTuned!.Loss < result.Base!.Loss - 0.2, $"{result.Base.Loss} -> {result.FineTuned.Loss}");
+
+        using var scope = NewDisposeScope();
+        using var merged = ModelFolder.LoadModel(Blob("models/r1-model"), CPU, ScalarType.Float32);
+        using var adapted = ModelFolder.LoadModel(Blob("models/base"), CPU, ScalarType.Float32);
+        using var adapters = PeftFolder.Load(Blob("models/r1-model/adapter"), adapted);
+        var ids = tensor(new long[] { 1, 5, 9, 7 }, [1, 4]);
+        Assert.True((merged.forward(new ModelInput(ids)) - adapted.forward(new ModelInput(ids))).abs().max().item<float>() < 1e-4);
+        Assert.Contains("adapter", File.ReadAllText(Blob("models/r1-model/README.md")));
+    }
+
+    [Fact]
+    public async Task A_frozen_tower_sees_every_image_once_and_the_weights_are_the_same_as_when_it_sees_them_each_time()
+    {
+        var settings = Job.Settings with { Method = FineTuningMethod.Lora, MaxSteps = 5 };
+        var phases = new HashSet<string>();
+        var cached = await RunAsync(Job with { Settings = settings }, new Progress<Heartbeat>(beat => phases.Add(beat.Phase)));
+        Assert.True(cached.Succeeded, cached.Error);
+        var seen = await RunAsync(Job with { Run = "r2", OutputModel = "r2-model", Settings = settings with { CacheVisionFeatures = false } });
+        Assert.Equal(seen.FineTuned!.Loss, cached.FineTuned!.Loss, 1e-5);
+        Assert.Contains(Directory.EnumerateFiles(Path.Combine(_root, "work"), "*", SearchOption.AllDirectories), file => file.Contains("features"));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Recomputed_activations_and_micro_batches_end_with_nearly_the_same_loss(bool packing)
+    {
+        var settings = Job.Settings with { MaxSteps = 4, LearningRate = 1e-3, Packing = packing };
+        var plain = await RunAsync(Job with { Settings = settings });
+        var saving = await RunAsync(Job with { Run = "r2", Settings = settings with { RecomputeActivations = true, MicroBatchSize = 1 } });
+        Assert.True(saving.Succeeded, saving.Error);
+        Assert.Equal(plain.FineTuned!.Loss, saving.FineTuned!.Loss, 1e-3);
+    }
+
+    [Fact]
+    public async Task Weights_of_16_bits_are_trained_too()
+    {
+        var result = await RunAsync(Job with { Settings = Job.Settings with { Precision = WeightPrecision.Bfloat16 } });
+        Assert.True(result.Succeeded, result.Error);
+        Assert.True(result.FineTuned!.Loss < result.Base!.Loss / 2, $"{result.Base.Loss} -> {result.FineTuned.Loss}");
+    }
+
+    [Fact]
+    public async Task Training_stops_early_and_ends_with_the_best_weights()
+    {
+        // So high a rate that the loss soon goes up and down.
+        var settings = Job.Settings with
+        {
+            MaxSteps = 500, LearningRate = 5e-2, Schedule = ScheduleShape.Constant, EvaluateEvery = 3, EarlyStopping = 2, KeepCheckpoints = 1,
+        };
+        var result = await RunAsync(Job with { Settings = settings });
+        Assert.True(result.Succeeded, result.Error);
+        Assert.InRange(result.Steps, 6, 400);
+        Assert.Equal(result.Steps - 6, result.BestStep);
+        var losses = File.ReadLines(Blob("runs/r1/metrics.jsonl")).Select(line => JsonSerializer.Deserialize<MetricsLine>(line, PipelineJson.Compact)!)
+            .Where(line => line is { Step: > 0, Validation: not null }).ToList();
+        Assert.Equal(losses.Min(line => line.Validation!.Loss), result.FineTuned!.Loss, 1e-6);
+    }
+
+    [Fact]
+    public async Task A_target_that_matches_nothing_fails_the_run_with_what_there_is()
+    {
+        var settings = Job.Settings with { Method = FineTuningMethod.Lora, Lora = new LoraSettings { Targets = ["q_project"] } };
+        var result = await RunAsync(Job with { Settings = settings });
+        Assert.Contains("'q_project' matches no linear layer", result.Error);
+        Assert.Contains("qkv_proj", result.Error);
     }
 
     [Fact]

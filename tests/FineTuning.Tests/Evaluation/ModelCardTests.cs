@@ -68,9 +68,8 @@ public sealed class ModelCardTests : IDisposable
     [Fact]
     public void What_is_not_known_is_left_out()
     {
-        File.WriteAllText(Path.Combine(_folder, "adapter_config.json"), "{}");
         var card = Write(Job with { BaseModel = "base", Dataset = null }, Result with { Test = null, BestStep = null, DroppedSamples = 0 });
-        Assert.StartsWith("---\nlibrary_name: peft\n", card);
+        Assert.StartsWith("---\nlibrary_name: transformers\n", card);
         Assert.DoesNotContain("datasets:", card);
         Assert.Contains("split: validation\n    metrics:", card);
         Assert.Contains("There is no test split.", card);
