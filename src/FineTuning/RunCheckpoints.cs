@@ -11,7 +11,8 @@ namespace FunctionsPipeline.FineTuning;
 /// or not at all. The newest ones are kept, and the best one.
 /// </summary>
 /// <param name="folder">A local folder for drafts.</param>
-internal sealed class RunCheckpoints(IRunStore store, TrainingJob job, string folder, ILogger logger)
+/// <param name="record">Writes the metrics so far, which a run that goes on from a checkpoint does not measure again.</param>
+internal sealed class RunCheckpoints(IRunStore store, TrainingJob job, string folder, Func<CancellationToken, Task> record, ILogger logger)
 {
     private const string StateFile = "state.json";
 
@@ -63,6 +64,7 @@ internal sealed class RunCheckpoints(IRunStore store, TrainingJob job, string fo
         File.WriteAllBytes(Path.Combine(draft, StateFile), JsonSerializer.SerializeToUtf8Bytes(state, PipelineJson.Options));
         _writing = Task.Run(async () =>
         {
+            await record(CancellationToken.None);
             await StoredFolder.UploadAsync(store, Containers.Runs, _blobs.Checkpoint(state.Step), draft, CancellationToken.None);
             await PruneAsync(state);
         });

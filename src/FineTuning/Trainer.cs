@@ -58,7 +58,7 @@ public sealed class Trainer(
 
     private async Task<RunResult> TrainAsync(TrainingJob job, string folder, RunReporter reporter, CancellationToken cancellationToken)
     {
-        var checkpoints = new RunCheckpoints(store, job, Path.Combine(folder, "checkpoints"), logger);
+        var checkpoints = new RunCheckpoints(store, job, Path.Combine(folder, "checkpoints"), reporter.FlushAsync, logger);
         var resumed = await checkpoints.LatestAsync(cancellationToken);
         if (resumed is { } known) logger.Resuming(job.Run, known.State.Step);
         await MetricsFile.CutAsync(store, job.Run, resumed?.State.Step, cancellationToken);

@@ -62,12 +62,12 @@ public sealed class RunCheckpointsTests : IDisposable
     public async Task Those_of_another_job_are_refused_with_the_way_out()
     {
         await WriteAsync(Checkpoints(), State(3));
-        var other = new RunCheckpoints(new FolderRunStore(_root), Job with { Settings = Job.Settings with { Seed = 7 } }, Path.Combine(_root, "local"), NullLogger.Instance);
+        var other = new RunCheckpoints(new FolderRunStore(_root), Job with { Settings = Job.Settings with { Seed = 7 } }, Path.Combine(_root, "local"), _ => Task.CompletedTask, NullLogger.Instance);
         var error = await Assert.ThrowsAsync<TrainingException>(() => other.LatestAsync(CancellationToken.None));
         Assert.Contains("another id, or remove runs/r1/checkpoints/", error.Message, StringComparison.Ordinal);
     }
 
-    private RunCheckpoints Checkpoints() => new(new FolderRunStore(_root), Job, Path.Combine(_root, "local"), NullLogger.Instance);
+    private RunCheckpoints Checkpoints() => new(new FolderRunStore(_root), Job, Path.Combine(_root, "local"), _ => Task.CompletedTask, NullLogger.Instance);
 
     private TrainingState State(int step) => new() { Step = step, Base = new EvaluationMetrics { Loss = 3, Samples = 4 }, Job = Checkpoints().Job };
 

@@ -188,6 +188,7 @@ public sealed class TrainerTests : IDisposable
         using var merged = ModelFolder.LoadModel(Blob("models/r1-model"), CPU, ScalarType.Float32);
         using var adapted = ModelFolder.LoadModel(Blob("models/base"), CPU, ScalarType.Float32);
         using var adapters = PeftFolder.Load(Blob("models/r1-model/adapter"), adapted);
+        adapted.eval();
         var ids = tensor(new long[] { 1, 5, 9, 7 }, [1, 4]);
         Assert.True((merged.forward(new ModelInput(ids)) - adapted.forward(new ModelInput(ids))).abs().max().item<float>() < 1e-4);
         Assert.Contains("adapter", File.ReadAllText(Blob("models/r1-model/README.md")));

@@ -10,6 +10,9 @@ namespace FunctionsPipeline.FineTuning;
 /// </summary>
 internal sealed class RunReporter : IAsyncDisposable
 {
+    // An append blob takes 50,000 blocks. With pauses of a thousandth of a run's age, a month of training takes less than 10,000.
+    private const int WritesOfAge = 1000;
+
     private readonly IRunStore _store;
     private readonly RunBlobs _blobs;
     private readonly TimeProvider _time;
@@ -19,7 +22,9 @@ internal sealed class RunReporter : IAsyncDisposable
     private readonly SemaphoreSlim _writing = new(1);
     private readonly CancellationTokenSource _stop = new();
     private readonly IReadOnlyList<IMetricsSink> _sinks;
+    private readonly long _started;
     private readonly Task _loop;
+    private long _documentsWritten;
     private IReadOnlyList<IRunDocument> _documents;
     private Heartbeat _heartbeat;
 
@@ -30,6 +35,7 @@ internal sealed class RunReporter : IAsyncDisposable
     {
         (_store, _blobs, _sinks, _documents, _time, _progress, _logger) = (store, new RunBlobs(run), sinks, sinks, time, progress, logger);
         _heartbeat = new Heartbeat { Run = run, At = time.GetUtcNow(), Phase = "loading" };
+        _started = _documentsWritten = time.GetTimestamp();
         _loop = BeatAsync(interval);
     }
 
@@ -55,18 +61,7 @@ internal sealed class RunReporter : IAsyncDisposable
     }
 
     /// <summary>Writes everything that is not written yet.</summary>
-    public async Task FlushAsync(CancellationToken cancellationToken)
-    {
-        await _writing.WaitAsync(cancellationToken);
-        try
-        {
-            await WriteAsync(cancellationToken);
-        }
-        finally
-        {
-            _writing.Release();
-        }
-    }
+    public Task FlushAsync(CancellationToken cancellationToken) => WriteAsync(documents: true, cancellationToken);
 
     /// <summary>Says how the run ended, and writes everything that is not written yet.</summary>
     /// <param name="result">Null when it was stopped.</param>
@@ -86,19 +81,28 @@ internal sealed class RunReporter : IAsyncDisposable
         _writing.Dispose();
     }
 
-    private async Task WriteAsync(CancellationToken cancellationToken)
+    private async Task WriteAsync(bool documents, CancellationToken cancellationToken)
     {
-        Heartbeat heartbeat;
-        IReadOnlyList<IRunDocument> documents;
-        lock (_lock) (heartbeat, documents) = (_heartbeat with { At = _time.GetUtcNow() }, _documents);
-        _progress?.Report(heartbeat);
-        // Together, so that one that cannot be written keeps none of the others from it.
-        var json = JsonSerializer.SerializeToUtf8Bytes(heartbeat, PipelineJson.Options);
-        await Task.WhenAll(
-        [
-            .. documents.Select(document => document.FlushAsync(cancellationToken)),
-            _store.WriteAsync(Containers.Runs, _blobs.Heartbeat, json, cancellationToken),
-        ]);
+        await _writing.WaitAsync(cancellationToken);
+        try
+        {
+            Heartbeat heartbeat;
+            IReadOnlyList<IRunDocument> written;
+            lock (_lock) (heartbeat, written) = (_heartbeat with { At = _time.GetUtcNow() }, documents ? _documents : []);
+            _progress?.Report(heartbeat);
+            // Together, so that one that cannot be written keeps none of the others from it.
+            var json = JsonSerializer.SerializeToUtf8Bytes(heartbeat, PipelineJson.Options);
+            await Task.WhenAll(
+            [
+                .. written.Select(document => document.FlushAsync(cancellationToken)),
+                _store.WriteAsync(Containers.Runs, _blobs.Heartbeat, json, cancellationToken),
+            ]);
+            if (documents) _documentsWritten = _time.GetTimestamp();
+        }
+        finally
+        {
+            _writing.Release();
+        }
     }
 
     private async Task BeatAsync(TimeSpan interval)
@@ -110,7 +114,8 @@ internal sealed class RunReporter : IAsyncDisposable
             {
                 try
                 {
-                    await FlushAsync(_stop.Token);
+                    var due = _time.GetElapsedTime(_documentsWritten) >= _time.GetElapsedTime(_started) / WritesOfAge;
+                    await WriteAsync(due, _stop.Token);
                 }
                 catch (Exception e) when (e is not OperationCanceledException)
                 {

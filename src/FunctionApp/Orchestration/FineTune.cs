@@ -38,6 +38,7 @@ public static class FineTune
             BaseModel = baseModel,
             OutputModel = run,
             Settings = plan.Request.Training,
+            Dataset = $"{dataset.Repo}@{dataset.Commit}",
         };
         var result = await GpuTraining.RunAsync(context, job, plan.GpuJobs,
             (message, heartbeat) => context.SetCustomStatus(Status(RunPhase.Training, dataset, message) with { Training = heartbeat }));
