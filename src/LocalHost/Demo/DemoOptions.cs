@@ -35,6 +35,8 @@ public sealed record DemoOptions
             Columns = Images is null
                 ? new ColumnMapping { Image = "imageurl", Title = "title", Category = "category3_code", Price = "full_price" }
                 : new ColumnMapping { Image = "image", Category = "label" },
+            // Photographs are few, and what is uploaded is in no split either.
+            TestFraction = Images is null ? 0.1 : 0,
         },
         BaseModel = new BaseModelRequest { Repo = baseModel },
         Training = Minutes is { } limit ? Settings with { MaxMinutes = limit } : Settings,

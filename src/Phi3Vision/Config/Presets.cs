@@ -56,7 +56,7 @@ public static class Presets
             SlidingWindow = 4096,
             // 4096 positions are within the original range, so that every factor is 1: plain rotary positions.
             RopeScaling = new RopeScaling { ShortFactor = [.. Enumerable.Repeat(1.0, 16)], LongFactor = [.. Enumerable.Repeat(1.0, 16)] },
-            Clip = new ClipConfig { HiddenSize = 64, IntermediateSize = 256, NumHiddenLayers = 2, NumAttentionHeads = 2, ProjectionDim = 64 },
+            Clip = new ClipConfig { HiddenSize = 64, IntermediateSize = 256, NumHiddenLayers = 3, NumAttentionHeads = 2, ProjectionDim = 64 },
         };
     }
 }

@@ -9,6 +9,8 @@ namespace FunctionsPipeline.Phi3Vision;
 /// The vision tower starts as random features that tell where something is and not only what: position embeddings are smooth random fields,
 /// stronger than the patches, and the inputs of its MLPs are large enough for a unit to open in some regions and to stay shut in others.
 /// The mean over all patches, which is all that the decoder sees before it has learned where to look, then depends on the picture's layout.
+/// Its attention begins as trained attention looks (https://arxiv.org/abs/2305.09828): patches attend to patches like themselves, since keys
+/// are mostly the queries, and what an attention adds is in part what it takes away from its input.
 /// The projector's last bias takes away what that mean has in common over pictures, which would drown how one differs from another.
 /// </summary>
 public static class Initializer
@@ -18,6 +20,10 @@ public static class Initializer
     // Patches over which a position embedding changes.
     private const double PositionReach = 3;
     private const double GateStrength = 3;
+
+    // Share of the queries in the keys, and of the values in what is taken away.
+    private const double KeyLikeness = 0.9;
+    private const double ValueLikeness = 0.5;
 
     private const int CentringPictures = 24;
 
@@ -39,7 +45,21 @@ public static class Initializer
             else parameter.zero_();
             if (name == "model.embed_tokens.weight") parameter.select(0, model.Config.PadTokenId).zero_();
         }
+        Mimic(model);
         Centre(model, random);
+    }
+
+    private static void Mimic(Phi3VisionModel model)
+    {
+        using var scope = NewDisposeScope();
+        var parameters = model.named_parameters().ToDictionary(pair => pair.name, pair => pair.parameter, StringComparer.Ordinal);
+        foreach (var (name, query) in parameters.Where(pair => pair.Key.EndsWith(".self_attn.q_proj.weight", StringComparison.Ordinal)))
+        {
+            var attention = name[..^"q_proj.weight".Length];
+            var (key, value, output) = (parameters[attention + "k_proj.weight"], parameters[attention + "v_proj.weight"], parameters[attention + "out_proj.weight"]);
+            key.copy_(query * KeyLikeness + key * Math.Sqrt(1 - KeyLikeness * KeyLikeness));
+            output.copy_((output - value.t()) * ValueLikeness);
+        }
     }
 
     private static bool IsNormWeight(string name) => name.EndsWith("norm.weight", StringComparison.Ordinal) || name.Contains("layer_norm") && name.EndsWith(".weight", StringComparison.Ordinal);
