@@ -63,7 +63,7 @@ public sealed record TrainingSettings
     /// <summary>Image crops of 336×336 at most, 1 to 16; a square image takes 313 tokens at 1 crop, 757 at 4 and 2509 at 16.</summary>
     public int NumCrops { get; init; } = 4;
 
-    /// <summary>Whether training images are mirrored, shifted and zoomed at random each time they are seen; makes few images go further.</summary>
+    /// <summary>Whether training images are mirrored and shifted at random each time they are seen; makes few images go further.</summary>
     public bool AugmentImages { get; init; }
 
     /// <summary>Seed of shuffling, of augmentation and of the adapters' first weights.</summary>

@@ -80,7 +80,7 @@ internal sealed class TrainingLoop
                 if (ends || IsDue(state, validated)) Save(state);
                 if (ends) return state;
                 cancellationToken.ThrowIfCancellationRequested();
-                steps.MoveNext();
+                if (!steps.MoveNext()) throw new InvalidOperationException($"The data ended at step {state.Step} of {Steps}.");
                 state = Step(state, gradient, steps.Current);
             }
         }

@@ -1,4 +1,6 @@
 using System.Globalization;
+using FunctionsPipeline.Contracts;
+using FunctionsPipeline.FineTuning;
 using FunctionsPipeline.Phi3Vision;
 using static TorchSharp.torch;
 using Generator = FunctionsPipeline.Phi3Vision.Generator;
@@ -11,6 +13,7 @@ internal sealed class GpuBenchmark : IBenchmark
     private const int NumCrops = 16;
     private const int NewTokens = 64;
     private const int TextTokens = 64;
+    private const int LoraRank = 16;
 
     /// <inheritdoc/>
     public string Name => "gpu";
@@ -19,7 +22,7 @@ internal sealed class GpuBenchmark : IBenchmark
     public string Title => "On the GPU";
 
     /// <inheritdoc/>
-    public string Description => "where there is a GPU: the published size in bf16 with random weights (8.3 GB of disk and of GPU memory)";
+    public string Description => "where there is a GPU: generation, prompts and LoRA steps at the published size in bf16 with random weights (8.3 GB of disk and of GPU memory)";
 
     /// <inheritdoc/>
     public Section Measure(Meter meter)
@@ -57,12 +60,36 @@ internal sealed class GpuBenchmark : IBenchmark
                 Share(operations / prefill.Median, limits.OperationsPerMillisecond),
             ]);
         }
+        foreach (var crops in new[] { 1, NumCrops }) table.Add(Lora(crops));
         return new Section(
             $"The published dimensions, bf16, random weights, batch 1, num_crops {NumCrops} ({image.Tokens} image tokens). Limits, " +
             $"measured in this run: a copy on the device moves {Number(limits.BytesPerMillisecond / 1e6)} GB/s, an 8192² bf16 matrix product does " +
             $"{Number(limits.OperationsPerMillisecond / 1e9)} TFLOP/s. Generation's share is that of the bandwidth, for the bytes that a " +
-            "token must read (decoder, head, keys and values); prefill's that of the operations, for the matrix products that it needs.",
+            "token must read (decoder, head, keys and values); prefill's and training's that of the operations, for the matrix products that they " +
+            $"need. Training: LoRA of rank {LoraRank} on all linear layers of the decoder, the tower frozen but computed; memory is that in use on the GPU.",
             table);
+
+        string[] Lora(int crops)
+        {
+            var processed = new ImageProcessor(crops).Process(picture);
+            int[] prompt = [text[0], .. Enumerable.Repeat(-1, processed.Tokens), .. text];
+            var settings = new TrainingSettings { Method = FineTuningMethod.Lora, Lora = new LoraSettings { Rank = LoraRank } };
+            model.train();
+            using var step = new TrainingStep(model, [(new TrainingRow([.. prompt, .. text], prompt.Length), processed)], settings);
+            var timing = meter.Measure($"LoRA step at {crops} crop{(crops == 1 ? "" : "s")} on the GPU", () =>
+            {
+                step.Take();
+                cuda.synchronize();
+            });
+            model.eval();
+            var memory = NvidiaGpu.Find()?.UsedBytes is { } bytes ? $", {Number(bytes / 1e9)} GB" : "";
+            return
+            [
+                $"LoRA step, {crops} crop{(crops == 1 ? "" : "s")}, batch 1", .. timing.Cells,
+                $"{(1000 / timing.Median).ToString("0.00", CultureInfo.InvariantCulture)} images/s, {Number(step.Size.Tokens / timing.Median)} k tokens/s{memory}",
+                Share(cost.OperationsOfStep(step.Size, step.Trained) / timing.Median, limits.OperationsPerMillisecond),
+            ];
+        }
 
         Timing Time(string name, BenchmarkPrompt prompt, int tokens) => meter.Measure(name, () =>
         {

@@ -6,35 +6,45 @@ using static TorchSharp.torch;
 namespace FunctionsPipeline.Benchmarks;
 
 /// <summary>
-/// A step of full fine-tuning as a run takes it: the halves of a batch side by side where there are two threads, AdamW over all
-/// parameters, gradients clipped to a norm of 1.
+/// A step of fine-tuning as a run takes it: packed, the halves of a batch side by side where there are two threads, AdamW over all that is
+/// trained, gradients clipped to a norm of 1.
 /// </summary>
 internal sealed class TrainingStep : IDisposable
 {
-    private const double LearningRate = 1e-4;
-    private const double WeightDecay = 0.01;
-    private const double MaxGradNorm = 1;
-
+    private readonly TrainingSettings _settings;
+    private readonly LoraAdapters? _adapters;
     private readonly BatchGradient _gradient;
     private readonly TrainingBatch[] _parts;
     private readonly AdamWOptimizer _optimizer;
 
     /// <param name="samples">The batch.</param>
-    /// <param name="packing">Lays the samples end to end in place of filling them.</param>
-    public TrainingStep(Phi3VisionModel model, IReadOnlyList<(TrainingRow Row, ProcessedImage Image)> samples, bool packing = true)
+    /// <param name="settings">Full fine-tuning when left out.</param>
+    public TrainingStep(
+        Phi3VisionModel model, IReadOnlyList<(TrainingRow Row, ProcessedImage Image)> samples, TrainingSettings? settings = null)
     {
-        var trained = TrainableParameters.Select(model, adapters: null, new TrainingSettings { LearningRate = LearningRate });
-        _optimizer = new AdamWOptimizer(trained.All, WeightDecay);
-        _gradient = new BatchGradient(model, [.. trained.All.Select(one => one.Parameter)], model.Device, samples.Count);
-        _parts = [.. samples.Chunk(_gradient.PartSize).Select(part => new TrainingBatch(part, model.Config.PadTokenId, packing: packing))];
+        _settings = settings ?? new TrainingSettings();
+        _adapters = _settings.Method == FineTuningMethod.Lora ? LoraAdapters.Attach(model, _settings.Lora, _settings.Seed) : null;
+        var trained = TrainableParameters.Select(model, _adapters, _settings);
+        _optimizer = new AdamWOptimizer(trained.All, _settings.WeightDecay);
+        _gradient = new BatchGradient(
+            model, [.. trained.All.Select(one => one.Parameter)], model.Device, samples.Count, recompute: _settings.RecomputeActivations);
+        _parts = [.. samples.Chunk(_gradient.PartSize).Select(part => new TrainingBatch(part, model.Config.PadTokenId, packing: _settings.Packing))];
+        Trained = new TrainedParts(
+            _adapters is null, _adapters is null, _adapters is null, _adapters?.Parameters.Sum(adapter => adapter.Parameter.numel()) ?? 0);
     }
+
+    /// <summary>What the step changes.</summary>
+    public TrainedParts Trained { get; }
+
+    /// <summary>How much there is to compute.</summary>
+    public StepSize Size => _parts.Select(part => part.Size).Aggregate((a, b) => a + b);
 
     /// <summary>Takes the step.</summary>
     public void Take()
     {
         using var scope = NewDisposeScope();
         if (!double.IsFinite(_gradient.Add(_parts))) throw new InvalidOperationException("The loss is not a number.");
-        _optimizer.ClipAndStep(MaxGradNorm, factor: 1);
+        _optimizer.ClipAndStep(_settings.MaxGradNorm, factor: 1);
     }
 
     /// <inheritdoc/>
@@ -42,5 +52,6 @@ internal sealed class TrainingStep : IDisposable
     {
         _gradient.Dispose();
         _optimizer.Dispose();
+        _adapters?.Dispose();
     }
 }
