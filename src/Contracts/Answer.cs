@@ -7,7 +7,4 @@ public sealed record Answer(string? Title, string? Category, double? Price)
 
     /// <summary>The answer in the words of the default template; empty when there is nothing to say.</summary>
     public override string ToString() => Standard.Write(this);
-
-    /// <summary>Reads an answer in the words of the default template: see <see cref="AnswerTemplate.Read"/>.</summary>
-    public static Answer? Parse(string text) => Standard.Read(text);
 }

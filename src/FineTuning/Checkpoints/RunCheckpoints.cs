@@ -17,11 +17,10 @@ internal sealed class RunCheckpoints(IRunStore store, TrainingJob job, string fo
     private const string StateFile = "state.json";
 
     private readonly RunBlobs _blobs = new(job.Run);
-    private readonly string _job = Convert.ToHexStringLower(SHA256.HashData(JsonSerializer.SerializeToUtf8Bytes(job, PipelineJson.Compact)));
     private Task _writing = Task.CompletedTask;
 
     /// <summary>What <see cref="TrainingState.Job"/> is for this run.</summary>
-    public string Job => _job;
+    public string Job { get; } = Convert.ToHexStringLower(SHA256.HashData(JsonSerializer.SerializeToUtf8Bytes(job, PipelineJson.Compact)));
 
     /// <summary>The newest whole checkpoint; null when there is none.</summary>
     /// <exception cref="TrainingException">It belongs to a job with other settings or other data.</exception>
@@ -35,7 +34,7 @@ internal sealed class RunCheckpoints(IRunStore store, TrainingJob job, string fo
                 await StoredFolder.DeleteAsync(store, Containers.Runs, _blobs.Checkpoint(step), cancellationToken);
                 continue;
             }
-            if (found.State.Job == _job) return found;
+            if (found.State.Job == Job) return found;
             throw new TrainingException(
                 $"The checkpoints of {job.Run} were made with other settings or other data. Start a run with another id, or remove " +
                 $"{Containers.Runs}/{_blobs.Checkpoints} to begin this one again.");

@@ -26,7 +26,7 @@ public static class ModelCard
             ## How to ask it
 
             ```
-            {job.Settings.PromptTemplate.Replace("{question}", job.Settings.Question, StringComparison.Ordinal).TrimEnd()}
+            {new PromptTemplate(job.Settings.PromptTemplate).Ask(job.Settings.Question).TrimEnd()}
             ```
 
             It answers in the form `{job.Settings.AnswerTemplate}`; images are cut into at most {job.Settings.NumCrops} crops of 336×336.

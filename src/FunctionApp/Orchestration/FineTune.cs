@@ -54,7 +54,7 @@ public static class FineTune
 
     private static void RequireSamples(IngestReport dataset)
     {
-        foreach (var split in new[] { "train", "validation" })
+        foreach (var split in new[] { Splits.Train, Splits.Validation })
             if (dataset.Splits.GetValueOrDefault(split) == 0)
                 throw new RunFailedException($"{dataset.Repo} has no usable {split} samples: {Describe(dataset.Counts)}.");
     }
