@@ -16,18 +16,46 @@ public enum RowState
 /// <summary>Why a row or an uploaded image was rejected. The values are the words used in reports and prediction documents.</summary>
 public static class Rejection
 {
+    /// <summary>The row has no image.</summary>
     public const string NoImage = "no-image";
+
+    /// <summary>The image's address is none, or none that is fetched.</summary>
     public const string BadUrl = "bad-url";
+
+    /// <summary>The address leads to a machine that datasets must not make this one talk to, such as one of its own network.</summary>
+    public const string BlockedAddress = "blocked-address";
+
+    /// <summary>There is no image at the address.</summary>
     public const string NotFound = "not-found";
+
+    /// <summary>Whoever publishes the image does not want models to be trained on it.</summary>
+    public const string OptedOut = "opted-out";
+
+    /// <summary>The image did not arrive in the time there is.</summary>
+    public const string Timeout = "timeout";
+
+    /// <summary>The download failed otherwise, also when it was tried again.</summary>
     public const string DownloadFailed = "download-failed";
+
     public const string TooLarge = "too-large";
     public const string Empty = "empty";
+
+    /// <summary>The bytes are of no format that is read.</summary>
     public const string NotAnImage = "not-an-image";
+
+    /// <summary>The file ends before its picture does.</summary>
     public const string Truncated = "truncated";
+
+    /// <summary>The file is whole, but its picture cannot be decoded.</summary>
+    public const string Corrupt = "corrupt";
+
     public const string TooManyPixels = "too-many-pixels";
     public const string BadShape = "bad-shape";
     public const string NoLabel = "no-label";
     public const string BadPrice = "bad-price";
+
+    /// <summary>The row cannot be read: the dataset's file is damaged there.</summary>
+    public const string UnreadableRow = "unreadable-row";
 }
 
 /// <summary>The fate of one dataset row: a line of a manifest.</summary>

@@ -41,6 +41,7 @@ internal sealed class UnitIngestion(ResolvedDataset dataset, IngestUnit unit, Bl
             // JSON has no word for NaN and infinity.
             Price = row.Price is { } number && double.IsFinite(number) ? number : null,
         };
+        if (row.Fault is { } fault) return fate with { Reason = Rejection.UnreadableRow, Detail = fault };
         if (row.Price is { } price && (!double.IsFinite(price) || price < 0))
             return fate with { Reason = Rejection.BadPrice, Detail = $"{price} is no price" };
         if (row.Title is null && row.Category is null && row.Price is null)

@@ -7,4 +7,8 @@ namespace FunctionsPipeline.Datasets;
 /// <param name="Price">May be no number at all.</param>
 /// <param name="Product">What tells products apart, when the column is mapped.</param>
 internal sealed record DatasetRow(long Row, string? ImageUrl, ReadOnlyMemory<byte>? ImageBytes, string? Title, string? Category,
-    double? Price, string? Product);
+    double? Price, string? Product)
+{
+    /// <summary>Why the row could not be read: its column and page, and what is wrong there. Nothing else is known of it then.</summary>
+    public string? Fault { get; init; }
+}
