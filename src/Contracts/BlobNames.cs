@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace FunctionsPipeline.Contracts;
 
 /// <summary>The blob containers.</summary>
@@ -22,32 +24,67 @@ public static class Containers
     public static IReadOnlyList<string> All { get; } = [Datasets, Runs, Models, ProductImages, Predictions];
 }
 
-/// <summary>Blob names in <see cref="Containers.Datasets"/> of one dataset at one commit.</summary>
+/// <summary>
+/// Blob names in <see cref="Containers.Datasets"/> of one view of a dataset at one commit; also what stands for the view in durable state.
+/// What is named by its content belongs to the dataset and not to a commit, so that a new commit finds what an older one brought.
+/// </summary>
 /// <param name="Repo">Repository id, <c>owner/name</c>.</param>
 /// <param name="Commit">The pinned commit.</param>
 /// <param name="View">A short hash of everything else that decides what the shards hold: configuration, columns, row limit, shares of validation and test.</param>
 public sealed record DatasetBlobs(string Repo, string Commit, string View)
 {
-    /// <summary>Prefix of everything that depends on the commit alone.</summary>
-    public string CommitPrefix => $"{BlobNames.Slug(Repo)}/{Commit}";
+    /// <summary>Prefix of everything of the dataset.</summary>
+    [JsonIgnore]
+    public string Prefix => BlobNames.Slug(Repo);
 
-    /// <summary>Prefix of everything that depends on the view too.</summary>
-    public string ViewPrefix => $"{CommitPrefix}/{View}";
+    /// <summary>Prefix of everything that depends on the commit and the view.</summary>
+    [JsonIgnore]
+    public string ViewPrefix => $"{Prefix}/{Commit}/{View}";
 
+    /// <summary>What will be read, and in which units.</summary>
+    [JsonIgnore]
+    public string Plan => $"{ViewPrefix}/plan.json";
+
+    [JsonIgnore]
     public string Report => $"{ViewPrefix}/report.json";
 
+    /// <summary>The view's training shards.</summary>
+    [JsonIgnore]
+    public string ShardList => $"{ViewPrefix}/shards.json";
+
+    [JsonIgnore]
     public string CatalogCsv => $"{ViewPrefix}/catalog.csv";
 
+    [JsonIgnore]
     public string CatalogParquet => $"{ViewPrefix}/catalog.parquet";
 
-    /// <summary>Raw bytes of an image, named by their SHA-256 in lower-case hexadecimal.</summary>
-    public string Image(string sha256) => $"{CommitPrefix}/images/{sha256[..2]}/{sha256}";
+    /// <summary>Prefix of the manifests.</summary>
+    [JsonIgnore]
+    public string Manifests => $"{ViewPrefix}/manifests/";
 
-    /// <summary>The fate of every row of one unit of ingestion, a JSON line each.</summary>
-    public string Manifest(string split, int unit) => $"{ViewPrefix}/manifests/{split}-{unit:D5}.jsonl";
+    /// <summary>Prefix of the shards.</summary>
+    [JsonIgnore]
+    public string Shards => $"{ViewPrefix}/shards/";
+
+    /// <summary>A file of the dataset as the Hub has it.</summary>
+    /// <param name="content">Its SHA-256, or what else the Hub names its content by.</param>
+    public string File(string content) => $"{Prefix}/files/{content}";
+
+    /// <summary>Raw bytes of an image, named by their SHA-256 in lower-case hexadecimal.</summary>
+    public string Image(string sha256) => $"{Prefix}/images/{sha256[..2]}/{sha256}";
+
+    /// <summary>Which image an address led to.</summary>
+    /// <param name="urlSha256">SHA-256 of the address in UTF-8, lower-case hexadecimal.</param>
+    public string Address(string urlSha256) => $"{Prefix}/urls/{urlSha256[..2]}/{urlSha256}.json";
+
+    /// <summary>What was found in every row of one unit of ingestion, a JSON line each.</summary>
+    public string Manifest(string split, int unit) => $"{Manifests}{split}-{unit:D5}.jsonl";
+
+    /// <summary>Which rows of a unit repeat earlier ones; not there when none does.</summary>
+    public string Duplicates(string split, int unit) => $"{ViewPrefix}/duplicates/{split}-{unit:D5}.json";
 
     /// <summary>A WebDataset shard.</summary>
-    public string Shard(string split, int unit) => $"{ViewPrefix}/shards/{split}-{unit:D5}.tar";
+    public string Shard(string split, int number) => $"{Shards}{split}-{number:D5}.tar";
 
     /// <summary>What a shard holds, a JSON line for each sample in its order: <see cref="ShardSample"/>.</summary>
     public static string ShardIndex(string shard) => Path.ChangeExtension(shard, ".jsonl");

@@ -58,7 +58,10 @@ public static class Rejection
     public const string UnreadableRow = "unreadable-row";
 }
 
-/// <summary>The fate of one dataset row: a line of a manifest.</summary>
+/// <summary>
+/// The fate of one dataset row: a line of a manifest, and of the catalog. That a row is a <see cref="RowState.Duplicate"/> is known only when
+/// all manifests are there: it is in the catalog, and its manifest says <see cref="RowState.Stored"/>.
+/// </summary>
 public sealed record ManifestRow
 {
     /// <summary>Index of the row in its split, from 0.</summary>
@@ -160,6 +163,14 @@ public sealed record RowCounts
     };
 }
 
+/// <summary>How often a number was in which range.</summary>
+/// <param name="Bins">From the lowest to the highest; ranges that nothing was in are left out.</param>
+public sealed record Distribution(double Min, double Mean, double Max, IReadOnlyList<DistributionBin> Bins);
+
+/// <param name="From">Included.</param>
+/// <param name="To">Not included.</param>
+public sealed record DistributionBin(double From, double To, long Count);
+
 /// <summary>What became of a dataset: <c>report.json</c>, and what ingestion hands to training.</summary>
 public sealed record IngestReport
 {
@@ -169,15 +180,34 @@ public sealed record IngestReport
 
     public required string View { get; init; }
 
+    /// <summary>The columns that were read.</summary>
+    public required ColumnMapping Columns { get; init; }
+
     public required RowCounts Counts { get; init; }
 
     /// <summary>Usable samples by split.</summary>
     public required IReadOnlyDictionary<string, long> Splits { get; init; }
 
-    /// <summary>Usable samples by category.</summary>
+    /// <summary>Usable samples by category: the most frequent ones.</summary>
     public required IReadOnlyDictionary<string, long> Categories { get; init; }
 
-    public required IReadOnlyList<ShardInfo> Shards { get; init; }
+    /// <summary>Different categories in all.</summary>
+    public int CategoryCount { get; init; }
 
+    /// <summary>Prices of the usable samples; null when they have none.</summary>
+    public Distribution? Prices { get; init; }
+
+    /// <summary>The longer sides of the usable images, in pixels.</summary>
+    public Distribution? LongerSides { get; init; }
+
+    /// <summary>The sizes of the usable images' files, in bytes.</summary>
+    public Distribution? FileSizes { get; init; }
+
+    /// <summary>Time from the beginning of the ingestion that wrote this to its end, pauses included.</summary>
     public required double Seconds { get; init; }
 }
+
+/// <summary>How fast a dataset is being ingested.</summary>
+/// <param name="BytesPerSecond">Of stored images.</param>
+/// <param name="EtaSeconds">Seconds until all rows are read, as far as one can tell.</param>
+public sealed record IngestRate(double RowsPerSecond, double ImagesPerSecond, double BytesPerSecond, double? EtaSeconds);

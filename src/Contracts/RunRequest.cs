@@ -31,8 +31,8 @@ public sealed record DatasetRequest
     /// <summary>Dataset configuration; the first one when left out.</summary>
     public string? Config { get; init; }
 
-    /// <summary>Which columns carry what.</summary>
-    public ColumnMapping Columns { get; init; } = new();
+    /// <summary>Which columns carry what; guessed from the dataset's schema when left out.</summary>
+    public ColumnMapping? Columns { get; init; }
 
     /// <summary>At most this many rows in all, taken evenly over the dataset's splits; all rows when left out.</summary>
     public int? MaxRows { get; init; }

@@ -25,6 +25,15 @@ public sealed record RunStatus
     /// <summary>Rows the dataset view has.</summary>
     public long? TotalRows { get; init; }
 
+    /// <summary>How fast rows are being ingested.</summary>
+    public IngestRate? Rate { get; init; }
+
+    /// <summary>The dataset's columns that are read.</summary>
+    public ColumnMapping? Columns { get; init; }
+
+    /// <summary>Why these columns, when the request named none and they were guessed.</summary>
+    public string? ColumnsGuess { get; init; }
+
     /// <summary>The worker's last heartbeat.</summary>
     public Heartbeat? Training { get; init; }
 }

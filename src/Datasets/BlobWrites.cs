@@ -10,7 +10,8 @@ namespace FunctionsPipeline.Datasets;
 internal static class BlobWrites
 {
     /// <summary>Creates a blob unless there is one; says whether it did.</summary>
-    public static async Task<bool> CreateAsync(this BlobClient blob, Stream content, string mediaType, CancellationToken cancellation)
+    public static async Task<bool> CreateAsync(this BlobClient blob, Stream content, string mediaType, CancellationToken cancellation,
+        IDictionary<string, string>? metadata = null)
     {
         try
         {
@@ -18,6 +19,7 @@ internal static class BlobWrites
             {
                 Conditions = new BlobRequestConditions { IfNoneMatch = ETag.All },
                 HttpHeaders = new BlobHttpHeaders { ContentType = mediaType },
+                Metadata = metadata,
             }, cancellation);
             return true;
         }

@@ -1,20 +1,26 @@
 using System.Text.Json;
 using Azure;
 using Azure.Storage.Blobs;
+using Azure.Storage.Blobs.Models;
+using Azure.Storage.Blobs.Specialized;
 using FunctionsPipeline.Contracts;
 
 namespace FunctionsPipeline.Datasets;
 
 /// <summary>
-/// The activities that turn a Hub dataset into training shards. Each may run more than once: what is there already stays as it is and
-/// is not made again. Duplicates are found within a unit, not across units.
+/// The activities that turn a Hub dataset into training shards, in the order in which they are called. Each may run more than once, and be
+/// stopped anywhere: what is there already stays as it is and is not made again.
 /// </summary>
 public sealed class DatasetIngestion
 {
-    private readonly HubClient _hub;
+    private const int ReadAhead = 4 * 1024 * 1024;
+
+    private readonly HubFileCopy _copy;
     private readonly BlobContainerClient _container;
     private readonly ImageDownloader _downloader;
     private readonly IngestionOptions _options;
+    private readonly PlanStore _plans;
+    private readonly DatasetResolver _resolver;
     private readonly ManifestStore _manifests;
 
     /// <param name="hub">Where datasets come from.</param>
@@ -25,116 +31,153 @@ public sealed class DatasetIngestion
     public DatasetIngestion(HubClient hub, BlobServiceClient blobs, IngestionOptions? options = null, HttpClient? images = null,
         TimeProvider? time = null)
     {
-        _hub = hub;
+        _copy = new HubFileCopy(hub);
         _container = blobs.GetBlobContainerClient(Containers.Datasets);
         _options = options ?? new IngestionOptions();
         _downloader = new ImageDownloader(images ?? ImageDownloader.CreateHttpClient(), _options, time ?? TimeProvider.System);
+        _plans = new PlanStore(_container);
+        _resolver = new DatasetResolver(hub, _plans, _options);
         _manifests = new ManifestStore(_container);
     }
 
-    /// <summary>Pins the dataset's commit, checks the mapped columns, and cuts the rows into units. Stores nothing.</summary>
+    /// <summary>Checks a request as far as one file of the dataset tells, and stores nothing.</summary>
+    /// <returns>The commit that the request means.</returns>
     /// <exception cref="RequestException">The repository, revision, configuration or a column does not exist or does not fit.</exception>
     /// <exception cref="HubException">The Hub cannot be reached.</exception>
-    public Task<ResolvedDataset> ResolveAsync(DatasetRequest request, CancellationToken cancellation = default) =>
-        new DatasetResolver(_hub, _options).ResolveAsync(request, cancellation);
+    public Task<string> CheckAsync(DatasetRequest request, CancellationToken cancellation = default) =>
+        _resolver.CheckAsync(request, cancellation);
 
-    /// <summary>Stores the images of a unit and writes its manifest, with the fate of every row.</summary>
-    /// <param name="dataset">From <see cref="ResolveAsync"/>.</param>
-    /// <param name="unit">One of its units.</param>
-    /// <param name="progress">Told the counts so far after each row group.</param>
+    /// <summary>Pins the dataset's commit, checks the mapped columns, and plans the units.</summary>
+    /// <exception cref="RequestException">The repository, revision, configuration or a column does not exist or does not fit.</exception>
     /// <exception cref="HubException">The Hub cannot be reached.</exception>
-    public async Task<UnitResult> IngestUnitAsync(ResolvedDataset dataset, IngestUnit unit, IProgress<RowCounts>? progress = null,
-        CancellationToken cancellation = default)
+    public async Task<ResolvedDataset> ResolveAsync(DatasetRequest request, CancellationToken cancellation = default)
     {
-        var manifest = dataset.Blobs.Manifest(unit.Split, unit.Number);
-        if (await _manifests.CountAsync(manifest, cancellation) is { } there) return new UnitResult(unit.Number, there);
-        var ingestion = new UnitIngestion(dataset, unit, _container, _downloader, _options);
+        var plan = await _resolver.ResolveAsync(request, cancellation);
+        return plan.Resolved(await ReadAsync<IngestReport>(plan.Blobs.Report, cancellation));
+    }
+
+    /// <summary>Brings a file of the dataset to blob storage, and checks that it is the one that the Hub has.</summary>
+    /// <param name="file">Its place in the plan.</param>
+    /// <exception cref="HubException">The Hub cannot be reached, or sends something else.</exception>
+    public async Task FetchFileAsync(DatasetBlobs dataset, int file, CancellationToken cancellation = default)
+    {
+        var plan = await _plans.ReadAsync(dataset, cancellation);
+        var hub = plan.Files[file].Hub;
+        var blob = _container.GetBlockBlobClient(dataset.File(hub.ContentId));
+        await _copy.CopyAsync(HubRepositoryKind.Dataset, dataset.Repo, plan.ParquetCommit, hub, blob, null, cancellation);
+    }
+
+    /// <summary>Stores the images of a unit whose file is there, and writes its manifest, with what was found in every row.</summary>
+    /// <param name="unit">Number of the unit.</param>
+    public async Task<RowCounts> IngestUnitAsync(DatasetBlobs dataset, int unit, CancellationToken cancellation = default)
+    {
+        var plan = await _plans.ReadAsync(dataset, cancellation);
+        var work = plan.Units[unit];
+        var manifest = dataset.Manifest(work.Split, work.Number);
+        if (await _manifests.CountAsync(manifest, cancellation) is { } there) return there;
+        var images = new ImageStore(_container, dataset, _options.ImageLimits);
+        var ingestion = new UnitIngestion(plan, work, images, _downloader, _options);
         var fates = new List<ManifestRow>();
-        var counts = new RowCounts();
-        await using var file = await _hub.OpenAsync(HubRepositoryKind.Dataset, dataset.Request.Repo, dataset.ParquetCommit, unit.File,
-            cancellation);
-        await foreach (var rows in ParquetRows.ReadAsync(file, dataset.Request.Columns, unit, dataset.Splits[unit.Split], cancellation))
-        {
-            var batch = await ingestion.IngestAsync(rows, cancellation);
-            fates.AddRange(batch);
-            counts = batch.Select(ManifestStore.Count).Aggregate(counts, (sum, row) => sum + row);
-            progress?.Report(counts);
-        }
+        var blob = _container.GetBlobClient(dataset.File(plan.Files.First(file => file.Hub.Path == work.File).Hub.ContentId));
+        await using var file = await blob.OpenReadAsync(new BlobOpenReadOptions(allowModifications: false) { BufferSize = ReadAhead }, cancellation);
+        await foreach (var rows in ParquetRows.ReadAsync(file, plan.Columns, work, plan.Splits[work.Split], cancellation))
+            fates.AddRange(await ingestion.IngestAsync(rows, cancellation));
         await _manifests.WriteAsync(manifest, fates, cancellation);
         // Another execution of this activity may have been first; what is stored is what counts.
-        return new UnitResult(unit.Number, await _manifests.CountAsync(manifest, cancellation) ?? counts);
+        return (await _manifests.CountAsync(manifest, cancellation))!;
     }
 
-    /// <summary>Writes the WebDataset shards of an ingested unit: one for each of the splits that it has samples of.</summary>
-    public async Task<IReadOnlyList<ShardInfo>> PreprocessUnitAsync(ResolvedDataset dataset, IngestUnit unit,
-        CancellationToken cancellation = default)
-    {
-        var rows = new List<ManifestRow>();
-        await foreach (var row in _manifests.ReadAsync(dataset.Blobs.Manifest(unit.Split, unit.Number), cancellation))
-            if (row.State == RowState.Stored) rows.Add(row);
-        var writer = new ShardWriter(dataset, _container);
-        var shards = new List<ShardInfo>();
-        foreach (var split in rows.GroupBy(r => r.Split).OrderBy(g => g.Key, StringComparer.Ordinal))
-            shards.Add(await writer.WriteAsync(split.Key, unit.Number, [.. split], cancellation));
-        return shards;
-    }
+    /// <summary>How far the units of a dataset are.</summary>
+    public Task<IngestProgress> ReadProgressAsync(DatasetBlobs dataset, CancellationToken cancellation = default) =>
+        _manifests.ProgressAsync(dataset, cancellation);
 
-    /// <summary>Merges the manifests of all units into the catalog, and writes the report.</summary>
-    /// <param name="dataset">From <see cref="ResolveAsync"/>.</param>
-    /// <param name="shards">From <see cref="PreprocessUnitAsync"/> of all units.</param>
-    /// <param name="seconds">Time the ingestion took, for the report.</param>
-    /// <param name="cancellation">Stops it.</param>
-    public async Task<IngestReport> WriteCatalogAsync(ResolvedDataset dataset, IReadOnlyList<ShardInfo> shards, double seconds,
-        CancellationToken cancellation = default)
+    /// <summary>Merges the manifests of all units, which must be there, into the catalog, and finds the rows that repeat earlier ones.</summary>
+    public async Task<CatalogSummary> WriteCatalogAsync(DatasetBlobs dataset, CancellationToken cancellation = default)
     {
-        var reportBlob = _container.GetBlobClient(dataset.Blobs.Report);
-        if (await ReadReportAsync(reportBlob, cancellation) is { } there) return there;
-        var counts = new RowCounts();
-        var splits = new SortedDictionary<string, long>(StringComparer.Ordinal);
-        var categories = new SortedDictionary<string, long>(StringComparer.Ordinal);
+        var plan = await _plans.ReadAsync(dataset, cancellation);
+        var duplicates = new DuplicateRows(_container, dataset);
+        var summary = new CatalogSummaries();
         await using var csv = TemporaryFile.Create();
         await using var parquet = TemporaryFile.Create();
-        await using (var catalog = await CatalogWriter.CreateAsync(csv, parquet))
+        await using (var catalog = await CatalogWriter.CreateAsync(csv, parquet, dataset))
         {
-            foreach (var unit in dataset.Units)
+            foreach (var unit in plan.Units)
             {
-                var rows = new List<ManifestRow>();
-                await foreach (var row in _manifests.ReadAsync(dataset.Blobs.Manifest(unit.Split, unit.Number), cancellation))
-                    rows.Add(row);
-                await catalog.AddAsync(rows);
-                counts = rows.Select(ManifestStore.Count).Aggregate(counts, (sum, row) => sum + row);
-                foreach (var row in rows.Where(r => r.State == RowState.Stored))
-                {
-                    splits[row.Split] = splits.GetValueOrDefault(row.Split) + 1;
-                    if (row.Category is not null) categories[row.Category] = categories.GetValueOrDefault(row.Category) + 1;
-                }
+                var rows = await _manifests.ReadAsync(dataset.Manifest(unit.Split, unit.Number), cancellation).ToListAsync(cancellation);
+                var marked = await duplicates.MarkAsync(unit, rows, cancellation);
+                summary.Add(marked);
+                await catalog.AddAsync(marked);
             }
         }
         (csv.Position, parquet.Position) = (0, 0);
-        await _container.GetBlobClient(dataset.Blobs.CatalogCsv).CreateAsync(csv, "text/csv", cancellation);
-        await _container.GetBlobClient(dataset.Blobs.CatalogParquet).CreateAsync(parquet, "application/vnd.apache.parquet", cancellation);
-        var report = new IngestReport
-        {
-            Repo = dataset.Request.Repo,
-            Commit = dataset.Commit,
-            View = dataset.View,
-            Counts = counts,
-            Splits = splits,
-            Categories = categories,
-            Shards = [.. shards.OrderBy(s => s.Blob, StringComparer.Ordinal)],
-            Seconds = seconds,
-        };
-        await reportBlob.CreateAsync(new MemoryStream(JsonSerializer.SerializeToUtf8Bytes(report, PipelineJson.Options)),
-            "application/json", cancellation);
-        return await ReadReportAsync(reportBlob, cancellation) ?? report;
+        await _container.GetBlobClient(dataset.CatalogCsv).CreateAsync(csv, "text/csv", cancellation);
+        await _container.GetBlobClient(dataset.CatalogParquet).CreateAsync(parquet, "application/vnd.apache.parquet", cancellation);
+        return summary.Result;
     }
 
-    private static async Task<IngestReport?> ReadReportAsync(BlobClient blob, CancellationToken cancellation)
+    /// <summary>Writes training shards from the usable rows of a few units: one for each split that they have rows of.</summary>
+    /// <param name="shard">Number of the shard.</param>
+    public async Task PreprocessAsync(DatasetBlobs dataset, int shard, CancellationToken cancellation = default)
+    {
+        var plan = await _plans.ReadAsync(dataset, cancellation);
+        var duplicates = new DuplicateRows(_container, dataset);
+        var rows = new List<ManifestRow>();
+        foreach (var unit in plan.Units.Skip(shard * plan.UnitsPerShard).Take(plan.UnitsPerShard))
+        {
+            var repeated = await duplicates.ReadAsync(unit, cancellation);
+            await foreach (var row in _manifests.ReadAsync(dataset.Manifest(unit.Split, unit.Number), cancellation))
+                if (row.State == RowState.Stored && !repeated.Contains(row.Row)) rows.Add(row);
+        }
+        var writer = new ShardWriter(dataset, _container);
+        foreach (var split in rows.GroupBy(row => row.Split).OrderBy(group => group.Key, StringComparer.Ordinal))
+            await writer.WriteAsync(split.Key, shard, [.. split], cancellation);
+    }
+
+    /// <summary>Writes the list of shards and, at last, the report: with it, the dataset is whole.</summary>
+    /// <param name="summary">From <see cref="WriteCatalogAsync"/>.</param>
+    /// <param name="seconds">Time the ingestion took, for the report.</param>
+    /// <param name="cancellation">Stops it.</param>
+    public async Task<IngestReport> WriteReportAsync(DatasetBlobs dataset, CatalogSummary summary, double seconds,
+        CancellationToken cancellation = default)
+    {
+        var plan = await _plans.ReadAsync(dataset, cancellation);
+        await WriteAsync(dataset.ShardList, await new ShardWriter(dataset, _container).ListAsync(cancellation), cancellation);
+        await WriteAsync(dataset.Report, new IngestReport
+        {
+            Repo = dataset.Repo,
+            Commit = dataset.Commit,
+            View = dataset.View,
+            Columns = plan.Columns,
+            Counts = summary.Counts,
+            Splits = summary.Splits,
+            Categories = summary.Categories,
+            CategoryCount = summary.CategoryCount,
+            Prices = summary.Prices,
+            LongerSides = summary.LongerSides,
+            FileSizes = summary.FileSizes,
+            Seconds = seconds,
+        }, cancellation);
+        return (await ReadAsync<IngestReport>(dataset.Report, cancellation))!;
+    }
+
+    /// <summary>The training shards of a dataset that is whole.</summary>
+    public async Task<IReadOnlyList<ShardInfo>> ReadShardsAsync(DatasetBlobs dataset, CancellationToken cancellation = default) =>
+        await ReadAsync<IReadOnlyList<ShardInfo>>(dataset.ShardList, cancellation)
+        ?? throw new InvalidOperationException($"{Containers.Datasets}/{dataset.ShardList} is gone; ingest the dataset again");
+
+    private async Task WriteAsync<T>(string name, T document, CancellationToken cancellation)
+    {
+        using var content = new MemoryStream(JsonSerializer.SerializeToUtf8Bytes(document, PipelineJson.Options));
+        await _container.GetBlobClient(name).CreateAsync(content, "application/json", cancellation);
+    }
+
+    private async Task<T?> ReadAsync<T>(string name, CancellationToken cancellation)
+        where T : class
     {
         try
         {
-            var content = await blob.DownloadContentAsync(cancellation);
-            return JsonSerializer.Deserialize<IngestReport>(content.Value.Content, PipelineJson.Options);
+            var content = await _container.GetBlobClient(name).DownloadContentAsync(cancellation);
+            return JsonSerializer.Deserialize<T>(content.Value.Content, PipelineJson.Options);
         }
         catch (RequestFailedException e) when (e.Status == 404)
         {

@@ -1,16 +1,12 @@
-using System.Security.Cryptography;
-using Azure.Storage.Blobs;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.Images;
 
 namespace FunctionsPipeline.Datasets;
 
 /// <summary>Brings the images of one unit to blob storage and decides the fate of each of its rows.</summary>
-internal sealed class UnitIngestion(ResolvedDataset dataset, IngestUnit unit, BlobContainerClient container, ImageDownloader downloader,
-    IngestionOptions options)
+internal sealed class UnitIngestion(IngestPlan plan, IngestUnit unit, ImageStore images, ImageDownloader downloader, IngestionOptions options)
 {
-    private readonly SplitRule _splits = SplitRule.Of(dataset);
-    private readonly HashSet<(string Sha256, string Split, string? Product, string? Title, string? Category, double? Price)> _seen = [];
+    private readonly SplitRule _splits = SplitRule.Of(plan);
 
     /// <summary>Handles a batch of rows, several at a time; the fates come in the rows' order.</summary>
     public async Task<IReadOnlyList<ManifestRow>> IngestAsync(IReadOnlyList<DatasetRow> rows, CancellationToken cancellation)
@@ -19,10 +15,6 @@ internal sealed class UnitIngestion(ResolvedDataset dataset, IngestUnit unit, Bl
         await Parallel.ForAsync(0, rows.Count,
             new ParallelOptions { MaxDegreeOfParallelism = options.Concurrency, CancellationToken = cancellation },
             async (i, token) => fates[i] = await IngestAsync(rows[i], token));
-        for (var i = 0; i < fates.Length; i++)
-            if (fates[i] is { State: RowState.Stored, Sha256: { } sha } fate
-                && !_seen.Add((sha, fate.Split, fate.Product, fate.Title, fate.Category, fate.Price)))
-                fates[i] = fate with { State = RowState.Duplicate };
         return fates;
     }
 
@@ -48,7 +40,16 @@ internal sealed class UnitIngestion(ResolvedDataset dataset, IngestUnit unit, Bl
             return fate with { Reason = Rejection.NoLabel, Detail = "the row has no title, no category and no price" };
         try
         {
-            return await StoreAsync(row, fate, cancellation);
+            var image = await StoreAsync(row, cancellation);
+            return fate with
+            {
+                State = RowState.Stored,
+                Split = _splits.SplitOf(unit.Split, row.Product, Convert.FromHexString(image.Sha256)),
+                Sha256 = image.Sha256,
+                Bytes = image.Bytes,
+                Width = image.Width,
+                Height = image.Height,
+            };
         }
         catch (UnreadableImageException e)
         {
@@ -56,26 +57,12 @@ internal sealed class UnitIngestion(ResolvedDataset dataset, IngestUnit unit, Bl
         }
     }
 
-    private async Task<ManifestRow> StoreAsync(DatasetRow row, ManifestRow fate, CancellationToken cancellation)
+    private async Task<StoredImage> StoreAsync(DatasetRow row, CancellationToken cancellation)
     {
-        var bytes = row.ImageBytes ?? await downloader.DownloadAsync(row.ImageUrl, cancellation);
-        var header = ImageReader.Identify(bytes, options.ImageLimits);
-        // A picture that looks whole may still be damaged inside, which only decoding shows.
-        using (ImageReader.Read(bytes, options.ImageLimits))
-        {
-        }
-        var sha = SHA256.HashData(bytes.Span);
-        var name = Convert.ToHexStringLower(sha);
-        await container.GetBlobClient(dataset.Blobs.Image(name))
-            .CreateAsync(BinaryData.FromBytes(bytes).ToStream(), header.MediaType, cancellation);
-        return fate with
-        {
-            State = RowState.Stored,
-            Split = _splits.SplitOf(unit.Split, row.Product, sha),
-            Sha256 = name,
-            Bytes = bytes.Length,
-            Width = header.Width,
-            Height = header.Height,
-        };
+        if (row.ImageBytes is { } embedded) return await images.AddAsync(embedded, cancellation);
+        if (row.ImageUrl is { } known && await images.FindAsync(known, cancellation) is { } there) return there;
+        var image = await images.AddAsync(await downloader.DownloadAsync(row.ImageUrl, cancellation), cancellation);
+        await images.RememberAsync(row.ImageUrl!, image, cancellation);
+        return image;
     }
 }

@@ -14,7 +14,10 @@ public enum HubRepositoryKind
 /// <summary>A file of a repository.</summary>
 /// <param name="Path">With forward slashes.</param>
 /// <param name="Sha256">Lower-case hexadecimal, known for large files only.</param>
-public sealed record HubFileInfo(string Path, long Size, string? Sha256);
+public sealed record HubFileInfo(string Path, long Size, string? Sha256)
+{
+    public string ContentId => Sha256!;
+}
 
 /// <summary>A Parquet file of a dataset in the Hub's converted form.</summary>
 /// <param name="Path">In the revision <see cref="HubClient.ParquetRevision"/>.</param>

@@ -13,6 +13,7 @@ internal sealed class ColumnFields
 
     private ColumnFields(ParquetReader reader, ColumnMapping columns)
     {
+        Mapping = columns;
         var schema = reader.Schema;
         Image = FindImage(schema, columns.Image);
         Title = Find(schema, columns.Title, "title", "a string", IsText);
@@ -24,6 +25,8 @@ internal sealed class ColumnFields
         Product = Find(schema, columns.Product, "product", "a string or an integer",
             field => IsText(field) || Integers.Contains(field.ClrType));
     }
+
+    public ColumnMapping Mapping { get; }
 
     /// <summary>An URL, or the bytes of an embedded image.</summary>
     public DataField Image { get; }

@@ -1,12 +1,15 @@
 using FunctionsPipeline.Contracts;
+using FunctionsPipeline.Datasets;
 using FunctionsPipeline.FunctionApp.Gpu;
 using FunctionsPipeline.FunctionApp.Runs;
 using Microsoft.Azure.Functions.Worker;
 
 namespace FunctionsPipeline.FunctionApp.Activities;
 
+/// <param name="Job">Without its shards, which are many.</param>
+/// <param name="Dataset">The dataset that has them.</param>
 /// <param name="Attempt">1 for the first start, more for restarts of a lost job.</param>
-public sealed record StartGpuJobInput(TrainingJob Job, int Attempt);
+public sealed record StartGpuJobInput(TrainingJob Job, DatasetBlobs Dataset, int Attempt);
 
 /// <param name="Name">The job's name, as <see cref="GpuJobActivities.StartGpuJob"/> returned it.</param>
 public sealed record ReadGpuJobInput(string Run, string Name);
@@ -17,7 +20,7 @@ public sealed record ReadGpuJobInput(string Run, string Name);
 public sealed record GpuJobReading(GpuJobStatus Status, RunResult? Result, Heartbeat? Heartbeat);
 
 /// <summary>Starts and watches the job that trains a run.</summary>
-public sealed class GpuJobActivities(IGpuJobs jobs, RunState state, TimeProvider time)
+public sealed class GpuJobActivities(IGpuJobs jobs, RunState state, DatasetIngestion datasets, TimeProvider time)
 {
     /// <summary>Starts the job, once per attempt even when the activity runs twice, and returns its name.</summary>
     [Function(nameof(StartGpuJob))]
@@ -25,7 +28,8 @@ public sealed class GpuJobActivities(IGpuJobs jobs, RunState state, TimeProvider
     {
         var run = input.Job.Run;
         if (await state.StartedAsync(run, cancellation) is { } started && started.Attempt == input.Attempt) return started.Name;
-        await state.WriteJobAsync(input.Job, cancellation);
+        var shards = await datasets.ReadShardsAsync(input.Dataset, cancellation);
+        await state.WriteJobAsync(input.Job with { Shards = shards }, cancellation);
         var name = await jobs.StartAsync(run, input.Attempt, cancellation);
         await state.RememberAsync(run, new StartedJob(name, input.Attempt, time.GetUtcNow()), cancellation);
 

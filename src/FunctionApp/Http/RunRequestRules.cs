@@ -22,7 +22,16 @@ internal static partial class RunRequestRules
     {
         CheckRepo("dataset", dataset.Repo, dataset.Revision, errors);
         if (dataset.Config is not null) errors.Text("dataset.config", dataset.Config);
-        var columns = dataset.Columns;
+        if (dataset.Columns is { } columns) Check(columns, errors);
+        errors.AtLeast("dataset.maxRows", dataset.MaxRows, 1);
+        errors.Between("dataset.validationFraction", dataset.ValidationFraction, above: 0, below: 1);
+        if (!(dataset.TestFraction >= 0 && dataset.TestFraction < 1)) errors.Add("dataset.testFraction", "must be from 0 to below 1");
+        else if (dataset.ValidationFraction is > 0 and < 1 && dataset.ValidationFraction + dataset.TestFraction >= 1)
+            errors.Add("dataset.testFraction", "and validationFraction must add up to less than 1: nothing would be left to train on");
+    }
+
+    private static void Check(ColumnMapping columns, FieldErrors errors)
+    {
         errors.Text("dataset.columns.image", columns.Image);
         if (columns.Title is not null) errors.Text("dataset.columns.title", columns.Title);
         if (columns.Category is not null) errors.Text("dataset.columns.category", columns.Category);
@@ -30,11 +39,6 @@ internal static partial class RunRequestRules
         if (columns.Product is not null) errors.Text("dataset.columns.product", columns.Product);
         if (columns is { Title: null, Category: null, Price: null })
             errors.Add("dataset.columns", "must name at least one of title, category and price: it is what the model learns to say");
-        errors.AtLeast("dataset.maxRows", dataset.MaxRows, 1);
-        errors.Between("dataset.validationFraction", dataset.ValidationFraction, above: 0, below: 1);
-        if (!(dataset.TestFraction >= 0 && dataset.TestFraction < 1)) errors.Add("dataset.testFraction", "must be from 0 to below 1");
-        else if (dataset.ValidationFraction is > 0 and < 1 && dataset.ValidationFraction + dataset.TestFraction >= 1)
-            errors.Add("dataset.testFraction", "and validationFraction must add up to less than 1: nothing would be left to train on");
     }
 
     private static void CheckRepo(string field, string repo, string revision, FieldErrors errors)

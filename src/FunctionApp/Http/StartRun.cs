@@ -51,7 +51,7 @@ public sealed class StartRun(
     /// <summary>The request with the commits that its revisions stand for now; fails when the Hub does not have what it names.</summary>
     private async Task<RunRequest> PinAsync(RunRequest request, CancellationToken cancellation)
     {
-        var dataset = (await datasets.ResolveAsync(request.Dataset, cancellation)).Commit;
+        var dataset = await datasets.CheckAsync(request.Dataset, cancellation);
         var model = await models.ResolveCommitAsync(request.BaseModel, cancellation);
         return request with
         {

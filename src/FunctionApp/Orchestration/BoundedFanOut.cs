@@ -4,20 +4,20 @@ namespace FunctionsPipeline.FunctionApp.Orchestration;
 internal static class BoundedFanOut
 {
     /// <summary>
-    /// Calls each item's task in order, at most <paramref name="atOnce"/> at a time, and hands over each result as it comes.
-    /// Only awaits the orchestrator's own tasks, so that a replay takes the same way. The first failure ends it.
+    /// Calls each item's task in order, at most <paramref name="atOnce"/> at a time, and says when one has finished. Only awaits the
+    /// orchestrator's own tasks, so that a replay takes the same way. The first failure ends it.
     /// </summary>
-    public static async Task ForEachAsync<TItem, TResult>(
-        IReadOnlyList<TItem> items, int atOnce, Func<TItem, Task<TResult>> call, Action<TResult> finished)
+    public static async Task ForEachAsync<TItem>(IReadOnlyList<TItem> items, int atOnce, Func<TItem, Task> call, Action? finished = null)
     {
         var next = 0;
-        var waiting = new List<Task<TResult>>(atOnce);
+        var waiting = new List<Task>(atOnce);
         while (next < items.Count || waiting.Count > 0)
         {
             while (next < items.Count && waiting.Count < atOnce) waiting.Add(call(items[next++]));
             var first = await Task.WhenAny(waiting);
             waiting.Remove(first);
-            finished(await first);
+            await first;
+            finished?.Invoke();
         }
     }
 }

@@ -34,13 +34,13 @@ public static class FineTune
         var job = new TrainingJob
         {
             Run = run,
-            Shards = dataset.Shards,
+            Shards = [],
             BaseModel = baseModel,
             OutputModel = run,
             Settings = plan.Request.Training,
             Dataset = $"{dataset.Repo}@{dataset.Commit}",
         };
-        var result = await GpuTraining.RunAsync(context, job, plan.GpuJobs,
+        var result = await GpuTraining.RunAsync(context, job, new DatasetBlobs(dataset.Repo, dataset.Commit, dataset.View), plan.GpuJobs,
             (message, heartbeat) => context.SetCustomStatus(Status(RunPhase.Training, dataset, message) with { Training = heartbeat }));
 
         context.SetCustomStatus(Status(RunPhase.Publishing, dataset, $"comparing {run} with the serving model"));

@@ -19,13 +19,13 @@ internal static class GpuTraining
 
     /// <exception cref="RunFailedException">The training failed, or its job was lost too often.</exception>
     public static async Task<RunResult> RunAsync(
-        TaskOrchestrationContext context, TrainingJob job, GpuJobPolicy policy, Action<string, Heartbeat?> report)
+        TaskOrchestrationContext context, TrainingJob job, DatasetBlobs dataset, GpuJobPolicy policy, Action<string, Heartbeat?> report)
     {
         var (lost, preempted) = (0, 0);
         report("starting the GPU job", null);
         for (var attempt = 1; ; attempt++)
         {
-            var name = await context.CallActivityAsync<string>(nameof(GpuJobActivities.StartGpuJob), new StartGpuJobInput(job, attempt), Retries.Transient);
+            var name = await context.CallActivityAsync<string>(nameof(GpuJobActivities.StartGpuJob), new StartGpuJobInput(job, dataset, attempt), Retries.Transient);
             var started = context.CurrentUtcDateTime;
             var reading = await WatchAsync(context, job.Run, name, policy, report);
             if (reading.Result is { } result)

@@ -6,10 +6,15 @@ using Microsoft.DurableTask;
 
 namespace FunctionsPipeline.FunctionApp.Orchestration;
 
-/// <summary>Brings a dataset from the Hub into training shards, several units at a time.</summary>
+/// <summary>
+/// Brings a dataset from the Hub into training shards: a sub-orchestration for each of its files, several at a time. Its history holds
+/// references and counts only.
+/// </summary>
 public static class IngestDataset
 {
-    private const int UnitsAtOnce = 4;
+    private const int FilesAtOnce = 4;
+    private const int UnitsAtOnce = 8;
+    private const int ShardsAtOnce = 4;
 
     [Function(nameof(IngestDataset))]
     public static async Task<IngestReport> RunAsync([OrchestrationTrigger] TaskOrchestrationContext context)
@@ -18,36 +23,36 @@ public static class IngestDataset
         var started = context.CurrentUtcDateTime;
         context.SetCustomStatus(new RunStatus { Phase = RunPhase.Resolving, Message = $"looking up {request.Repo}" });
         var dataset = await context.CallActivityAsync<ResolvedDataset>(nameof(DatasetActivities.ResolveDataset), request, Retries.Transient);
+        var status = new IngestStatus(context, dataset);
+        if (dataset.Report is { } earlier)
+        {
+            status.Report("ingested before: nothing to do", earlier.Counts);
+            return earlier;
+        }
 
-        // Every input stays in the history: a unit's activity gets the dataset without the other units.
-        var units = dataset.Units;
-        var rest = dataset with { Units = [] };
+        status.Report("reading rows and images");
+        await status.WatchAsync(ReadFilesAsync(context, dataset));
 
-        var counts = new RowCounts();
-        Report("reading rows and images");
-        await BoundedFanOut.ForEachAsync(units, UnitsAtOnce,
-            unit => context.CallActivityAsync<UnitResult>(nameof(DatasetActivities.IngestShard), new UnitInput(rest, unit), Retries.Transient),
-            result =>
-            {
-                counts += result.Counts;
-                Report("reading rows and images");
-            });
+        status.Report("writing the catalog");
+        var summary = await context.CallActivityAsync<CatalogSummary>(nameof(DatasetActivities.WriteCatalog), dataset.Blobs, Retries.Transient);
 
-        var shards = new List<ShardInfo>();
-        await BoundedFanOut.ForEachAsync(units, UnitsAtOnce,
-            unit => context.CallActivityAsync<IReadOnlyList<ShardInfo>>(
-                nameof(DatasetActivities.PreprocessShard), new UnitInput(rest, unit), Retries.Transient),
-            written =>
-            {
-                shards.AddRange(written);
-                Report($"wrote {shards.Count} training shards");
-            });
+        var written = 0;
+        status.Report("writing training shards", summary.Counts);
+        await BoundedFanOut.ForEachAsync([.. Enumerable.Range(0, dataset.Shards)], ShardsAtOnce,
+            shard => context.CallActivityAsync(nameof(DatasetActivities.PreprocessShard), new DatasetPart(dataset.Blobs, shard), Retries.Transient),
+            () => status.Report($"writing training shards: {++written} of {dataset.Shards}", summary.Counts));
 
-        Report("writing the catalog");
-        var input = new CatalogInput(dataset, shards, (context.CurrentUtcDateTime - started).TotalSeconds);
-        return await context.CallActivityAsync<IngestReport>(nameof(DatasetActivities.WriteCatalog), input, Retries.Transient);
+        var seconds = (context.CurrentUtcDateTime - started).TotalSeconds;
+        return await context.CallActivityAsync<IngestReport>(
+            nameof(DatasetActivities.WriteReport), new ReportInput(dataset.Blobs, summary, seconds), Retries.Transient);
+    }
 
-        void Report(string message) => context.SetCustomStatus(
-            new RunStatus { Phase = RunPhase.Ingesting, Message = message, Rows = counts, TotalRows = dataset.Rows });
+    private static Task ReadFilesAsync(TaskOrchestrationContext context, ResolvedDataset dataset)
+    {
+        var unitsAtOnce = UnitsAtOnce / Math.Clamp(dataset.Files.Count, 1, FilesAtOnce);
+        return BoundedFanOut.ForEachAsync(dataset.Files, FilesAtOnce, file => context.CallSubOrchestratorAsync(
+            nameof(IngestFile),
+            new IngestFileInput(dataset.Blobs, file, unitsAtOnce),
+            new SubOrchestrationOptions(instanceId: $"{context.InstanceId}.file-{file.File:D5}")));
     }
 }

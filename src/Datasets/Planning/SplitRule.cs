@@ -27,7 +27,7 @@ internal sealed class SplitRule
     }
 
     /// <summary>The rule of a dataset.</summary>
-    public static SplitRule Of(ResolvedDataset dataset) =>
+    public static SplitRule Of(IngestPlan dataset) =>
         new(dataset.Splits.Where(split => split.Value.Taken > 0).Select(split => split.Key), dataset.Request);
 
     /// <summary>One of <see cref="Splits"/>.</summary>

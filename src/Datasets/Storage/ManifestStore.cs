@@ -2,14 +2,21 @@ using System.Runtime.CompilerServices;
 using System.Text.Json;
 using Azure;
 using Azure.Storage.Blobs;
+using Azure.Storage.Blobs.Models;
 using FunctionsPipeline.Contracts;
 
 namespace FunctionsPipeline.Datasets;
 
-/// <summary>Manifests in blob storage: the fate of every row of a unit, a JSON line each.</summary>
+/// <summary>
+/// Manifests in blob storage: what was found in every row of a unit, a JSON line each. The counts of the rows are the blob's metadata, so
+/// that listing the manifests is enough to know how far a dataset is.
+/// </summary>
 internal sealed class ManifestStore(BlobContainerClient container)
 {
-    public async Task WriteAsync(string name, IEnumerable<ManifestRow> rows, CancellationToken cancellation)
+    private const string Counts = "counts";
+
+    /// <summary>Writes a unit's manifest, unless there is one.</summary>
+    public async Task WriteAsync(string name, IReadOnlyList<ManifestRow> rows, CancellationToken cancellation)
     {
         using var lines = new MemoryStream();
         foreach (var row in rows)
@@ -18,7 +25,9 @@ internal sealed class ManifestStore(BlobContainerClient container)
             lines.WriteByte((byte)'\n');
         }
         lines.Position = 0;
-        await container.GetBlobClient(name).CreateAsync(lines, "application/jsonl", cancellation);
+        var counts = rows.Aggregate(new RowCounts(), (sum, row) => sum + Count(row));
+        await container.GetBlobClient(name).CreateAsync(lines, "application/jsonl", cancellation,
+            new Dictionary<string, string> { [Counts] = JsonSerializer.Serialize(counts, PipelineJson.Compact) });
     }
 
     /// <summary>The counts of a manifest; null when it has not been written.</summary>
@@ -26,14 +35,22 @@ internal sealed class ManifestStore(BlobContainerClient container)
     {
         try
         {
-            var counts = new RowCounts();
-            await foreach (var row in ReadAsync(name, cancellation)) counts += Count(row);
-            return counts;
+            return Read((await container.GetBlobClient(name).GetPropertiesAsync(cancellationToken: cancellation)).Value.Metadata);
         }
         catch (RequestFailedException e) when (e.Status == 404)
         {
             return null;
         }
+    }
+
+    /// <summary>How many manifests a dataset has, and the counts of all.</summary>
+    public async Task<IngestProgress> ProgressAsync(DatasetBlobs dataset, CancellationToken cancellation)
+    {
+        var progress = new IngestProgress(0, new RowCounts());
+        var options = new GetBlobsOptions { Prefix = dataset.Manifests, Traits = BlobTraits.Metadata };
+        await foreach (var blob in container.GetBlobsAsync(options, cancellation))
+            progress = new IngestProgress(progress.Units + 1, progress.Counts + Read(blob.Metadata));
+        return progress;
     }
 
     public async IAsyncEnumerable<ManifestRow> ReadAsync(string name, [EnumeratorCancellation] CancellationToken cancellation)
@@ -44,6 +61,7 @@ internal sealed class ManifestStore(BlobContainerClient container)
             yield return JsonSerializer.Deserialize<ManifestRow>(line, PipelineJson.Compact)!;
     }
 
+    /// <summary>A row as counts.</summary>
     public static RowCounts Count(ManifestRow row) => new()
     {
         Rows = 1,
@@ -53,4 +71,7 @@ internal sealed class ManifestStore(BlobContainerClient container)
         RejectedBy = row.Reason is null ? new Dictionary<string, long>() : new Dictionary<string, long> { [row.Reason] = 1 },
         Bytes = row.State == RowState.Stored ? row.Bytes : 0,
     };
+
+    private static RowCounts Read(IDictionary<string, string> metadata) =>
+        JsonSerializer.Deserialize<RowCounts>(metadata[Counts], PipelineJson.Compact)!;
 }

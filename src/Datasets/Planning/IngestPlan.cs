@@ -4,11 +4,18 @@ using FunctionsPipeline.Contracts;
 namespace FunctionsPipeline.Datasets;
 
 /// <summary>
-/// A dataset request with everything pinned and cut into units; what the activities of one ingestion share. Small enough for durable state.
+/// Everything that ingesting a view of a dataset will do: <c>plan.json</c>, written once. Activities read it; durable state only holds
+/// <see cref="ResolvedDataset"/>.
 /// </summary>
-public sealed record ResolvedDataset
+public sealed record IngestPlan
 {
     public required DatasetRequest Request { get; init; }
+
+    /// <summary>The columns to read: the request's, or guessed.</summary>
+    public required ColumnMapping Columns { get; init; }
+
+    /// <summary>Why these columns, when they were guessed.</summary>
+    public string? ColumnsGuess { get; init; }
 
     /// <summary>The commit of the dataset.</summary>
     public required string Commit { get; init; }
@@ -25,16 +32,38 @@ public sealed record ResolvedDataset
     /// <summary>Rows of each of the dataset's own splits, before and after <see cref="DatasetRequest.MaxRows"/>.</summary>
     public required IReadOnlyDictionary<string, SplitRows> Splits { get; init; }
 
+    public required IReadOnlyList<PlannedFile> Files { get; init; }
+
+    /// <summary>In the order of their files.</summary>
     public required IReadOnlyList<IngestUnit> Units { get; init; }
 
-    /// <summary>Rows that will be read.</summary>
-    [JsonIgnore]
-    public long Rows => Splits.Values.Sum(s => s.Taken);
+    /// <summary>How many units, one after the other, go into the same training shard.</summary>
+    public required int UnitsPerShard { get; init; }
 
     /// <summary>Where it is in blob storage.</summary>
     [JsonIgnore]
     public DatasetBlobs Blobs => new(Request.Repo, Commit, View);
+
+    /// <summary>What durable state holds of it.</summary>
+    /// <param name="report">When it has been carried out.</param>
+    public ResolvedDataset Resolved(IngestReport? report) => new()
+    {
+        Blobs = Blobs,
+        Rows = Splits.Values.Sum(split => split.Taken),
+        Columns = Columns,
+        ColumnsGuess = ColumnsGuess,
+        Files = [.. Files.Select((file, number) => new FileUnits(number, file.FirstUnit, file.Units)).Where(file => file.Units > 0)],
+        Shards = (Units.Count + UnitsPerShard - 1) / UnitsPerShard,
+        Report = report,
+    };
 }
+
+/// <summary>A Parquet file of the dataset.</summary>
+/// <param name="Split">The dataset's own split.</param>
+/// <param name="Rows">Rows of the file, taken or not.</param>
+/// <param name="FirstUnit">The first of its units, which follow each other.</param>
+/// <param name="Units">How many units it has; 0 when none of its rows is taken.</param>
+public sealed record PlannedFile(string Split, HubFileInfo Hub, long Rows, int FirstUnit, int Units);
 
 /// <summary>How many rows a split has, and how many of them are taken.</summary>
 public sealed record SplitRows(long Total, long Taken)
@@ -47,10 +76,13 @@ public sealed record SplitRows(long Total, long Taken)
     /// <summary>How many of the rows before this one are taken.</summary>
     public long TakenBefore(long row) => Taken == Total ? row : Place(row);
 
+    /// <summary>How many rows, from the first on, hold so many that are taken.</summary>
+    public long RowsHolding(long taken) => Taken == Total ? taken : (long)((((Int128)taken * Total) + Taken - 1) / Taken);
+
     private long Place(long row) => (long)((Int128)row * Taken / Total);
 }
 
-/// <summary>Rows that are ingested together: a range of one Parquet file.</summary>
+/// <summary>Rows that are ingested together: a range of the row groups of one Parquet file, or a part of one row group.</summary>
 /// <param name="Number">From 0, over all units of the dataset.</param>
 /// <param name="Split">The dataset's own split.</param>
 /// <param name="File">Path of the Parquet file.</param>
@@ -58,6 +90,3 @@ public sealed record SplitRows(long Total, long Taken)
 /// <param name="Start">Index of the unit's first row in its split.</param>
 /// <param name="Count">Rows of the range, taken or not.</param>
 public sealed record IngestUnit(int Number, string Split, string File, long FileStart, long Start, long Count);
-
-/// <summary>What an ingested unit came to.</summary>
-public sealed record UnitResult(int Unit, RowCounts Counts);

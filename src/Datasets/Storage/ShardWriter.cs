@@ -1,6 +1,8 @@
 using System.Formats.Tar;
+using System.Globalization;
 using System.Text.Json;
 using Azure.Storage.Blobs;
+using Azure.Storage.Blobs.Models;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.Images;
 
@@ -10,37 +12,46 @@ namespace FunctionsPipeline.Datasets;
 /// Writes WebDataset shards: a tar with <c>{key}.{jpg|png|webp}</c>, the image as it was, and <c>{key}.json</c> for each sample. The
 /// same rows always give the same bytes. Beside each lies its index, which is there before the tar is.
 /// </summary>
-internal sealed class ShardWriter(ResolvedDataset dataset, BlobContainerClient container)
+internal sealed class ShardWriter(DatasetBlobs dataset, BlobContainerClient container)
 {
+    private const string Split = "split";
+    private const string Samples = "samples";
     private const int ImagesAtOnce = 16;
     private const int TarHeaderBytes = 512;
 
     /// <param name="split">One of <see cref="Splits"/>.</param>
-    /// <param name="unit">Number of the unit.</param>
+    /// <param name="number">From 0, of the shards of all splits that hold the same units.</param>
     /// <param name="rows">The rows that are in the shard, at least one.</param>
-    public async Task<ShardInfo> WriteAsync(string split, int unit, IReadOnlyList<ManifestRow> rows, CancellationToken cancellation)
+    public async Task WriteAsync(string split, int number, IReadOnlyList<ManifestRow> rows, CancellationToken cancellation)
     {
-        var name = dataset.Blobs.Shard(split, unit);
+        var name = dataset.Shard(split, number);
         var blob = container.GetBlobClient(name);
-        if (!await blob.ExistsAsync(cancellation))
-        {
-            await using var file = TemporaryFile.Create();
-            using var index = new MemoryStream();
-            await using (var tar = new TarWriter(file, TarEntryFormat.Ustar, leaveOpen: true))
-                foreach (var some in rows.Chunk(ImagesAtOnce))
-                    await AddAsync(tar, file, index, some, cancellation);
-            (file.Position, index.Position) = (0, 0);
-            await container.GetBlobClient(DatasetBlobs.ShardIndex(name)).CreateAsync(index, "application/jsonl", cancellation);
-            await blob.CreateAsync(file, "application/x-tar", cancellation);
-        }
-        var properties = await blob.GetPropertiesAsync(cancellationToken: cancellation);
-        return new ShardInfo(name, split, rows.Count, properties.Value.ContentLength);
+        if (await blob.ExistsAsync(cancellation)) return;
+        await using var file = TemporaryFile.Create();
+        using var index = new MemoryStream();
+        await using (var tar = new TarWriter(file, TarEntryFormat.Ustar, leaveOpen: true))
+            foreach (var some in rows.Chunk(ImagesAtOnce))
+                await AddAsync(tar, file, index, some, cancellation);
+        (file.Position, index.Position) = (0, 0);
+        await container.GetBlobClient(DatasetBlobs.ShardIndex(name)).CreateAsync(index, "application/jsonl", cancellation);
+        await blob.CreateAsync(file, "application/x-tar", cancellation,
+            new Dictionary<string, string> { [Split] = split, [Samples] = rows.Count.ToString(CultureInfo.InvariantCulture) });
+    }
+
+    /// <summary>The shards that have been written, in the order of their names.</summary>
+    public async Task<IReadOnlyList<ShardInfo>> ListAsync(CancellationToken cancellation)
+    {
+        var shards = new List<ShardInfo>();
+        await foreach (var blob in container.GetBlobsAsync(new GetBlobsOptions { Prefix = dataset.Shards, Traits = BlobTraits.Metadata }, cancellation))
+            if (blob.Metadata.TryGetValue(Samples, out var samples))
+                shards.Add(new ShardInfo(blob.Name, blob.Metadata[Split], int.Parse(samples, CultureInfo.InvariantCulture), blob.Properties.ContentLength!.Value));
+        return shards;
     }
 
     private async Task AddAsync(TarWriter tar, Stream file, Stream index, ManifestRow[] rows, CancellationToken cancellation)
     {
         var images = await Task.WhenAll(rows.Select(async row =>
-            (await container.GetBlobClient(dataset.Blobs.Image(row.Sha256!)).DownloadContentAsync(cancellation)).Value.Content.ToMemory()));
+            (await container.GetBlobClient(dataset.Image(row.Sha256!)).DownloadContentAsync(cancellation)).Value.Content.ToMemory()));
         foreach (var (row, image) in rows.Zip(images))
         {
             // A dot in a key would be taken for the beginning of the extension.

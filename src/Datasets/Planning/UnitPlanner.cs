@@ -1,0 +1,79 @@
+namespace FunctionsPipeline.Datasets;
+
+/// <summary>A Parquet file of the dataset, and how many rows each of its row groups has.</summary>
+internal sealed record MeasuredFile(string Split, HubFileInfo Hub, IReadOnlyList<long> RowGroups)
+{
+    public long Rows { get; } = RowGroups.Sum();
+}
+
+/// <summary>Cuts the rows of files into units: whole row groups, as a part of one costs reading all of it.</summary>
+/// <param name="unitRows">Taken rows that a unit should have.</param>
+/// <param name="embedded">Whether the images are in the files. Row groups without images are small, and fetching what they name takes long,
+/// so that large ones are cut.</param>
+internal sealed class UnitPlanner(IReadOnlyDictionary<string, SplitRows> splits, int unitRows, bool embedded)
+{
+    // Each part of a row group reads all of it.
+    private const int MostPartsOfGroup = 32;
+
+    // Every shard is a call in the orchestrator's history.
+    private const int MostShards = 400;
+    private const int ShardRows = 1000;
+
+    private readonly List<PlannedFile> _files = [];
+    private readonly List<IngestUnit> _units = [];
+    private readonly Dictionary<string, long> _ends = [];
+
+    public IReadOnlyList<PlannedFile> Files => _files;
+
+    public IReadOnlyList<IngestUnit> Units => _units;
+
+    /// <summary>Units that make a training shard.</summary>
+    public int UnitsPerShard
+    {
+        get
+        {
+            var taken = splits.Values.Sum(split => split.Taken);
+            var forRows = ShardRows * _units.Count / Math.Max(1, taken);
+            return (int)Math.Max(Math.Max(1, forRows), (_units.Count + MostShards - 1) / MostShards);
+        }
+    }
+
+    /// <summary>Adds the next file of its split.</summary>
+    public void Add(MeasuredFile file)
+    {
+        var fileStart = _ends.GetValueOrDefault(file.Split);
+        _ends[file.Split] = fileStart + file.Rows;
+        var (split, firstUnit) = (splits[file.Split], _units.Count);
+        var (start, position) = (fileStart, fileStart);
+        foreach (var rows in file.RowGroups)
+        {
+            var end = position + rows;
+            var taken = split.TakenBefore(end) - split.TakenBefore(position);
+            if (!embedded && taken > 2 * unitRows)
+            {
+                AddUnit(start, position);
+                var part = Math.Max(unitRows, (taken + MostPartsOfGroup - 1) / MostPartsOfGroup);
+                for (start = position; start < end;)
+                {
+                    var next = Math.Min(end, split.RowsHolding(split.TakenBefore(start) + part));
+                    AddUnit(start, next);
+                    start = next;
+                }
+            }
+            else if (split.TakenBefore(end) - split.TakenBefore(start) >= unitRows)
+            {
+                AddUnit(start, end);
+                start = end;
+            }
+            position = end;
+        }
+        AddUnit(start, position);
+        _files.Add(new PlannedFile(file.Split, file.Hub, file.Rows, firstUnit, _units.Count - firstUnit));
+
+        void AddUnit(long from, long to)
+        {
+            if (split.TakenBefore(to) > split.TakenBefore(from))
+                _units.Add(new IngestUnit(_units.Count, file.Split, file.Hub.Path, fileStart, from, to - from));
+        }
+    }
+}

@@ -1,0 +1,64 @@
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using Azure;
+using Azure.Storage.Blobs;
+using FunctionsPipeline.Contracts;
+using FunctionsPipeline.Images;
+
+namespace FunctionsPipeline.Datasets;
+
+/// <summary>An image in blob storage.</summary>
+/// <param name="Sha256">Of its bytes, lower-case hexadecimal; its name.</param>
+/// <param name="Width">Pixels.</param>
+/// <param name="Height">Pixels.</param>
+internal sealed record StoredImage(string Sha256, long Bytes, int Width, int Height);
+
+/// <summary>
+/// The images of a dataset, over all its commits: each is stored once, under the hash of its bytes, and it is remembered which address led
+/// to which image.
+/// </summary>
+internal sealed class ImageStore(BlobContainerClient container, DatasetBlobs dataset, ImageLimits limits)
+{
+    /// <summary>The image that an address led to; null when it has not been fetched yet.</summary>
+    public async Task<StoredImage?> FindAsync(string url, CancellationToken cancellation)
+    {
+        try
+        {
+            var content = await Address(url).DownloadContentAsync(cancellation);
+            return JsonSerializer.Deserialize<FetchedAddress>(content.Value.Content, PipelineJson.Compact)!.Image;
+        }
+        catch (RequestFailedException e) when (e.Status == 404)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Remembers which image an address led to.</summary>
+    public async Task RememberAsync(string url, StoredImage image, CancellationToken cancellation)
+    {
+        using var content = new MemoryStream(JsonSerializer.SerializeToUtf8Bytes(new FetchedAddress(url, image), PipelineJson.Compact));
+        await Address(url).CreateAsync(content, "application/json", cancellation);
+    }
+
+    /// <summary>Stores an image, unless it is there.</summary>
+    /// <exception cref="UnreadableImageException">The bytes are no image that can be used.</exception>
+    public async Task<StoredImage> AddAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancellation)
+    {
+        var header = ImageReader.Identify(bytes, limits);
+        var sha = Convert.ToHexStringLower(SHA256.HashData(bytes.Span));
+        var blob = container.GetBlobClient(dataset.Image(sha));
+        if (!await blob.ExistsAsync(cancellation))
+        {
+            // A picture that looks whole may still be damaged inside, which only decoding shows.
+            ImageReader.Read(bytes, limits).Dispose();
+            await blob.CreateAsync(BinaryData.FromBytes(bytes).ToStream(), header.MediaType, cancellation);
+        }
+        return new StoredImage(sha, bytes.Length, header.Width, header.Height);
+    }
+
+    private BlobClient Address(string url) =>
+        container.GetBlobClient(dataset.Address(Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(url)))));
+
+    private sealed record FetchedAddress(string Url, StoredImage Image);
+}

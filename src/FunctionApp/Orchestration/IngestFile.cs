@@ -1,0 +1,23 @@
+using FunctionsPipeline.Contracts;
+using FunctionsPipeline.Datasets;
+using FunctionsPipeline.FunctionApp.Activities;
+using Microsoft.Azure.Functions.Worker;
+using Microsoft.DurableTask;
+
+namespace FunctionsPipeline.FunctionApp.Orchestration;
+
+/// <param name="AtOnce">Units in work at the same time.</param>
+public sealed record IngestFileInput(DatasetBlobs Dataset, FileUnits File, int AtOnce);
+
+/// <summary>Brings one file of a dataset to blob storage, then the images of its rows, unit by unit.</summary>
+public static class IngestFile
+{
+    [Function(nameof(IngestFile))]
+    public static async Task RunAsync([OrchestrationTrigger] TaskOrchestrationContext context)
+    {
+        var (dataset, file, atOnce) = context.GetInput<IngestFileInput>()!;
+        await context.CallActivityAsync(nameof(DatasetActivities.FetchFile), new DatasetPart(dataset, file.File), Retries.Transient);
+        await BoundedFanOut.ForEachAsync([.. Enumerable.Range(file.FirstUnit, file.Units)], atOnce,
+            unit => context.CallActivityAsync<RowCounts>(nameof(DatasetActivities.IngestShard), new DatasetPart(dataset, unit), Retries.Transient));
+    }
+}

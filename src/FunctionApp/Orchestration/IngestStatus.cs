@@ -1,0 +1,57 @@
+using FunctionsPipeline.Contracts;
+using FunctionsPipeline.Datasets;
+using FunctionsPipeline.FunctionApp.Activities;
+using Microsoft.DurableTask;
+
+namespace FunctionsPipeline.FunctionApp.Orchestration;
+
+/// <summary>The custom status of an ingestion: counts, rates and what is left, far below 16 kB.</summary>
+internal sealed class IngestStatus(TaskOrchestrationContext context, ResolvedDataset dataset)
+{
+    private static readonly TimeSpan ShortestPause = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan LongestPause = TimeSpan.FromMinutes(1);
+
+    private readonly DateTime _started = context.CurrentUtcDateTime;
+
+    // What was there already says nothing about how fast it goes.
+    private RowCounts? _before;
+
+    public void Report(string message, RowCounts? counts = null) => context.SetCustomStatus(new RunStatus
+    {
+        Phase = RunPhase.Ingesting,
+        Message = message,
+        Rows = counts ?? new RowCounts(),
+        TotalRows = dataset.Rows,
+        Rate = counts is null ? null : RateAt(counts),
+        Columns = dataset.Columns,
+        ColumnsGuess = dataset.ColumnsGuess,
+    });
+
+    /// <summary>Waits for the reading of rows, and shows how far it is: often at first, more rarely later, as every look is in the history.</summary>
+    public async Task WatchAsync(Task reading)
+    {
+        while (true)
+        {
+            var progress = await context.CallActivityAsync<IngestProgress>(nameof(DatasetActivities.ReadProgress), dataset.Blobs, Retries.Transient);
+            _before ??= progress.Counts;
+            Report("reading rows and images", progress.Counts);
+            if (reading.IsCompleted) break;
+            using var stop = new CancellationTokenSource();
+            await Task.WhenAny(reading, context.CreateTimer(Pause(), stop.Token));
+            stop.Cancel();
+        }
+        await reading;
+    }
+
+    private TimeSpan Pause() =>
+        TimeSpan.FromTicks(Math.Clamp((context.CurrentUtcDateTime - _started).Ticks / 20, ShortestPause.Ticks, LongestPause.Ticks));
+
+    private IngestRate? RateAt(RowCounts counts)
+    {
+        var seconds = (context.CurrentUtcDateTime - _started).TotalSeconds;
+        if (_before is null || seconds <= 0) return null;
+        var rows = (counts.Rows - _before.Rows) / seconds;
+        return new IngestRate(rows, (counts.Stored - _before.Stored) / seconds, (counts.Bytes - _before.Bytes) / seconds,
+            rows > 0 ? (dataset.Rows - counts.Rows) / rows : null);
+    }
+}
