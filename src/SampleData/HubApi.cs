@@ -67,9 +67,9 @@ internal sealed class HubApi(Lazy<HubRepositories> repositories)
         if (entry.File is not { } file) return new { type = "directory", path = entry.Path, size = 0 };
         var local = await file.Local;
         return file.IsLarge
-            ? new { type = "file", path = file.Path, size = local.Size, oid = local.Sha256[..40],
-                lfs = new { oid = local.Sha256, size = local.Size, pointerSize = 134 } }
-            : new { type = "file", path = file.Path, size = local.Size, oid = local.Sha256[..40] };
+            ? new { type = "file", path = file.Path, size = local.Size, oid = LocalFile.GitOidOf(local.Pointer),
+                lfs = new { oid = local.Sha256, size = local.Size, pointerSize = local.Pointer.Length } }
+            : new { type = "file", path = file.Path, size = local.Size, oid = local.GitOid };
     }
 
     private Task ParquetAsync(HttpContext context) => repositories.Value.WithRepositoryAsync(context, "datasets", repository =>

@@ -22,6 +22,12 @@ internal static class HubCommand
             Description = "Folder of model folders; each is served as samples/{its name}.",
             HelpName = "DIR",
         };
+        var faults = new Option<bool>("--faults")
+        {
+            Description = "Serve as on a bad day: of the pictures behind image URLs 1 % answer 404, 1 % answer 503 once, 1 % stall and 1 % " +
+                "are damaged, and a connection is cut once in the middle of each Parquet file (with --images, whose pictures are in the " +
+                "Parquet files, only that). GET /faults lists what has happened.",
+        };
         var command = new Command("hub", """
             Serves a dataset, and base checkpoints, with the HTTP API of the Hugging Face Hub (point HF_ENDPOINT at it).
 
@@ -30,7 +36,7 @@ internal static class HubCommand
 
             Example: hub --port 8099 --rows 600 --hold-back 8 --held-out /tmp/held-out
             """)
-        { port, CatalogOptions.Rows, CatalogOptions.Images, models, CatalogOptions.Seed, CatalogOptions.HoldBack, heldOut };
+        { port, CatalogOptions.Rows, CatalogOptions.Images, models, CatalogOptions.Seed, CatalogOptions.HoldBack, heldOut, faults };
         command.SetAction((result, cancellation) => RunAsync(new HubServerOptions
         {
             Port = result.GetValue(port),
@@ -40,6 +46,7 @@ internal static class HubCommand
             Seed = result.GetValue(CatalogOptions.Seed),
             HoldBack = result.GetValue(CatalogOptions.HoldBack),
             HeldOut = result.GetValue(heldOut),
+            Faults = result.GetValue(faults) ? FaultPresets.BadDay : [],
         }, cancellation));
         return command;
     }

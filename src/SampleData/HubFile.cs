@@ -1,16 +1,47 @@
 using System.Security.Cryptography;
+using System.Text;
 
 namespace FunctionsPipeline.SampleData;
 
 /// <summary>A file on this machine that the hub serves.</summary>
 /// <param name="Sha256">Lower-case hexadecimal.</param>
-public sealed record LocalFile(string FullPath, long Size, string Sha256)
+/// <param name="GitOid">Its id as a git blob, lower-case hexadecimal.</param>
+public sealed record LocalFile(string FullPath, long Size, string Sha256, string GitOid)
 {
+    /// <summary>What git keeps in the file's place when it is in large storage.</summary>
+    public string Pointer => $"version https://git-lfs.github.com/spec/v1\noid sha256:{Sha256}\nsize {Size}\n";
+
     public static async Task<LocalFile> ReadAsync(string path)
     {
         await using var stream = File.OpenRead(path);
-        return new LocalFile(path, stream.Length, Convert.ToHexStringLower(await SHA256.HashDataAsync(stream)));
+        using var sha256 = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        using var git = GitBlob(stream.Length);
+        var buffer = new byte[1 << 20];
+        for (int read; (read = await stream.ReadAsync(buffer)) > 0;)
+        {
+            sha256.AppendData(buffer.AsSpan(0, read));
+            git.AppendData(buffer.AsSpan(0, read));
+        }
+        return new LocalFile(path, stream.Length, Hex(sha256), Hex(git));
     }
+
+    /// <summary>The id that git gives a blob with this text.</summary>
+    public static string GitOidOf(string text)
+    {
+        var bytes = Encoding.UTF8.GetBytes(text);
+        using var git = GitBlob(bytes.Length);
+        git.AppendData(bytes);
+        return Hex(git);
+    }
+
+    private static IncrementalHash GitBlob(long size)
+    {
+        var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA1);
+        hash.AppendData(Encoding.ASCII.GetBytes($"blob {size}\0"));
+        return hash;
+    }
+
+    private static string Hex(IncrementalHash hash) => Convert.ToHexStringLower(hash.GetHashAndReset());
 }
 
 /// <summary>A file of a repository, made or hashed when it is first asked for.</summary>

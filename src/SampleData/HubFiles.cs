@@ -33,7 +33,7 @@ internal sealed class HubFiles(Lazy<HubRepositories> repositories, string? cdnHo
         var local = await file.Local;
         if (!file.IsLarge)
         {
-            await SendAsync(context, local);
+            await SendAsync(context, local, local.GitOid);
             return;
         }
         headers["X-Linked-Size"] = $"{local.Size}";
@@ -55,14 +55,18 @@ internal sealed class HubFiles(Lazy<HubRepositories> repositories, string? cdnHo
             ? SendFileAsync(file)
             : HubErrors.EntryNotFoundAsync(context);
 
-        async Task SendFileAsync(HubFile found) => await SendAsync(context, await found.Local);
+        async Task SendFileAsync(HubFile found)
+        {
+            var local = await found.Local;
+            await SendAsync(context, local, local.Sha256);
+        }
     }
 
     private static HubFile? Find(HttpContext context, HubSnapshot snapshot) =>
         snapshot.Files.FirstOrDefault(f => f.Path == (string)context.Request.RouteValues["path"]!);
 
-    private static Task SendAsync(HttpContext context, LocalFile file) =>
-        Results.File(file.FullPath, "application/octet-stream", entityTag: new EntityTagHeaderValue($"\"{file.Sha256}\""),
+    private static Task SendAsync(HttpContext context, LocalFile file, string etag) =>
+        Results.File(file.FullPath, "application/octet-stream", entityTag: new EntityTagHeaderValue($"\"{etag}\""),
             enableRangeProcessing: true)
             .ExecuteAsync(context);
 }

@@ -33,4 +33,7 @@ public sealed record HubServerOptions
 
     /// <summary>When set, only requests with this bearer token may see the repositories.</summary>
     public string? Token { get; init; }
+
+    /// <summary>Answers to spoil, of whatever the hub serves.</summary>
+    public IReadOnlyList<FaultRule> Faults { get; init; } = [];
 }

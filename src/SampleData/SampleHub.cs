@@ -15,11 +15,13 @@ public sealed class SampleHub : IAsyncDisposable
     public const int DefaultRows = 800;
 
     private readonly WebApplication _application;
+    private readonly FaultInjection _faults;
     private readonly string _files;
 
     private SampleHub(WebApplication application, string files, HubServerOptions options)
     {
         _application = application;
+        _faults = new FaultInjection(options.Faults, options.Seed);
         _files = files;
         Dataset = options.Images is null ? GarmentsDataset.Id : $"samples/{ModelFolders.RepositoryName(options.Images)}";
     }
@@ -29,6 +31,9 @@ public sealed class SampleHub : IAsyncDisposable
 
     /// <summary>Repository id of the dataset it serves.</summary>
     public string Dataset { get; }
+
+    /// <summary>The faults that have happened so far; <c>GET /faults</c> answers the same.</summary>
+    public IReadOnlyList<InjectedFault> InjectedFaults => _faults.Injected;
 
     /// <summary>Starts a hub and writes the held-out pictures; it answers when this returns.</summary>
     /// <exception cref="InvalidDataException">The options name a folder that cannot be served.</exception>
@@ -73,6 +78,7 @@ public sealed class SampleHub : IAsyncDisposable
                 ? GarmentsDataset.Create(catalog, rows, new Uri(Address, CatalogPictures.Path), _files)
                 : ImageFolderDataset.Create(Dataset, images, _files)),
             options.Token));
+        _faults.Map(application);
         new HubApi(repositories).Map(application);
         new HubFiles(repositories, options.CdnHost).Map(application);
         if (images is null) new CatalogPictures(catalog).Map(application);

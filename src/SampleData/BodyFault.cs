@@ -1,0 +1,86 @@
+using Microsoft.AspNetCore.Http;
+
+namespace FunctionsPipeline.SampleData;
+
+/// <summary>A fault within an answer that is otherwise the handler's. Refusals, redirects and empty answers have nothing to spoil.</summary>
+public abstract record BodyFault : Fault
+{
+    /// <summary>Sends a spoilt form of an answer whose status and headers are set.</summary>
+    /// <returns>Whether there was something to spoil; if not, nothing was sent.</returns>
+    private protected abstract Task<bool> SendAsync(HttpContext context, byte[] body);
+
+    internal sealed override async Task<bool> AnswerAsync(HttpContext context, RequestDelegate handler)
+    {
+        var (response, connection) = (context.Response, context.Response.Body);
+        using var kept = new MemoryStream();
+        response.Body = kept;
+        try
+        {
+            await handler(context);
+        }
+        finally
+        {
+            response.Body = connection;
+        }
+        var body = kept.ToArray();
+        if (response.StatusCode is StatusCodes.Status200OK or StatusCodes.Status206PartialContent && body.Length > 0)
+        {
+            response.ContentLength = body.Length;
+            if (await SendAsync(context, body)) return true;
+        }
+        await connection.WriteAsync(body, context.RequestAborted);
+        return false;
+    }
+}
+
+/// <summary>
+/// Replaces the second half of what is sent, keeping its length. No 0xFF is left in it, so a JPEG loses its end marker and a PNG its last
+/// chunk: no reader that looks for them can take either for whole.
+/// </summary>
+public sealed record CorruptFault : BodyFault
+{
+    public override string Kind => "corrupt";
+
+    private protected override async Task<bool> SendAsync(HttpContext context, byte[] body)
+    {
+        foreach (ref var value in body.AsSpan(body.Length / 2)) value = value == 0 ? (byte)1 : (byte)0;
+        await context.Response.Body.WriteAsync(body, context.RequestAborted);
+        return true;
+    }
+}
+
+/// <summary>An answer that ends early. Of a file that is asked for in parts, it concerns the part with the place in it.</summary>
+/// <param name="At">The place, as a share of the whole file.</param>
+public abstract record BrokenOffFault(double At) : BodyFault
+{
+    /// <summary>What happens after the last byte.</summary>
+    private protected abstract Task BreakOffAsync(HttpContext context);
+
+    private protected sealed override async Task<bool> SendAsync(HttpContext context, byte[] body)
+    {
+        var part = context.Response.GetTypedHeaders().ContentRange;
+        var sent = (long)(At * (part?.Length ?? body.Length)) - (part?.From ?? 0);
+        if (sent < 0 || sent >= body.Length) return false;
+        await context.Response.Body.WriteAsync(body.AsMemory(0, (int)sent), context.RequestAborted);
+        await context.Response.Body.FlushAsync(context.RequestAborted);
+        await BreakOffAsync(context);
+        return true;
+    }
+}
+
+/// <summary>Closes the connection.</summary>
+public sealed record CutFault(double At = 0.5) : BrokenOffFault(At)
+{
+    public override string Kind => "cut";
+
+    // The server closes a connection on which less came than was announced; to abort it would also take back what is on its way.
+    private protected override Task BreakOffAsync(HttpContext context) => Task.CompletedTask;
+}
+
+/// <summary>Sends nothing more until the client gives up.</summary>
+public sealed record StallFault(double At = 0.5) : BrokenOffFault(At)
+{
+    public override string Kind => "stall";
+
+    private protected override Task BreakOffAsync(HttpContext context) => UntilGivenUpAsync(context);
+}
