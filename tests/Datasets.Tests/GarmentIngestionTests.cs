@@ -20,7 +20,7 @@ public sealed class GarmentIngestionTests(AzuriteFixture azurite) : IClassFixtur
         var (dataset, report) = await workshop.IngestAsync(Workshop.Garments);
         var catalog = new GarmentCatalog(seed: 0);
 
-        var rows = await workshop.ManifestAsync(dataset);
+        var rows = await workshop.RowsAsync(dataset);
 
         Assert.Equal(Enumerable.Range(0, Rows).Select(i => (long)i), rows.Select(r => r.Row));
         foreach (var row in rows)
@@ -53,11 +53,11 @@ public sealed class GarmentIngestionTests(AzuriteFixture azurite) : IClassFixtur
     public async Task Shards_hold_the_images_as_they_were_and_their_labels()
     {
         await using var workshop = await Workshop.OpenAsync(azurite, new HubServerOptions { Rows = 130, Seed = 1 });
-        var (dataset, report) = await workshop.IngestAsync(Workshop.Garments);
-        var manifest = (await workshop.ManifestAsync(dataset)).ToDictionary(r => $"{r.SourceSplit}-{r.Row}");
+        var (dataset, _) = await workshop.IngestAsync(Workshop.Garments);
+        var manifest = (await workshop.RowsAsync(dataset)).ToDictionary(r => $"{r.SourceSplit}-{r.Row}");
 
         var keys = new List<string>();
-        foreach (var shard in report.Shards)
+        foreach (var shard in await workshop.Ingestion.ReadShardsAsync(dataset.Blobs))
         {
             var content = (await workshop.Container.GetBlobClient(shard.Blob).DownloadContentAsync()).Value.Content;
             Assert.Equal(shard.Bytes, content.ToMemory().Length);
@@ -91,13 +91,14 @@ public sealed class GarmentIngestionTests(AzuriteFixture azurite) : IClassFixtur
     {
         await using var workshop = await Workshop.OpenAsync(azurite, new HubServerOptions { Rows = 130, Seed = 2 });
         var (dataset, report) = await workshop.IngestAsync(Workshop.Garments);
-        var before = await BlobsAsync(workshop, dataset.Blobs.CommitPrefix);
+        var before = await BlobsAsync(workshop, dataset.Blobs.Prefix);
 
-        var (again, sameReport) = await workshop.IngestAsync(Workshop.Garments);
+        var again = await workshop.Ingestion.ResolveAsync(Workshop.Garments);
+        var sameReport = await workshop.CarryOutAsync(again);
 
-        Assert.Equal(JsonSerializer.Serialize(dataset, PipelineJson.Compact), JsonSerializer.Serialize(again, PipelineJson.Compact));
+        Assert.Equal(JsonSerializer.Serialize(dataset with { Report = report }, PipelineJson.Compact), JsonSerializer.Serialize(again, PipelineJson.Compact));
         Assert.Equal(JsonSerializer.Serialize(report, PipelineJson.Compact), JsonSerializer.Serialize(sameReport, PipelineJson.Compact));
-        Assert.Equal(before, await BlobsAsync(workshop, dataset.Blobs.CommitPrefix));
+        Assert.Equal(before, await BlobsAsync(workshop, dataset.Blobs.Prefix));
         Assert.NotEmpty(before);
     }
 
@@ -107,10 +108,10 @@ public sealed class GarmentIngestionTests(AzuriteFixture azurite) : IClassFixtur
         await using var workshop = await Workshop.OpenAsync(azurite, new HubServerOptions { Rows = 130, Seed = 7 });
         var byColour = Workshop.Garments with
         {
-            Columns = Workshop.Garments.Columns with { Product = "title" }, ValidationFraction = 0.3, TestFraction = 0.3,
+            Columns = Workshop.Garments.Columns! with { Product = "title" }, ValidationFraction = 0.3, TestFraction = 0.3,
         };
         var (dataset, report) = await workshop.IngestAsync(byColour);
-        var stored = (await workshop.ManifestAsync(dataset)).Where(r => r.State == RowState.Stored).ToList();
+        var stored = (await workshop.RowsAsync(dataset)).Where(r => r.State == RowState.Stored).ToList();
 
         Assert.Equal(["test", "train", "validation"], report.Splits.Keys);
         Assert.All(stored, row => Assert.Equal(row.Title, row.Product));
@@ -118,34 +119,35 @@ public sealed class GarmentIngestionTests(AzuriteFixture azurite) : IClassFixtur
         Assert.Contains(products, product => product.Count() > 1);
         Assert.All(products, product => Assert.Single(product.Select(row => row.Split).Distinct()));
 
-        var (byCode, _) = await workshop.IngestAsync(Workshop.Garments with { Columns = Workshop.Garments.Columns with { Product = "product_code" } });
-        Assert.All(await workshop.ManifestAsync(byCode), row => Assert.Matches("^[0-9]+$", row.Product!));
+        var (byCode, _) = await workshop.IngestAsync(Workshop.Garments with { Columns = Workshop.Garments.Columns! with { Product = "product_code" } });
+        Assert.All(await workshop.RowsAsync(byCode), row => Assert.Matches("^[0-9]+$", row.Product!));
     }
 
     [Fact]
     public async Task A_shard_whose_index_was_written_but_not_its_tar_is_made_whole()
     {
         await using var workshop = await Workshop.OpenAsync(azurite, new HubServerOptions { Rows = 60, Seed = 8 });
-        var (dataset, report) = await workshop.IngestAsync(Workshop.Garments);
-        var before = await IndexAsync(workshop, report.Shards[0]);
-        await workshop.Container.GetBlobClient(report.Shards[0].Blob).DeleteAsync();
+        var (dataset, _) = await workshop.IngestAsync(Workshop.Garments);
+        var shard = (await workshop.Ingestion.ReadShardsAsync(dataset.Blobs))[0];
+        var before = await IndexAsync(workshop, shard);
+        await workshop.Container.GetBlobClient(shard.Blob).DeleteAsync();
 
-        await workshop.Ingestion.PreprocessUnitAsync(dataset, dataset.Units[0]);
+        await workshop.Ingestion.PreprocessAsync(dataset.Blobs, 0);
 
-        Assert.True(await workshop.Container.GetBlobClient(report.Shards[0].Blob).ExistsAsync());
-        Assert.Equal(before, await IndexAsync(workshop, report.Shards[0]));
+        Assert.True(await workshop.Container.GetBlobClient(shard.Blob).ExistsAsync());
+        Assert.Equal(before, await IndexAsync(workshop, shard));
     }
 
     [Fact]
     public async Task Shards_made_again_from_the_same_rows_have_the_same_bytes()
     {
         await using var workshop = await Workshop.OpenAsync(azurite, new HubServerOptions { Rows = 60, Seed = 3 });
-        var (_, report) = await workshop.IngestAsync(Workshop.Garments);
-        var shard = workshop.Container.GetBlobClient(report.Shards[0].Blob);
+        var (dataset, _) = await workshop.IngestAsync(Workshop.Garments);
+        var shard = workshop.Container.GetBlobClient((await workshop.Ingestion.ReadShardsAsync(dataset.Blobs))[0].Blob);
         var first = (await shard.DownloadContentAsync()).Value.Content.ToArray();
         await shard.DeleteAsync();
 
-        await workshop.IngestAsync(Workshop.Garments);
+        await workshop.Ingestion.PreprocessAsync(dataset.Blobs, 0);
 
         Assert.Equal(first, (await shard.DownloadContentAsync()).Value.Content.ToArray());
     }
@@ -155,13 +157,13 @@ public sealed class GarmentIngestionTests(AzuriteFixture azurite) : IClassFixtur
     {
         await using var workshop = await Workshop.OpenAsync(azurite, new HubServerOptions { Rows = 130, Seed = 4 });
         var (dataset, _) = await workshop.IngestAsync(Workshop.Garments);
-        var manifest = await workshop.ManifestAsync(dataset);
+        var manifest = await workshop.RowsAsync(dataset);
 
-        var csv = (await workshop.Container.GetBlobClient(dataset.Blobs.CatalogCsv).DownloadContentAsync()).Value.Content.ToString();
+        var csv = await workshop.TextAsync(dataset.Blobs.CatalogCsv);
         var parquet = (await workshop.Container.GetBlobClient(dataset.Blobs.CatalogParquet).DownloadContentAsync()).Value.Content.ToArray();
 
         var lines = csv.Split("\r\n", StringSplitOptions.RemoveEmptyEntries);
-        Assert.Equal("row,bytes,width,height,source_split,split,state,reason,detail,sha256,image_url,product,title,category,price", lines[0]);
+        Assert.Equal("row,bytes,width,height,source_split,split,state,reason,detail,sha256,blob,image_url,product,title,category,price", lines[0]);
         Assert.Equal(manifest.Count, lines.Length - 1);
         await using var reader = await ParquetReader.CreateAsync(new MemoryStream(parquet));
         var titles = new List<string?>();
@@ -176,28 +178,32 @@ public sealed class GarmentIngestionTests(AzuriteFixture azurite) : IClassFixtur
     }
 
     [Fact]
-    public async Task Progress_adds_up_to_the_units_counts()
+    public async Task Progress_is_the_sum_of_the_units_that_are_done()
     {
-        await using var workshop = await Workshop.OpenAsync(azurite, new HubServerOptions { Rows = 60, Seed = 5 });
+        await using var workshop = await Workshop.OpenAsync(azurite, new HubServerOptions { Rows = 130, Seed = 5 });
         var dataset = await workshop.Ingestion.ResolveAsync(Workshop.Garments);
-        var seen = new Counts();
+        await workshop.Ingestion.FetchFileAsync(dataset.Blobs, 0);
+        Assert.Equal(0, (await workshop.Ingestion.ReadProgressAsync(dataset.Blobs)).Units);
 
-        var result = await workshop.Ingestion.IngestUnitAsync(dataset, dataset.Units[0], seen);
+        var first = await workshop.Ingestion.IngestUnitAsync(dataset.Blobs, 0);
+        var second = await workshop.Ingestion.IngestUnitAsync(dataset.Blobs, 1);
+        var progress = await workshop.Ingestion.ReadProgressAsync(dataset.Blobs);
 
-        Assert.Equal(60, result.Counts.Rows);
-        Assert.Equal(60, seen.Last!.Rows);
+        Assert.Equal(120, first.Rows + second.Rows);
+        Assert.Equal(2, progress.Units);
+        Assert.Equal(JsonSerializer.Serialize(first + second), JsonSerializer.Serialize(progress.Counts));
     }
 
     [Fact]
     public async Task A_row_limit_is_part_of_the_view_and_takes_rows_from_all_over_the_split()
     {
         await using var workshop = await Workshop.OpenAsync(azurite, new HubServerOptions { Rows = 300, Seed = 6 });
-        var whole = await workshop.Ingestion.ResolveAsync(Workshop.Garments);
+        var whole = (await workshop.Ingestion.ResolveAsync(Workshop.Garments)).Blobs;
         var (limited, report) = await workshop.IngestAsync(Workshop.Garments with { MaxRows = 30 });
 
-        var rows = (await workshop.ManifestAsync(limited)).Select(r => r.Row).ToList();
+        var rows = (await workshop.RowsAsync(limited)).Select(r => r.Row).ToList();
 
-        Assert.NotEqual(whole.View, limited.View);
+        Assert.NotEqual(whole.View, limited.Blobs.View);
         Assert.Equal(30, report.Counts.Rows);
         Assert.Equal(Enumerable.Range(0, 30).Select(i => (i * 10L) + 9), rows);
     }
@@ -215,12 +221,5 @@ public sealed class GarmentIngestionTests(AzuriteFixture azurite) : IClassFixtur
         await foreach (var blob in workshop.Container.GetBlobsAsync(new GetBlobsOptions { Prefix = prefix }))
             blobs.Add((blob.Name, blob.Properties.ETag!.Value.ToString()));
         return blobs;
-    }
-
-    private sealed class Counts : IProgress<RowCounts>
-    {
-        public RowCounts? Last { get; private set; }
-
-        public void Report(RowCounts value) => Last = value;
     }
 }

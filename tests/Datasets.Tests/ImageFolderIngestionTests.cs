@@ -32,7 +32,7 @@ public sealed class ImageFolderIngestionTests(AzuriteFixture azurite) : IClassFi
         Assert.Equal(4, report.Splits["test"]);
         Assert.Equal(24, report.Splits["train"] + report.Splits["validation"]);
         Assert.InRange(report.Splits["validation"], 3, 17);
-        Assert.All(await workshop.ManifestAsync(dataset), row => Assert.Equal(row.SourceSplit == "test", row.Split == "test"));
+        Assert.All(await workshop.RowsAsync(dataset), row => Assert.Equal(row.SourceSplit == "test", row.Split == "test"));
     }
 
     [Fact]
@@ -44,7 +44,7 @@ public sealed class ImageFolderIngestionTests(AzuriteFixture azurite) : IClassFi
         var (dataset, report) = await workshop.IngestAsync(Request(workshop) with { MaxRows = 16 });
 
         Assert.Equal(new Dictionary<string, long> { ["train"] = 12, ["validation"] = 4 }, report.Splits);
-        var byLabel = (await workshop.ManifestAsync(dataset)).Where(r => r.Split == "train").CountBy(r => r.Category!).ToDictionary();
+        var byLabel = (await workshop.RowsAsync(dataset)).Where(r => r.Split == "train").CountBy(r => r.Category!).ToDictionary();
         Assert.Equal(new Dictionary<string, int> { ["bag"] = 4, ["hat"] = 4, ["shoe"] = 4 }, byLabel);
     }
 
@@ -63,7 +63,7 @@ public sealed class ImageFolderIngestionTests(AzuriteFixture azurite) : IClassFi
     }
 
     [Fact]
-    public async Task Units_cut_a_file_at_the_unit_size_and_cover_every_row_once()
+    public async Task Units_cover_every_row_of_every_file_once()
     {
         Draw(("train", "bag", 25), ("validation", "bag", 3));
         await using var workshop = await Workshop.OpenAsync(azurite, new HubServerOptions { Images = _folder.FullName },
@@ -71,10 +71,10 @@ public sealed class ImageFolderIngestionTests(AzuriteFixture azurite) : IClassFi
 
         var (dataset, _) = await workshop.IngestAsync(Request(workshop));
 
-        Assert.Equal([10, 10, 5, 3], dataset.Units.Select(u => u.Count));
+        Assert.Equal(2, dataset.Files.Count);
         Assert.Equal(Enumerable.Range(0, 25).Select(i => ("train", (long)i))
             .Concat(Enumerable.Range(0, 3).Select(i => ("validation", (long)i))),
-            (await workshop.ManifestAsync(dataset)).Select(r => (r.SourceSplit, r.Row)));
+            (await workshop.RowsAsync(dataset)).Select(r => (r.SourceSplit, r.Row)));
     }
 
     public void Dispose() => _folder.Delete(recursive: true);

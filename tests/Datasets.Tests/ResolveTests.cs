@@ -5,29 +5,24 @@ using FunctionsPipeline.SampleData;
 
 namespace FunctionsPipeline.Tests.Datasets;
 
-public sealed class ResolveTests : IAsyncLifetime
+public sealed class ResolveTests(AzuriteFixture azurite) : IClassFixture<AzuriteFixture>, IAsyncLifetime
 {
-    private SampleHub _hub = null!;
-    private DatasetIngestion _ingestion = null!;
+    private Workshop _workshop = null!;
 
-    public async Task InitializeAsync()
-    {
-        _hub = await SampleHub.StartAsync(new HubServerOptions { Rows = 20 });
-        var client = new HubClient(HubClient.CreateHttpClient(), new HubOptions { Endpoint = _hub.Address });
-        // Resolving touches no storage; any blob service will do.
-        _ingestion = new DatasetIngestion(client, new Azure.Storage.Blobs.BlobServiceClient(new Uri("http://127.0.0.1:9/account")));
-    }
+    public async Task InitializeAsync() => _workshop = await Workshop.OpenAsync(azurite, new HubServerOptions { Rows = 20 });
 
-    public async Task DisposeAsync() => await _hub.DisposeAsync();
+    public async Task DisposeAsync() => await _workshop.DisposeAsync();
 
     [Fact]
     public async Task A_request_is_pinned_to_commits_and_survives_durable_state()
     {
-        var dataset = await _ingestion.ResolveAsync(Workshop.Garments);
+        var dataset = await _workshop.Ingestion.ResolveAsync(Workshop.Garments);
+        var plan = await _workshop.PlanAsync(dataset);
 
-        Assert.Equal(40, dataset.Commit.Length);
-        Assert.NotEqual(dataset.Commit, dataset.ParquetCommit);
-        Assert.Equal(("default", 20L), (dataset.Config, dataset.Rows));
+        Assert.Equal(40, dataset.Blobs.Commit.Length);
+        Assert.NotEqual(plan.Commit, plan.ParquetCommit);
+        Assert.Equal(("default", 20L), (plan.Config, dataset.Rows));
+        Assert.Equal(Workshop.Garments.Columns, dataset.Columns);
         var text = JsonSerializer.Serialize(dataset, PipelineJson.Compact);
         Assert.Equal(text, JsonSerializer.Serialize(JsonSerializer.Deserialize<ResolvedDataset>(text, PipelineJson.Compact),
             PipelineJson.Compact));
@@ -36,10 +31,10 @@ public sealed class ResolveTests : IAsyncLifetime
     [Fact]
     public async Task A_commit_may_be_named_in_place_of_a_branch()
     {
-        var byBranch = await _ingestion.ResolveAsync(Workshop.Garments);
-        var byCommit = await _ingestion.ResolveAsync(Workshop.Garments with { Revision = byBranch.Commit });
-        Assert.Equal(byBranch.Commit, byCommit.Commit);
-        Assert.Equal(byBranch.View, byCommit.View);
+        var byBranch = await _workshop.Ingestion.ResolveAsync(Workshop.Garments);
+        var byCommit = await _workshop.Ingestion.ResolveAsync(Workshop.Garments with { Revision = byBranch.Blobs.Commit });
+        Assert.Equal(byBranch.Blobs, byCommit.Blobs);
+        Assert.Equal(byBranch.Blobs.Commit, await _workshop.Ingestion.CheckAsync(Workshop.Garments));
     }
 
     [Fact]
@@ -51,7 +46,7 @@ public sealed class ResolveTests : IAsyncLifetime
             Workshop.Garments, Workshop.Garments with { TestFraction = 0 }, Workshop.Garments with { ValidationFraction = 0.2 },
             With(c => c with { Product = "product_code" }),
         })
-            views.Add((await _ingestion.ResolveAsync(request)).View);
+            views.Add((await _workshop.Ingestion.ResolveAsync(request)).Blobs.View);
         Assert.Distinct(views);
     }
 
@@ -77,7 +72,8 @@ public sealed class ResolveTests : IAsyncLifetime
     public async Task A_request_that_does_not_fit_the_dataset_names_the_field_and_the_way_out(string field, int status, string says,
         DatasetRequest request)
     {
-        var refusal = await Assert.ThrowsAsync<RequestException>(() => _ingestion.ResolveAsync(request));
+        var refusal = await Assert.ThrowsAsync<RequestException>(() => _workshop.Ingestion.ResolveAsync(request));
+        await Assert.ThrowsAsync<RequestException>(() => _workshop.Ingestion.CheckAsync(request));
         Assert.Equal((field, status), (refusal.Field, refusal.Status));
         Assert.Contains(says, refusal.Message, StringComparison.Ordinal);
     }
@@ -87,11 +83,11 @@ public sealed class ResolveTests : IAsyncLifetime
     {
         var client = new HubClient(HubClient.CreateHttpClient(),
             new HubOptions { Endpoint = new Uri("http://127.0.0.1:9"), Attempts = 2, FirstDelay = TimeSpan.Zero });
-        var ingestion = new DatasetIngestion(client, new Azure.Storage.Blobs.BlobServiceClient(new Uri("http://127.0.0.1:9/account")));
+        var ingestion = new DatasetIngestion(client, azurite.Blobs);
         var failure = await Assert.ThrowsAsync<HubException>(() => ingestion.ResolveAsync(Workshop.Garments));
         Assert.Equal(HubError.Unavailable, failure.Error);
     }
 
     private static DatasetRequest With(Func<ColumnMapping, ColumnMapping> change) =>
-        Workshop.Garments with { Columns = change(Workshop.Garments.Columns) };
+        Workshop.Garments with { Columns = change(Workshop.Garments.Columns!) };
 }

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Azure.Storage.Blobs;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.Datasets;
@@ -39,28 +40,47 @@ internal sealed class Workshop : IAsyncDisposable
         return new Workshop(await SampleHub.StartAsync(hub), azurite.Blobs, options ?? new IngestionOptions { UnitRows = 60 });
     }
 
-    /// <summary>Runs all activities in the order that the orchestrator does.</summary>
+    /// <summary>Runs all activities in the order that the orchestrators do.</summary>
     public async Task<(ResolvedDataset Dataset, IngestReport Report)> IngestAsync(DatasetRequest request)
     {
         var dataset = await Ingestion.ResolveAsync(request);
-        var shards = new List<ShardInfo>();
-        foreach (var unit in dataset.Units) await Ingestion.IngestUnitAsync(dataset, unit);
-        foreach (var unit in dataset.Units) shards.AddRange(await Ingestion.PreprocessUnitAsync(dataset, unit));
-        return (dataset, await Ingestion.WriteCatalogAsync(dataset, shards, seconds: 1.5));
+        if (dataset.Report is { } there) return (dataset, there);
+        return (dataset, await CarryOutAsync(dataset));
     }
 
-    public async Task<List<ManifestRow>> ManifestAsync(ResolvedDataset dataset)
+    /// <summary>Runs all activities after a dataset has been resolved, also when it is whole already.</summary>
+    public async Task<IngestReport> CarryOutAsync(ResolvedDataset dataset)
+    {
+        foreach (var file in dataset.Files)
+        {
+            await Ingestion.FetchFileAsync(dataset.Blobs, file.File);
+            for (var unit = file.FirstUnit; unit < file.FirstUnit + file.Units; unit++) await Ingestion.IngestUnitAsync(dataset.Blobs, unit);
+        }
+        var summary = await Ingestion.WriteCatalogAsync(dataset.Blobs);
+        for (var shard = 0; shard < dataset.Shards; shard++) await Ingestion.PreprocessAsync(dataset.Blobs, shard);
+        return await Ingestion.WriteReportAsync(dataset.Blobs, summary, seconds: 1.5);
+    }
+
+    public async Task<IngestPlan> PlanAsync(ResolvedDataset dataset) => await JsonAsync<IngestPlan>(dataset.Blobs.Plan);
+
+    /// <summary>Every row of a dataset that was ingested, with its state in the whole dataset.</summary>
+    public async Task<List<ManifestRow>> RowsAsync(ResolvedDataset dataset)
     {
         var rows = new List<ManifestRow>();
-        foreach (var unit in dataset.Units)
+        foreach (var unit in (await PlanAsync(dataset)).Units)
         {
-            var lines = (await Container.GetBlobClient(dataset.Blobs.Manifest(unit.Split, unit.Number)).DownloadContentAsync())
-                .Value.Content.ToString();
-            rows.AddRange(lines.Split('\n', StringSplitOptions.RemoveEmptyEntries)
-                .Select(line => System.Text.Json.JsonSerializer.Deserialize<ManifestRow>(line, PipelineJson.Compact)!));
+            var repeated = dataset.Blobs.Duplicates(unit.Split, unit.Number);
+            HashSet<long> duplicates = await Container.GetBlobClient(repeated).ExistsAsync() ? await JsonAsync<HashSet<long>>(repeated) : [];
+            rows.AddRange((await TextAsync(dataset.Blobs.Manifest(unit.Split, unit.Number))).Split('\n', StringSplitOptions.RemoveEmptyEntries)
+                .Select(line => JsonSerializer.Deserialize<ManifestRow>(line, PipelineJson.Compact)!)
+                .Select(row => duplicates.Contains(row.Row) ? row with { State = RowState.Duplicate } : row));
         }
         return rows;
     }
+
+    public async Task<string> TextAsync(string blob) => (await Container.GetBlobClient(blob).DownloadContentAsync()).Value.Content.ToString();
+
+    private async Task<T> JsonAsync<T>(string blob) => JsonSerializer.Deserialize<T>(await TextAsync(blob), PipelineJson.Options)!;
 
     public ValueTask DisposeAsync() => Hub.DisposeAsync();
 }

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Security.Cryptography;
 using System.Text;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.Datasets;
@@ -30,7 +31,7 @@ public sealed class OddRowsTests(AzuriteFixture azurite) : IClassFixture<Azurite
         Assert.Equal(
         [
             (RowState.Stored, null, "Red Coat", "coat", 12.5),
-            (RowState.Duplicate, null, "Red Coat", "coat", 12.5),
+            (RowState.Stored, null, "Red Coat", "coat", 12.5),
             (RowState.Stored, null, "Red Coat", "coat", 13),
             (RowState.Rejected, Rejection.NoLabel, null, null, null),
             (RowState.Rejected, Rejection.NoLabel, null, null, null),
@@ -52,7 +53,8 @@ public sealed class OddRowsTests(AzuriteFixture azurite) : IClassFixture<Azurite
             Repo = "a/b",
             Columns = new ColumnMapping { Image = "image", Title = "name", Category = "label", Price = "cost" },
         });
-        await ingestion.IngestUnitAsync(dataset, dataset.Units.Single());
+        await ingestion.FetchFileAsync(dataset.Blobs, 0);
+        await ingestion.IngestUnitAsync(dataset.Blobs, 0);
         var manifest = azurite.Blobs.GetBlobContainerClient(Containers.Datasets).GetBlobClient(dataset.Blobs.Manifest("train", 0));
         return [.. (await manifest.DownloadContentAsync()).Value.Content.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries)
             .Select(line => System.Text.Json.JsonSerializer.Deserialize<ManifestRow>(line, PipelineJson.Compact)!)];
@@ -90,6 +92,9 @@ public sealed class OddRowsTests(AzuriteFixture azurite) : IClassFixture<Azurite
                 var path when path.EndsWith("/parquet", StringComparison.Ordinal) && !path.Contains("resolve", StringComparison.Ordinal)
                     && !path.Contains("revision", StringComparison.Ordinal) =>
                     Json("""{"default":{"train":["https://huggingface.co/datasets/a/b/resolve/refs%2Fconvert%2Fparquet/default/train/0000.parquet"]}}"""),
+                var path when path.Contains("/tree/", StringComparison.Ordinal) =>
+                    Json($$$"""[{"type":"file","path":"default/train/0000.parquet","size":{{{parquet.Length}}},"oid":"{{{Convert.ToHexStringLower(SHA1.HashData(
+                        [.. Encoding.ASCII.GetBytes($"blob {parquet.Length}\0"), .. parquet]))}}}","lfs":{"oid":"{{{Convert.ToHexStringLower(SHA256.HashData(parquet))}}}","size":{{{parquet.Length}}}}}]"""),
                 var path when path.Contains("/resolve/", StringComparison.Ordinal) =>
                     new HttpResponseMessage(HttpStatusCode.OK) { Content = new ByteArrayContent(parquet) },
                 _ => Json("""{"sha":"c0ffee"}"""),
