@@ -58,13 +58,15 @@ public sealed class DatasetIngestion
 
     /// <summary>Brings a file of the dataset to blob storage, and checks that it is the one that the Hub has.</summary>
     /// <param name="file">Its place in the plan.</param>
+    /// <returns>Its bytes.</returns>
     /// <exception cref="HubException">The Hub cannot be reached, or sends something else.</exception>
-    public async Task FetchFileAsync(DatasetBlobs dataset, int file, CancellationToken cancellation = default)
+    public async Task<long> FetchFileAsync(DatasetBlobs dataset, int file, CancellationToken cancellation = default)
     {
         var plan = await _plans.ReadAsync(dataset, cancellation);
         var hub = plan.Files[file].Hub;
         var blob = _container.GetBlockBlobClient(dataset.File(hub.ContentId));
         await _copy.CopyAsync(HubRepositoryKind.Dataset, dataset.Repo, plan.ParquetCommit, hub, blob, null, cancellation);
+        return hub.Size;
     }
 
     /// <summary>Stores the images of a unit whose file is there, and writes its manifest, with what was found in every row.</summary>

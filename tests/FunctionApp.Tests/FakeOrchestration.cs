@@ -51,6 +51,13 @@ internal sealed class FakeOrchestration(object input, string instance = "run-1")
             return output;
         });
 
+    /// <summary>One that gives nothing back.</summary>
+    public FakeOrchestration On<TInput>(string name, Action<TInput> body) => On<TInput, object?>(name, given =>
+    {
+        body(given);
+        return (object?)null;
+    });
+
     public override T GetInput<T>() => JsonDataConverter.Default.Deserialize<T>(_input)!;
 
     public override Task<TResult> CallActivityAsync<TResult>(TaskName name, object? input = null, TaskOptions? options = null) =>

@@ -1,4 +1,5 @@
 using FunctionsPipeline.Contracts;
+using FunctionsPipeline.Datasets;
 using FunctionsPipeline.FunctionApp.Activities;
 using FunctionsPipeline.FunctionApp.Gpu;
 using FunctionsPipeline.FunctionApp.Runs;
@@ -12,30 +13,39 @@ public sealed class GpuJobActivitiesTests(AzuriteFixture azurite) : IClassFixtur
 
     private RunState State => new(azurite.Blobs, TimeProvider.System);
 
-    private GpuJobActivities Activities => new(_jobs, State, TimeProvider.System);
+    private GpuJobActivities Activities => new(_jobs, State, Datasets, TimeProvider.System);
 
-    public async Task InitializeAsync() => await azurite.Blobs.GetBlobContainerClient(Containers.Runs).CreateIfNotExistsAsync();
+    private DatasetIngestion Datasets => new(new HubClient(new HttpClient(), new HubOptions()), azurite.Blobs);
+
+    public async Task InitializeAsync()
+    {
+        foreach (var name in new[] { Containers.Runs, Containers.Datasets }) await azurite.Blobs.GetBlobContainerClient(name).CreateIfNotExistsAsync();
+        var shards = azurite.Blobs.GetBlobContainerClient(Containers.Datasets).GetBlobClient(Samples.Dataset.ShardList);
+        await shards.UploadAsync(BinaryData.FromObjectAsJson(_job.Shards, PipelineJson.Options), overwrite: true);
+    }
 
     public Task DisposeAsync() => Task.CompletedTask;
 
     [Fact]
     public async Task The_worker_finds_its_request_and_an_attempt_starts_once()
     {
-        var name = await Activities.StartGpuJob(new StartGpuJobInput(_job, 1), default);
-        Assert.Equal(name, await Activities.StartGpuJob(new StartGpuJobInput(_job, 1), default));
+        var name = await Activities.StartGpuJob(new StartGpuJobInput(_job with { Shards = [] }, Samples.Dataset, 1), default);
+        Assert.Equal(name, await Activities.StartGpuJob(new StartGpuJobInput(_job with { Shards = [] }, Samples.Dataset, 1), default));
         Assert.Equal([1], _jobs.Started);
-        await Activities.StartGpuJob(new StartGpuJobInput(_job, 2), default);
+        await Activities.StartGpuJob(new StartGpuJobInput(_job, Samples.Dataset, 2), default);
         Assert.Equal([1, 2], _jobs.Started);
 
         var request = await azurite.Blobs.GetBlobContainerClient(Containers.Runs).GetBlobClient($"{_job.Run}/request.json").DownloadContentAsync();
-        Assert.Equal(_job.BaseModel, request.Value.Content.ToObjectFromJson<TrainingJob>(PipelineJson.Options)!.BaseModel);
+        var job = request.Value.Content.ToObjectFromJson<TrainingJob>(PipelineJson.Options)!;
+        Assert.Equal(_job.BaseModel, job.BaseModel);
+        Assert.Equal(_job.Shards, job.Shards);
     }
 
     [Fact]
     public async Task A_job_of_a_run_that_was_cancelled_meanwhile_is_stopped()
     {
         _jobs.OnStart = () => State.MarkCancelledAsync(_job.Run, default);
-        var name = await Activities.StartGpuJob(new StartGpuJobInput(_job, 1), default);
+        var name = await Activities.StartGpuJob(new StartGpuJobInput(_job with { Shards = [] }, Samples.Dataset, 1), default);
         Assert.Equal([name], _jobs.Stopped);
     }
 

@@ -129,7 +129,7 @@ public class GpuTrainingTests
     }
 
     private Task<RunResult> RunAsync(FakeOrchestration orchestration) =>
-        GpuTraining.RunAsync(orchestration, Samples.Job, Policy, (message, heartbeat) => _reports.Add((message, heartbeat)));
+        GpuTraining.RunAsync(orchestration, Samples.Job, Samples.Dataset, Policy, (message, heartbeat) => _reports.Add((message, heartbeat)));
 
     /// <summary>The readings in their order; the last one again and again.</summary>
     private static FakeOrchestration Orchestration(params GpuJobReading[] readings)

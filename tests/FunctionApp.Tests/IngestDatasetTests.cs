@@ -1,3 +1,4 @@
+using System.Text.Json;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.Datasets;
 using FunctionsPipeline.FunctionApp.Activities;
@@ -9,63 +10,167 @@ public class IngestDatasetTests
 {
     private static readonly ResolvedDataset Dataset = new()
     {
-        Request = Samples.Request.Dataset,
-        Commit = "c0ffee",
-        ParquetCommit = "f00d",
-        Config = "default",
-        View = "v1",
-        Splits = new Dictionary<string, SplitRows> { ["train"] = new(100, 100) },
-        Units = [.. Enumerable.Range(0, 10).Select(unit => new IngestUnit(unit, "train", "train/0000.parquet", 0, unit * 10, 10))],
+        Blobs = new DatasetBlobs("samples/garments", "c0ffee", "v1"),
+        Rows = 100,
+        Columns = new ColumnMapping { Category = "category" },
+        ColumnsGuess = "category: ClassLabel",
+        Files = [new FileUnits(0, 0, 6), new FileUnits(2, 6, 4)],
+        Shards = 3,
+    };
+
+    private static readonly CatalogSummary Summary = new()
+    {
+        Counts = new RowCounts { Rows = 100, Stored = 88, Duplicates = 2, Rejected = 10 },
+        Splits = new Dictionary<string, long> { ["train"] = 88 },
+        Categories = new Dictionary<string, long>(),
+        CategoryCount = 0,
     };
 
     [Fact]
-    public async Task Every_unit_is_ingested_then_preprocessed_and_the_counts_grow()
+    public async Task Files_are_ingested_then_the_catalog_then_the_shards_then_the_report()
     {
-        var inputs = new List<UnitInput>();
-        CatalogInput? catalog = null;
+        var files = new List<IngestFileInput>();
+        var shards = new List<DatasetPart>();
+        ReportInput? report = null;
         var orchestration = Orchestration()
-            .On<UnitInput, UnitResult>("IngestShard", input =>
+            .On<IngestFileInput>("IngestFile", input =>
             {
-                inputs.Add(input);
-                return new UnitResult(input.Unit.Number, new RowCounts { Rows = 10, Stored = 9, Rejected = 1 });
+                files.Add(input);
             })
-            .On<CatalogInput, IngestReport>("WriteCatalog", input =>
+            .On<DatasetPart>("PreprocessShard", input =>
             {
-                catalog = input;
+                shards.Add(input);
+            })
+            .On<ReportInput, IngestReport>("WriteReport", input =>
+            {
+                report = input;
                 return Samples.Report;
             });
+
         await IngestDataset.RunAsync(orchestration);
 
-        Assert.Equal(Enumerable.Range(0, 10), inputs.Select(input => input.Unit.Number));
-        Assert.All(inputs, input => Assert.Empty(input.Dataset.Units));
-        Assert.Equal(10, catalog!.Dataset.Units.Count);
-        Assert.Equal(10, catalog.Shards.Count);
-        Assert.True(orchestration.Calls.LastIndexOf("IngestShard") < orchestration.Calls.IndexOf("PreprocessShard"));
-
-        var rows = orchestration.Statuses.Cast<RunStatus>().Where(status => status.Rows is not null).Select(status => status.Rows!.Rows).ToList();
-        Assert.Equal(rows.Order(), rows);
-        Assert.Equal(Enumerable.Range(0, 11).Select(unit => unit * 10L), rows.Distinct());
-        Assert.All(orchestration.Statuses.Cast<RunStatus>().Skip(1), status => Assert.Equal(100, status.TotalRows));
+        Assert.Equal(Dataset.Files, files.Select(input => input.File));
+        Assert.Equal([0, 1, 2], shards.Select(shard => shard.Number));
+        Assert.All(shards, shard => Assert.Equal(Dataset.Blobs, shard.Dataset));
+        Assert.Equal(88, report!.Summary.Counts.Stored);
+        Assert.True(report.Seconds >= 0);
+        var steps = orchestration.Calls.Where(call => call != "ReadProgress").Distinct();
+        Assert.Equal(["ResolveDataset", "IngestFile", "WriteCatalog", "PreprocessShard", "WriteReport"], steps);
     }
 
     [Fact]
-    public async Task At_most_four_units_are_in_work_at_once()
+    public async Task A_file_is_fetched_before_its_units_and_only_so_many_are_in_work_at_once()
     {
         var (now, most) = (0, 0);
-        var orchestration = Orchestration().On<UnitInput, UnitResult>("IngestShard", async input =>
-        {
-            most = Math.Max(most, Interlocked.Increment(ref now));
-            await Task.Delay(5);
-            Interlocked.Decrement(ref now);
-            return new UnitResult(input.Unit.Number, new RowCounts());
-        });
+        var units = new List<int>();
+        var orchestration = new FakeOrchestration(new IngestFileInput(Dataset.Blobs, Dataset.Files[1], AtOnce: 3))
+            .On<DatasetPart, long>("FetchFile", part =>
+            {
+                Assert.Equal(2, part.Number);
+                return 1;
+            })
+            .On<DatasetPart, RowCounts>("IngestShard", async part =>
+            {
+                units.Add(part.Number);
+                most = Math.Max(most, Interlocked.Increment(ref now));
+                await Task.Delay(5);
+                Interlocked.Decrement(ref now);
+                return new RowCounts();
+            });
+
+        await IngestFile.RunAsync(orchestration);
+
+        Assert.Equal([6, 7, 8, 9], units);
+        Assert.InRange(most, 2, 3);
+        Assert.Equal("FetchFile", orchestration.Calls[0]);
+    }
+
+    [Fact]
+    public async Task The_status_shows_counts_rates_what_is_left_and_the_columns()
+    {
+        var reading = new TaskCompletionSource();
+        long rows = 10;
+        var orchestration = Orchestration()
+            .On<IngestFileInput, object?>("IngestFile", async _ =>
+            {
+                await reading.Task;
+                return null;
+            })
+            .On<DatasetBlobs, IngestProgress>("ReadProgress", _ =>
+            {
+                var counts = new RowCounts { Rows = rows, Stored = rows, Bytes = rows * 1000 };
+                rows += 20;
+                if (rows > 80) reading.TrySetResult();
+                return new IngestProgress(1, counts);
+            });
+
         await IngestDataset.RunAsync(orchestration);
-        Assert.InRange(most, 2, 4);
+
+        // Two seconds lie between the first looks: 20 rows in them are 10 a second, and what was there before counts for nothing.
+        var statuses = orchestration.Statuses.Cast<RunStatus>().ToList();
+        var second = statuses.First(status => status.Rate is { RowsPerSecond: > 0 });
+        Assert.Equal(new IngestRate(10, 10, 10_000, 7), second.Rate);
+        Assert.Equal((30L, 100L), (second.Rows!.Rows, second.TotalRows));
+        Assert.All(statuses.Skip(1), status => Assert.Equal((Dataset.Columns, Dataset.ColumnsGuess), (status.Columns, status.ColumnsGuess)));
+        Assert.Equal(88, statuses[^1].Rows!.Stored);
+        Assert.True(orchestration.Timers.Count >= 3);
+    }
+
+    [Fact]
+    public async Task Looks_at_the_progress_become_rarer_so_that_a_long_ingestion_keeps_a_small_history()
+    {
+        var reading = new TaskCompletionSource();
+        FakeOrchestration? orchestration = null;
+        orchestration = Orchestration()
+            .On<IngestFileInput, object?>("IngestFile", async _ =>
+            {
+                await reading.Task;
+                return null;
+            })
+            .On<DatasetBlobs, IngestProgress>("ReadProgress", _ =>
+            {
+                if (orchestration!.Timers.Sum(pause => pause.TotalHours) > 8) reading.TrySetResult();
+                return new IngestProgress(1, new RowCounts());
+            });
+
+        await IngestDataset.RunAsync(orchestration);
+
+        Assert.InRange(orchestration.Calls.Count(call => call == "ReadProgress"), 50, 300);
+        Assert.Equal(TimeSpan.FromMinutes(5), orchestration.Timers.Max());
+    }
+
+    [Fact]
+    public async Task A_dataset_that_was_ingested_before_is_not_ingested_again()
+    {
+        var orchestration = Orchestration().On<DatasetRequest, ResolvedDataset>("ResolveDataset", _ => Dataset with { Report = Samples.Report });
+        var report = await IngestDataset.RunAsync(orchestration);
+        Assert.Equal(Samples.Report.Counts.Stored, report.Counts.Stored);
+        Assert.Equal(["ResolveDataset"], orchestration.Calls);
+    }
+
+    [Fact]
+    public async Task The_status_stays_far_below_sixteen_kilobytes()
+    {
+        var reasons = typeof(Rejection).GetFields().Select(field => (string)field.GetRawConstantValue()!).ToDictionary(reason => reason, _ => long.MaxValue);
+        var text = new string('x', 200);
+        var orchestration = Orchestration()
+            .On<DatasetRequest, ResolvedDataset>("ResolveDataset", _ => Dataset with
+            {
+                Columns = new ColumnMapping { Image = text, Title = text, Category = text, Price = text, Product = text },
+                ColumnsGuess = new string('x', 2000),
+            })
+            .On<DatasetBlobs, IngestProgress>("ReadProgress", _ => new IngestProgress(1, new RowCounts { Rows = long.MaxValue, RejectedBy = reasons }));
+
+        await IngestDataset.RunAsync(orchestration);
+
+        Assert.All(orchestration.Statuses, status => Assert.InRange(JsonSerializer.SerializeToUtf8Bytes(status).Length, 1, 8 * 1024));
     }
 
     private static FakeOrchestration Orchestration() => new FakeOrchestration(Samples.Request.Dataset)
         .On<DatasetRequest, ResolvedDataset>("ResolveDataset", _ => Dataset)
-        .On<UnitInput, UnitResult>("IngestShard", input => new UnitResult(input.Unit.Number, new RowCounts()))
-        .On<UnitInput, List<ShardInfo>>("PreprocessShard", input => [new ShardInfo(Dataset.Blobs.Shard("train", input.Unit.Number), "train", 9, 900)])
-        .On<CatalogInput, IngestReport>("WriteCatalog", _ => Samples.Report);
+        .On<IngestFileInput>("IngestFile", _ => { })
+        .On<DatasetBlobs, IngestProgress>("ReadProgress", _ => new IngestProgress(0, new RowCounts()))
+        .On<DatasetBlobs, CatalogSummary>("WriteCatalog", _ => Summary)
+        .On<DatasetPart>("PreprocessShard", _ => { })
+        .On<ReportInput, IngestReport>("WriteReport", _ => Samples.Report);
 }

@@ -13,7 +13,7 @@ public class RunRequestTests
     {
         var request = await ReadAsync(Good);
         Assert.Empty(RunRequestRules.Check(request));
-        Assert.Equal("imageurl", request.Dataset.Columns.Image);
+        Assert.Equal("imageurl", request.Dataset.Columns!.Image);
     }
 
     [Theory]
@@ -27,7 +27,7 @@ public class RunRequestTests
     [InlineData("""{"training": {"seed": 99999999999}}""", "training.seed")]
     [InlineData("""{"datasets": {}}""", "datasets")]
     [InlineData("""{"dataset": null}""", "dataset")]
-    [InlineData("""{"dataset": {"columns": null}}""", "dataset.columns")]
+    [InlineData("""{"dataset": {"columns": 5}}""", "dataset.columns")]
     [InlineData("""{"dataset": {"repo": null}}""", "dataset.repo")]
     [InlineData("""{"dataset": {"repo": 7}}""", "dataset.repo")]
     [InlineData("""{"publish": "yes"}""", "publish")]
@@ -127,7 +127,7 @@ public class RunRequestTests
 
     private static RunRequest Dataset(Func<DatasetRequest, DatasetRequest> change) => Samples.Request with { Dataset = change(Samples.Request.Dataset) };
 
-    private static RunRequest Columns(Func<ColumnMapping, ColumnMapping> change) => Dataset(dataset => dataset with { Columns = change(dataset.Columns) });
+    private static RunRequest Columns(Func<ColumnMapping, ColumnMapping> change) => Dataset(dataset => dataset with { Columns = change(dataset.Columns!) });
 
     private static RunRequest Lora(Func<LoraSettings, LoraSettings> change) => Training(training => training with { Lora = change(training.Lora) });
 

@@ -12,6 +12,8 @@ internal static class Samples
         BaseModel = new BaseModelRequest { Repo = "samples/tiny", Revision = "beef" },
     };
 
+    public static DatasetBlobs Dataset { get; } = new("samples/garments", "c0ffee", "v1");
+
     public static IngestReport Report { get; } = new()
     {
         Repo = "samples/garments",
@@ -20,7 +22,7 @@ internal static class Samples
         Counts = new RowCounts { Rows = 10, Stored = 9, Rejected = 1, RejectedBy = new Dictionary<string, long> { [Rejection.NotFound] = 1 } },
         Splits = new Dictionary<string, long> { ["train"] = 7, ["validation"] = 2 },
         Categories = new Dictionary<string, long>(),
-        Shards = [new ShardInfo("samples--garments/c0ffee/v1/shards/train-00000.tar", "train", 7, 700)],
+        Columns = new ColumnMapping { Category = "category" },
         Seconds = 1,
     };
 
@@ -35,7 +37,7 @@ internal static class Samples
     public static TrainingJob Job { get; } = new()
     {
         Run = "run-1",
-        Shards = Report.Shards,
+        Shards = [new ShardInfo("samples--garments/c0ffee/v1/shards/train-00000.tar", "train", 7, 700)],
         BaseModel = "samples--tiny@beef",
         OutputModel = "run-1",
         Settings = new TrainingSettings(),

@@ -17,9 +17,9 @@ public sealed class DatasetActivities(DatasetIngestion ingestion)
     public Task<ResolvedDataset> ResolveDataset([ActivityTrigger] DatasetRequest request, CancellationToken cancellation) =>
         HubFailures.MarkPermanentAsync(() => ingestion.ResolveAsync(request, cancellation));
 
-    /// <summary>Brings one of the dataset's files to blob storage.</summary>
+    /// <summary>Brings one of the dataset's files to blob storage; gives its bytes.</summary>
     [Function(nameof(FetchFile))]
-    public Task FetchFile([ActivityTrigger] DatasetPart file, CancellationToken cancellation) =>
+    public Task<long> FetchFile([ActivityTrigger] DatasetPart file, CancellationToken cancellation) =>
         HubFailures.MarkPermanentAsync(() => ingestion.FetchFileAsync(file.Dataset, file.Number, cancellation));
 
     /// <summary>Reads a unit's rows, stores their images, writes what was found in every row.</summary>

@@ -8,17 +8,9 @@ internal static class HubFailures
     /// <summary>Runs the body of an activity; a refusal of the Hub fails it for good.</summary>
     public static async Task<T> MarkPermanentAsync<T>(Func<Task<T>> body)
     {
-        var running = body();
-        await MarkPermanentAsync(() => running);
-        return await running;
-    }
-
-    /// <inheritdoc cref="MarkPermanentAsync{T}(Func{Task{T}})"/>
-    public static async Task MarkPermanentAsync(Func<Task> body)
-    {
         try
         {
-            await body();
+            return await body();
         }
         catch (HubException e) when (!e.IsTransient)
         {

@@ -16,7 +16,7 @@ public static class IngestFile
     public static async Task RunAsync([OrchestrationTrigger] TaskOrchestrationContext context)
     {
         var (dataset, file, atOnce) = context.GetInput<IngestFileInput>()!;
-        await context.CallActivityAsync(nameof(DatasetActivities.FetchFile), new DatasetPart(dataset, file.File), Retries.Transient);
+        await context.CallActivityAsync<long>(nameof(DatasetActivities.FetchFile), new DatasetPart(dataset, file.File), Retries.Transient);
         await BoundedFanOut.ForEachAsync([.. Enumerable.Range(file.FirstUnit, file.Units)], atOnce,
             unit => context.CallActivityAsync<RowCounts>(nameof(DatasetActivities.IngestShard), new DatasetPart(dataset, unit), Retries.Transient));
     }

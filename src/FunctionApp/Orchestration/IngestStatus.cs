@@ -9,7 +9,7 @@ namespace FunctionsPipeline.FunctionApp.Orchestration;
 internal sealed class IngestStatus(TaskOrchestrationContext context, ResolvedDataset dataset)
 {
     private static readonly TimeSpan ShortestPause = TimeSpan.FromSeconds(2);
-    private static readonly TimeSpan LongestPause = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan LongestPause = TimeSpan.FromMinutes(5);
 
     private readonly DateTime _started = context.CurrentUtcDateTime;
 
@@ -44,7 +44,7 @@ internal sealed class IngestStatus(TaskOrchestrationContext context, ResolvedDat
     }
 
     private TimeSpan Pause() =>
-        TimeSpan.FromTicks(Math.Clamp((context.CurrentUtcDateTime - _started).Ticks / 20, ShortestPause.Ticks, LongestPause.Ticks));
+        TimeSpan.FromTicks(Math.Clamp((context.CurrentUtcDateTime - _started).Ticks / 10, ShortestPause.Ticks, LongestPause.Ticks));
 
     private IngestRate? RateAt(RowCounts counts)
     {

@@ -14,7 +14,7 @@ public sealed class DemoReportTests
         Counts = new RowCounts { Rows = 10, Stored = 10 },
         Splits = new Dictionary<string, long> { ["train"] = 8, ["validation"] = 2 },
         Categories = new Dictionary<string, long>(),
-        Shards = [],
+        Columns = new ColumnMapping(),
         Seconds = 1,
     };
 
