@@ -16,6 +16,10 @@ internal static class DemoCommand
             Description = "A folder of pictures, {split}/{label}/*.jpg. Left out: drawn garments with title, category and price.",
         };
         var rows = new Option<int>("--rows") { Description = "Rows of the dataset.", DefaultValueFactory = _ => 800 };
+        var faults = new Option<bool>("--faults")
+        {
+            Description = "Have the sample hub fail as real ones do: of the pictures 1 % are gone, 1 % busy at first, 1 % stall, 1 % are damaged, and a connection breaks. What became of each is checked.",
+        };
         var minutes = new Option<double?>("--minutes") { Description = "Training time at most, in minutes. Left out: what the sample needs." };
         var training = new Option<FileInfo?>("--training")
         {
@@ -31,7 +35,7 @@ internal static class DemoCommand
         });
         var command = new Command("demo", "Ingests a sample dataset, trains a tiny model on it, uploads new images, and shows what it reads in them.")
         {
-            images, rows, minutes, training,
+            images, rows, faults, minutes, training,
         };
         training.Validators.Add(result =>
         {
@@ -49,6 +53,7 @@ internal static class DemoCommand
             {
                 Images = arguments.GetValue(images)?.FullName,
                 Rows = arguments.GetValue(rows),
+                Faults = arguments.GetValue(faults),
                 Minutes = arguments.GetValue(minutes),
                 Training = arguments.GetValue(training) is { } file ? ReadTraining(file) : null,
                 StateFolder = Path.Combine(Applications.StateFolder, "demo"),

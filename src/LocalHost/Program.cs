@@ -5,4 +5,5 @@ return await new RootCommand("Runs the pipeline on this machine: Azurite for sto
 {
     UpCommand.Create(),
     DemoCommand.Create(),
+    HostCommand.Create(),
 }.Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = TimeSpan.FromSeconds(30) });

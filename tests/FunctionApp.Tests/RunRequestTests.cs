@@ -123,7 +123,7 @@ public class RunRequestTests
         Assert.Equal(["run", "training.batchSize", "training.learningRate"], RunRequestRules.Check(request).Select(error => error.Field));
     }
 
-    private static Task<RunRequest> ReadAsync(string body) => RunRequestReader.ReadAsync(new MemoryStream(Encoding.UTF8.GetBytes(body)), default);
+    private static Task<RunRequest> ReadAsync(string body) => RequestReader.ReadAsync<RunRequest>(new MemoryStream(Encoding.UTF8.GetBytes(body)), "a run request", default);
 
     private static RunRequest Dataset(Func<DatasetRequest, DatasetRequest> change) => Samples.Request with { Dataset = change(Samples.Request.Dataset) };
 

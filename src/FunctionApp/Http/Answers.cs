@@ -1,6 +1,7 @@
 using System.Net.Mime;
 using System.Text.Json;
 using FunctionsPipeline.Contracts;
+using FunctionsPipeline.Datasets;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.WebUtilities;
@@ -26,6 +27,10 @@ internal static class Answers
             Field = errors[0].Field,
             Errors = errors.Count > 1 ? errors : null,
         });
+
+    /// <summary>A refusal of the Hub, or that it does not answer.</summary>
+    public static ContentResult Problem(HubException e) =>
+        Problem(e.IsTransient ? StatusCodes.Status503ServiceUnavailable : StatusCodes.Status400BadRequest, e.Message);
 
     public static ContentResult NoRun(string run) => Problem(StatusCodes.Status404NotFound, $"There is no run '{run}'.", "run");
 

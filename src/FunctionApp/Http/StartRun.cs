@@ -18,6 +18,8 @@ namespace FunctionsPipeline.FunctionApp.Http;
 public sealed class StartRun(
     DatasetIngestion datasets, ModelMirror models, RunState state, IOptions<PipelineOptions> options, TimeProvider time, ILogger<StartRun> logger)
 {
+    private const string Wanted = "a run request, such as {\"dataset\": {\"repo\": \"owner/name\", …}}";
+
     [Function(nameof(StartRun))]
     public async Task<IActionResult> RunAsync(
         [HttpTrigger(AuthorizationLevel.Function, "post", Route = "runs")] HttpRequest request,
@@ -27,7 +29,7 @@ public sealed class StartRun(
     {
         try
         {
-            var wanted = await RunRequestReader.ReadAsync(request.Body, cancellation);
+            var wanted = await RequestReader.ReadAsync<RunRequest>(request.Body, Wanted, cancellation);
             if (RunRequestRules.Check(wanted) is { Count: > 0 } errors) return Answers.Problem(errors);
             var plan = await PinAsync(wanted with { Run = wanted.Run ?? NewId() }, cancellation);
             var run = plan.Run!;
@@ -36,7 +38,7 @@ public sealed class StartRun(
 
             request.HttpContext.Response.Headers.Location = $"/api/runs/{run}";
             var management = client.CreateHttpManagementPayload(run, await context.GetHttpRequestDataAsync());
-            return Answers.Json(new RunAccepted(run, $"/api/runs/{run}") { Management = Urls(management) }, StatusCodes.Status202Accepted);
+            return Answers.Json(new RunAccepted(run, $"/api/runs/{run}") { Management = ManagementUrls.Of(management) }, StatusCodes.Status202Accepted);
         }
         catch (RequestException e)
         {
@@ -44,7 +46,7 @@ public sealed class StartRun(
         }
         catch (HubException e)
         {
-            return Answers.Problem(e.IsTransient ? StatusCodes.Status503ServiceUnavailable : StatusCodes.Status400BadRequest, e.Message);
+            return Answers.Problem(e);
         }
     }
 
@@ -81,15 +83,4 @@ public sealed class StartRun(
 
     private string NewId() =>
         $"run-{time.GetUtcNow().ToString("yyyyMMdd-HHmmss", CultureInfo.InvariantCulture)}-{RandomNumberGenerator.GetHexString(4, lowercase: true)}";
-
-    private static Dictionary<string, string> Urls(HttpManagementPayload payload) => new (string Name, string? Url)[]
-        {
-            ("statusQueryGetUri", payload.StatusQueryGetUri),
-            ("sendEventPostUri", payload.SendEventPostUri),
-            ("terminatePostUri", payload.TerminatePostUri),
-            ("suspendPostUri", payload.SuspendPostUri),
-            ("resumePostUri", payload.ResumePostUri),
-            ("purgeHistoryDeleteUri", payload.PurgeHistoryDeleteUri),
-        }
-        .Where(pair => pair.Url is not null).ToDictionary(pair => pair.Name, pair => pair.Url!);
 }

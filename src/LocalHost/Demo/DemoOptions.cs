@@ -11,6 +11,9 @@ public sealed record DemoOptions
     /// <summary>Rows of the dataset.</summary>
     public int Rows { get; init; } = 800;
 
+    /// <summary>Whether the sample hub has a bad day: pictures that are gone, busy, stalled or damaged, and a connection that breaks.</summary>
+    public bool Faults { get; init; }
+
     /// <summary>Images that are uploaded after training and are in no split.</summary>
     public int Uploads { get; init; } = 8;
 

@@ -5,11 +5,13 @@ using Spectre.Console;
 namespace FunctionsPipeline.LocalHost.Demo;
 
 /// <summary>What the demo measured, as tables, and whether that is what it promises.</summary>
+/// <param name="faults">What was wrong with the hub on purpose; null when nothing was.</param>
 /// <param name="runFolder">Where the run's gallery and TensorBoard files were copied to.</param>
 public sealed class DemoReport(
     RunOutcome outcome,
     IReadOnlyList<MetricsLine> metrics,
     IReadOnlyList<(HeldOutImage Truth, PredictionDocument? Prediction)> uploads,
+    InjectedFaults? faults,
     string runFolder,
     TimeSpan elapsed)
 {
@@ -27,6 +29,7 @@ public sealed class DemoReport(
     {
         console.WriteLine();
         console.Write(Rows());
+        if (faults is not null) console.Write(Faults(faults));
         console.Write(Losses());
         console.Write(Metrics());
         if ((Test ?? FineTuned).Confusion is { Count: > 1 } confusion) console.Write(Categories(confusion));
@@ -47,6 +50,10 @@ public sealed class DemoReport(
     private IEnumerable<(string What, bool Holds)> Promises()
     {
         var arrived = uploads.Count(upload => upload.Prediction is { Status: PredictionStatus.Predicted });
+        var counts = outcome.Dataset.Counts;
+        yield return ($"all {counts.Rows} rows are accounted for", counts.Rows == counts.Stored + counts.Duplicates + counts.Rejected);
+        if (faults is not null)
+            yield return ($"every row came to what the fault of its image should make of it ({faults.Surprises.Count} did not)", faults.Surprises.Count == 0);
         yield return ($"all {uploads.Count} predictions arrived ({arrived})", arrived == uploads.Count);
         yield return (Invariant($"validation loss under half of the base model's ({FineTuned.Loss:0.000} against {Base.Loss:0.000})"),
             FineTuned.Loss < Base.Loss / 2);
@@ -71,7 +78,15 @@ public sealed class DemoReport(
         var table = Table("Rows and images", "", "count");
         table.AddRow("rows", Text(counts.Rows)).AddRow("images stored", Text(counts.Stored)).AddRow("duplicates", Text(counts.Duplicates));
         foreach (var (reason, count) in counts.RejectedBy) table.AddRow($"rejected: {Markup.Escape(reason)}", Text(count));
+        table.AddRow("seconds", Text(outcome.Dataset.Seconds, "0")).AddRow("MB of images", Text(counts.Bytes / 1e6, "0.0"));
         foreach (var (split, samples) in outcome.Dataset.Splits) table.AddRow($"{Markup.Escape(split)} samples", Text(samples));
+        return table;
+    }
+
+    private static Table Faults(InjectedFaults faults)
+    {
+        var table = Table("Faults that the hub injected", "kind", "paths", "what became of the rows there");
+        foreach (var (kind, paths, outcomes) in faults.Summary) table.AddRow(Markup.Escape(kind), Text(paths), Markup.Escape(outcomes));
         return table;
     }
 

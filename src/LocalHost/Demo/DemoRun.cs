@@ -25,6 +25,7 @@ public static class DemoRun
                 Images = options.Images,
                 Rows = options.Rows,
                 HoldBack = options.Uploads,
+                Faults = options.Faults,
             },
             screen.Say, cancellation);
 
@@ -43,7 +44,11 @@ public static class DemoRun
         var uploads = await UploadAsync(client, stack.Options.HeldOutFolder, screen, cancellation);
         var runFolder = Path.Combine(options.StateFolder, "run");
         await client.SaveTrackingAsync(accepted.Run, runFolder, cancellation);
-        var report = new DemoReport(outcome, await client.GetMetricsAsync(accepted.Run, cancellation), uploads, runFolder, clock.Elapsed);
+        var faults = options.Faults
+            ? new InjectedFaults(await client.GetFaultsAsync(stack.Hub, cancellation), await client.GetRowsAsync(outcome.Dataset, cancellation))
+            : null;
+        var report = new DemoReport(
+            outcome, await client.GetMetricsAsync(accepted.Run, cancellation), uploads, faults, runFolder, clock.Elapsed);
         return report.Print(AnsiConsole.Console);
     }
 

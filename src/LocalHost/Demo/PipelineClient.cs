@@ -49,6 +49,28 @@ public sealed class PipelineClient(HttpClient http, BlobServiceClient blobs)
             .Select(line => JsonSerializer.Deserialize<MetricsLine>(line, PipelineJson.Compact)!)];
     }
 
+    /// <summary>Every row of an ingested dataset, with what was found in it.</summary>
+    public async Task<IReadOnlyList<ManifestRow>> GetRowsAsync(IngestReport dataset, CancellationToken cancellation)
+    {
+        var container = blobs.GetBlobContainerClient(Containers.Datasets);
+        var manifests = new DatasetBlobs(dataset.Repo, dataset.Commit, dataset.View).Manifests;
+        var rows = new List<ManifestRow>();
+        await foreach (var blob in container.GetBlobsAsync(new GetBlobsOptions { Prefix = manifests }, cancellation))
+        {
+            var content = await container.GetBlobClient(blob.Name).DownloadContentAsync(cancellation);
+            rows.AddRange(content.Value.Content.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries)
+                .Select(line => JsonSerializer.Deserialize<ManifestRow>(line, PipelineJson.Compact)!));
+        }
+        return rows;
+    }
+
+    /// <summary>The faults that a sample hub has injected.</summary>
+    public async Task<IReadOnlyList<InjectedFault>> GetFaultsAsync(Uri hub, CancellationToken cancellation)
+    {
+        using var response = await http.GetAsync(new Uri(hub, "faults"), cancellation);
+        return await ReadAsync<IReadOnlyList<InjectedFault>>(response, cancellation);
+    }
+
     /// <summary>Copies a run's gallery and TensorBoard files to sub-folders <c>samples</c> and <c>tensorboard</c> of a local folder.</summary>
     public async Task SaveTrackingAsync(string run, string folder, CancellationToken cancellation)
     {

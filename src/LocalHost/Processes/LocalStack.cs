@@ -93,6 +93,7 @@ public sealed class LocalStack : IAsyncDisposable
         [
             .. Applications.SampleData, "hub", "--port", $"{port}", .. CatalogArguments(), "--models", models,
             .. Options.HoldBack > 0 ? ["--held-out", Options.HeldOutFolder] : (string[])[],
+            .. Options.Faults ? ["--faults"] : (string[])[],
         ];
         await StartAsync("hub", port, command, null, cancellation);
         Hub = new Uri($"http://127.0.0.1:{port}");

@@ -30,6 +30,9 @@ public sealed record LocalStackOptions
     /// <summary>A folder of pictures, <c>{split}/{label}/*.jpg</c>, that the sample hub serves instead of drawn garments.</summary>
     public string? Images { get; init; }
 
+    /// <summary>Whether the sample hub fails now and then, as real ones do.</summary>
+    public bool Faults { get; init; }
+
     /// <summary>Images that the sample hub keeps out of every split and writes to <see cref="HeldOutFolder"/>.</summary>
     public int HoldBack { get; init; }
 

@@ -58,7 +58,7 @@ public sealed class DemoReportTests
         using var writer = new StringWriter();
         var console = AnsiConsole.Create(new AnsiConsoleSettings { Ansi = AnsiSupport.No, Out = new AnsiConsoleOutput(writer) });
         console.Profile.Width = 160;
-        var report = new DemoReport(new RunOutcome(Dataset, result, true, "first model"), [], [], "/state/run", TimeSpan.FromSeconds(1));
+        var report = new DemoReport(new RunOutcome(Dataset, result, true, "first model"), [], [], null, "/state/run", TimeSpan.FromSeconds(1));
         return (report.Print(console), writer.ToString());
     }
 }

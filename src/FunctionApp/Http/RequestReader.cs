@@ -3,8 +3,8 @@ using FunctionsPipeline.Contracts;
 
 namespace FunctionsPipeline.FunctionApp.Http;
 
-/// <summary>Reads a run request from the body of an HTTP request.</summary>
-internal static class RunRequestReader
+/// <summary>Reads a request from the body of an HTTP request.</summary>
+internal static class RequestReader
 {
     /// <summary>The field that is named when it is not one of them, but the body itself: JSONPath's root.</summary>
     public const string WholeBody = "$";
@@ -16,17 +16,18 @@ internal static class RunRequestReader
         AllowDuplicateProperties = false,
     };
 
+    /// <param name="what">What the body should be, with an example, for whoever gets it wrong.</param>
     /// <exception cref="RequestException">The body is no JSON, has unknown members, or values of the wrong type.</exception>
-    public static async Task<RunRequest> ReadAsync(Stream body, CancellationToken cancellation)
+    public static async Task<T> ReadAsync<T>(Stream body, string what, CancellationToken cancellation)
     {
         try
         {
-            return await JsonSerializer.DeserializeAsync<RunRequest>(body, Options, cancellation)
-                ?? throw new RequestException(WholeBody, 400, "The body is null; it should be a run request, such as {\"dataset\": {\"repo\": \"owner/name\", …}}.");
+            return await JsonSerializer.DeserializeAsync<T>(body, Options, cancellation)
+                ?? throw new RequestException(WholeBody, 400, $"The body is null; it should be {what}.");
         }
         catch (JsonException e)
         {
-            throw new RequestException(Field(e.Path), 400, $"The body cannot be read as a run request: {e.Message}");
+            throw new RequestException(Field(e.Path), 400, $"The body cannot be read as {what}: {e.Message}");
         }
     }
 

@@ -1,0 +1,62 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using FunctionsPipeline.Contracts;
+using FunctionsPipeline.Datasets;
+using FunctionsPipeline.FunctionApp.Orchestration;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Mvc;
+using Microsoft.Azure.Functions.Worker;
+using Microsoft.DurableTask;
+using Microsoft.DurableTask.Client;
+
+namespace FunctionsPipeline.FunctionApp.Http;
+
+/// <summary>What can be done with a dataset without a run. The body of both requests is the <c>dataset</c> part of a run request.</summary>
+public sealed class DatasetEndpoints(DatasetIngestion datasets, TimeProvider time)
+{
+    private const string Wanted = "a dataset, such as {\"repo\": \"owner/name\"}";
+
+    /// <summary><c>POST /api/datasets/inspect</c>: what a dataset has, and how it would be read; nothing is stored.</summary>
+    [Function(nameof(InspectDataset))]
+    public Task<IActionResult> InspectDataset(
+        [HttpTrigger(AuthorizationLevel.Function, "post", Route = "datasets/inspect")] HttpRequest request, CancellationToken cancellation) =>
+        AnswerAsync(request, async dataset => Answers.Json(await datasets.InspectAsync(dataset, cancellation)), cancellation);
+
+    /// <summary><c>POST /api/datasets/ingest</c>: brings a dataset into training shards, without training on it.</summary>
+    [Function(nameof(StartIngestion))]
+    public Task<IActionResult> StartIngestion(
+        [HttpTrigger(AuthorizationLevel.Function, "post", Route = "datasets/ingest")] HttpRequest request,
+        [DurableClient] DurableTaskClient client,
+        FunctionContext context,
+        CancellationToken cancellation) =>
+        AnswerAsync(request, async dataset =>
+        {
+            var pinned = dataset with { Revision = await datasets.CheckAsync(dataset, cancellation) };
+            var id = $"ingest-{time.GetUtcNow().ToString("yyyyMMdd-HHmmss", CultureInfo.InvariantCulture)}-{RandomNumberGenerator.GetHexString(4, lowercase: true)}";
+            await client.ScheduleNewOrchestrationInstanceAsync(nameof(IngestDataset), pinned, new StartOrchestrationOptions(InstanceId: id), cancellation);
+            var management = ManagementUrls.Of(client.CreateHttpManagementPayload(id, await context.GetHttpRequestDataAsync()));
+            request.HttpContext.Response.Headers.Location = management[ManagementUrls.Status];
+            return Answers.Json(new IngestionAccepted(id, pinned.Revision, management), StatusCodes.Status202Accepted);
+        }, cancellation);
+
+    private static async Task<IActionResult> AnswerAsync(
+        HttpRequest request, Func<DatasetRequest, Task<IActionResult>> answer, CancellationToken cancellation)
+    {
+        try
+        {
+            var dataset = await RequestReader.ReadAsync<DatasetRequest>(request.Body, Wanted, cancellation);
+            var errors = new FieldErrors();
+            DatasetRules.Check(dataset, "", errors);
+            return errors.All is { Count: > 0 } all ? Answers.Problem(all) : await answer(dataset);
+        }
+        catch (RequestException e)
+        {
+            const string Prefix = "dataset.";
+            return Answers.Problem(e.Status, e.Message, e.Field.StartsWith(Prefix, StringComparison.Ordinal) ? e.Field[Prefix.Length..] : e.Field);
+        }
+        catch (HubException e)
+        {
+            return Answers.Problem(e);
+        }
+    }
+}

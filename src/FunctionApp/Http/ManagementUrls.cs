@@ -1,0 +1,22 @@
+using Microsoft.Azure.Functions.Worker;
+using Microsoft.DurableTask.Client;
+
+namespace FunctionsPipeline.FunctionApp.Http;
+
+/// <summary>The URLs of the durable extension's management API for an orchestration, by their name there.</summary>
+internal static class ManagementUrls
+{
+    /// <summary>Where the orchestration can be followed.</summary>
+    public const string Status = "statusQueryGetUri";
+
+    public static IReadOnlyDictionary<string, string> Of(HttpManagementPayload payload) => new (string Name, string? Url)[]
+        {
+            (Status, payload.StatusQueryGetUri),
+            ("sendEventPostUri", payload.SendEventPostUri),
+            ("terminatePostUri", payload.TerminatePostUri),
+            ("suspendPostUri", payload.SuspendPostUri),
+            ("resumePostUri", payload.ResumePostUri),
+            ("purgeHistoryDeleteUri", payload.PurgeHistoryDeleteUri),
+        }
+        .Where(pair => pair.Url is not null).ToDictionary(pair => pair.Name, pair => pair.Url!);
+}
