@@ -160,6 +160,12 @@ public sealed record RowCounts
     };
 }
 
+/// <summary>A column of a dataset, described for whoever is to map it.</summary>
+/// <param name="Name">As in the dataset.</param>
+/// <param name="Type">Such as <c>string</c>, <c>int64</c>, <c>list&lt;string&gt;</c> or <c>struct&lt;bytes: binary, path: string&gt;</c>.</param>
+/// <param name="Feature">What the dataset's author says of it, such as <c>Image</c> or <c>ClassLabel (10 names: dress, hat, coat, …)</c>.</param>
+public sealed record ColumnInfo(string Name, string Type, string? Feature);
+
 /// <summary>What became of a dataset: <c>report.json</c>, and what ingestion hands to training.</summary>
 public sealed record IngestReport
 {

@@ -1,7 +1,6 @@
 using System.Security.Cryptography;
 using System.Text.Json;
 using FunctionsPipeline.Contracts;
-using Parquet;
 
 namespace FunctionsPipeline.Datasets;
 
@@ -82,12 +81,12 @@ internal sealed class DatasetResolver(HubClient hub, IngestionOptions options)
         CancellationToken cancellation)
     {
         await using var stream = await hub.OpenAsync(HubRepositoryKind.Dataset, request.Repo, commit, file.Path, cancellation);
-        await using var reader = await ParquetReader.CreateAsync(stream, leaveStreamOpen: true, cancellationToken: cancellation);
-        if (checkColumns) ColumnFields.Find(reader, request.Columns);
+        await using var parquet = await ParquetFile.OpenAsync(stream, cancellation);
+        if (checkColumns) ColumnFields.Find(parquet, request.Columns);
         // A split beyond 5 GB is listed as partial-…, with as much of it as the Hub has converted.
         const string Partial = "partial-";
         var split = file.Split.StartsWith(Partial, StringComparison.Ordinal) ? file.Split[Partial.Length..] : file.Split;
-        return new SizedFile(split, file.Path, reader.Metadata!.RowGroups.Sum(g => g.NumRows));
+        return new SizedFile(split, file.Path, parquet.RowCount);
     }
 
     private static Dictionary<string, SplitRows> TakeEvenly(Dictionary<string, long> totals, int? maxRows)
