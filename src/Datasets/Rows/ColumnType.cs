@@ -31,7 +31,11 @@ internal abstract class ColumnType
         [typeof(ulong)] = Integer<ulong>(),
         [typeof(float)] = Number<float>(),
         [typeof(double)] = Number<double>(),
-        [typeof(decimal)] = Number<decimal>(),
+        // Without the zeros at its end: how many there are depends on how the number is stored.
+        [typeof(decimal)] = new Of<decimal>(value => value.ToString("0.############################", CultureInfo.InvariantCulture), value => (double)value)
+        {
+            IsNumber = true,
+        },
         [typeof(DateTime)] = new Of<DateTime>(Iso, _ => double.NaN),
         [typeof(Guid)] = new Of<Guid>(value => value.ToString(), _ => double.NaN),
     };

@@ -55,14 +55,15 @@ public sealed class ParquetRowsTests
     [InlineData("uint64", 18446744073709551000, "18446744073709551000")]
     [InlineData("float32", 0, "0")]
     [InlineData("float64", 0, "0")]
-    [InlineData("decimal32", 0, "0.00")]
-    [InlineData("decimal64", 0, "0.0000")]
-    [InlineData("decimal128", 0, "0.000")]
+    [InlineData("decimal32", 0, "0")]
+    [InlineData("decimal64", 0, "0")]
+    [InlineData("decimal128", 0, "0")]
     public async Task Every_number_is_a_price_and_a_title(string column, double first, string text)
     {
         var rows = await RowReading.ReadAsync(RowReading.Fixture("duckdb-types.parquet"), new ColumnMapping { Image = "text", Title = column, Price = column });
         Assert.Equal((60, first, text), (rows.Count, rows[0].Price!.Value, rows[0].Title));
-        Assert.All(rows.Zip(rows.Skip(1)), pair => Assert.True(pair.Second.Price > pair.First.Price));
+        Assert.True(rows[^1].Price > rows[0].Price || column == "uint64");
+        Assert.All(rows.Zip(rows.Skip(1)), pair => Assert.True(pair.Second.Price >= pair.First.Price));
     }
 
     [Theory]
