@@ -21,12 +21,18 @@ public sealed record DatasetInspection
     /// <summary>The first rows, as text by column; images are described.</summary>
     public required IReadOnlyList<IReadOnlyDictionary<string, string?>> SampleRows { get; init; }
 
-    /// <summary>The columns that would be read: the request's, or guessed.</summary>
-    public required ColumnMapping Mapping { get; init; }
+    /// <summary>The columns that would be read: the request's, or guessed; null when there is no good guess.</summary>
+    public ColumnMapping? Mapping { get; init; }
 
-    /// <summary>Why these columns, when they were guessed.</summary>
+    /// <summary>Why these columns, when they were guessed, or why there is no guess.</summary>
     public string? Guess { get; init; }
 }
+
+/// <summary>A column of a dataset, described for whoever is to map it.</summary>
+/// <param name="Name">As in the dataset.</param>
+/// <param name="Type">Such as <c>string</c>, <c>int64</c>, <c>list&lt;string&gt;</c> or <c>struct&lt;bytes: binary, path: string&gt;</c>.</param>
+/// <param name="Feature">What the dataset's author says of it, such as <c>Image</c> or <c>ClassLabel (10 names: dress, hat, coat, …)</c>.</param>
+public sealed record ColumnInfo(string Name, string Type, string? Feature);
 
 /// <summary>How large a split is in the Hub's Parquet form.</summary>
 /// <param name="Rows">Null when there are too many files to look into each.</param>

@@ -21,6 +21,7 @@ public sealed class DatasetIngestion
     private readonly IngestionOptions _options;
     private readonly PlanStore _plans;
     private readonly DatasetResolver _resolver;
+    private readonly DatasetInspector _inspector;
     private readonly ManifestStore _manifests;
 
     /// <param name="hub">Where datasets come from.</param>
@@ -36,9 +37,17 @@ public sealed class DatasetIngestion
         _options = options ?? new IngestionOptions();
         _downloader = new ImageDownloader(images ?? ImageDownloader.CreateHttpClient(), _options, time ?? TimeProvider.System);
         _plans = new PlanStore(_container);
-        _resolver = new DatasetResolver(hub, _plans, _options);
+        var lookup = new DatasetLookup(hub);
+        _resolver = new DatasetResolver(lookup, _plans, _options);
+        _inspector = new DatasetInspector(lookup, _resolver);
         _manifests = new ManifestStore(_container);
     }
+
+    /// <summary>Says what a dataset has and how it would be read; stores nothing.</summary>
+    /// <exception cref="RequestException">The repository, revision or configuration does not exist, or columns of the request do not fit.</exception>
+    /// <exception cref="HubException">The Hub cannot be reached.</exception>
+    public Task<DatasetInspection> InspectAsync(DatasetRequest request, CancellationToken cancellation = default) =>
+        _inspector.InspectAsync(request, cancellation);
 
     /// <summary>Checks a request as far as one file of the dataset tells, and stores nothing.</summary>
     /// <returns>The commit that the request means.</returns>

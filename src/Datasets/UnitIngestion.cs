@@ -35,7 +35,7 @@ internal sealed class UnitIngestion(IngestPlan plan, IngestUnit unit, ImageStore
         };
         if (row.Fault is { } fault) return fate with { Reason = Rejection.UnreadableRow, Detail = fault };
         if (row.Price is { } price && (!double.IsFinite(price) || price < 0))
-            return fate with { Reason = Rejection.BadPrice, Detail = $"{price} is no price" };
+            return fate with { Reason = Rejection.BadPrice, Detail = $"{row.PriceText ?? $"{price}"} is no price" };
         if (row.Title is null && row.Category is null && row.Price is null)
             return fate with { Reason = Rejection.NoLabel, Detail = "the row has no title, no category and no price" };
         try

@@ -1,97 +1,80 @@
-using System.Text.Json;
+using System.Globalization;
 using FunctionsPipeline.Contracts;
-using Parquet;
 using Parquet.Schema;
 
 namespace FunctionsPipeline.Datasets;
 
-/// <summary>The mapped columns of a Parquet file, found and checked.</summary>
+/// <summary>
+/// The mapped columns of a Parquet file, found and checked. Where a column is a list, the first of its values that is not null counts.
+/// </summary>
 internal sealed class ColumnFields
 {
-    private static readonly Type[] Integers = [typeof(long), typeof(int), typeof(short)];
-    private static readonly Type[] Numbers = [.. Integers, typeof(double), typeof(float), typeof(decimal)];
-
-    private ColumnFields(ParquetReader reader, ColumnMapping columns)
+    private ColumnFields(ParquetFile file, ColumnMapping columns)
     {
-        Mapping = columns;
-        var schema = reader.Schema;
-        Image = FindImage(schema, columns.Image);
-        Title = Find(schema, columns.Title, "title", "a string", IsText);
-        Category = Find(schema, columns.Category, "category",
-            "a string, or an integer with the names of its classes in the file's metadata",
-            field => IsText(field) || (field.ClrType == typeof(long) && ClassNames(reader, field.Name) is not null));
-        CategoryNames = Category is null || IsText(Category) ? null : ClassNames(reader, Category.Name);
-        Price = Find(schema, columns.Price, "price", "a number", field => Numbers.Contains(field.ClrType));
-        Product = Find(schema, columns.Product, "product", "a string or an integer",
-            field => IsText(field) || Integers.Contains(field.ClrType));
+        var image = Top(file, columns.Image, "image");
+        Image = ImageColumn.Find(file, image) ?? throw Unfit(file, "image", image,
+            "a string with an URL, binary with the image's bytes, a struct with both (bytes and path), or a list of one of them");
+        Title = Find(file, columns.Title, "title", "a string, a number, a date or a list of one of them", _ => true);
+        Category = Find(file, columns.Category, "category",
+            "a string, a boolean, an integer (whose classes may have names in the file's metadata) or a list of one of them",
+            type => type.IsText || type.IsInteger || type.IsBoolean);
+        CategoryNames = Category is { Type.IsInteger: true } ? file.Features.Of(columns.Category!)?.Names : null;
+        Price = Find(file, columns.Price, "price", "a number, a string with one or a list of one of them", type => type.IsNumber || type.IsText);
+        Product = Find(file, columns.Product, "product", "a string, an integer or a list of one of them", type => type.IsText || type.IsInteger);
     }
 
-    public ColumnMapping Mapping { get; }
+    public ImageColumn Image { get; }
 
-    /// <summary>An URL, or the bytes of an embedded image.</summary>
-    public DataField Image { get; }
+    public MappedColumn? Title { get; }
 
-    public bool ImageIsEmbedded => !IsText(Image);
-
-    public DataField? Title { get; }
-
-    public DataField? Category { get; }
+    public MappedColumn? Category { get; }
 
     /// <summary>The names of an integer category's values.</summary>
     public IReadOnlyList<string>? CategoryNames { get; }
 
-    public DataField? Price { get; }
+    public MappedColumn? Price { get; }
 
     /// <summary>What tells products apart.</summary>
-    public DataField? Product { get; }
+    public MappedColumn? Product { get; }
 
     /// <exception cref="RequestException">A column does not exist or has a type that does not fit.</exception>
-    public static ColumnFields Find(ParquetReader reader, ColumnMapping columns) => new(reader, columns);
-
-    private static DataField FindImage(ParquetSchema schema, string name)
-    {
-        var field = Top(schema, name, "image");
-        if (field is DataField url && IsText(url)) return url;
-        return field is StructField image && image.Fields.OfType<DataField>().FirstOrDefault(f => f.Name == "bytes") is { } bytes
-            ? bytes
-            : throw new RequestException("dataset.columns.image", 400,
-                $"the column '{name}' is {Describe(field)}; an image column is a string with an URL, or a struct with the image's bytes");
-    }
-
-    private static DataField? Find(ParquetSchema schema, string? name, string role, string wanted, Func<DataField, bool> fits)
-    {
-        if (name is null) return null;
-        var field = Top(schema, name, role);
-        return field is DataField data && !data.IsArray && fits(data)
-            ? data
-            : throw new RequestException($"dataset.columns.{role}", 400,
-                $"the column '{name}' is {Describe(field)}; a {role} column is {wanted}");
-    }
-
-    private static Field Top(ParquetSchema schema, string name, string role) =>
-        schema.Fields.FirstOrDefault(f => f.Name == name) ?? throw new RequestException($"dataset.columns.{role}", 400,
-            $"the dataset has no column '{name}'; its columns are: {string.Join(", ", schema.Fields.Select(f => f.Name))}");
+    public static ColumnFields Find(ParquetFile file, ColumnMapping columns) => new(file, columns);
 
     /// <summary>Whether a column holds strings, which Parquet.Net reports as memory of characters.</summary>
-    public static bool IsText(DataField field) => !field.IsArray && field.ClrType == typeof(ReadOnlyMemory<char>);
+    public static bool IsText(DataField field) => field.ClrType == typeof(ReadOnlyMemory<char>);
 
-    private static string Describe(Field field) => field switch
-    {
-        StructField image => $"a struct of {string.Join(", ", image.Fields.Select(f => f.Name))}",
-        DataField data when IsText(data) => "a string",
-        DataField data when data.ClrType == typeof(ReadOnlyMemory<byte>) => "binary",
-        DataField { IsArray: false } data => $"of type {data.ClrType.Name}",
-        _ => "a list",
-    };
+    /// <summary>What the elements of a list are, of whatever depth; the field itself when it is none.</summary>
+    public static Field ElementOf(Field field) => field is ListField list ? ElementOf(list.Item) : field;
 
-    private static List<string>? ClassNames(ParquetReader reader, string column)
+    /// <summary>The category of a row, by name where its value is the number of a class.</summary>
+    public string? CategoryOf(IColumn column, int row)
     {
-        if (!reader.CustomMetadata.TryGetValue("huggingface", out var text)) return null;
-        using var metadata = JsonDocument.Parse(text);
-        return metadata.RootElement.TryGetProperty("info", out var info) && info.TryGetProperty("features", out var features)
-            && features.TryGetProperty(column, out var feature) && feature.TryGetProperty("names", out var names)
-            && names.ValueKind == JsonValueKind.Array
-            ? [.. names.EnumerateArray().Select(n => n.GetString() ?? "")]
-            : null;
+        if (CategoryNames is not { } names) return column.Text(row);
+        // A code outside the names, such as -1, is the Hub's way of saying that there is no label.
+        return int.TryParse(column.Text(row), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var code)
+            && code >= 0 && code < names.Count ? names[code] : null;
     }
+
+    private static MappedColumn? Find(ParquetFile file, string? name, string role, string wanted, Func<ColumnType, bool> fits)
+    {
+        if (name is null) return null;
+        var field = Top(file, name, role);
+        return ElementOf(field) is DataField data && ColumnType.Find(file, data) is { } type && fits(type)
+            ? new MappedColumn(data, type)
+            : throw Unfit(file, role, field, wanted);
+    }
+
+    private static Field Top(ParquetFile file, string name, string role) =>
+        file.Schema.Fields.FirstOrDefault(f => f.Name == name) ?? throw new RequestException($"dataset.columns.{role}", 400,
+            $"the dataset has no column '{name}'; its columns are: {string.Join(", ", file.Schema.Fields.Select(f => f.Name))}");
+
+    private static RequestException Unfit(ParquetFile file, string role, Field field, string wanted) => new($"dataset.columns.{role}", 400,
+        $"the column '{field.Name}' is of type {ColumnTypeName.Of(file, field)}; {(role is "image" ? "an" : "a")} {role} column is {wanted}");
+}
+
+/// <summary>A column that a role is mapped to, and how it is read.</summary>
+internal sealed record MappedColumn(DataField Field, ColumnType Type)
+{
+    /// <inheritdoc cref="ParquetFile.ReadAsync{T}"/>
+    public Task<IColumn> ReadAsync(ParquetFile file, int group, CancellationToken cancellation) => Type.ReadAsync(file, group, Field, cancellation);
 }

@@ -11,4 +11,7 @@ internal sealed record DatasetRow(long Row, string? ImageUrl, ReadOnlyMemory<byt
 {
     /// <summary>Why the row could not be read: its column and page, and what is wrong there. Nothing else is known of it then.</summary>
     public string? Fault { get; init; }
+
+    /// <summary>The price as it is written, when it is no number.</summary>
+    public string? PriceText { get; init; }
 }

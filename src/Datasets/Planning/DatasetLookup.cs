@@ -1,0 +1,96 @@
+using FunctionsPipeline.Contracts;
+
+namespace FunctionsPipeline.Datasets;
+
+/// <summary>The commits that a request stands for.</summary>
+/// <param name="Parquet">Of the Hub's Parquet form of the dataset.</param>
+internal sealed record PinnedCommits(string Dataset, string Parquet);
+
+/// <summary>The Parquet files of one configuration of a dataset.</summary>
+internal sealed record ListedDataset(IReadOnlyList<string> Configs, string Config, IReadOnlyList<ListedFile> Files);
+
+/// <param name="Split">The dataset's own split.</param>
+internal sealed record ListedFile(string Split, HubFileInfo Hub);
+
+/// <summary>Looks up what a dataset request means on the Hub; what the Hub refuses is a mistake in the request.</summary>
+internal sealed class DatasetLookup(HubClient hub)
+{
+    /// <exception cref="RequestException">There is no such dataset or revision, or it has no Parquet form.</exception>
+    public async Task<PinnedCommits> PinAsync(DatasetRequest request, CancellationToken cancellation)
+    {
+        var commit = await CommitAsync(request, request.Revision, cancellation);
+        if (request.Revision != "main" && commit != await CommitAsync(request, "main", cancellation))
+            throw new RequestException("dataset.revision", 400,
+                $"the Hub keeps the Parquet form of the head of main only, and {request.Revision} is another commit");
+        return new PinnedCommits(commit, await CommitAsync(request, HubClient.ParquetRevision, cancellation));
+    }
+
+    /// <exception cref="RequestException">It has no such configuration.</exception>
+    public async Task<ListedDataset> ListAsync(DatasetRequest request, PinnedCommits commits, CancellationToken cancellation)
+    {
+        IReadOnlyList<HubParquetFile> all;
+        try
+        {
+            all = await hub.ListParquetAsync(request.Repo, cancellation);
+        }
+        catch (HubException e) when (!e.IsTransient)
+        {
+            throw NoParquet(request);
+        }
+        if (all.Count == 0) throw NoParquet(request);
+        string[] configs = [.. all.Select(file => file.Config).Distinct()];
+        var config = request.Config ?? configs[0];
+        var files = all.Where(file => file.Config == config).ToList();
+        if (files.Count == 0)
+            throw new RequestException("dataset.config", 404,
+                $"{request.Repo} has no configuration '{config}'; it has: {string.Join(", ", configs)}");
+        var tree = (await hub.ListFilesAsync(HubRepositoryKind.Dataset, request.Repo, commits.Parquet, cancellation)).ToDictionary(file => file.Path);
+        return new ListedDataset(configs, config, [.. files.Select(file => new ListedFile(SplitOf(file), tree.GetValueOrDefault(file.Path)
+            ?? throw new HubException(HubError.Unavailable,
+                $"the Hub lists {file.Path} of {request.Repo}, which commit {commits.Parquet} does not have: the dataset is being changed")))]);
+    }
+
+    /// <summary>Reads what is wanted from a Parquet file where it is, without fetching the rest.</summary>
+    /// <exception cref="RequestException">It is damaged.</exception>
+    public async Task<T> ReadAsync<T>(DatasetRequest request, PinnedCommits commits, ListedFile file, Func<ParquetFile, Task<T>> read,
+        CancellationToken cancellation)
+    {
+        await using var stream = await hub.OpenAsync(HubRepositoryKind.Dataset, request.Repo, commits.Parquet, file.Hub.Path, cancellation);
+        try
+        {
+            await using var parquet = await ParquetFile.OpenAsync(stream, cancellation);
+            return await read(parquet);
+        }
+        catch (InvalidDataException e)
+        {
+            throw new RequestException("dataset.repo", 400, $"{file.Hub.Path} of {request.Repo} cannot be read: {e.Message}");
+        }
+    }
+
+    private async Task<string> CommitAsync(DatasetRequest request, string revision, CancellationToken cancellation)
+    {
+        try
+        {
+            return await hub.GetCommitAsync(HubRepositoryKind.Dataset, request.Repo, revision, cancellation);
+        }
+        catch (HubException e) when (e.Error == HubError.RevisionNotFound && revision == HubClient.ParquetRevision)
+        {
+            throw NoParquet(request);
+        }
+        catch (HubException e) when (!e.IsTransient)
+        {
+            throw HubRefusal.For("dataset", request.Repo, revision, e);
+        }
+    }
+
+    // A split beyond 5 GB is listed as partial-…, with as much of it as the Hub has converted.
+    private static string SplitOf(HubParquetFile file)
+    {
+        const string Partial = "partial-";
+        return file.Split.StartsWith(Partial, StringComparison.Ordinal) ? file.Split[Partial.Length..] : file.Split;
+    }
+
+    private static RequestException NoParquet(DatasetRequest request) =>
+        new("dataset.repo", 400,
+            $"the Hub has no Parquet form of {request.Repo} (yet): it converts public datasets some minutes after a change");
+}

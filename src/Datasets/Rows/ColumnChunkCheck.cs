@@ -1,0 +1,122 @@
+using System.Buffers.Binary;
+using System.IO.Hashing;
+using Parquet.Meta;
+
+namespace FunctionsPipeline.Datasets;
+
+/// <summary>
+/// The pages of a column chunk, walked and checked before any is decoded: sizes, number of values, checksums where the writer gave
+/// them, and that no page claims more memory than its bytes can unpack to.
+/// </summary>
+internal sealed class ColumnChunkCheck
+{
+    // What a byte of gzip unpacks to at most; LZ4 and Snappy stay below. Zstandard and Brotli may be above and are held to the footer.
+    private const int Ratio = 1032;
+    private const int Slack = 64;
+
+    private readonly List<(int End, PageHeader Header)> _pages = [];
+
+    private ColumnChunkCheck()
+    {
+    }
+
+    /// <summary>Walks the pages until all values of the chunk are seen.</summary>
+    /// <param name="chunk">The bytes of the chunk.</param>
+    /// <param name="column">What the footer says of it.</param>
+    /// <exception cref="InvalidDataException">A page is damaged; the message begins with its number.</exception>
+    public static ColumnChunkCheck Run(ReadOnlySpan<byte> chunk, ColumnMetaData column)
+    {
+        var check = new ColumnChunkCheck();
+        var at = 0;
+        for (long values = 0; values < column.NumValues;)
+        {
+            var number = check._pages.Count;
+            PageHeader page;
+            try
+            {
+                page = PageHeader.Read(chunk[at..]);
+            }
+            catch (InvalidDataException e)
+            {
+                throw new InvalidDataException($"page {number}: its header cannot be read: {e.Message}", e);
+            }
+            at += page.Length;
+            if (page.CompressedSize > chunk.Length - at)
+                throw Damage(number, page, $"its {page.CompressedSize} bytes go beyond the column, of which {chunk.Length - at} are left");
+            if (Fault(page, chunk.Slice(at, page.CompressedSize), column) is { } fault) throw Damage(number, page, fault);
+            if (page.IsData) values += page.Values;
+            if (values > column.NumValues)
+                throw Damage(number, page, $"its {page.Values} values are more than the column has left, which is {column.NumValues - values + page.Values}");
+            at += page.CompressedSize;
+            check._pages.Add((at, page));
+        }
+        return check;
+    }
+
+    /// <summary>The page that the byte before <paramref name="position"/> is in: the last one that a reader has looked at.</summary>
+    /// <param name="position">Bytes from the start of the chunk.</param>
+    public string PageBefore(long position)
+    {
+        var number = Math.Max(0, _pages.FindIndex(page => position <= page.End));
+        return _pages.Count == 0 ? "no page" : $"page {number} ({_pages[number].Header.Kind}, {_pages[number].Header.Encoding})";
+    }
+
+    private static string? Fault(PageHeader page, ReadOnlySpan<byte> bytes, ColumnMetaData column)
+    {
+        if (page.Checksum is { } checksum && Crc32.HashToUInt32(bytes) is var actual && actual != checksum)
+            return $"its checksum is {checksum:x8}, and its bytes have {actual:x8}";
+        var codec = page.IsCompressed ? column.Codec : CompressionCodec.UNCOMPRESSED;
+        var most = codec == CompressionCodec.UNCOMPRESSED ? bytes.Length : Math.Max(column.TotalUncompressedSize, ((long)bytes.Length * Ratio) + Slack);
+        if (page.LevelsSize > Math.Min(page.CompressedSize, page.UncompressedSize)) return $"its {page.LevelsSize} bytes of levels are more than it has";
+        var claimed = Math.Max(page.UncompressedSize, Unpacked(bytes[page.LevelsSize..], codec) ?? 0);
+        if (claimed > most) return $"{bytes.Length} bytes do not unpack to {claimed}";
+        // The smallest entry of a dictionary is an empty text, of which the length is kept.
+        if (page.Type == PageType.DICTIONARY_PAGE && (long)page.Values * MinimumSize(column.Type) > page.UncompressedSize)
+            return $"it cannot have {page.Values} values in {page.UncompressedSize} bytes";
+        return null;
+    }
+
+    /// <summary>The size that the packed bytes themselves name, for which a decoder may take memory.</summary>
+    private static long? Unpacked(ReadOnlySpan<byte> bytes, CompressionCodec codec) => codec switch
+    {
+        CompressionCodec.SNAPPY => SnappySize(bytes),
+        CompressionCodec.ZSTD => ZstandardSize(bytes),
+        _ => null,
+    };
+
+    private static long? SnappySize(ReadOnlySpan<byte> bytes)
+    {
+        long size = 0;
+        for (var i = 0; i < Math.Min(bytes.Length, 5); i++)
+        {
+            size |= (long)(bytes[i] & 0x7F) << (7 * i);
+            if (bytes[i] < 0x80) return size;
+        }
+        return null;
+    }
+
+    // RFC 8878, 3.1.1.1: magic, descriptor, window, dictionary id, content size.
+    private static long? ZstandardSize(ReadOnlySpan<byte> bytes)
+    {
+        const int Descriptor = 4;
+        if (bytes.Length <= Descriptor || BinaryPrimitives.ReadUInt32LittleEndian(bytes) != 0xFD2FB528) return null;
+        var isSingleSegment = (bytes[Descriptor] & 0x20) != 0;
+        var at = Descriptor + 1 + (isSingleSegment ? 0 : 1) + ((bytes[Descriptor] & 3) switch { 0 => 0, 1 => 1, 2 => 2, _ => 4 });
+        var width = bytes[Descriptor] >> 6 is var flag && flag == 0 ? (isSingleSegment ? 1 : 0) : 1 << flag;
+        if (width == 0 || bytes.Length < at + width) return null;
+        ulong size = 0;
+        for (var i = width - 1; i >= 0; i--) size = (size << 8) | bytes[at + i];
+        return (long)Math.Min(size + (width == 2 ? 256UL : 0), long.MaxValue);
+    }
+
+    private static int MinimumSize(Parquet.Meta.Type type) => type switch
+    {
+        Parquet.Meta.Type.INT64 or Parquet.Meta.Type.DOUBLE => sizeof(long),
+        Parquet.Meta.Type.INT96 => 12,
+        Parquet.Meta.Type.FIXED_LEN_BYTE_ARRAY => 1,
+        Parquet.Meta.Type.BOOLEAN => 0,
+        _ => sizeof(int),
+    };
+
+    private static InvalidDataException Damage(int number, PageHeader page, string what) => new($"page {number} ({page.Kind}): {what}");
+}

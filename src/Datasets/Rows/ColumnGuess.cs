@@ -1,0 +1,133 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+using FunctionsPipeline.Contracts;
+
+namespace FunctionsPipeline.Datasets;
+
+/// <summary>A guess at which column carries what, from their features, types, names and first values.</summary>
+/// <param name="Columns">The mapping; its image column is the default one when <see cref="Problem"/> says that there is none.</param>
+/// <param name="Reasons">Why, for each column that was found, by role.</param>
+/// <param name="Problem">Why the mapping cannot be used, for a person; null when it can.</param>
+internal sealed partial record ColumnGuess(ColumnMapping Columns, IReadOnlyDictionary<string, string> Reasons, string? Problem)
+{
+    // Names in the order of preference, without case, underscores and the like.
+    private static readonly string[] Titles =
+    [
+        "title", "producttitle", "productname", "productdisplayname", "itemname", "itemtitle", "displayname", "name", "caption", "captions",
+        "text", "description", "productdescription", "shortdescription",
+    ];
+
+    private static readonly string[] Categories = ["category", "articletype", "producttype", "class", "label", "labels", "type", "department"];
+
+    private static readonly string[] Prices =
+        ["fullprice", "listprice", "originalprice", "regularprice", "retailprice", "price", "saleprice", "amount", "cost"];
+
+    private static readonly string[] Products =
+        ["productcode", "productid", "productsku", "sku", "asin", "itemid", "itemcode", "articleid", "articlenumber"];
+
+    /// <summary>Guesses from what <see cref="DatasetColumns.Describe"/> tells.</summary>
+    /// <param name="columns">All columns, in their order.</param>
+    /// <param name="sample">Some rows, as <see cref="SampleRows"/> gives them; may be empty, and then names and types decide.</param>
+    public static ColumnGuess From(IReadOnlyList<ColumnInfo> columns, IReadOnlyList<IReadOnlyDictionary<string, string?>> sample)
+    {
+        var reasons = new Dictionary<string, string>();
+        var left = columns.ToList();
+        var image = Take("image", FindImage(left, sample));
+        var category = Take("category", FindCategory(left));
+        var title = Take("title", ByName(left.Where(IsText), Titles, "title"));
+        var price = Take("price", FindPrice(left, sample));
+        var product = Take("product", ByName(left.Where(c => IsText(c) || IsInteger(c)), Products, part: null));
+        var mapping = new ColumnMapping { Title = title, Category = category, Price = price, Product = product };
+        var problem = image is null ? "no column looks like an image: none is an Image feature, holds a file's bytes, or has URLs and a name that says so"
+            : title is null && category is null && price is null ? "no column looks like a title, a category or a price: there is nothing to learn about the images"
+            : null;
+        return new ColumnGuess(image is null ? mapping : mapping with { Image = image }, reasons, problem);
+
+        string? Take(string role, (ColumnInfo Column, string Reason)? found)
+        {
+            if (found is not { } candidate) return null;
+            reasons[role] = $"{candidate.Column.Name}: {candidate.Reason}";
+            left.Remove(candidate.Column);
+            return candidate.Column.Name;
+        }
+    }
+
+    private static (ColumnInfo, string)? FindImage(List<ColumnInfo> columns, IReadOnlyList<IReadOnlyDictionary<string, string?>> sample) =>
+        First(columns, c => c.Feature == DatasetFeature.Image, "its feature is Image")
+        ?? First(columns, c => c.Type.Contains("bytes: binary", StringComparison.Ordinal), "it holds the bytes of files")
+        ?? First(columns, c => IsText(c) && ImageName().IsMatch(c.Name) && HasUrls(c, sample), "a string column whose name says image, with URLs")
+        ?? First(columns, c => Element(c) == "binary" && ImageName().IsMatch(c.Name), "a binary column whose name says image")
+        ?? First(columns, c => IsText(c) && UrlName().IsMatch(c.Name) && HasUrls(c, sample), "a string column whose name says URL, with URLs");
+
+    private static (ColumnInfo, string)? FindCategory(List<ColumnInfo> columns)
+    {
+        var labels = columns.Where(c => c.Feature?.StartsWith(DatasetFeature.ClassLabel, StringComparison.Ordinal) == true).ToList();
+        if (labels.Count > 0) return (ByName(labels, Categories, "categor")?.Column ?? labels[0], "its feature is ClassLabel");
+        var fitting = columns.Where(c => IsText(c) || IsInteger(c)).ToList();
+        // Of levels such as category1 to category3, and of category and subcategory, the last is the most specific.
+        var levels = fitting.Where(c => c.Name.Contains("categor", StringComparison.OrdinalIgnoreCase)).OrderByDescending(Level).ToList();
+        if (levels.Count > 1) return (levels[0], "its name says category, and it is the most specific of several");
+        return ByName(fitting, Categories, "categor");
+    }
+
+    private static (ColumnInfo, string)? FindPrice(List<ColumnInfo> columns, IReadOnlyList<IReadOnlyDictionary<string, string?>> sample) =>
+        ByName(columns.Where(IsNumber), Prices, "price")
+        ?? ByName(
+            columns.Where(c => IsText(c) && Values(c, sample).Any(value => PriceText.Parse(value) is { } number && double.IsFinite(number))),
+            Prices, "price");
+
+    private static (ColumnInfo Column, string Reason)? ByName(IEnumerable<ColumnInfo> columns, string[] names, string? part)
+    {
+        var all = columns.ToList();
+        foreach (var name in names)
+            if (all.FirstOrDefault(c => NotALetter().Replace(c.Name, "").Equals(name, StringComparison.OrdinalIgnoreCase)) is { } column)
+                return (column, $"{Article(column)} column of that name");
+        return part is not null && all.FirstOrDefault(c => c.Name.Contains(part, StringComparison.OrdinalIgnoreCase)) is { } like
+            ? (like, $"{Article(like)} column whose name has '{part}'")
+            : null;
+    }
+
+    private static (ColumnInfo, string)? First(List<ColumnInfo> columns, Func<ColumnInfo, bool> fits, string reason) =>
+        columns.FirstOrDefault(fits) is { } column ? (column, reason) : null;
+
+    private static int Level(ColumnInfo column) =>
+        (int.TryParse(Digits().Match(column.Name).Value, CultureInfo.InvariantCulture, out var level) ? level : 0)
+        + (column.Name.Contains("sub", StringComparison.OrdinalIgnoreCase) ? 1 : 0);
+
+    private static string Article(ColumnInfo column) => Element(column) is var type && type[0] is 'i' ? $"an {type}" : $"a {type}";
+
+    private static string Element(ColumnInfo column) =>
+        column.Type.StartsWith("list<", StringComparison.Ordinal) ? column.Type[5..^1] : column.Type;
+
+    private static bool IsText(ColumnInfo column) => Element(column) == "string";
+
+    private static bool IsInteger(ColumnInfo column) => IntegerType().IsMatch(Element(column));
+
+    private static bool IsNumber(ColumnInfo column) =>
+        IsInteger(column) || Element(column) is "float" or "double" or "half" || Element(column).StartsWith("decimal", StringComparison.Ordinal);
+
+    private static IEnumerable<string> Values(ColumnInfo column, IReadOnlyList<IReadOnlyDictionary<string, string?>> sample) =>
+        sample.Select(row => row.GetValueOrDefault(column.Name)).OfType<string>();
+
+    // Without values to look at, the name has to do.
+    private static bool HasUrls(ColumnInfo column, IReadOnlyList<IReadOnlyDictionary<string, string?>> sample) =>
+        !Values(column, sample).Any() || Values(column, sample).Any(value => Url().IsMatch(value));
+
+    [GeneratedRegex("^https?://", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
+    private static partial Regex Url();
+
+    [GeneratedRegex("image|img|photo|picture|thumbnail", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
+    private static partial Regex ImageName();
+
+    [GeneratedRegex("url|link", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
+    private static partial Regex UrlName();
+
+    [GeneratedRegex("^u?int(8|16|32|64)$", RegexOptions.CultureInvariant)]
+    private static partial Regex IntegerType();
+
+    [GeneratedRegex(@"[^\p{L}]", RegexOptions.CultureInvariant)]
+    private static partial Regex NotALetter();
+
+    [GeneratedRegex(@"\d+", RegexOptions.CultureInvariant)]
+    private static partial Regex Digits();
+}

@@ -1,0 +1,54 @@
+using Parquet.Meta;
+using Parquet.Schema;
+using PhysicalType = Parquet.Meta.Type;
+
+namespace FunctionsPipeline.Datasets;
+
+/// <summary>Types of columns in the words of the Arrow world, such as <c>list&lt;string&gt;</c> or <c>decimal(10,2)</c>.</summary>
+internal static class ColumnTypeName
+{
+    /// <param name="file">The file that the field is of.</param>
+    public static string Of(ParquetFile file, Field field) => field switch
+    {
+        ListField list => $"list<{Of(file, list.Item)}>",
+        MapField map => $"map<{Of(file, map.Key)}, {Of(file, map.Value)}>",
+        StructField fields => $"struct<{string.Join(", ", fields.Fields.Select(f => $"{f.Name}: {Of(file, f)}"))}>",
+        DataField { IsArray: true } data => $"list<{Scalar(file, data)}>",
+        DataField data => Scalar(file, data),
+        _ => field.SchemaType.ToString(),
+    };
+
+    private static string Scalar(ParquetFile file, DataField field)
+    {
+        var (element, logical) = (field.SchemaElement, field.SchemaElement?.LogicalType);
+        if (file.IsHalfFloat(field)) return "half";
+        if (field.ClrType == typeof(DateTime)) return Moment(element);
+        if (logical?.TIME is { } time) return $"time[{Unit(time.Unit)}]";
+        return field.ClrType switch
+        {
+            var type when type == typeof(ReadOnlyMemory<char>) => "string",
+            var type when type == typeof(ReadOnlyMemory<byte>) && element is { Type: PhysicalType.FIXED_LEN_BYTE_ARRAY, TypeLength: { } length } =>
+                $"binary[{length}]",
+            var type when type == typeof(ReadOnlyMemory<byte>) => "binary",
+            var type when type == typeof(decimal) => $"decimal({element?.Precision},{element?.Scale ?? 0})",
+            var type when type == typeof(Guid) => "uuid",
+            var type when type == typeof(bool) => "bool",
+            var type when type == typeof(float) => "float",
+            var type when type == typeof(double) => "double",
+            var type when type == typeof(sbyte) => "int8",
+            var type when type == typeof(byte) => "uint8",
+            _ => field.ClrType.Name.ToLowerInvariant(),
+        };
+    }
+
+    private static string Moment(SchemaElement? element) => element switch
+    {
+        { LogicalType.DATE: not null } or { ConvertedType: ConvertedType.DATE } => "date",
+        { LogicalType.TIMESTAMP: { } timestamp } => $"timestamp[{Unit(timestamp.Unit)}]",
+        { ConvertedType: ConvertedType.TIMESTAMP_MILLIS } => "timestamp[ms]",
+        { ConvertedType: ConvertedType.TIMESTAMP_MICROS } => "timestamp[us]",
+        _ => "timestamp[ns]",
+    };
+
+    private static string Unit(TimeUnit unit) => unit.MILLIS is not null ? "ms" : unit.MICROS is not null ? "us" : "ns";
+}

@@ -1,0 +1,40 @@
+using Parquet.Schema;
+
+namespace FunctionsPipeline.Datasets;
+
+/// <summary>
+/// Where the image of a row is: embedded, by URL, or either, as in the Hub's Image feature: <c>struct&lt;bytes, path&gt;</c>, of which the
+/// path counts where there are no bytes. Of several images in a list, the first that is there.
+/// </summary>
+/// <param name="Bytes">The binary column.</param>
+/// <param name="Url">The text column.</param>
+internal sealed record ImageColumn(DataField? Bytes, DataField? Url)
+{
+    /// <summary>Null when the column can hold no images.</summary>
+    public static ImageColumn? Find(ParquetFile file, Field column) => column switch
+    {
+        ListField list => Find(file, list.Item),
+        DataField text when ColumnFields.IsText(text) => new ImageColumn(null, text),
+        DataField binary when IsBinary(file, binary) => new ImageColumn(binary, null),
+        StructField { Fields: var fields } => Find(
+            fields.OfType<DataField>().FirstOrDefault(field => field.Name == "bytes" && IsBinary(file, field)),
+            fields.OfType<DataField>().FirstOrDefault(field => field.Name == "path" && ColumnFields.IsText(field))),
+        _ => null,
+    };
+
+    /// <summary>Reads the images of some rows of a row group; the text column only if an image is not embedded.</summary>
+    /// <inheritdoc cref="ParquetFile.ReadAsync{T}"/>
+    public async Task<Func<int, (ReadOnlyMemory<byte>? Bytes, string? Url)>> ReadAsync(
+        ParquetFile file, int group, IReadOnlyList<int> rows, CancellationToken cancellation)
+    {
+        var bytes = Bytes is null ? null : await file.ReadAsync<ReadOnlyMemory<byte>>(group, Bytes, cancellation);
+        var urls = Url is null || (bytes is not null && rows.All(row => bytes[row] is not null)) ? null
+            : await file.ReadAsync<ReadOnlyMemory<char>>(group, Url, cancellation);
+        return row => bytes?[row] is { } embedded ? (embedded, null) : (null, urls?[row]?.ToString());
+    }
+
+    private static ImageColumn? Find(DataField? bytes, DataField? path) => bytes is null ? null : new ImageColumn(bytes, path);
+
+    private static bool IsBinary(ParquetFile file, DataField field) =>
+        field.ClrType == typeof(ReadOnlyMemory<byte>) && !file.IsHalfFloat(field);
+}

@@ -1,0 +1,193 @@
+using System.Buffers.Binary;
+using Parquet;
+using Parquet.Meta;
+using Parquet.Schema;
+
+namespace FunctionsPipeline.Datasets;
+
+/// <summary>
+/// A Parquet file whose footer has been read. Columns are fetched a chunk at a time (a column of a row group), each once and as a whole;
+/// no more than one chunk is in memory, apart from the values that were asked for.
+/// </summary>
+internal sealed class ParquetFile : IAsyncDisposable
+{
+    private const int TailSize = 8;
+
+    // Most footers are within this, so that one fetch is enough.
+    private const int FooterGuess = 64 << 10;
+
+    private readonly FileWindow _window;
+    private readonly ParquetReader _reader;
+    private readonly HashSet<SchemaElement> _halfFloats = [];
+
+    private ParquetFile(FileWindow window, ParquetReader reader)
+    {
+        _window = window;
+        _reader = reader;
+        RowGroups = reader.Metadata!.RowGroups;
+        foreach (var element in reader.Metadata.Schema.Where(e => e.LogicalType?.FLOAT16 is not null))
+        {
+            // The reader refuses a schema with half floats, but reads their bytes.
+            element.LogicalType = null;
+            _halfFloats.Add(element);
+        }
+        Schema = reader.Schema;
+        Features = DatasetFeatures.Parse(reader.CustomMetadata.GetValueOrDefault("huggingface"));
+    }
+
+    public ParquetSchema Schema { get; }
+
+    public IReadOnlyList<RowGroup> RowGroups { get; }
+
+    /// <summary>Rows of all row groups.</summary>
+    public long RowCount => RowGroups.Sum(group => group.NumRows);
+
+    /// <summary>What the dataset's author says of the columns.</summary>
+    public DatasetFeatures Features { get; }
+
+    /// <param name="file">Seekable; stays open.</param>
+    /// <exception cref="InvalidDataException">It is no Parquet file, or its footer is damaged.</exception>
+    public static async Task<ParquetFile> OpenAsync(Stream file, CancellationToken cancellation)
+    {
+        var window = new FileWindow(file);
+        try
+        {
+            await LoadFooterAsync(window, cancellation);
+            return await OpenAsync(window, cancellation);
+        }
+        catch
+        {
+            await window.DisposeAsync();
+            throw;
+        }
+        finally
+        {
+            window.Release();
+        }
+    }
+
+    /// <summary>Whether a column holds half floats, which are read as two bytes each.</summary>
+    public bool IsHalfFloat(DataField field) => field.SchemaElement is { } element && _halfFloats.Contains(element);
+
+    /// <summary>Bytes that a column takes in the file, in one row group.</summary>
+    public long SizeOf(int group, DataField field) => Chunk(group, field).TotalCompressedSize;
+
+    /// <summary>Reads a column of a row group.</summary>
+    /// <exception cref="DamagedColumnException">It cannot be read; fetching it again would not help.</exception>
+    public async Task<ColumnValues<T>> ReadAsync<T>(int group, DataField field, CancellationToken cancellation)
+        where T : struct
+    {
+        var chunk = Chunk(group, field);
+        var start = Start(chunk);
+        await _window.LoadAsync(start, (int)chunk.TotalCompressedSize, cancellation);
+        ColumnChunkCheck? pages = null;
+        try
+        {
+            pages = ColumnChunkCheck.Run(_window.Loaded, chunk);
+            var count = (int)chunk.NumValues;
+            var values = new T[count];
+            int[]? defined = field.MaxDefinitionLevel > 0 ? new int[count] : null, repeated = field.MaxRepetitionLevel > 0 ? new int[count] : null;
+            await _reader.OpenRowGroupReader(group).ReadRawAsync<T>(
+                field, values, defined?.AsMemory(), repeated?.AsMemory(), cancellation);
+            return ColumnValues<T>.Of(values, defined, field.MaxDefinitionLevel, repeated, (int)RowGroups[group].NumRows);
+        }
+        catch (InvalidDataException e) when (pages is null)
+        {
+            throw Damage(group, field, e.Message, e);
+        }
+        // With its bytes in memory, nothing else than these bytes can make the reader fail.
+        catch (Exception e) when (e is not OperationCanceledException)
+        {
+            throw Damage(group, field, $"{pages?.PageBefore(_window.Position - start)} cannot be decoded: {e.Message}", e);
+        }
+        finally
+        {
+            _window.Release();
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _reader.DisposeAsync();
+        await _window.DisposeAsync();
+    }
+
+    private static async Task LoadFooterAsync(FileWindow window, CancellationToken cancellation)
+    {
+        if (window.Length < TailSize + 4) throw new InvalidDataException($"it is no Parquet file: it has {window.Length} bytes");
+        var guess = (int)Math.Min(window.Length, FooterGuess);
+        await window.LoadAsync(window.Length - guess, guess, cancellation);
+        var size = CheckTail(window.Loaded[^TailSize..], window.Length) + TailSize;
+        if (size > guess) await window.LoadAsync(window.Length - size, size, cancellation);
+        CheckStructure(window.Loaded[^size..^TailSize]);
+    }
+
+    private static int CheckTail(ReadOnlySpan<byte> tail, long length)
+    {
+        if (tail[4..].SequenceEqual("PARE"u8)) throw new InvalidDataException("its footer is encrypted, and there is no key");
+        if (!tail[4..].SequenceEqual("PAR1"u8))
+            throw new InvalidDataException($"it is no Parquet file, or only the beginning of one: it ends in {Convert.ToHexStringLower(tail[4..])}");
+        var size = BinaryPrimitives.ReadUInt32LittleEndian(tail);
+        return size <= Math.Min(length - TailSize - 4, int.MaxValue - TailSize) ? (int)size
+            : throw new InvalidDataException($"its footer is damaged: it cannot take {size} of the file's {length} bytes");
+    }
+
+    // The reader takes memory for as many elements as a damaged list claims to have; this does not.
+    private static void CheckStructure(ReadOnlySpan<byte> footer)
+    {
+        try
+        {
+            var reader = new ThriftReader(footer);
+            reader.Skip(ThriftType.Struct);
+        }
+        catch (InvalidDataException e)
+        {
+            throw new InvalidDataException($"its footer is damaged: {e.Message}", e);
+        }
+    }
+
+    private static async Task<ParquetFile> OpenAsync(FileWindow window, CancellationToken cancellation)
+    {
+        ParquetFile parquet;
+        try
+        {
+            parquet = new ParquetFile(window, await ParquetReader.CreateAsync(window, leaveStreamOpen: true, cancellationToken: cancellation));
+        }
+        // The footer is in memory: nothing but its bytes can make the reader fail.
+        catch (Exception e) when (e is not OperationCanceledException)
+        {
+            throw new InvalidDataException($"its footer cannot be read: {e.Message}", e);
+        }
+        var rows = parquet._reader.Metadata!.NumRows;
+        if (parquet.RowGroups.Any(group => group.NumRows is < 0 or > int.MaxValue) || parquet.RowCount != rows)
+            throw new InvalidDataException($"its footer is damaged: it has {rows} rows, and its row groups have {parquet.RowCount}");
+        return parquet;
+    }
+
+    private static long Start(ColumnMetaData chunk)
+    {
+        // As the reader does: the first page is the dictionary or an index, where there is one, whatever the footer calls first.
+        var start = chunk.DataPageOffset;
+        if (chunk.DictionaryPageOffset is > 0 and var dictionary) start = Math.Min(start, dictionary);
+        return chunk.IndexPageOffset is > 0 and var index ? Math.Min(start, index) : start;
+    }
+
+    private static DamagedColumnException Damage(int group, DataField field, string what, Exception? cause = null) =>
+        new($"row group {group}, column {field.Path}: {what}", cause);
+
+    /// <summary>What the footer says of a column, as far as it can be true.</summary>
+    private ColumnMetaData Chunk(int group, DataField field)
+    {
+        var chunk = _reader.OpenRowGroupReader(group).GetMetadata(field)?.MetaData
+            ?? throw Damage(group, field, "the footer does not say where it is");
+        var start = Start(chunk);
+        if (start < 0 || chunk.TotalCompressedSize < 0 || chunk.TotalCompressedSize > _window.Length - start)
+            throw Damage(group, field, $"{chunk.TotalCompressedSize} bytes at {start} are not within the file's {_window.Length}");
+        if (chunk.TotalCompressedSize > Array.MaxLength)
+            throw Damage(group, field, $"its {chunk.TotalCompressedSize} bytes are more than can be read at once; smaller row groups can");
+        var rows = RowGroups[group].NumRows;
+        if (chunk.NumValues is < 0 or > int.MaxValue || (field.MaxRepetitionLevel == 0 && chunk.NumValues != rows))
+            throw Damage(group, field, $"it has {chunk.NumValues} values for {rows} rows");
+        return chunk;
+    }
+}

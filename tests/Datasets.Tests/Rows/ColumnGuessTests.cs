@@ -1,0 +1,77 @@
+using FunctionsPipeline.Contracts;
+using FunctionsPipeline.Datasets;
+
+namespace FunctionsPipeline.Tests.Datasets;
+
+public sealed class ColumnGuessTests
+{
+    private const string ImageType = "struct<bytes: binary, path: string>";
+
+    [Fact]
+    public void The_columns_of_a_catalog_are_found_the_most_specific_category_among_them()
+    {
+        var columns = Columns("website_name:string competence_date:string country_code:string currency_code:string brand:string "
+            + "category1_code:string category2_code:string category3_code:string product_code:int64 title:string itemurl:string "
+            + "imageurl:string full_price:double price:double full_price_eur:double price_eur:double flg_discount:int64");
+        var guess = ColumnGuess.From(columns, [Row(("itemurl", "https://example.com/1"), ("imageurl", "N.A.")), Row(("imageurl", "https://img.example.com/2"))]);
+        Assert.Equal(new ColumnMapping
+        {
+            Image = "imageurl", Title = "title", Category = "category3_code", Price = "full_price", Product = "product_code",
+        }, guess.Columns);
+        Assert.Null(guess.Problem);
+        Assert.Equal("imageurl: a string column whose name says image, with URLs", guess.Reasons["image"]);
+        Assert.Equal("full_price: a double column of that name", guess.Reasons["price"]);
+    }
+
+    [Fact]
+    public void Features_go_before_types_and_types_before_names()
+    {
+        var guess = ColumnGuess.From(
+            [new("image_url", "string", null), new("photo", ImageType, null), new("shot", ImageType, "Image"),
+                new("category", "string", null), new("kind", "int64", "ClassLabel (2 names: a, b)")], []);
+        Assert.Equal(("shot", "kind"), (guess.Columns.Image, guess.Columns.Category));
+        Assert.Equal("shot: its feature is Image", guess.Reasons["image"]);
+        Assert.Equal("photo", ColumnGuess.From([new("image_url", "string", null), new("photo", ImageType, null), new("label", "int64", null)], []).Columns.Image);
+    }
+
+    [Theory]
+    [InlineData("image:string label:int64", "image", null, "label", null, null)]
+    [InlineData("link:string caption:string", "link", "caption", null, null, null)]
+    [InlineData("img:binary name:string", "img", "name", null, null, null)]
+    [InlineData("pictures:list<string> productDisplayName:string masterCategory:string subCategory:string articleType:string id:int64",
+        "pictures", "productDisplayName", "subCategory", null, null)]
+    [InlineData("image:string text:string Price_USD:decimal(10,2) SKU:string", "image", "text", null, "Price_USD", "SKU")]
+    [InlineData("image:string amount:string title:list<string>", "image", "title", null, null, null)]
+    public void Names_decide_where_nothing_else_does(string columns, string image, string? title, string? category, string? price, string? product)
+    {
+        var guess = ColumnGuess.From(Columns(columns), []);
+        Assert.Equal((image, title, category, price, product),
+            (guess.Columns.Image, guess.Columns.Title, guess.Columns.Category, guess.Columns.Price, guess.Columns.Product));
+        Assert.Null(guess.Problem);
+    }
+
+    [Fact]
+    public void Values_tell_addresses_from_file_names_and_prices_from_other_texts()
+    {
+        var columns = Columns("image:string url:string price:string title:string");
+        var guess = ColumnGuess.From(columns, [Row(("image", "0001.jpg"), ("url", "http://example.com/1"), ("price", "$12.50"))]);
+        Assert.Equal(("url", "price"), (guess.Columns.Image, guess.Columns.Price));
+        guess = ColumnGuess.From(columns, [Row(("image", "0001.jpg"), ("url", "n/a"), ("price", "on request"))]);
+        Assert.Null(guess.Columns.Price);
+        Assert.StartsWith("no column looks like an image", guess.Problem, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Without_anything_to_learn_the_guess_says_so()
+    {
+        var guess = ColumnGuess.From([new("image", ImageType, "Image"), new("width", "int64", null)], []);
+        Assert.StartsWith("no column looks like a title", guess.Problem, StringComparison.Ordinal);
+        Assert.Equal("image", guess.Columns.Image);
+    }
+
+    private static List<ColumnInfo> Columns(string columns) =>
+        [.. columns.Split(' ').Select(column => column.Split(':')).Select(parts => new ColumnInfo(parts[0], parts[1], null))];
+
+    private static Dictionary<string, string?> Row(params (string Column, string Value)[] values) =>
+        values.ToDictionary(pair => pair.Column, pair => (string?)pair.Value);
+}
