@@ -103,6 +103,7 @@ public sealed class ParquetRowsTests
     [InlineData("id", "title", "category", "price", "dataset.columns.image", "int64")]
     [InlineData("image", "image", "category", "price", "dataset.columns.title", "a title column is")]
     [InlineData("image", "title", "price", "price", "dataset.columns.category", "double")]
+    [InlineData("image", "title", "category", "discounted", "dataset.columns.price", "a price column is a number")]
     [InlineData("image", "title", "category", "cost", "dataset.columns.price", "its columns are: id, size")]
     public async Task A_column_that_does_not_fit_is_refused_with_its_type_and_what_would(
         string image, string title, string category, string price, string field, string part)
