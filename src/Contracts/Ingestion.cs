@@ -118,7 +118,7 @@ public static class Splits
 }
 
 /// <summary>A sample of a training shard, as the shard's index has it: all that planning needs without the image.</summary>
-/// <param name="Width">Pixels as the model gets to see them: EXIF orientation is not applied, as in the model's reference processor.</param>
+/// <param name="Width">Pixels of the picture as the model gets to see it: after its EXIF orientation.</param>
 /// <param name="Height">Pixels, likewise.</param>
 /// <param name="Offset">Where the encoded image begins in the shard, in bytes.</param>
 /// <param name="Length">Bytes of the encoded image.</param>

@@ -8,7 +8,7 @@ public sealed record ImageLimits
     /// <summary>Bytes of the file.</summary>
     public long MaxBytes { get; init; } = 64 * 1024 * 1024;
 
-    /// <summary>Width times height; a decoded pixel takes three bytes.</summary>
+    /// <summary>Width times height; a decoded pixel takes three bytes, and up to seven while transparency is resolved.</summary>
     public long MaxPixels { get; init; } = 64_000_000;
 
     /// <summary>Pixels of the longer side.</summary>

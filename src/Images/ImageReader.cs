@@ -2,83 +2,133 @@ using FunctionsPipeline.Contracts;
 using SixLabors.ImageSharp;
 using SixLabors.ImageSharp.Formats;
 using SixLabors.ImageSharp.Memory;
+using SixLabors.ImageSharp.Metadata.Profiles.Exif;
 using SixLabors.ImageSharp.PixelFormats;
+using SixLabors.ImageSharp.Processing;
 
 namespace FunctionsPipeline.Images;
 
 /// <summary>
-/// The one place that reads images from outside. Everything a header can tell is checked before a pixel is decoded, so that a small file
-/// that promises a huge picture costs nothing. EXIF orientation is not applied and alpha is dropped, as in the model's reference processor.
+/// The one place that reads images from outside, for training and for serving alike: shards hold the original bytes, so a model learns from
+/// exactly the pixels that it is asked about. A picture is turned as its EXIF orientation says and laid over white where it is transparent.
+/// Everything that can be told before a pixel is decoded is checked first, so that a small file that promises a huge picture costs nothing.
 /// </summary>
 public static class ImageReader
 {
-    // Profiles and comments may hold compressed data of their own, and nobody reads them here.
+    // Profiles and comments may hold compressed data of their own; the one thing of use in them, the orientation, is read without them.
     private static readonly DecoderOptions Options = new() { MaxFrames = 1, SkipMetadata = true };
 
     /// <summary>Reads the header and checks it against the limits; no pixel is decoded.</summary>
     /// <exception cref="UnreadableImageException">It is empty, too large, no image, cut off, has too many pixels or an impossible shape.
     /// </exception>
-    public static ImageHeader Identify(ReadOnlyMemory<byte> bytes, ImageLimits? limits = null)
+    public static ImageHeader Identify(ReadOnlyMemory<byte> bytes, ImageLimits? limits = null) => Examine(bytes, limits).Header;
+
+    /// <summary>Decodes an image to 8-bit RGB.</summary>
+    /// <exception cref="UnreadableImageException">As <see cref="Identify"/>, or its data is damaged.</exception>
+    public static Image<Rgb24> Read(ReadOnlyMemory<byte> bytes, ImageLimits? limits = null)
+    {
+        var (header, layout) = Examine(bytes, limits);
+        if (layout.Frame is { } frame && frame.MissingPixels(bytes.Span) is > 0 and var missing)
+            throw new UnreadableImageException(Rejection.Corrupt, $"the {header.Format} file's data lacks {missing:N0} of its pixels");
+        try
+        {
+            var image = layout.HasAlpha ? ReadOverWhite(bytes) : Image.Load<Rgb24>(Options, bytes.Span);
+            Turn(image, layout.Orientation);
+            if ((image.Width, image.Height) == (header.Width, header.Height)) return image;
+            var size = $"{image.Width}×{image.Height}";
+            image.Dispose();
+            throw new UnreadableImageException(Rejection.Corrupt,
+                $"the {header.Format} file has a header for {header.Width}×{header.Height} pixels and a picture of {size}");
+        }
+        catch (Exception e) when (e is InvalidMemoryOperationException || e.InnerException is InvalidMemoryOperationException)
+        {
+            throw new UnreadableImageException(Rejection.TooManyPixels, $"{header.Width}×{header.Height} pixels do not fit in memory", e);
+        }
+        // Decoders meet damaged data with any exception, index errors included.
+        catch (Exception e) when (e is not (UnreadableImageException or OutOfMemoryException))
+        {
+            throw new UnreadableImageException(Rejection.Corrupt, $"the {header.Format} file's data is damaged: {e.Message}", e);
+        }
+    }
+
+    private static (ImageHeader Header, ImageLayout Layout) Examine(ReadOnlyMemory<byte> bytes, ImageLimits? limits)
     {
         limits ??= ImageLimits.Default;
         if (bytes.IsEmpty) throw new UnreadableImageException(Rejection.Empty, "the file has no bytes");
         if (bytes.Length > limits.MaxBytes)
             throw new UnreadableImageException(Rejection.TooLarge, $"{bytes.Length:N0} bytes; at most {limits.MaxBytes:N0} are read");
         var format = ImageLayout.Recognise(bytes.Span) ?? throw new UnreadableImageException(Rejection.NotAnImage,
-            $"not a JPEG, PNG or WebP file: it begins with {Convert.ToHexStringLower(bytes.Span[..Math.Min(8, bytes.Length)])}");
-        var header = ReadHeader(bytes, format);
-        CheckSize(header, limits);
-        if (!ImageLayout.IsComplete(bytes.Span, format))
+            $"not a JPEG, PNG, WebP, GIF or BMP file: it begins with {Convert.ToHexStringLower(bytes.Span[..Math.Min(8, bytes.Length)])}");
+        var layout = ImageLayout.Of(bytes.Span, format);
+        if (!layout.IsWhole)
             throw new UnreadableImageException(Rejection.Truncated,
                 $"the {format} file ends before its picture does, after {bytes.Length:N0} bytes");
-        return header;
+        // To identify a GIF, the decoder walks its first frame, whatever the size of that.
+        if (layout.Frame is { } frame) CheckPixels(frame.Width, frame.Height, limits);
+        var size = ReadSize(bytes, format);
+        var header = layout.Orientation >= Orientation.LeftTop
+            ? new ImageHeader(format, size.Height, size.Width)
+            : new ImageHeader(format, size.Width, size.Height);
+        CheckPixels(header.Width, header.Height, limits);
+        CheckShape(header.Width, header.Height, limits);
+        return (header, layout);
     }
 
-    /// <summary>Decodes an image to 8-bit RGB.</summary>
-    /// <exception cref="UnreadableImageException">As <see cref="Identify"/>, or its data is damaged.</exception>
-    public static Image<Rgb24> Read(ReadOnlyMemory<byte> bytes, ImageLimits? limits = null)
-    {
-        var header = Identify(bytes, limits);
-        try
-        {
-            return Image.Load<Rgb24>(Options, bytes.Span);
-        }
-        catch (Exception e) when (e is ImageFormatException or NotSupportedException)
-        {
-            throw new UnreadableImageException(Rejection.Truncated, $"the {header.Format} file's data is damaged: {e.Message}", e);
-        }
-        catch (InvalidMemoryOperationException e)
-        {
-            throw new UnreadableImageException(Rejection.TooManyPixels, $"{header.Width}×{header.Height} pixels do not fit in memory", e);
-        }
-    }
-
-    private static ImageHeader ReadHeader(ReadOnlyMemory<byte> bytes, ImageFormat format)
+    private static Size ReadSize(ReadOnlyMemory<byte> bytes, ImageFormat format)
     {
         try
         {
-            var info = Image.Identify(Options, bytes.Span);
-            return new ImageHeader(format, info.Width, info.Height);
+            return Image.Identify(Options, bytes.Span).Size;
         }
-        catch (Exception e) when (e is ImageFormatException or NotSupportedException)
+        catch (Exception e) when (e is not OutOfMemoryException)
         {
-            throw ImageLayout.IsComplete(bytes.Span, format)
-                ? new UnreadableImageException(Rejection.NotAnImage,
-                    $"it begins as a {format} file, but has no valid header: {e.Message}", e)
-                : new UnreadableImageException(Rejection.Truncated,
-                    $"the {format} file ends within its header, after {bytes.Length:N0} bytes", e);
+            throw new UnreadableImageException(Rejection.NotAnImage,
+                $"it begins as a {format} file, but has no valid header: {e.Message}", e);
         }
     }
 
-    private static void CheckSize(ImageHeader header, ImageLimits limits)
+    private static void CheckPixels(int width, int height, ImageLimits limits)
     {
-        var (width, height) = (header.Width, header.Height);
         if (width < 1 || height < 1) throw new UnreadableImageException(Rejection.BadShape, $"{width}×{height} pixels");
         if (Math.Max(width, height) > limits.MaxSide || (long)width * height > limits.MaxPixels)
             throw new UnreadableImageException(Rejection.TooManyPixels,
                 $"{width}×{height} pixels; at most {limits.MaxPixels:N0} in all and {limits.MaxSide:N0} a side are read");
+    }
+
+    private static void CheckShape(int width, int height, ImageLimits limits)
+    {
         if ((double)Math.Max(width, height) / Math.Min(width, height) > limits.MaxAspectRatio)
             throw new UnreadableImageException(Rejection.BadShape,
                 $"{width}×{height} pixels; one side may be at most {limits.MaxAspectRatio:0} times the other");
+    }
+
+    private static Image<Rgb24> ReadOverWhite(ReadOnlyMemory<byte> bytes)
+    {
+        using var image = Image.Load<Rgba32>(Options, bytes.Span);
+        var opaque = new Image<Rgb24>(image.Width, image.Height);
+        image.ProcessPixelRows(opaque, static (transparentRows, opaqueRows) =>
+        {
+            for (var y = 0; y < transparentRows.Height; y++)
+            {
+                var source = transparentRows.GetRowSpan(y);
+                var target = opaqueRows.GetRowSpan(y);
+                for (var x = 0; x < source.Length; x++)
+                {
+                    var pixel = source[x];
+                    target[x] = new Rgb24(OverWhite(pixel.R, pixel.A), OverWhite(pixel.G, pixel.A), OverWhite(pixel.B, pixel.A));
+                }
+            }
+        });
+        return opaque;
+    }
+
+    private static byte OverWhite(byte colour, byte alpha) => (byte)(((colour * alpha) + (255 * (255 - alpha)) + 127) / 255);
+
+    private static void Turn(Image<Rgb24> image, Orientation orientation)
+    {
+        if (orientation == Orientation.TopLeft) return;
+        image.Metadata.ExifProfile = new ExifProfile();
+        image.Metadata.ExifProfile.SetValue(ExifTag.Orientation, (ushort)orientation);
+        image.Mutate(context => context.AutoOrient());
     }
 }

@@ -59,7 +59,8 @@ public sealed class ImageReaderTests
 
     [Theory]
     [InlineData("This is not a picture.")]
-    [InlineData("GIF89a then something")]
+    [InlineData("RIFF, then something else")]
+    [InlineData("BMW and other makes of cars")]
     [InlineData("<")]
     public void A_text_file_and_a_format_that_is_not_read_are_no_images(string text) =>
         Assert.Equal(Rejection.NotAnImage, ReasonOf(Encoding.UTF8.GetBytes(text)));
@@ -93,7 +94,7 @@ public sealed class ImageReaderTests
     {
         var file = Picture(ImageFormat.Png, 48, 32);
         for (var i = 60; i < file.Length - 30; i++) file[i] ^= 0x5A;
-        Assert.Equal(Rejection.Truncated, ReasonOf(file));
+        Assert.Equal(Rejection.Corrupt, ReasonOf(file));
     }
 
     private static string ReasonOf(ReadOnlyMemory<byte> file, ImageLimits? limits = null) =>

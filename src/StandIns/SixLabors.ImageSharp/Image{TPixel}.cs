@@ -61,6 +61,11 @@ public sealed class Image<TPixel> : Image
 
     public void ProcessPixelRows(PixelAccessorAction<TPixel> processPixels) => processPixels(new PixelAccessor<TPixel>(this));
 
+    /// <summary>Runs over the rows of two images of the same height.</summary>
+    public void ProcessPixelRows<TPixel2>(Image<TPixel2> image2, PixelAccessorAction<TPixel, TPixel2> processPixels)
+        where TPixel2 : unmanaged, IPixel<TPixel2> =>
+        processPixels(new PixelAccessor<TPixel>(this), new PixelAccessor<TPixel2>(image2));
+
     public void CopyPixelDataTo(Span<TPixel> destination) => Pixels.AsSpan().CopyTo(destination);
 
     public void CopyPixelDataTo(Span<byte> destination) => MemoryMarshal.AsBytes(Pixels.AsSpan()).CopyTo(destination);

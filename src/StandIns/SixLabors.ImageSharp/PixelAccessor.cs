@@ -2,11 +2,16 @@ using SixLabors.ImageSharp.PixelFormats;
 
 namespace SixLabors.ImageSharp;
 
-/// <summary>What <see cref="Image{TPixel}.ProcessPixelRows"/> runs.</summary>
+/// <summary>What <see cref="Image{TPixel}.ProcessPixelRows(PixelAccessorAction{TPixel})"/> runs.</summary>
 public delegate void PixelAccessorAction<TPixel>(PixelAccessor<TPixel> pixelAccessor)
     where TPixel : unmanaged, IPixel<TPixel>;
 
-/// <summary>The rows of an image, valid during <see cref="Image{TPixel}.ProcessPixelRows"/>.</summary>
+/// <summary>What <see cref="Image{TPixel}.ProcessPixelRows{TPixel2}"/> runs.</summary>
+public delegate void PixelAccessorAction<TPixel1, TPixel2>(PixelAccessor<TPixel1> pixelAccessor1, PixelAccessor<TPixel2> pixelAccessor2)
+    where TPixel1 : unmanaged, IPixel<TPixel1>
+    where TPixel2 : unmanaged, IPixel<TPixel2>;
+
+/// <summary>The rows of an image, valid during <see cref="Image{TPixel}.ProcessPixelRows(PixelAccessorAction{TPixel})"/>.</summary>
 public ref struct PixelAccessor<TPixel>
     where TPixel : unmanaged, IPixel<TPixel>
 {

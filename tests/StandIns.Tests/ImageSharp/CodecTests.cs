@@ -146,10 +146,10 @@ public sealed class CodecTests
     }
 
     [Fact]
-    public void A_format_without_decoder_says_so()
+    public void A_GIF_without_a_frame_is_invalid_content()
     {
-        byte[] gif = [.. "GIF89a"u8, 0x2C, 0x01, 0xC8, 0x00, 0xF7, 0, 0];
-        var exception = Assert.Throws<UnknownImageFormatException>(() => Image.Load<Rgb24>(gif).Dispose());
+        byte[] gif = [.. "GIF89a"u8, 0x2C, 0x01, 0xC8, 0x00, 0x70, 0, 0, (byte)';'];
+        var exception = Assert.Throws<InvalidImageContentException>(() => Image.Load<Rgb24>(gif).Dispose());
         Assert.Contains("GIF", exception.Message, StringComparison.Ordinal);
     }
 

@@ -1,3 +1,5 @@
+using SixLabors.ImageSharp.Formats.Bmp;
+using SixLabors.ImageSharp.Formats.Gif;
 using SixLabors.ImageSharp.Formats.Jpeg;
 using SixLabors.ImageSharp.Formats.Png;
 using SixLabors.ImageSharp.Formats.Webp;
@@ -21,7 +23,8 @@ internal static class Decoder
                 JpegFormat => JpegDecoding.Decode<TPixel>(header, options, data),
                 PngFormat => PngDecoding.Decode<TPixel>(header, options, data),
                 WebpFormat => WebpDecoding.Decode<TPixel>(header, options, data),
-                _ => throw new UnknownImageFormatException($"{header.Format.Name} images cannot be decoded by this build."),
+                GifFormat => GifDecoding.Decode<TPixel>(header, options, data),
+                _ => BmpDecoding.Decode<TPixel>(header, options, data),
             };
             if (options.TargetSize is { } target && ResizeGeometry.Max(image.Size, target) is var fitted && fitted != image.Size)
                 image.Mutate(context => context.Resize(fitted.Width, fitted.Height, options.Sampler));

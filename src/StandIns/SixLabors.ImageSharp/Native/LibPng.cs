@@ -2,12 +2,10 @@ using System.Runtime.InteropServices;
 
 namespace SixLabors.ImageSharp.Native;
 
-/// <summary>The simplified API of libpng 1.6 (png.h, section 4).</summary>
+/// <summary>The writing half of the simplified API of libpng 1.6 (png.h, section 4).</summary>
 internal static unsafe class LibPng
 {
     public const uint Version = 1;
-    public const uint FlagFast = 2;
-    public const uint Flag16BitIsSrgb = 4;
 
     static LibPng() => NativeLibraries.Register();
 
@@ -19,17 +17,8 @@ internal static unsafe class LibPng
     }
 
     [DllImport(NativeLibraries.Png)]
-    public static extern int png_image_begin_read_from_memory(Image* image, byte* memory, nuint size);
-
-    [DllImport(NativeLibraries.Png)]
-    public static extern int png_image_finish_read(Image* image, void* background, void* buffer, int rowStride, void* colormap);
-
-    [DllImport(NativeLibraries.Png)]
     public static extern int png_image_write_to_memory(
         Image* image, byte* memory, ref nuint memoryBytes, int convertTo8Bit, void* buffer, int rowStride, void* colormap);
-
-    [DllImport(NativeLibraries.Png)]
-    public static extern void png_image_free(Image* image);
 
     [StructLayout(LayoutKind.Sequential)]
     public struct Image

@@ -5,6 +5,8 @@ namespace SixLabors.ImageSharp.Formats.Gif;
 /// <summary>The logical screen descriptor of a GIF.</summary>
 internal static class GifHeader
 {
+    public const int Length = 13;
+
     public static ImageHeader? TryRead(ReadOnlySpan<byte> data) => data.Length < 11 ? null : new ImageHeader(
         GifFormat.Instance,
         BinaryPrimitives.ReadUInt16LittleEndian(data[6..]),

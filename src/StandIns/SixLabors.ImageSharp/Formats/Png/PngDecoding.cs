@@ -1,63 +1,62 @@
-using System.Runtime.InteropServices;
-using SixLabors.ImageSharp.Native;
+using System.IO.Compression;
 using SixLabors.ImageSharp.PixelFormats;
 
 namespace SixLabors.ImageSharp.Formats.Png;
 
-/// <summary>PNG through libpng, every colour type and depth, as 8 bits a channel.</summary>
-internal static unsafe class PngDecoding
+/// <summary>PNG of every colour type and depth, interlaced or not; of an animation the picture that is shown without it. In managed code:
+/// libpng's simplified API gets interlaced pictures of 16 bits wrong.</summary>
+internal static class PngDecoding
 {
-    public static Image<TPixel> Decode<TPixel>(ImageHeader header, DecoderOptions options, ReadOnlySpan<byte> data)
+    // The seven passes of Adam7: first column and row, then the steps between columns and rows.
+    private static readonly (int X, int Y, int StepX, int StepY)[] Adam7 =
+        [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)];
+
+    private static readonly (int X, int Y, int StepX, int StepY)[] OnePass = [(0, 0, 1, 1)];
+
+    private delegate void RowAction<TPixel>(int row, ReadOnlySpan<TPixel> pixels);
+
+    public static Image<TPixel> Decode<TPixel>(ImageHeader image, DecoderOptions options, ReadOnlySpan<byte> data)
         where TPixel : unmanaged, IPixel<TPixel>
     {
-        var allocator = options.Configuration.MemoryAllocator;
-        var (chunks, alpha) = PngChunks.Select(data, header);
-        var pixels = allocator.Allocate<TPixel>(header.Width, header.Height);
-        // Asked for RGB, libpng would blend transparent pixels with a background; ImageSharp keeps their colour and drops alpha.
-        if (alpha && typeof(TPixel) == typeof(Rgba32))
+        var header = PngHeader.Read(data);
+        var content = PngContent.Read(data, header);
+        var pixels = options.Configuration.MemoryAllocator.Allocate<TPixel>(header.Width, header.Height);
+        var samples = new PngSamples(header, content);
+        try
         {
-            Read(chunks, MemoryMarshal.AsBytes(pixels.AsSpan()), header, LibPng.Format.Rgba);
+            using var unpacked = new ZLibStream(content.Pixels, CompressionMode.Decompress);
+            foreach (var (x, y, stepX, stepY) in header.Interlaced ? Adam7 : OnePass)
+            {
+                var (width, height) = ((header.Width - x + stepX - 1) / stepX, (header.Height - y + stepY - 1) / stepY);
+                if (width <= 0 || height <= 0) continue;
+                DecodePass<TPixel>(unpacked, header, samples, width, height, (row, line) =>
+                {
+                    var target = pixels.AsSpan((y + (row * stepY)) * header.Width, header.Width);
+                    if (stepX == 1) line.CopyTo(target);
+                    else for (var i = 0; i < line.Length; i++) target[x + (i * stepX)] = line[i];
+                });
+            }
         }
-        else if (alpha)
+        catch (Exception exception) when (exception is InvalidDataException or EndOfStreamException)
         {
-            var rgba = allocator.Allocate<Rgba32>(header.Width, header.Height);
-            Read(chunks, MemoryMarshal.AsBytes(rgba.AsSpan()), header, LibPng.Format.Rgba);
-            PixelConversion.FromRgba32(rgba, pixels.AsSpan());
+            throw new InvalidImageContentException($"The PNG is damaged or cut short: {exception.Message}", exception);
         }
-        else if (typeof(TPixel) == typeof(Rgb24))
-        {
-            Read(chunks, MemoryMarshal.AsBytes(pixels.AsSpan()), header, LibPng.Format.Rgb);
-        }
-        else
-        {
-            var rgb = allocator.Allocate<Rgb24>(header.Width, header.Height);
-            Read(chunks, MemoryMarshal.AsBytes(rgb.AsSpan()), header, LibPng.Format.Rgb);
-            PixelConversion.FromRgb24(rgb, pixels.AsSpan());
-        }
-        return new Image<TPixel>(options.Configuration, pixels, header.Width, header.Height, header.ToMetadata(options));
+        return new Image<TPixel>(options.Configuration, pixels, header.Width, header.Height, image.ToMetadata(options));
     }
 
-    private static void Read(byte[] chunks, Span<byte> destination, ImageHeader header, LibPng.Format format)
+    private static void DecodePass<TPixel>(
+        ZLibStream unpacked, PngHeader header, PngSamples samples, int width, int height, RowAction<TPixel> place)
+        where TPixel : unmanaged, IPixel<TPixel>
     {
-        var image = new LibPng.Image { Version = LibPng.Version };
-        fixed (byte* memory = chunks)
-        fixed (byte* buffer = destination)
+        var length = (int)((((long)width * header.BitsPerPixel) + 7) / 8);
+        var (row, above, pixels) = (new byte[1 + length], new byte[1 + length], new TPixel[width]);
+        for (var y = 0; y < height; y++)
         {
-            try
-            {
-                if (LibPng.png_image_begin_read_from_memory(&image, memory, (nuint)chunks.Length) == 0)
-                    throw new InvalidImageContentException($"The PNG cannot be decoded: {image.Error()}.");
-                if (image.Width != header.Width || image.Height != header.Height)
-                    throw new InvalidImageContentException("The PNG has two headers that disagree.");
-                image.Format = format;
-                image.Flags |= LibPng.Flag16BitIsSrgb;
-                if (LibPng.png_image_finish_read(&image, null, buffer, destination.Length / header.Height, null) == 0)
-                    throw new InvalidImageContentException($"The PNG is damaged or cut short: {image.Error()}.");
-            }
-            finally
-            {
-                LibPng.png_image_free(&image);
-            }
+            unpacked.ReadExactly(row);
+            PngFilters.Undo(row[0], row.AsSpan(1), above.AsSpan(1), Math.Max(1, header.BitsPerPixel / 8));
+            samples.Draw<TPixel>(row.AsSpan(1), pixels);
+            place(y, pixels);
+            (row, above) = (above, row);
         }
     }
 }

@@ -4,13 +4,13 @@ using SixLabors.ImageSharp.PixelFormats;
 
 namespace SixLabors.ImageSharp.Formats.Webp;
 
-/// <summary>WebP through libwebp: lossy and lossless, with or without alpha.</summary>
+/// <summary>WebP through libwebp: lossy and lossless, with or without alpha; of an animation the first frame.</summary>
 internal static unsafe class WebpDecoding
 {
     public static Image<TPixel> Decode<TPixel>(ImageHeader header, DecoderOptions options, ReadOnlySpan<byte> data)
         where TPixel : unmanaged, IPixel<TPixel>
     {
-        if (WebpHeader.IsAnimated(data)) throw new UnknownImageFormatException("Animated WebP images cannot be decoded by this build.");
+        if (WebpHeader.IsAnimated(data)) return DecodeFirstFrame<TPixel>(header, options, data);
         var allocator = options.Configuration.MemoryAllocator;
         var pixels = allocator.Allocate<TPixel>(header.Width, header.Height);
         if (typeof(TPixel) == typeof(Rgb24) || typeof(TPixel) == typeof(Rgba32))
@@ -24,6 +24,24 @@ internal static unsafe class WebpDecoding
             PixelConversion.FromRgba32(rgba, pixels.AsSpan());
         }
         return new Image<TPixel>(options.Configuration, pixels, header.Width, header.Height, header.ToMetadata(options));
+    }
+
+    private static Image<TPixel> DecodeFirstFrame<TPixel>(ImageHeader header, DecoderOptions options, ReadOnlySpan<byte> data)
+        where TPixel : unmanaged, IPixel<TPixel>
+    {
+        var animation = WebpAnimation.Read(header, data);
+        var area = animation.Area;
+        var allocator = options.Configuration.MemoryAllocator;
+        var frame = allocator.Allocate<Rgba32>(area.Width, area.Height);
+        Read(animation.Frame, MemoryMarshal.AsBytes(frame.AsSpan()), header with { Width = area.Width, Height = area.Height }, alpha: true);
+        var canvas = allocator.Allocate<TPixel>(header.Width, header.Height);
+        TPixel background = default;
+        background.FromRgba32(animation.Background);
+        Array.Fill(canvas, background);
+        for (var y = 0; y < area.Height; y++)
+            PixelConversion.FromRgba32(
+                frame.AsSpan(y * area.Width, area.Width), canvas.AsSpan(((area.Y + y) * header.Width) + area.X, area.Width));
+        return new Image<TPixel>(options.Configuration, canvas, header.Width, header.Height, header.ToMetadata(options));
     }
 
     private static void Read(ReadOnlySpan<byte> data, Span<byte> destination, ImageHeader header, bool alpha)
