@@ -9,7 +9,7 @@ namespace FunctionsPipeline.Datasets;
 /// The activities that turn a Hub dataset into training shards. Each may run more than once: what is there already stays as it is and
 /// is not made again. Duplicates are found within a unit, not across units.
 /// </summary>
-public sealed class DatasetIngestion
+public sealed class DatasetIngestion : IDisposable
 {
     private readonly HubClient _hub;
     private readonly BlobContainerClient _container;
@@ -20,17 +20,17 @@ public sealed class DatasetIngestion
     /// <param name="hub">Where datasets come from.</param>
     /// <param name="blobs">Where they go; the container <see cref="Containers.Datasets"/> must exist.</param>
     /// <param name="options">The defaults when left out.</param>
-    /// <param name="images">For images given by URL; <see cref="ImageDownloader.CreateHttpClient"/> when left out.</param>
     /// <param name="time">The system's when left out.</param>
-    public DatasetIngestion(HubClient hub, BlobServiceClient blobs, IngestionOptions? options = null, HttpClient? images = null,
-        TimeProvider? time = null)
+    public DatasetIngestion(HubClient hub, BlobServiceClient blobs, IngestionOptions? options = null, TimeProvider? time = null)
     {
         _hub = hub;
         _container = blobs.GetBlobContainerClient(Containers.Datasets);
         _options = options ?? new IngestionOptions();
-        _downloader = new ImageDownloader(images ?? ImageDownloader.CreateHttpClient(), _options, time ?? TimeProvider.System);
+        _downloader = new ImageDownloader(_options, time ?? TimeProvider.System);
         _manifests = new ManifestStore(_container);
     }
+
+    public void Dispose() => _downloader.Dispose();
 
     /// <summary>Pins the dataset's commit, checks the mapped columns, and cuts the rows into units. Stores nothing.</summary>
     /// <exception cref="RequestException">The repository, revision, configuration or a column does not exist or does not fit.</exception>

@@ -14,7 +14,7 @@ internal sealed class Workshop : IAsyncDisposable
         Blobs = blobs;
         Client = new HubClient(HubClient.CreateHttpClient(),
             new HubOptions { Endpoint = hub.Address, FirstDelay = TimeSpan.FromMilliseconds(1) });
-        Ingestion = new DatasetIngestion(Client, blobs, options);
+        Ingestion = new DatasetIngestion(Client, blobs, options with { AllowedHosts = [hub.Address.Authority, .. options.AllowedHosts] });
     }
 
     public SampleHub Hub { get; }
@@ -62,5 +62,9 @@ internal sealed class Workshop : IAsyncDisposable
         return rows;
     }
 
-    public ValueTask DisposeAsync() => Hub.DisposeAsync();
+    public ValueTask DisposeAsync()
+    {
+        Ingestion.Dispose();
+        return Hub.DisposeAsync();
+    }
 }
