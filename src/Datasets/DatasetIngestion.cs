@@ -11,7 +11,7 @@ namespace FunctionsPipeline.Datasets;
 /// The activities that turn a Hub dataset into training shards, in the order in which they are called. Each may run more than once, and be
 /// stopped anywhere: what is there already stays as it is and is not made again.
 /// </summary>
-public sealed class DatasetIngestion
+public sealed class DatasetIngestion : IDisposable
 {
     private const int ReadAhead = 4 * 1024 * 1024;
 
@@ -27,21 +27,21 @@ public sealed class DatasetIngestion
     /// <param name="hub">Where datasets come from.</param>
     /// <param name="blobs">Where they go; the container <see cref="Containers.Datasets"/> must exist.</param>
     /// <param name="options">The defaults when left out.</param>
-    /// <param name="images">For images given by URL; <see cref="ImageDownloader.CreateHttpClient"/> when left out.</param>
     /// <param name="time">The system's when left out.</param>
-    public DatasetIngestion(HubClient hub, BlobServiceClient blobs, IngestionOptions? options = null, HttpClient? images = null,
-        TimeProvider? time = null)
+    public DatasetIngestion(HubClient hub, BlobServiceClient blobs, IngestionOptions? options = null, TimeProvider? time = null)
     {
         _copy = new HubFileCopy(hub);
         _container = blobs.GetBlobContainerClient(Containers.Datasets);
         _options = options ?? new IngestionOptions();
-        _downloader = new ImageDownloader(images ?? ImageDownloader.CreateHttpClient(), _options, time ?? TimeProvider.System);
+        _downloader = new ImageDownloader(_options, time ?? TimeProvider.System);
         _plans = new PlanStore(_container);
         var lookup = new DatasetLookup(hub);
         _resolver = new DatasetResolver(lookup, _plans, _options);
         _inspector = new DatasetInspector(lookup, _resolver);
         _manifests = new ManifestStore(_container);
     }
+
+    public void Dispose() => _downloader.Dispose();
 
     /// <summary>Says what a dataset has and how it would be read; stores nothing.</summary>
     /// <exception cref="RequestException">The repository, revision or configuration does not exist, or columns of the request do not fit.</exception>

@@ -20,6 +20,9 @@ public sealed record IngestionOptions
     /// <summary>Tries to download one image.</summary>
     public int DownloadAttempts { get; init; } = 3;
 
+    /// <summary>Pause before the second try, about; it doubles before each further one.</summary>
+    public TimeSpan RetryDelay { get; init; } = TimeSpan.FromSeconds(0.5);
+
     /// <summary>Time to connect to a host.</summary>
     public TimeSpan ConnectTimeout { get; init; } = TimeSpan.FromSeconds(10);
 
@@ -31,12 +34,18 @@ public sealed record IngestionOptions
 
     /// <summary>
     /// Hosts, as <c>host:port</c>, that images are fetched from although they are on this machine or in a private network: for local hubs.
+    /// An address is compared as it is written, not by where it leads.
     /// </summary>
     public IReadOnlyList<string> AllowedHosts { get; init; } = [];
 
     /// <summary>Whether images are left out whose <c>X-Robots-Tag</c> says that models must not be trained on them.</summary>
     public bool HonorOptOut { get; init; } = true;
 
+    /// <summary>
+    /// Where those whose images are fetched find out about it or complain, an http(s) or mailto address: hosts are told with each request.
+    /// </summary>
+    public Uri? Contact { get; init; }
+
     /// <summary>What an image may be at most.</summary>
-    public ImageLimits ImageLimits { get; init; } = ImageLimits.Default;
+    public ImageLimits ImageLimits { get; init; } = new();
 }

@@ -1,3 +1,4 @@
+using FunctionsPipeline.Datasets;
 using FunctionsPipeline.FunctionApp.Gpu;
 using FunctionsPipeline.FunctionApp.Predictions;
 using Microsoft.Extensions.Configuration;
@@ -15,6 +16,9 @@ public sealed record PipelineOptions
     [ConfigurationKeyName("HF_TOKEN")]
     public string? HubToken { get; init; }
 
+    /// <summary>Section <c>Ingestion</c>: how datasets are brought to blob storage.</summary>
+    public IngestionOptions Ingestion { get; init; } = new();
+
     /// <summary>Section <c>Worker</c>: the GPU worker that predicts.</summary>
     public PredictionOptions Worker { get; init; } = new();
 
@@ -28,6 +32,24 @@ public sealed record PipelineOptions
     public IEnumerable<string> Mistakes()
     {
         if (!IsHttp(HubEndpoint)) yield return "HF_ENDPOINT must be an http(s) address, such as https://huggingface.co.";
+        if (Ingestion.UnitRows < 1) yield return "Ingestion:UnitRows must be at least 1.";
+        if (Ingestion.Concurrency is < 1 or > 1000) yield return "Ingestion:Concurrency must be from 1 to 1000.";
+        if (Ingestion.RequestsPerHost is < 1 or > 1000) yield return "Ingestion:RequestsPerHost must be from 1 to 1000.";
+        if (Ingestion.RequestsPerHostPerSecond is not (null or (>= 0.001 and <= 1000)))
+            yield return "Ingestion:RequestsPerHostPerSecond must be from 0.001 to 1000; there is no limit when it is left out.";
+        if (Ingestion.DownloadAttempts is < 1 or > 20) yield return "Ingestion:DownloadAttempts must be from 1 to 20.";
+        if (!IsDownloadTime(Ingestion.RetryDelay)) yield return DownloadTime("RetryDelay", "00:00:00.5");
+        if (!IsDownloadTime(Ingestion.ConnectTimeout)) yield return DownloadTime("ConnectTimeout", "00:00:10");
+        if (!IsDownloadTime(Ingestion.ReadTimeout)) yield return DownloadTime("ReadTimeout", "00:00:15");
+        if (!IsDownloadTime(Ingestion.DownloadDeadline)) yield return DownloadTime("DownloadDeadline", "00:01:00");
+        foreach (var (i, host) in Ingestion.AllowedHosts.Index())
+            if (!IsHostAndPort(host)) yield return $"Ingestion:AllowedHosts:{i} must be host:port, such as 127.0.0.1:8080.";
+        if (Ingestion.Contact is { } contact && !IsContact(contact))
+            yield return "Ingestion:Contact must be an http(s) or mailto address without parentheses, such as https://example.com/robot.";
+        if (Ingestion.ImageLimits.MaxBytes is < 1 or > 1 << 30) yield return "Ingestion:ImageLimits:MaxBytes must be from 1 to 1073741824.";
+        if (Ingestion.ImageLimits.MaxPixels < 1) yield return "Ingestion:ImageLimits:MaxPixels must be at least 1.";
+        if (Ingestion.ImageLimits.MaxSide < 1) yield return "Ingestion:ImageLimits:MaxSide must be at least 1.";
+        if (!(Ingestion.ImageLimits.MaxAspectRatio >= 1)) yield return "Ingestion:ImageLimits:MaxAspectRatio must be at least 1.";
         if (!IsHttp(Worker.Url)) yield return "Worker:Url is missing or no http(s) address: where the GPU worker answers, such as http://127.0.0.1:8080.";
         if (Worker.Timeout <= TimeSpan.Zero) yield return "Worker:Timeout must be above zero, such as 00:05:00.";
         if (GpuWorkerCommand.Parse(GpuWorker.Command) is null)
@@ -38,6 +60,18 @@ public sealed record PipelineOptions
         if (GpuJobs.HeartbeatTimeout <= TimeSpan.Zero) yield return "GpuJobs:HeartbeatTimeout must be above zero, such as 00:05:00.";
         if (string.IsNullOrWhiteSpace(GpuJobs.LogFolder)) yield return "GpuJobs:LogFolder must name a folder.";
     }
+
+    private static bool IsDownloadTime(TimeSpan time) => time > TimeSpan.Zero && time <= TimeSpan.FromHours(1);
+
+    private static string DownloadTime(string setting, string example) =>
+        $"Ingestion:{setting} must be above zero and at most 01:00:00, such as {example}.";
+
+    private static bool IsHostAndPort(string? host) =>
+        Uri.TryCreate($"http://{host}", UriKind.Absolute, out var uri)
+        && string.Equals($"{uri.Host}:{uri.Port}", host, StringComparison.OrdinalIgnoreCase);
+
+    private static bool IsContact(Uri address) =>
+        address is { IsAbsoluteUri: true, Scheme: "http" or "https" or "mailto" } && address.AbsoluteUri.AsSpan().IndexOfAny('(', ')') < 0;
 
     private static bool IsHttp(Uri? address) => address is { IsAbsoluteUri: true, Scheme: "http" or "https" };
 }

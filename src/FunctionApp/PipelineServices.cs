@@ -43,7 +43,8 @@ public static class PipelineServices
         });
         services.AddSingleton<ModelMirror>();
         services.AddSingleton(provider => new DatasetIngestion(
-            provider.GetRequiredService<HubClient>(), provider.GetRequiredService<BlobServiceClient>(), time: provider.GetRequiredService<TimeProvider>()));
+            provider.GetRequiredService<HubClient>(), provider.GetRequiredService<BlobServiceClient>(),
+            provider.GetRequiredService<IOptions<PipelineOptions>>().Value.Ingestion, provider.GetRequiredService<TimeProvider>()));
 
         services.AddSingleton<RunState>().AddSingleton<ModelRegistry>().AddSingleton<PredictionWriter>();
         services.AddHttpClient<PredictionClient>((provider, http) =>

@@ -31,6 +31,9 @@ public sealed record HubServerOptions
     /// </summary>
     public string? CdnHost { get; init; }
 
+    /// <summary>Whether <see cref="SampleHub.Requests"/> keeps every request.</summary>
+    public bool LogRequests { get; init; }
+
     /// <summary>When set, only requests with this bearer token may see the repositories.</summary>
     public string? Token { get; init; }
 

@@ -17,6 +17,7 @@ public sealed class SampleHub : IAsyncDisposable
     private readonly WebApplication _application;
     private readonly FaultInjection _faults;
     private readonly string _files;
+    private readonly RequestLog _requests = new();
 
     private SampleHub(WebApplication application, string files, HubServerOptions options)
     {
@@ -28,6 +29,9 @@ public sealed class SampleHub : IAsyncDisposable
 
     /// <summary>For <c>HF_ENDPOINT</c>.</summary>
     public Uri Address { get; private set; } = null!;
+
+    /// <summary>What it was asked for, when <see cref="HubServerOptions.LogRequests"/> says so.</summary>
+    public IReadOnlyCollection<ServedRequest> Requests => _requests.Requests;
 
     /// <summary>Repository id of the dataset it serves.</summary>
     public string Dataset { get; }
@@ -78,6 +82,7 @@ public sealed class SampleHub : IAsyncDisposable
                 ? GarmentsDataset.Create(catalog, rows, new Uri(Address, CatalogPictures.Path), _files)
                 : ImageFolderDataset.Create(Dataset, images, _files)),
             options.Token));
+        if (options.LogRequests) _requests.Map(application);
         _faults.Map(application);
         new HubApi(repositories).Map(application);
         new HubFiles(repositories, options.CdnHost).Map(application);

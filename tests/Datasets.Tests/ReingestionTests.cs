@@ -14,28 +14,28 @@ public sealed class ReingestionTests(AzuriteFixture azurite) : IClassFixture<Azu
     [Fact]
     public async Task The_same_commit_again_fetches_neither_files_nor_pictures()
     {
-        await using var workshop = await Workshop.OpenAsync(azurite, new HubServerOptions { Rows = 70, Seed = 20, CountRequests = true });
+        await using var workshop = await Workshop.OpenAsync(azurite, new HubServerOptions { Rows = 70, Seed = 20, LogRequests = true });
         var (first, report) = await workshop.IngestAsync(Workshop.Garments);
-        var before = workshop.Downloads();
+        var before = workshop.Downloads.ToList();
         Assert.NotEmpty(before);
 
-        var again = await workshop.Reopened().Ingestion.ResolveAsync(Workshop.Garments);
+        var again = await workshop.Restarted().ResolveAsync(Workshop.Garments);
 
         Assert.Equal(JsonSerializer.Serialize(report, PipelineJson.Compact), JsonSerializer.Serialize(again.Report, PipelineJson.Compact));
         Assert.Equal(first.Blobs, again.Blobs);
-        Assert.Equal(before, workshop.Downloads());
+        Assert.Equal(before, workshop.Downloads);
     }
 
     [Fact]
     public async Task Another_view_of_the_same_commit_fetches_nothing_again()
     {
-        await using var workshop = await Workshop.OpenAsync(azurite, new HubServerOptions { Rows = 70, Seed = 21, CountRequests = true });
+        await using var workshop = await Workshop.OpenAsync(azurite, new HubServerOptions { Rows = 70, Seed = 21, LogRequests = true });
         await workshop.IngestAsync(Workshop.Garments);
-        var before = workshop.Pictures(found: true);
+        var before = workshop.Pictures.ToList();
 
         var (other, report) = await workshop.IngestAsync(Workshop.Garments with { TestFraction = 0 });
 
-        Assert.Equal(before, workshop.Pictures(found: true));
+        Assert.Equal(before, workshop.Pictures);
         Assert.Equal(report.Counts.Stored, (await workshop.Ingestion.ReadShardsAsync(other.Blobs)).Sum(shard => shard.Samples));
     }
 
@@ -44,27 +44,27 @@ public sealed class ReingestionTests(AzuriteFixture azurite) : IClassFixture<Azu
     {
         int port;
         HashSet<string> old;
-        await using (var workshop = await Workshop.OpenAsync(azurite, new HubServerOptions { Rows = 60, Seed = 22, CountRequests = true }))
+        await using (var workshop = await Workshop.OpenAsync(azurite, new HubServerOptions { Rows = 60, Seed = 22, LogRequests = true }))
         {
             await workshop.IngestAsync(Workshop.Garments);
             port = workshop.Hub.Address.Port;
-            old = [.. workshop.Pictures(found: true)];
+            old = [.. workshop.Pictures];
         }
-        await using var grown = await Workshop.OpenAsync(azurite, new HubServerOptions { Port = port, Rows = 75, Seed = 22, CountRequests = true });
+        await using var grown = await Workshop.OpenAsync(azurite, new HubServerOptions { Port = port, Rows = 75, Seed = 22, LogRequests = true });
 
         var (_, report) = await grown.IngestAsync(Workshop.Garments);
 
         Assert.Equal(75, report.Counts.Rows);
-        Assert.Equal(15, grown.Pictures(found: true).Count);
-        Assert.DoesNotContain(grown.Pictures(found: true), old.Contains);
+        Assert.Equal(15, grown.Pictures.Count());
+        Assert.DoesNotContain(grown.Pictures, old.Contains);
     }
 
     [Fact]
     public async Task A_picture_that_several_rows_name_is_fetched_once_and_rows_that_repeat_earlier_ones_are_found_across_units()
     {
-        // Row 75 is not the row that it repeats is in the same unit as.
+        // Row 225 repeats row 224, which is the last of another unit.
         await using var workshop = await Workshop.OpenAsync(
-            azurite, new HubServerOptions { Rows = 300, Seed = 23, CountRequests = true }, new IngestionOptions { UnitRows = 1 });
+            azurite, new HubServerOptions { Rows = 300, Seed = 23, LogRequests = true }, new IngestionOptions { UnitRows = 15 });
         var catalog = new GarmentCatalog(23);
         var (dataset, report) = await workshop.IngestAsync(Workshop.Garments);
 
@@ -73,7 +73,7 @@ public sealed class ReingestionTests(AzuriteFixture azurite) : IClassFixture<Azu
         Assert.Equal(repeated, (await workshop.RowsAsync(dataset)).Where(row => row.State == RowState.Duplicate).Select(row => row.Row));
         Assert.Equal(repeated.Count, report.Counts.Duplicates);
         Assert.True((await workshop.PlanAsync(dataset)).Units.Count > 10);
-        Assert.Equal(workshop.Pictures(found: true).Distinct(), workshop.Pictures(found: true));
+        Assert.Equal(workshop.Pictures.Distinct(), workshop.Pictures);
         Assert.Equal(report.Counts.Stored, (await workshop.Ingestion.ReadShardsAsync(dataset.Blobs)).Sum(shard => shard.Samples));
     }
 
@@ -90,7 +90,7 @@ public sealed class ReingestionTests(AzuriteFixture azurite) : IClassFixture<Azu
             images = await ImagesAsync(workshop);
         }
         Draw("validation", 3);
-        await using var grown = await Workshop.OpenAsync(azurite, new HubServerOptions { Port = port, Images = _folder.FullName, CountRequests = true });
+        await using var grown = await Workshop.OpenAsync(azurite, new HubServerOptions { Port = port, Images = _folder.FullName, LogRequests = true });
 
         var (dataset, report) = await grown.IngestAsync(Labels(grown));
 
@@ -98,7 +98,7 @@ public sealed class ReingestionTests(AzuriteFixture azurite) : IClassFixture<Azu
         Assert.Equal(images, (await ImagesAsync(grown)).Where(images.Contains));
         // The file of the train split is the one that is here already: only its footer was looked at.
         var train = (await grown.PlanAsync(dataset)).Files.Single(file => file.Split == "train").Hub;
-        Assert.InRange(grown.BytesOf(train.Path), 1, train.Size - 1);
+        Assert.InRange(grown.Downloads.Where(request => request.Path.EndsWith(train.Path, StringComparison.Ordinal)).Sum(request => request.Bytes), 1, train.Size - 1);
     }
 
     [Fact]
@@ -107,7 +107,7 @@ public sealed class ReingestionTests(AzuriteFixture azurite) : IClassFixture<Azu
         await using var workshop = await Workshop.OpenAsync(azurite, new HubServerOptions { Rows = 130, Seed = 24 });
         var dataset = await workshop.Ingestion.ResolveAsync(Workshop.Garments);
 
-        var reports = await Task.WhenAll(workshop.CarryOutAsync(dataset), workshop.Reopened().CarryOutAsync(dataset));
+        var reports = await Task.WhenAll(workshop.CarryOutAsync(dataset), workshop.CarryOutAsync(dataset, workshop.Restarted()));
 
         Assert.Equal(JsonSerializer.Serialize(reports[0], PipelineJson.Compact), JsonSerializer.Serialize(reports[1], PipelineJson.Compact));
         Assert.Equal(130, reports[0].Counts.Rows);

@@ -9,13 +9,16 @@ namespace FunctionsPipeline.Tests.Datasets;
 /// <summary>Everything one ingestion needs: a hub, containers of its own, and the classes under test.</summary>
 internal sealed class Workshop : IAsyncDisposable
 {
+    private readonly IngestionOptions _options;
+
     private Workshop(SampleHub hub, BlobServiceClient blobs, IngestionOptions options)
     {
         Hub = hub;
         Blobs = blobs;
         Client = new HubClient(HubClient.CreateHttpClient(),
             new HubOptions { Endpoint = hub.Address, FirstDelay = TimeSpan.FromMilliseconds(1) });
-        Ingestion = new DatasetIngestion(Client, blobs, options);
+        _options = options with { AllowedHosts = [hub.Address.Authority, .. options.AllowedHosts] };
+        Ingestion = Restarted();
     }
 
     public SampleHub Hub { get; }
@@ -49,17 +52,28 @@ internal sealed class Workshop : IAsyncDisposable
     }
 
     /// <summary>Runs all activities after a dataset has been resolved, also when it is whole already.</summary>
-    public async Task<IngestReport> CarryOutAsync(ResolvedDataset dataset)
+    public async Task<IngestReport> CarryOutAsync(ResolvedDataset dataset, DatasetIngestion? with = null)
     {
+        var ingestion = with ?? Ingestion;
         foreach (var file in dataset.Files)
         {
-            await Ingestion.FetchFileAsync(dataset.Blobs, file.File);
-            for (var unit = file.FirstUnit; unit < file.FirstUnit + file.Units; unit++) await Ingestion.IngestUnitAsync(dataset.Blobs, unit);
+            await ingestion.FetchFileAsync(dataset.Blobs, file.File);
+            for (var unit = file.FirstUnit; unit < file.FirstUnit + file.Units; unit++) await ingestion.IngestUnitAsync(dataset.Blobs, unit);
         }
-        var summary = await Ingestion.WriteCatalogAsync(dataset.Blobs);
-        for (var shard = 0; shard < dataset.Shards; shard++) await Ingestion.PreprocessAsync(dataset.Blobs, shard);
-        return await Ingestion.WriteReportAsync(dataset.Blobs, summary, seconds: 1.5);
+        var summary = await ingestion.WriteCatalogAsync(dataset.Blobs);
+        for (var shard = 0; shard < dataset.Shards; shard++) await ingestion.PreprocessAsync(dataset.Blobs, shard);
+        return await ingestion.WriteReportAsync(dataset.Blobs, summary, seconds: 1.5);
     }
+
+    /// <summary>Ingestion with nothing in memory, as in a process that has just started.</summary>
+    public DatasetIngestion Restarted() => new(Client, Blobs, _options);
+
+    /// <summary>Requests that the hub answered with the content of files and pictures.</summary>
+    public IEnumerable<ServedRequest> Downloads =>
+        Hub.Requests.Where(request => request.Status is 200 or 206 && !request.Path.StartsWith("/api/", StringComparison.Ordinal));
+
+    /// <summary>Paths of the pictures that the hub served, in the order in which it did.</summary>
+    public IEnumerable<string> Pictures => Downloads.Select(request => request.Path).Where(path => path.StartsWith("/pictures/", StringComparison.Ordinal));
 
     public async Task<IngestPlan> PlanAsync(ResolvedDataset dataset) => await JsonAsync<IngestPlan>(dataset.Blobs.Plan);
 
@@ -82,5 +96,9 @@ internal sealed class Workshop : IAsyncDisposable
 
     private async Task<T> JsonAsync<T>(string blob) => JsonSerializer.Deserialize<T>(await TextAsync(blob), PipelineJson.Options)!;
 
-    public ValueTask DisposeAsync() => Hub.DisposeAsync();
+    public ValueTask DisposeAsync()
+    {
+        Ingestion.Dispose();
+        return Hub.DisposeAsync();
+    }
 }

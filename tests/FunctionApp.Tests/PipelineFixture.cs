@@ -40,6 +40,7 @@ public sealed class PipelineFixture : IAsyncLifetime
             {
                 ["Storage"] = _azurite.ConnectionString,
                 ["HF_ENDPOINT"] = _hub.Address.ToString(),
+                ["Ingestion:AllowedHosts:0"] = _hub.Address.Authority,
                 ["Worker:Url"] = "http://127.0.0.1:9",
                 ["GpuWorker:Command"] = "unused",
             },

@@ -1,89 +1,73 @@
-using System.Net;
 using System.Net.Http.Headers;
-using FunctionsPipeline.Contracts;
 using FunctionsPipeline.Images;
 
 namespace FunctionsPipeline.Datasets;
 
 /// <summary>
-/// Downloads images by URL: a size cap, a few tries, and one deadline over all of it, so that a server that trickles cannot hold up a unit.
+/// Downloads images by URL, within limits of time and size, from the public Internet, as considerately as the options say. One for all
+/// ingestion in a process; it may be used from any number of threads.
 /// </summary>
-public sealed class ImageDownloader(HttpClient http, IngestionOptions options, TimeProvider time)
+public sealed class ImageDownloader : IDisposable
 {
-    /// <summary>A client that says who it is and follows redirects; the deadline is the options'.</summary>
-    public static HttpClient CreateHttpClient()
+    /// <summary>What robots' rules call this program.</summary>
+    internal const string Robot = "FunctionsPipeline";
+
+    private readonly HttpClient _http;
+    private readonly SharedDownloads _downloads;
+
+    /// <param name="options">Limits and manners.</param>
+    /// <param name="time">For everything but the time to connect, which is always the system's.</param>
+    public ImageDownloader(IngestionOptions options, TimeProvider time)
+        : this(options, time, new AddressGuard(options.AllowedHosts))
     {
-        var handler = new SocketsHttpHandler { MaxAutomaticRedirections = 5, PooledConnectionLifetime = TimeSpan.FromMinutes(5) };
-        var http = new HttpClient(handler) { Timeout = Timeout.InfiniteTimeSpan };
+    }
+
+    internal ImageDownloader(IngestionOptions options, TimeProvider time, AddressGuard guard)
+    {
+        _http = CreateHttpClient(options, guard);
+        var turns = new HostTurns(options, time);
+        _downloads = new SharedDownloads((uri, cancellation) => new ImageDownload(uri, _http, turns, options, time).RunAsync(cancellation));
+    }
+
+    /// <summary>
+    /// The bytes at an address, whatever they are: what the server says of their type is not trusted, and looking at them is the caller's.
+    /// Who asks for the same address at the same time gets the same array, which nobody may change.
+    /// </summary>
+    /// <exception cref="UnreadableImageException">There is no such address, nothing there, too much there, no answer in time, or no
+    /// leave to use it.</exception>
+    public async Task<byte[]> DownloadAsync(string? url, CancellationToken cancellation = default) =>
+        await _downloads.GetAsync(ImageUrl.Parse(url), cancellation);
+
+    public void Dispose() => _http.Dispose();
+
+    private static HttpClient CreateHttpClient(IngestionOptions options, AddressGuard guard)
+    {
+        var http = new HttpClient(new SocketsHttpHandler
+        {
+            ConnectCallback = (context, cancellation) => guard.ConnectAsync(context.DnsEndPoint, cancellation),
+            ConnectTimeout = options.ConnectTimeout,
+            // A proxy would be asked to connect, and the guard would see nothing but the proxy.
+            UseProxy = false,
+            // Each hop is checked, and has its turn at its host.
+            AllowAutoRedirect = false,
+            UseCookies = false,
+            // Strangers need no identifiers of this system's traces.
+            ActivityHeadersPropagator = null,
+            // Datasets name thousands of hosts, most of them once.
+            PooledConnectionIdleTimeout = TimeSpan.FromSeconds(10),
+            PooledConnectionLifetime = TimeSpan.FromMinutes(5),
+            // What is not wanted after all is not read to its end to save a connection, unless there is little of it.
+            MaxResponseDrainSize = 64 * 1024,
+        })
+        {
+            Timeout = Timeout.InfiniteTimeSpan,
+        };
         http.DefaultRequestHeaders.UserAgent.ParseAdd(HubClient.UserAgent);
+        http.DefaultRequestHeaders.UserAgent.Add(new ProductInfoHeaderValue($"({Purpose(options.Contact)})"));
         http.DefaultRequestHeaders.Accept.ParseAdd("image/jpeg, image/png, image/webp, */*;q=0.1");
+        http.DefaultRequestHeaders.AcceptEncoding.ParseAdd("identity");
         return http;
     }
 
-    /// <summary>The bytes at an address.</summary>
-    /// <exception cref="UnreadableImageException">There is no such address, nothing there, too much there, or no answer in time.
-    /// </exception>
-    public async Task<byte[]> DownloadAsync(string? url, CancellationToken cancellation = default)
-    {
-        if (string.IsNullOrWhiteSpace(url)) throw new UnreadableImageException(Rejection.NoImage, "the row has no image");
-        if (!Uri.TryCreate(url.Trim(), UriKind.Absolute, out var uri) || uri.Scheme is not ("http" or "https"))
-            throw new UnreadableImageException(Rejection.BadUrl, $"'{url}' is not an http or https address");
-        using var limit = new CancellationTokenSource(options.DownloadDeadline, time);
-        using var both = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellation);
-        try
-        {
-            for (var attempt = 1; ; attempt++)
-            {
-                var (bytes, failure, pause) = await TryAsync(uri, both.Token);
-                if (bytes is not null) return bytes;
-                if (attempt >= options.DownloadAttempts)
-                    throw new UnreadableImageException(Rejection.DownloadFailed, $"{uri}: {failure}, {attempt} times");
-                await Task.Delay(pause ?? TimeSpan.FromMilliseconds(500) * Math.Pow(2, attempt - 1), time, both.Token);
-            }
-        }
-        catch (OperationCanceledException e) when (!cancellation.IsCancellationRequested)
-        {
-            throw new UnreadableImageException(Rejection.DownloadFailed,
-                $"{uri}: not there within {options.DownloadDeadline.TotalSeconds:0} seconds", e);
-        }
-    }
-
-    private async Task<(byte[]? Bytes, string Failure, TimeSpan? Pause)> TryAsync(Uri uri, CancellationToken cancellation)
-    {
-        try
-        {
-            using var response = await http.GetAsync(uri, HttpCompletionOption.ResponseHeadersRead, cancellation);
-            if (response.IsSuccessStatusCode) return (await ReadAsync(uri, response, cancellation), "", null);
-            if (response.StatusCode is HttpStatusCode.NotFound or HttpStatusCode.Gone)
-                throw new UnreadableImageException(Rejection.NotFound, $"{uri} answered {(int)response.StatusCode}");
-            if (response.StatusCode is not (HttpStatusCode.RequestTimeout or HttpStatusCode.TooManyRequests)
-                && (int)response.StatusCode < 500)
-                throw new UnreadableImageException(Rejection.DownloadFailed, $"{uri} answered {(int)response.StatusCode}");
-            return (null, $"answered {(int)response.StatusCode}", Pause(response.Headers.RetryAfter));
-        }
-        catch (Exception e) when (e is HttpRequestException or IOException)
-        {
-            return (null, e.Message, null);
-        }
-    }
-
-    private async Task<byte[]> ReadAsync(Uri uri, HttpResponseMessage response, CancellationToken cancellation)
-    {
-        var most = options.ImageLimits.MaxBytes;
-        if (response.Content.Headers.ContentLength > most)
-            throw new UnreadableImageException(Rejection.TooLarge,
-                $"{uri} has {response.Content.Headers.ContentLength:N0} bytes; at most {most:N0} are read");
-        await using var body = await response.Content.ReadAsStreamAsync(cancellation);
-        using var bytes = new MemoryStream();
-        var buffer = new byte[64 * 1024];
-        for (int read; (read = await body.ReadAsync(buffer, cancellation)) > 0;)
-        {
-            bytes.Write(buffer, 0, read);
-            if (bytes.Length > most) throw new UnreadableImageException(Rejection.TooLarge, $"{uri} has more than {most:N0} bytes");
-        }
-        return bytes.ToArray();
-    }
-
-    private TimeSpan? Pause(RetryConditionHeaderValue? after) =>
-        (after?.Delta ?? after?.Date - time.GetUtcNow()) is { } asked && asked > TimeSpan.Zero ? asked : null;
+    private static string Purpose(Uri? contact) => $"fetches images of datasets{(contact is null ? "" : $"; +{contact.AbsoluteUri}")}";
 }

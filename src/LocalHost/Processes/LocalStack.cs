@@ -136,15 +136,7 @@ public sealed class LocalStack : IAsyncDisposable
                 Port = Options.HostPort,
                 StateDatabase = Path.Combine(Options.StateFolder, "durable.db"),
                 ConfigureLogging = logging => logging.AddProvider(new FileLoggerProvider(Path.Combine(Options.LogFolder, "host.log"))),
-                Settings = new Dictionary<string, string?>
-                {
-                    ["Storage"] = Storage,
-                    ["AzureWebJobsStorage"] = Storage,
-                    ["HF_ENDPOINT"] = Hub.ToString(),
-                    ["Worker:Url"] = Worker.ToString(),
-                    ["GpuWorker:Command"] = string.Join(' ', Applications.GpuWorker.Select(word => $"\"{word}\"")),
-                    ["GpuJobs:LogFolder"] = Options.LogFolder,
-                },
+                Settings = Settings(),
             },
             (services, configuration) => services.AddPipeline(configuration),
             typeof(PipelineServices).Assembly);
@@ -152,6 +144,22 @@ public sealed class LocalStack : IAsyncDisposable
         await host.StartAsync(cancellation);
         Host = host.Address;
         say($"functions     {Host}");
+    }
+
+    private Dictionary<string, string?> Settings()
+    {
+        var settings = new Dictionary<string, string?>
+        {
+            ["Storage"] = Storage,
+            ["AzureWebJobsStorage"] = Storage,
+            ["HF_ENDPOINT"] = Hub.ToString(),
+            ["Worker:Url"] = Worker.ToString(),
+            ["GpuWorker:Command"] = string.Join(' ', Applications.GpuWorker.Select(word => $"\"{word}\"")),
+            ["GpuJobs:LogFolder"] = Options.LogFolder,
+        };
+        // Images are not fetched from this machine, unless a hub on it is meant to serve them.
+        if (Hub.IsLoopback) settings["Ingestion:AllowedHosts:0"] = $"{Hub.Host}:{Hub.Port}";
+        return settings;
     }
 
     private async Task StartAsync(

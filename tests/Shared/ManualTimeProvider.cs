@@ -1,4 +1,4 @@
-namespace FunctionsPipeline.Tests.LocalHost;
+namespace FunctionsPipeline.Tests;
 
 /// <summary>A clock that stands still until a test moves it; timers fire on the way, in the order of their times.</summary>
 internal sealed class ManualTimeProvider(DateTimeOffset start) : TimeProvider
@@ -11,6 +11,10 @@ internal sealed class ManualTimeProvider(DateTimeOffset start) : TimeProvider
     {
         lock (_gate) return _now;
     }
+
+    public override long TimestampFrequency => TimeSpan.TicksPerSecond;
+
+    public override long GetTimestamp() => GetUtcNow().Ticks;
 
     public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
     {
@@ -40,18 +44,18 @@ internal sealed class ManualTimeProvider(DateTimeOffset start) : TimeProvider
         }
     }
 
-    /// <summary>Waits until somebody sleeps until the time that far from now.</summary>
-    public async Task SleepingAsync(TimeSpan fromNow)
+    /// <summary>Waits until that many sleep until the time that far from now.</summary>
+    public async Task SleepingAsync(TimeSpan fromNow, int sleepers = 1)
     {
         for (var i = 0; i < 1000; i++)
         {
             lock (_gate)
             {
-                if (_timers.Any(t => t.Due == _now + fromNow)) return;
+                if (_timers.Count(t => t.Due == _now + fromNow) >= sleepers) return;
             }
             await Task.Delay(20);
         }
-        Assert.Fail($"Nobody sleeps for {fromNow}.");
+        Assert.Fail($"Less than {sleepers} sleep for {fromNow}.");
     }
 
     private sealed class ManualTimer(ManualTimeProvider provider, TimerCallback callback, object? state) : ITimer
@@ -64,7 +68,7 @@ internal sealed class ManualTimeProvider(DateTimeOffset start) : TimeProvider
 
         public bool Change(TimeSpan dueTime, TimeSpan period)
         {
-            // Task.Delay, the only user here, has no periodic timers.
+            // Task.Delay and CancellationTokenSource, the only users here, have no periodic timers.
             lock (provider._gate)
             {
                 provider._timers.Remove(this);

@@ -1,0 +1,43 @@
+using FunctionsPipeline.Contracts;
+using FunctionsPipeline.Images;
+
+namespace FunctionsPipeline.Datasets;
+
+/// <summary>
+/// Which addresses images are fetched from. Where they lead to on the network is for <see cref="AddressGuard"/> to judge.
+/// </summary>
+internal static class ImageUrl
+{
+    private const int LongestShown = 200;
+
+    /// <exception cref="UnreadableImageException">There is none, or it is none that is fetched.</exception>
+    public static Uri Parse(string? url)
+    {
+        if (string.IsNullOrWhiteSpace(url)) throw new UnreadableImageException(Rejection.NoImage, "the row has no image");
+        if (!Uri.TryCreate(url.Trim(), UriKind.Absolute, out var uri)) throw Bad(url);
+        return Check(uri, url);
+    }
+
+    /// <summary>Where a redirect leads.</summary>
+    /// <exception cref="UnreadableImageException">To no address that is fetched.</exception>
+    public static Uri Follow(Uri from, Uri location)
+    {
+        var to = new Uri(from, location);
+        // As browsers and HttpClient have it: what was to be encrypted stays so.
+        if (from.Scheme == Uri.UriSchemeHttps && to.Scheme == Uri.UriSchemeHttp)
+            throw new UnreadableImageException(Rejection.BadUrl, $"{from} redirects from https to http");
+        return Check(to, to.ToString());
+    }
+
+    private static Uri Check(Uri uri, string written)
+    {
+        if (uri.Scheme != Uri.UriSchemeHttp && uri.Scheme != Uri.UriSchemeHttps) throw Bad(written);
+        if (uri.UserInfo.Length > 0)
+            throw new UnreadableImageException(Rejection.BadUrl,
+                $"the address holds a user name or password for {uri.Authority}; none are sent");
+        return uri;
+    }
+
+    private static UnreadableImageException Bad(string url) =>
+        new(Rejection.BadUrl, $"'{(url.Length <= LongestShown ? url : url[..LongestShown] + '…')}' is not an http or https address");
+}
