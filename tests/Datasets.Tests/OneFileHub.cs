@@ -1,7 +1,6 @@
 using System.Net;
 using System.Security.Cryptography;
 using System.Text;
-using FunctionsPipeline.Datasets;
 
 namespace FunctionsPipeline.Tests.Datasets;
 

@@ -80,7 +80,7 @@ public sealed class ReingestionTests(AzuriteFixture azurite) : IClassFixture<Azu
     [Fact]
     public async Task A_new_commit_with_the_same_files_and_some_more_keeps_the_images_that_are_there()
     {
-        Draw("train", 6);
+        Draw("train", 40);
         int port;
         List<string> images;
         await using (var workshop = await Workshop.OpenAsync(azurite, new HubServerOptions { Images = _folder.FullName }))
@@ -94,7 +94,7 @@ public sealed class ReingestionTests(AzuriteFixture azurite) : IClassFixture<Azu
 
         var (dataset, report) = await grown.IngestAsync(Labels(grown));
 
-        Assert.Equal(9, report.Counts.Stored);
+        Assert.Equal(43, report.Counts.Stored);
         Assert.Equal(images, (await ImagesAsync(grown)).Where(images.Contains));
         // The file of the train split is the one that is here already: only its footer was looked at.
         var train = (await grown.PlanAsync(dataset)).Files.Single(file => file.Split == "train").Hub;

@@ -18,7 +18,7 @@ public class RunApiTests(PipelineFixture pipeline) : IClassFixture<PipelineFixtu
     [InlineData("""{"run": "refused", "training": {"learningRate": 5}}""", 400, "dataset.repo")]
     [InlineData("samples/garments -> samples/nothing", 404, "dataset.repo")]
     [InlineData("\"title\": \"title\" -> \"title\": \"name\"", 400, "dataset.columns.title")]
-    [InlineData("\"price\": \"full_price\" -> \"price\": \"title\"", 400, "dataset.columns.price")]
+    [InlineData("\"category\": \"category1_code\" -> \"category\": \"full_price\"", 400, "dataset.columns.category")]
     [InlineData("samples/tiny -> samples/huge", 404, "baseModel.repo")]
     [InlineData("\"validationFraction\": 0.3 -> \"revision\": \"v9\"", 404, "dataset.revision")]
     [InlineData("\"validationFraction\": 0.3} -> \"validationFraction\": 0.3}, \"training\": {\"learningRate\": 2}", 400, "training.learningRate")]

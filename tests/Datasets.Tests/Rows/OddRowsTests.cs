@@ -1,6 +1,3 @@
-using System.Net;
-using System.Security.Cryptography;
-using System.Text;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.Datasets;
 using FunctionsPipeline.SampleData;
