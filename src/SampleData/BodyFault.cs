@@ -2,7 +2,7 @@ using Microsoft.AspNetCore.Http;
 
 namespace FunctionsPipeline.SampleData;
 
-/// <summary>A fault within an answer that is otherwise the handler's. Refusals, redirects and empty answers have nothing to spoil.</summary>
+/// <summary>A fault within an answer that is otherwise the handler's. Only a success with a body can be spoilt.</summary>
 public abstract record BodyFault : Fault
 {
     /// <summary>Sends a spoilt form of an answer whose status and headers are set.</summary>

@@ -24,8 +24,8 @@ internal static class HubCommand
         };
         var faults = new Option<bool>("--faults")
         {
-            Description = "Serve as on a bad day: of the pictures behind image URLs 1 % answer 404, 1 % answer 503 once, 1 % stall and 1 % " +
-                "are damaged, and a connection is cut once in the middle of each Parquet file (with --images, whose pictures are in the " +
+            Description = "Serve as on a bad day: of the pictures behind image URLs 1 % answer 404, 1 % answer 503 once, 1 % stall and " +
+                "1 % are damaged, and a connection is cut once in the middle of each Parquet file (with --images, whose pictures are in the " +
                 "Parquet files, only that). GET /faults lists what has happened.",
         };
         var command = new Command("hub", """

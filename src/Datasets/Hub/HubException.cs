@@ -17,6 +17,9 @@ public enum HubError
     /// <summary>The repository's terms must be accepted first.</summary>
     Gated,
 
+    /// <summary>The Hub has taken the repository out of service, for everybody.</summary>
+    Disabled,
+
     /// <summary>The token does not give access.</summary>
     Private,
 
@@ -33,6 +36,8 @@ public enum HubError
 /// <summary>The Hub refused a request or did not answer it.</summary>
 public sealed class HubException(HubError error, string message, Exception? cause = null) : Exception(message, cause)
 {
+    private const string DisabledWords = "Access to this resource is disabled";
+
     public HubError Error { get; } = error;
 
     /// <summary>Whether the same request may succeed later.</summary>
@@ -41,32 +46,39 @@ public sealed class HubException(HubError error, string message, Exception? caus
     /// <summary>Reads a refusal; the Hub tells its kinds apart in headers rather than by status.</summary>
     internal static HubException From(HttpResponseMessage response, Uri request, bool withToken)
     {
-        var code = Header(response, "X-Error-Code");
-        var said = Header(response, "X-Error-Message");
+        var code = response.First("X-Error-Code");
+        var said = response.First("X-Error-Message");
         var what = $"{request.AbsolutePath} answered {(int)response.StatusCode}{(said is null ? "" : $" ({said})")}";
         return code switch
         {
-            "RepoNotFound" => new(HubError.NotFound, what),
-            "RevisionNotFound" => new(HubError.RevisionNotFound, what),
-            "EntryNotFound" => new(HubError.EntryNotFound, what),
-            "GatedRepo" => new(HubError.Gated,
-                $"{what}: its terms must be accepted on the Hub, and HF_TOKEN set to a token of that account"),
+            "RepoNotFound" => Missing(what, withToken),
+            "RevisionNotFound" => new(HubError.RevisionNotFound, $"{what}: there is no such branch, tag or commit"),
+            "EntryNotFound" => new(HubError.EntryNotFound, $"{what}: the repository has no such file"),
+            "GatedRepo" => new(HubError.Gated, withToken
+                ? $"{what}: accept the repository's terms on the Hub with the account that HF_TOKEN belongs to"
+                : $"{what}: accept the repository's terms on the Hub, and set HF_TOKEN to a token of that account"),
             _ => response.StatusCode switch
             {
+                // Of a disabled repository the Hub gives no code.
+                _ when said?.Contains(DisabledWords, StringComparison.OrdinalIgnoreCase) == true => Disabled(what),
                 HttpStatusCode.Unauthorized when said?.Contains("Invalid credentials", StringComparison.OrdinalIgnoreCase) == true =>
-                    new(HubError.BadToken, $"{what}: HF_TOKEN is not a valid token"),
+                    new(HubError.BadToken, $"{what}: HF_TOKEN is not a valid token; make a new one in the Hub's settings, or unset it"),
                 // To the anonymous the Hub answers 401 for a repository that does not exist.
-                HttpStatusCode.Unauthorized when !withToken =>
-                    new(HubError.NotFound, $"{what}: it does not exist, or is private and HF_TOKEN is not set"),
-                HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden =>
-                    new(HubError.Private, $"{what}: HF_TOKEN does not give access to it"),
-                HttpStatusCode.NotFound => new(HubError.NotFound, what),
-                HttpStatusCode.TooManyRequests => new(HubError.RateLimited, what),
+                HttpStatusCode.Unauthorized when !withToken => Missing(what, withToken),
+                HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden => new(HubError.Private, withToken
+                    ? $"{what}: HF_TOKEN does not give access to it; use a token with read access to this repository"
+                    : $"{what}: set HF_TOKEN to a token with read access to this repository"),
+                HttpStatusCode.NotFound => Missing(what, withToken),
+                HttpStatusCode.TooManyRequests => new(HubError.RateLimited, $"{what}: the Hub takes no more requests for now"),
                 _ => new(HubError.Unavailable, what),
             },
         };
     }
 
-    private static string? Header(HttpResponseMessage response, string name) =>
-        response.Headers.TryGetValues(name, out var values) ? values.FirstOrDefault() : null;
+    internal static HubException Disabled(string what) =>
+        new(HubError.Disabled, $"{what}: the Hub has disabled this repository; choose another one, or ask its owner");
+
+    private static HubException Missing(string what, bool withToken) => new(HubError.NotFound, withToken
+        ? $"{what}: it does not exist, or the account that HF_TOKEN belongs to cannot see it"
+        : $"{what}: it does not exist, or is private and HF_TOKEN is not set");
 }

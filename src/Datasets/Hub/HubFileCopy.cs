@@ -1,11 +1,168 @@
+using System.Net.Http.Headers;
+using Azure;
+using Azure.Storage.Blobs.Models;
 using Azure.Storage.Blobs.Specialized;
+
 namespace FunctionsPipeline.Datasets;
+
+/// <summary>
+/// Copies files of the Hub straight into blob storage, in blocks that outlive whoever fetched them. A file is whole when its blob's
+/// metadata says so, under <c>sha256</c> or, for files of which the Hub knows none, <c>gitoid</c>: it is written with the last commit,
+/// after all of the content has been verified.
+/// </summary>
 public sealed class HubFileCopy(HubClient hub)
 {
-    public async Task<bool> CopyAsync(HubRepositoryKind kind, string repo, string commit, HubFileInfo file, BlockBlobClient target, IProgress<long>? progress, CancellationToken cancellation)
+    /// <summary>Copies a file unless it is there already; blocks that an earlier try has fetched are kept.</summary>
+    /// <param name="commit">The commit that the listing with <paramref name="file"/> is of.</param>
+    /// <param name="target">Another file's content in it is replaced.</param>
+    /// <param name="progress">Bytes of the file that are there, those of earlier tries included.</param>
+    /// <returns>Whether this call completed the file.</returns>
+    /// <exception cref="HubException">
+    /// Refused or unreachable; the content is not what the Hub says it is, and nothing is left of it; or somebody else is copying the same
+    /// file. After the last two, another try may succeed.
+    /// </exception>
+    public async Task<bool> CopyAsync(HubRepositoryKind kind, string repo, string commit, HubFileInfo file, BlockBlobClient target,
+        IProgress<long>? progress = null, CancellationToken cancellation = default)
     {
-        await using var s = await hub.OpenAsync(kind, repo, commit, file.Path, cancellation);
-        await target.UploadAsync(s, cancellationToken: cancellation);
-        return true;
+        using var checksum = new HubChecksum(file);
+        var there = await PropertiesAsync(target, cancellation);
+        if (there is not null && checksum.IsIn(there.Metadata))
+        {
+            progress?.Report(file.Size);
+            return false;
+        }
+        var blob = new ResumableBlob(target, there?.ETag, checksum.Expected, file.Size, hub.Options.BlockSize);
+        try
+        {
+            await blob.ResumeAsync(checksum.Append, cancellation);
+            progress?.Report(blob.Length);
+            await new Download(hub, hub.AddressOf(kind, repo, commit, file.Path), file, blob, checksum, progress).RunAsync(cancellation);
+            if (checksum.Actual() is var actual && actual != checksum.Expected)
+            {
+                await blob.DiscardAsync(cancellation);
+                throw new HubException(HubError.Unavailable,
+                    $"{repo}/{file.Path} arrived with the {checksum.Key} {actual}; the Hub says {checksum.Expected}");
+            }
+            await blob.CommitAsync(new Dictionary<string, string> { [checksum.Key] = checksum.Expected }, cancellation);
+            return true;
+        }
+        catch (RequestFailedException e) when (ResumableBlob.IsConflict(e))
+        {
+            if (await PropertiesAsync(target, cancellation) is { } now && checksum.IsIn(now.Metadata)) return false;
+            throw new HubException(HubError.Unavailable,
+                $"{repo}/{file.Path} is being copied to {target.Name} by somebody else as well", e);
+        }
+    }
+
+    private static async Task<BlobProperties?> PropertiesAsync(BlockBlobClient blob, CancellationToken cancellation)
+    {
+        try
+        {
+            return await blob.GetPropertiesAsync(cancellationToken: cancellation);
+        }
+        catch (RequestFailedException e) when (e.Status == 404 && e.ErrorCode != BlobErrorCode.ContainerNotFound)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>What is missing of one file: a few blocks at a time, or in one go from a server that does not know ranges.</summary>
+    private sealed class Download(HubClient hub, Uri address, HubFileInfo file, ResumableBlob blob, HubChecksum checksum,
+        IProgress<long>? progress)
+    {
+        private readonly HubFileVersion _version = new(file.Path);
+        private readonly List<byte[]> _buffers = [];
+
+        public async Task RunAsync(CancellationToken cancellation)
+        {
+            while (blob.Length < file.Size)
+            {
+                var blocks = NextBlocks();
+                var came = await Task.WhenAll(blocks.Select((block, i) => FetchAsync(block, Start(i), cancellation)));
+                if (came.All(c => c)) await KeepAsync(blocks, cancellation);
+                else await FetchWholeAsync(cancellation);
+            }
+        }
+
+        private long Start(int block) => blob.Length + ((long)block * hub.Options.BlockSize);
+
+        private List<ArraySegment<byte>> NextBlocks()
+        {
+            var blocks = new List<ArraySegment<byte>>();
+            while (blocks.Count < hub.Options.BlocksAtOnce && Start(blocks.Count) < file.Size) blocks.Add(Block(blocks.Count));
+            return blocks;
+        }
+
+        private ArraySegment<byte> Block(int index)
+        {
+            if (index == _buffers.Count) _buffers.Add(new byte[Math.Min(hub.Options.BlockSize, file.Size)]);
+            return new ArraySegment<byte>(_buffers[index], 0, (int)Math.Min(hub.Options.BlockSize, file.Size - Start(index)));
+        }
+
+        /// <summary>Fetches a block; a broken connection costs only what had not come yet.</summary>
+        /// <returns>False when the server sends the whole file, and that is more.</returns>
+        private Task<bool> FetchAsync(ArraySegment<byte> block, long start, CancellationToken cancellation)
+        {
+            var filled = 0;
+            RangeHeaderValue Missing() => new(start + filled, start + block.Count - 1);
+            return hub.Transport.GetAsync(address, Missing, async (answer, token) =>
+            {
+                CheckAnswer(answer);
+                if (answer.IsPart(Missing(), out var length)) CheckLength(length);
+                else if (block.Count < file.Size) return false;
+                else
+                {
+                    CheckLength(answer.Response.Content.Headers.ContentLength);
+                    filled = 0;
+                }
+                await using var body = await answer.Response.Content.ReadAsStreamAsync(token);
+                while (filled < block.Count)
+                {
+                    var read = await body.ReadAsync(block.AsMemory(filled), token);
+                    filled += read > 0 ? read : throw new EndOfStreamException($"the answer ended {block.Count - filled} bytes early");
+                }
+                return true;
+            }, cancellation);
+        }
+
+        private Task<bool> FetchWholeAsync(CancellationToken cancellation) =>
+            hub.Transport.GetAsync(address, () => null, async (answer, token) =>
+        {
+            CheckAnswer(answer);
+            CheckLength(answer.Response.Content.Headers.ContentLength);
+            await using var body = await answer.Response.Content.ReadAsStreamAsync(token);
+            var have = blob.Length;
+            for (long position = 0; position < file.Size; answer.GiveMoreTime())
+            {
+                var block = position < have ? new ArraySegment<byte>(_buffers[0]) : Block(0);
+                if (position < have && have - position < block.Count) block = block[..(int)(have - position)];
+                await body.ReadExactlyAsync(block, token);
+                if (position >= have) await KeepAsync([block], token);
+                position += block.Count;
+            }
+            return true;
+        }, cancellation);
+
+        private async Task KeepAsync(IReadOnlyList<ArraySegment<byte>> blocks, CancellationToken cancellation)
+        {
+            await blob.StageAsync(blocks, cancellation);
+            foreach (var block in blocks) checksum.Append(block);
+            progress?.Report(blob.Length);
+        }
+
+        private void CheckAnswer(HubAnswer answer)
+        {
+            if (answer.IsBeyondEnd)
+                throw new HubException(HubError.Unavailable,
+                    $"{address.AbsolutePath} has less than the {file.Size} bytes that the Hub's listing says");
+            _version.Check(answer);
+        }
+
+        private void CheckLength(long? length)
+        {
+            if (length is not null && length != file.Size)
+                throw new HubException(HubError.Unavailable,
+                    $"{address.AbsolutePath} has {length} bytes; the Hub's listing says {file.Size}");
+        }
     }
 }

@@ -1,4 +1,3 @@
-using System.Net;
 using System.Net.Http.Headers;
 
 namespace FunctionsPipeline.Datasets;
@@ -15,14 +14,16 @@ internal sealed class HubFileStream : Stream
 
     private readonly HubTransport _transport;
     private readonly Uri _uri;
+    private readonly HubFileVersion _version;
     private readonly LinkedList<Part> _parts = new();
     private FileStream? _whole;
-    private long _length;
+    private long _length = -1;
 
     private HubFileStream(HubTransport transport, Uri uri)
     {
         _transport = transport;
         _uri = uri;
+        _version = new HubFileVersion(uri.AbsolutePath);
     }
 
     public override bool CanRead => true;
@@ -95,31 +96,48 @@ internal sealed class HubFileStream : Stream
         base.Dispose(disposing);
     }
 
+    private void Learn(long length)
+    {
+        if (_length >= 0 && length != _length)
+            throw new HubException(HubError.Unavailable, $"{_uri.AbsolutePath} changed while it was read: it had {_length} bytes");
+        _length = length;
+    }
+
     private Part? Find() => _parts.FirstOrDefault(p => Position >= p.Start && Position < p.Start + p.Bytes.Length);
 
     private Task<bool> FetchAsync(RangeHeaderValue range, CancellationToken cancellation) =>
-        _transport.GetAsync(_uri, range, async (response, token) =>
+        _transport.GetAsync(_uri, () => range, async (answer, token) =>
     {
-        if (response.StatusCode == HttpStatusCode.PartialContent
-            && response.Content.Headers.ContentRange is { From: { } from, Length: { } length })
+        if (answer.IsBeyondEnd)
         {
-            _length = length;
-            _parts.AddFirst(new Part(from, await response.Content.ReadAsByteArrayAsync(token)));
+            // Only an empty file has no last bytes.
+            Learn(length: 0);
+            return true;
+        }
+        _version.Check(answer);
+        var body = answer.Response.Content;
+        if (answer.IsPart(range, out var length))
+        {
+            Learn(length);
+            _parts.AddFirst(new Part(body.Headers.ContentRange!.From!.Value, await body.ReadAsByteArrayAsync(token)));
             if (_parts.Count > PartsKept) _parts.RemoveLast();
             return true;
         }
-        if (response.StatusCode == HttpStatusCode.RequestedRangeNotSatisfiable) return true;
         var file = TemporaryFile.Create();
         try
         {
-            await response.Content.CopyToAsync(file, token);
+            await using var content = await body.ReadAsStreamAsync(token);
+            var buffer = new byte[PartSize];
+            for (int read; (read = await content.ReadAtLeastAsync(buffer, buffer.Length, false, token)) > 0; answer.GiveMoreTime())
+                await file.WriteAsync(buffer.AsMemory(0, read), token);
+            Learn(file.Length);
         }
         catch
         {
             await file.DisposeAsync();
             throw;
         }
-        (_whole, _length) = (file, file.Length);
+        _whole = file;
         return true;
     }, cancellation);
 

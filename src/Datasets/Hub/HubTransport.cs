@@ -3,36 +3,53 @@ using System.Net.Http.Headers;
 
 namespace FunctionsPipeline.Datasets;
 
-/// <summary>Sends requests to the Hub: redirects, retries with growing pauses, a time limit on each try and on the whole.</summary>
-internal sealed class HubTransport(HttpClient http, HubOptions options, TimeProvider time)
+/// <summary>
+/// Sends requests to the Hub: redirects, retries with growing pauses, limits of requests, a time limit on each try and on the whole.
+/// </summary>
+internal sealed class HubTransport(HttpClient http, HubOptions options, TimeProvider time, Random random)
 {
     private const int MaxRedirects = 5;
+
+    private readonly Lock _drawing = new();
+    private readonly HubRateLimits _limits = new(time);
+    private readonly string? _token = string.IsNullOrWhiteSpace(options.Token) ? null : options.Token.Trim();
 
     /// <summary>
     /// Sends a GET request and reads its answer; reading is part of the try, so a connection that breaks half-way is tried again.
     /// </summary>
+    /// <param name="uri">At the endpoint.</param>
+    /// <param name="range">The part to ask for at each try, which may be what the try before it left; null for the whole.</param>
+    /// <param name="read">Reads an answer that is a success, or that says that the range is beyond the end.</param>
     /// <exception cref="HubException">Refused, or no answer in the time there is.</exception>
-    public async Task<T> GetAsync<T>(Uri uri, RangeHeaderValue? range, Func<HttpResponseMessage, CancellationToken, Task<T>> read,
+    public async Task<T> GetAsync<T>(Uri uri, Func<RangeHeaderValue?> range, Func<HubAnswer, CancellationToken, Task<T>> read,
         CancellationToken cancellation)
     {
         var started = time.GetTimestamp();
-        var delay = options.FirstDelay;
+        HubException? failure = null;
+        var pause = TimeSpan.Zero;
         for (var attempt = 1; ; attempt++)
         {
-            HubException failure;
-            var pause = delay;
-            using var limit = new CancellationTokenSource(options.AttemptTimeout, time);
+            await PauseAsync(uri, pause, started, failure, cancellation);
+            var left = options.Deadline - time.GetElapsedTime(started);
+            var patience = left < options.AttemptTimeout ? left : options.AttemptTimeout;
+            using var limit = new CancellationTokenSource(patience, time);
             using var both = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellation);
+            TimeSpan? asked = null;
             try
             {
-                using var response = await FollowAsync(uri, range, both.Token);
-                // Any range of an empty file is out of range; that is an answer too.
-                var isEmpty = range is not null && response.StatusCode == HttpStatusCode.RequestedRangeNotSatisfiable;
-                if (response.IsSuccessStatusCode || isEmpty) return await read(response, both.Token);
-                failure = HubException.From(response, uri, options.Token is not null);
-                if (!IsWorthAnotherTry(response.StatusCode)) throw failure;
-                var after = response.Headers.RetryAfter;
-                if ((after?.Delta ?? after?.Date - time.GetUtcNow()) is { } asked && asked > pause) pause = asked;
+                var asksForPart = range();
+                var (response, linkedETag, isFromHub) = await FollowAsync(uri, asksForPart, both.Token);
+                using var _ = response;
+                var isBeyondEnd = asksForPart is not null && response.StatusCode == HttpStatusCode.RequestedRangeNotSatisfiable;
+                if (response.IsSuccessStatusCode || isBeyondEnd)
+                    return await read(new HubAnswer(response, linkedETag, () => limit.CancelAfter(options.AttemptTimeout)), both.Token);
+                // A signed link may expire on the way; the Hub gives a new one.
+                failure = isFromHub
+                    ? HubException.From(response, uri, _token is not null)
+                    : new HubException(HubError.Unavailable, $"{uri.AbsolutePath} redirects to " +
+                        $"{response.RequestMessage?.RequestUri?.Host}, which answered {(int)response.StatusCode}");
+                if (isFromHub && !IsWorthAnotherTry(response.StatusCode)) throw failure;
+                asked = _limits.PauseAskedFor(response);
             }
             catch (Exception e) when (e is HttpRequestException or IOException)
             {
@@ -40,32 +57,65 @@ internal sealed class HubTransport(HttpClient http, HubOptions options, TimeProv
             }
             catch (OperationCanceledException e) when (!cancellation.IsCancellationRequested)
             {
-                failure = new HubException(HubError.Unavailable,
-                    $"{uri}: no whole answer within {options.AttemptTimeout.TotalSeconds:0} seconds", e);
+                failure = new HubException(HubError.Unavailable, $"{uri}: no whole answer within {patience.TotalSeconds:0} seconds", e);
             }
-            if (attempt >= options.Attempts || time.GetElapsedTime(started) + pause > options.Deadline) throw failure;
-            await Task.Delay(pause, time, cancellation);
-            delay = delay * 2 < options.MaxDelay ? delay * 2 : options.MaxDelay;
+            if (attempt >= options.Attempts) throw failure;
+            pause = Jitter(attempt);
+            if (asked > pause) pause = asked.Value;
         }
     }
 
-    private async Task<HttpResponseMessage> FollowAsync(Uri uri, RangeHeaderValue? range, CancellationToken cancellation)
+    /// <summary>Waits between tries, and while the Hub wants no requests like this one.</summary>
+    private async Task PauseAsync(Uri uri, TimeSpan pause, long started, HubException? failure, CancellationToken cancellation)
     {
+        while (true)
+        {
+            var limited = _limits.WaitFor(uri);
+            var wait = limited > pause ? limited : pause;
+            if (wait >= options.Deadline - time.GetElapsedTime(started))
+                throw limited == TimeSpan.Zero && failure is not null ? failure : new HubException(HubError.RateLimited,
+                    $"{uri.AbsolutePath}: the Hub takes no more requests until {time.GetUtcNow() + wait:u}, which is too long to wait: " +
+                    "try again then, or set HF_TOKEN to a token whose account has a higher limit", failure);
+            if (wait == TimeSpan.Zero) return;
+            await Task.Delay(wait, time, cancellation);
+            pause = TimeSpan.Zero;
+        }
+    }
+
+    private async Task<(HttpResponseMessage Response, string? LinkedETag, bool IsFromHub)> FollowAsync(
+        Uri uri, RangeHeaderValue? range, CancellationToken cancellation)
+    {
+        string? linkedETag = null;
         for (var redirects = 0; ; redirects++)
         {
+            var isHub = uri.Scheme == options.Endpoint.Scheme && uri.Authority == options.Endpoint.Authority;
             using var request = new HttpRequestMessage(HttpMethod.Get, uri);
             request.Headers.Range = range;
             // Downloads are redirected to signed links on other hosts, which must not see the token.
-            if (options.Token is not null && uri.Authority == options.Endpoint.Authority)
-                request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", options.Token);
+            if (_token is not null && isHub) request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", _token);
             var response = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellation);
+            if (isHub) _limits.Observe(uri, response);
             var isRedirect = (int)response.StatusCode is 301 or 302 or 303 or 307 or 308;
-            if (!isRedirect || response.Headers.Location is not { } location) return response;
+            if (!isRedirect || response.Headers.Location is not { } location) return (response, linkedETag, isHub);
+            linkedETag ??= response.First("X-Linked-Etag");
             response.Dispose();
-            if (redirects == MaxRedirects) throw new HttpRequestException($"more than {MaxRedirects} redirects");
-            uri = new Uri(uri, location);
-            if (uri.Scheme is not ("http" or "https")) throw new HttpRequestException($"redirected to {uri.Scheme}:");
+            // What comes after the path of a signed link is a credential, and no part of a message.
+            var from = uri.GetLeftPart(UriPartial.Path);
+            if (redirects == MaxRedirects) throw new HubException(HubError.Unavailable, $"{from}: more than {MaxRedirects} redirects");
+            var next = new Uri(uri, location);
+            if (next.Scheme != Uri.UriSchemeHttps && (next.Scheme != Uri.UriSchemeHttp || uri.Scheme == Uri.UriSchemeHttps))
+                throw new HubException(HubError.Unavailable,
+                    $"{from} redirects to {next.GetLeftPart(UriPartial.Path)}, which is not safe to follow");
+            uri = next;
         }
+    }
+
+    private TimeSpan Jitter(int attempt)
+    {
+        var most = options.FirstDelay * Math.Pow(2, attempt - 1);
+        if (most > options.MaxDelay) most = options.MaxDelay;
+        // A Random with a seed is not made for several threads.
+        lock (_drawing) return most * random.NextDouble();
     }
 
     private static bool IsWorthAnotherTry(HttpStatusCode status) =>

@@ -1,6 +1,6 @@
-using System.Security.Cryptography;
 using System.Text.Json;
 using Azure.Storage.Blobs;
+using Azure.Storage.Blobs.Specialized;
 using FunctionsPipeline.Contracts;
 
 namespace FunctionsPipeline.Datasets;
@@ -12,6 +12,7 @@ public sealed record MirrorProgress(long Bytes, long TotalBytes);
 public sealed class ModelMirror(HubClient hub, BlobServiceClient blobs)
 {
     private static readonly string[] Extensions = [".json", ".safetensors", ".model", ".txt"];
+    private readonly HubFileCopy _copy = new(hub);
     private readonly BlobContainerClient _container = blobs.GetBlobContainerClient(Containers.Models);
 
     /// <summary>The commit that the request stands for.</summary>
@@ -30,8 +31,8 @@ public sealed class ModelMirror(HubClient hub, BlobServiceClient blobs)
     }
 
     /// <summary>
-    /// Copies a checkpoint's configuration, tokenizer, weights and licence. Files that are there are kept; a folder with
-    /// <c>complete.json</c> is not looked at.
+    /// Copies a checkpoint's configuration, tokenizer, weights and licence. Files that are there are kept, and so is what an earlier try
+    /// has fetched of one; a folder with <c>complete.json</c> is not looked at.
     /// </summary>
     /// <returns>The folder in <see cref="Containers.Models"/>.</returns>
     /// <exception cref="RequestException">The repository has no checkpoint that can be used.</exception>
@@ -49,37 +50,25 @@ public sealed class ModelMirror(HubClient hub, BlobServiceClient blobs)
         var (done, total) = (0L, files.Sum(f => f.Size));
         foreach (var file in files)
         {
-            await CopyAsync(repo, commit, folder, file, cancellation);
-            progress?.Report(new MirrorProgress(done += file.Size, total));
+            var before = done;
+            var within = progress is null ? null : new FileProgress(bytes => progress.Report(new MirrorProgress(before + bytes, total)));
+            await _copy.CopyAsync(HubRepositoryKind.Model, repo, commit, file, _container.GetBlockBlobClient($"{folder}/{file.Path}"),
+                within, cancellation);
+            done += file.Size;
         }
         var document = JsonSerializer.SerializeToUtf8Bytes(new { repo, commit, files }, PipelineJson.Options);
         await complete.CreateAsync(new MemoryStream(document), "application/json", cancellation);
         return folder;
     }
 
-    private async Task CopyAsync(string repo, string commit, string folder, HubFileInfo file, CancellationToken cancellation)
-    {
-        var blob = _container.GetBlobClient($"{folder}/{file.Path}");
-        // A blob appears only when its upload is whole, so one that is there is whole.
-        if (await blob.ExistsAsync(cancellation)) return;
-        await using var source = await hub.OpenAsync(HubRepositoryKind.Model, repo, commit, file.Path, cancellation);
-        if (file.Sha256 is { } expected)
-        {
-            await using var checkedCopy = TemporaryFile.Create();
-            await source.CopyToAsync(checkedCopy, cancellation);
-            checkedCopy.Position = 0;
-            var actual = Convert.ToHexStringLower(await SHA256.HashDataAsync(checkedCopy, cancellation));
-            if (actual != expected)
-                throw new HubException(HubError.Unavailable, $"{repo}/{file.Path} arrived with SHA-256 {actual}; the Hub says {expected}");
-            checkedCopy.Position = 0;
-            await blob.CreateAsync(checkedCopy, "application/octet-stream", cancellation);
-            return;
-        }
-        await blob.CreateAsync(source, "application/octet-stream", cancellation);
-    }
-
     private static bool IsWanted(HubFileInfo file) =>
         (Extensions.Contains(Path.GetExtension(file.Path))
             || Path.GetFileName(file.Path).StartsWith("LICENSE", StringComparison.OrdinalIgnoreCase))
         && !file.Path.Split('/').Contains("..");
+
+    // Progress<T> would report later, from another thread, and perhaps in another order.
+    private sealed class FileProgress(Action<long> report) : IProgress<long>
+    {
+        public void Report(long value) => report(value);
+    }
 }

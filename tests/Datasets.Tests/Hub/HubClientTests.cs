@@ -1,5 +1,4 @@
 using System.Net;
-using System.Net.Http.Headers;
 using FunctionsPipeline.Datasets;
 using FunctionsPipeline.SampleData;
 
@@ -8,33 +7,6 @@ namespace FunctionsPipeline.Tests.Datasets;
 public sealed class HubClientTests
 {
     private const string Repo = GarmentsDataset.Id;
-
-    [Fact]
-    public async Task A_large_file_is_read_through_the_redirect_from_any_place()
-    {
-        await using var hub = await SampleHub.StartAsync(new HubServerOptions { Rows = 2000 });
-        var client = Client(hub);
-        var file = (await client.ListParquetAsync(Repo)).Single();
-        var commit = await client.GetCommitAsync(HubRepositoryKind.Dataset, Repo, HubClient.ParquetRevision);
-        using var http = new HttpClient();
-        var whole = await http.GetByteArrayAsync(new Uri(hub.Address, $"/datasets/{Repo}/resolve/{commit}/{file.Path}"));
-
-        await using var stream = await client.OpenAsync(HubRepositoryKind.Dataset, Repo, commit, file.Path);
-
-        Assert.Equal(whole.Length, stream.Length);
-        Assert.True(whole.Length > 64 * 1024, "the file must not fit into the first part");
-        foreach (var place in new[] { whole.Length - 100, 0, whole.Length / 2 })
-        {
-            var part = new byte[100];
-            stream.Position = place;
-            await stream.ReadExactlyAsync(part);
-            Assert.Equal(whole[place..(place + 100)], part);
-        }
-        stream.Position = 0;
-        using var copy = new MemoryStream();
-        await stream.CopyToAsync(copy);
-        Assert.Equal(whole, copy.ToArray());
-    }
 
     [Fact]
     public async Task The_token_goes_to_the_hub_and_not_to_the_host_it_redirects_to()
@@ -60,70 +32,103 @@ public sealed class HubClientTests
             await ErrorOf(() => member.OpenAsync(HubRepositoryKind.Dataset, Repo, "main", "nothing.parquet")));
     }
 
-    [Fact]
-    public async Task A_busy_hub_is_asked_again_after_the_pause_it_asks_for()
+    [Theory]
+    [InlineData(403, HubError.Gated, "terms", "X-Error-Code: GatedRepo")]
+    [InlineData(401, HubError.Gated, "terms", "X-Error-Code: GatedRepo")]
+    [InlineData(403, HubError.Disabled, "disabled", "X-Error-Message: Access to this resource is disabled.")]
+    [InlineData(403, HubError.Private, "read access", "X-Error-Message: Forbidden")]
+    [InlineData(401, HubError.BadToken, "HF_TOKEN is not a valid token", "X-Error-Message: Invalid credentials in Authorization header")]
+    [InlineData(404, HubError.NotFound, "cannot see it", "X-Error-Code: RepoNotFound")]
+    [InlineData(404, HubError.RevisionNotFound, "no such branch", "X-Error-Code: RevisionNotFound")]
+    [InlineData(404, HubError.EntryNotFound, "no such file", "X-Error-Code: EntryNotFound")]
+    public async Task A_refusal_says_why_and_what_to_do_and_is_not_asked_again(int status, HubError error, string words, string header)
     {
-        var busy = new HttpResponseMessage(HttpStatusCode.TooManyRequests)
-        {
-            Headers = { RetryAfter = new RetryConditionHeaderValue(TimeSpan.FromSeconds(1)) },
-        };
-        var server = new Answers(busy, new HttpResponseMessage(HttpStatusCode.BadGateway), Json("""{"sha":"abc"}"""));
-        var client = new HubClient(new HttpClient(server), new HubOptions { FirstDelay = TimeSpan.FromMilliseconds(1) });
-        var started = DateTime.UtcNow;
+        var (name, value) = (header.Split(": ")[0], header.Split(": ")[1]);
+        await using var hub = await SampleHub.StartAsync(
+            new HubServerOptions { Rows = 1, Faults = [new FaultRule("*/resolve/*", new StatusFault(status, (name, value)))] });
 
-        Assert.Equal("abc", await client.GetCommitAsync(HubRepositoryKind.Model, "a/b", "main"));
+        var refusal = await Assert.ThrowsAsync<HubException>(
+            () => Client(hub, "hf_secret").OpenAsync(HubRepositoryKind.Dataset, Repo, "main", "README.md"));
 
-        Assert.Equal(3, server.Requests.Count);
-        Assert.True(DateTime.UtcNow - started >= TimeSpan.FromSeconds(0.9));
+        Assert.Equal(error, refusal.Error);
+        Assert.False(refusal.IsTransient);
+        Assert.Contains(words, refusal.Message, StringComparison.Ordinal);
+        Assert.Equal(1, hub.InjectedFaults.Single().Count);
     }
 
     [Fact]
-    public async Task A_hub_that_stays_busy_is_given_up_on()
+    public async Task Info_says_what_a_repository_is()
     {
-        var server = new Answers([.. Enumerable.Range(0, 9).Select(_ => new HttpResponseMessage(HttpStatusCode.TooManyRequests))]);
-        var client = new HubClient(new HttpClient(server), new HubOptions { FirstDelay = TimeSpan.FromMilliseconds(1), Attempts = 3 });
-        Assert.Equal(HubError.RateLimited, await ErrorOf(() => client.GetCommitAsync(HubRepositoryKind.Model, "a/b", "main")));
-        Assert.Equal(3, server.Requests.Count);
-    }
-
-    [Fact]
-    public async Task A_refusal_is_not_asked_again()
-    {
-        var gated = new HttpResponseMessage(HttpStatusCode.Forbidden);
-        gated.Headers.Add("X-Error-Code", "GatedRepo");
-        var server = new Answers(gated);
-        Assert.Equal(HubError.Gated, await ErrorOf(() =>
-            new HubClient(new HttpClient(server), new HubOptions()).GetCommitAsync(HubRepositoryKind.Model, "a/b", "main")));
-        Assert.Single(server.Requests);
-    }
-
-    [Fact]
-    public async Task A_server_that_does_not_know_ranges_is_read_whole()
-    {
-        var content = Enumerable.Range(0, 300_000).Select(i => (byte)(i * 7)).ToArray();
-        var server = new Answers(new HttpResponseMessage(HttpStatusCode.OK) { Content = new ByteArrayContent(content) });
+        var server = new ScriptedServer(
+            ScriptedServer.Json("""{"sha":"abc","private":true,"gated":"manual","disabled":false,"lastModified":"2026-01-02T03:04:05.000Z"}"""),
+            ScriptedServer.Json("""{"sha":"abc","private":false,"gated":false}"""),
+            ScriptedServer.Json("""{"sha":"abc","disabled":true}"""));
         var client = new HubClient(new HttpClient(server), new HubOptions());
 
-        await using var stream = await client.OpenAsync(HubRepositoryKind.Model, "a/b", "main", "model.safetensors");
-        using var copy = new MemoryStream();
-        await stream.CopyToAsync(copy);
-
-        Assert.Equal(content, copy.ToArray());
-        Assert.Single(server.Requests);
+        Assert.Equal(new HubRepositoryInfo("abc", true, true, new DateTimeOffset(2026, 1, 2, 3, 4, 5, TimeSpan.Zero)),
+            await client.GetInfoAsync(HubRepositoryKind.Model, "a/b", "main"));
+        Assert.Equal(new HubRepositoryInfo("abc", false, false, null), await client.GetInfoAsync(HubRepositoryKind.Model, "a/b", "main"));
+        Assert.Equal(HubError.Disabled, await ErrorOf(() => client.GetCommitAsync(HubRepositoryKind.Model, "a/b", "main")));
     }
 
     [Fact]
     public async Task A_listing_goes_on_over_pages()
     {
-        var first = Json("""[{"type":"file","path":"a.json","size":1},{"type":"directory","path":"sub","size":0}]""");
-        first.Headers.Add("Link", "<https://huggingface.co/api/models/a/b/tree/main?cursor=2>; rel=\"next\"");
-        var second = Json("""[{"type":"file","path":"b.safetensors","size":134,"lfs":{"oid":"ff","size":5000,"pointerSize":134}}]""");
-        var server = new Answers(first, second);
+        var models = Directory.CreateTempSubdirectory("models-");
+        try
+        {
+            var folder = models.CreateSubdirectory("many").FullName;
+            for (var i = 0; i < 2500; i++) File.WriteAllText(Path.Combine(folder, $"{i:0000}.json"), $"{i}");
+            await using var hub = await SampleHub.StartAsync(new HubServerOptions { Rows = 1, Models = models.FullName });
 
+            var files = await Client(hub).ListFilesAsync(HubRepositoryKind.Model, "samples/many", "main");
+
+            Assert.Equal(Enumerable.Range(0, 2500).Select(i => $"{i:0000}.json"), files.Select(f => f.Path));
+        }
+        finally
+        {
+            models.Delete(recursive: true);
+        }
+    }
+
+    [Fact]
+    public async Task Files_are_listed_with_what_identifies_their_content()
+    {
+        var server = new ScriptedServer(ScriptedServer.Json("""
+            [{"type":"file","oid":"aa","path":"a.json","size":1},{"type":"directory","oid":"bb","path":"sub","size":0},
+             {"type":"file","oid":"cc","path":"b.safetensors","size":134,"lfs":{"oid":"ff","size":5000,"pointerSize":134}}]
+            """));
         var files = await new HubClient(new HttpClient(server), new HubOptions()).ListFilesAsync(HubRepositoryKind.Model, "a/b", "main");
+        Assert.Equal([new HubFileInfo("a.json", 1, null, "aa"), new HubFileInfo("b.safetensors", 5000, "ff", "cc")], files);
+    }
 
-        Assert.Equal([new HubFileInfo("a.json", 1, null), new HubFileInfo("b.safetensors", 5000, "ff")], files);
-        Assert.Equal("?cursor=2", server.Requests[1].Query);
+    [Fact]
+    public async Task Everything_is_asked_of_a_mirror_below_its_path()
+    {
+        var first = ScriptedServer.Json("""[{"type":"file","oid":"aa","path":"a.json","size":1}]""");
+        first.Headers.Add("Link",
+            "<https://huggingface.co/api/models/a/b/tree/main>; rel=\"first\", <https://huggingface.co/api/models/a/b/tree/main?cursor=2>; rel=\"next\"");
+        const string Listing = """
+            {"default":{"partial-train":["https://huggingface.co/datasets/a/b/resolve/refs%2Fconvert%2Fparquet/default/partial-train/0000.parquet"],
+             "test":["https://mirror.example/hf/datasets/a/b/resolve/refs%2Fconvert%2Fparquet/default/test/0000.parquet"]}}
+            """;
+        var server = new ScriptedServer(first, ScriptedServer.Json("[]"), ScriptedServer.Json(Listing),
+            ScriptedServer.Status(HttpStatusCode.NotFound, "X-Error-Code: EntryNotFound"));
+        var client = new HubClient(new HttpClient(server), new HubOptions { Endpoint = new Uri("https://mirror.example/hf") });
+
+        await client.ListFilesAsync(HubRepositoryKind.Model, "a/b", "main");
+        var parquet = await client.ListParquetAsync("a/b");
+        await ErrorOf(() => client.OpenAsync(HubRepositoryKind.Dataset, "a/b", HubClient.ParquetRevision, parquet[0].Path));
+
+        Assert.Equal([new("default", "partial-train", "default/partial-train/0000.parquet"), new("default", "test", "default/test/0000.parquet")],
+            parquet);
+        Assert.Equal(
+        [
+            "https://mirror.example/hf/api/models/a/b/tree/main?recursive=true",
+            "https://mirror.example/hf/api/models/a/b/tree/main?cursor=2",
+            "https://mirror.example/hf/api/datasets/a/b/parquet",
+            "https://mirror.example/hf/datasets/a/b/resolve/refs%2Fconvert%2Fparquet/default/partial-train/0000.parquet",
+        ], server.Requests.Select(r => r.AbsoluteUri));
     }
 
     [Fact]
@@ -136,20 +141,4 @@ public sealed class HubClientTests
             new HubOptions { Endpoint = hub.Address, Token = token, FirstDelay = TimeSpan.FromMilliseconds(1) });
 
     private static async Task<HubError> ErrorOf<T>(Func<Task<T>> action) => (await Assert.ThrowsAsync<HubException>(action)).Error;
-
-    private static HttpResponseMessage Json(string text) =>
-        new(HttpStatusCode.OK) { Content = new StringContent(text, System.Text.Encoding.UTF8, "application/json") };
-
-    private sealed class Answers(params HttpResponseMessage[] answers) : HttpMessageHandler
-    {
-        private readonly Queue<HttpResponseMessage> _answers = new(answers);
-
-        public List<Uri> Requests { get; } = [];
-
-        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
-        {
-            Requests.Add(request.RequestUri!);
-            return Task.FromResult(_answers.Dequeue());
-        }
-    }
 }

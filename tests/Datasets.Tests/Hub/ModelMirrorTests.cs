@@ -32,6 +32,42 @@ public sealed class ModelMirrorTests(AzuriteFixture azurite) : IClassFixture<Azu
     }
 
     [Fact]
+    public async Task Progress_is_told_within_large_files_and_a_restart_goes_on_where_the_mirror_stopped()
+    {
+        WriteModel("large", "config.json", "model.safetensors");
+        await using var workshop = await Workshop.OpenAsync(azurite, new HubServerOptions { Rows = 1, Models = _models.FullName });
+        var client = new HubClient(HubClient.CreateHttpClient(),
+            new HubOptions { Endpoint = workshop.Hub.Address, BlockSize = 100_000, BlocksAtOnce = 1 });
+        var mirror = new ModelMirror(client, workshop.Blobs);
+        using var stop = new CancellationTokenSource();
+        var (first, second) = (new Steps { StopAt = (700_000, stop) }, new Steps());
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => mirror.MirrorAsync("samples/large", "main", first, stop.Token));
+        await mirror.MirrorAsync("samples/large", "main", second);
+
+        Assert.Equal([0, 100_000, 200_000, 300_000, 400_000, 500_000, 500_000, 600_000, 700_000], first.Bytes);
+        Assert.Equal([500_000, 700_000, 800_000, 900_000, 1_000_000], second.Bytes);
+    }
+
+    [Fact]
+    public async Task A_damaged_file_leaves_the_mirror_incomplete()
+    {
+        WriteModel("tiny", "config.json", "model.safetensors");
+        await using var workshop = await Workshop.OpenAsync(azurite, new HubServerOptions
+        {
+            Rows = 1, Models = _models.FullName,
+            Faults = [new FaultRule("*.safetensors", new CorruptFault()) { Times = 1 }],
+        });
+        var mirror = new ModelMirror(workshop.Client, workshop.Blobs);
+        var commit = await mirror.ResolveCommitAsync(new BaseModelRequest { Repo = "samples/tiny" });
+
+        await Assert.ThrowsAsync<HubException>(() => mirror.MirrorAsync("samples/tiny", commit));
+
+        Assert.Equal(["config.json"],
+            (await BlobsAsync(workshop, BlobNames.BaseModel("samples/tiny", commit))).Select(b => Path.GetFileName(b.Name)));
+    }
+
+    [Fact]
     public async Task A_missing_model_a_missing_revision_and_a_folder_that_is_no_checkpoint_are_the_requests_fault()
     {
         WriteModel("notes", "notes.txt");
@@ -68,5 +104,19 @@ public sealed class ModelMirrorTests(AzuriteFixture azurite) : IClassFixture<Azu
             .GetBlobsAsync(new GetBlobsOptions { Prefix = folder }))
             blobs.Add((blob.Name, blob.Properties.LastModified!.Value, blob.Properties.ETag!.Value.ToString()));
         return blobs;
+    }
+
+    private sealed class Steps : IProgress<MirrorProgress>
+    {
+        public List<long> Bytes { get; } = [];
+
+        public (long Bytes, CancellationTokenSource Source)? StopAt { get; init; }
+
+        public void Report(MirrorProgress value)
+        {
+            Assert.Equal(1_000_000, value.TotalBytes);
+            Bytes.Add(value.Bytes);
+            if (value.Bytes >= StopAt?.Bytes) StopAt.Value.Source.Cancel();
+        }
     }
 }

@@ -1,0 +1,52 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using System.Net;
+
+namespace FunctionsPipeline.Datasets;
+
+/// <summary>
+/// The Hub's limits of requests, which hold for all requests of a client together. The Hub counts calls of its API, downloads and pages
+/// apart and tells with each answer what is left: <c>RateLimit: "api";r=0;t=55</c> means no more for 55 seconds.
+/// </summary>
+internal sealed class HubRateLimits(TimeProvider time)
+{
+    private readonly ConcurrentDictionary<string, DateTimeOffset> _freeAt = new();
+
+    /// <summary>Time until requests like this one are welcome again; zero when they are.</summary>
+    public TimeSpan WaitFor(Uri uri)
+    {
+        var wait = _freeAt.GetValueOrDefault(PolicyOf(uri)) - time.GetUtcNow();
+        return wait > TimeSpan.Zero ? wait : TimeSpan.Zero;
+    }
+
+    /// <summary>Takes note of what an answer says about limits.</summary>
+    public void Observe(Uri uri, HttpResponseMessage response)
+    {
+        if (response.StatusCode == HttpStatusCode.TooManyRequests && PauseAskedFor(response) is { } pause) Close(PolicyOf(uri), pause);
+        if (response.First("RateLimit") is not { } limits) return;
+        foreach (var limit in limits.Split(','))
+        {
+            var parts = limit.Split(';', StringSplitOptions.TrimEntries);
+            if (Value(parts, "r=") == 0 && Value(parts, "t=") is { } seconds) Close(parts[0].Trim('"'), TimeSpan.FromSeconds(seconds));
+        }
+    }
+
+    /// <summary><c>Retry-After</c>, whichever of its two forms it has; null when there is none.</summary>
+    public TimeSpan? PauseAskedFor(HttpResponseMessage response) =>
+        response.Headers.RetryAfter is { } after ? after.Delta ?? after.Date - time.GetUtcNow() : null;
+
+    private void Close(string policy, TimeSpan pause)
+    {
+        var freeAt = time.GetUtcNow() + pause;
+        _freeAt.AddOrUpdate(policy, freeAt, (_, known) => known > freeAt ? known : freeAt);
+    }
+
+    private static string PolicyOf(Uri uri) =>
+        uri.AbsolutePath.Contains("/resolve/", StringComparison.Ordinal) ? "resolvers"
+        : uri.AbsolutePath.Contains("/api/", StringComparison.Ordinal) ? "api"
+        : "pages";
+
+    private static int? Value(string[] parts, string name) =>
+        parts.FirstOrDefault(p => p.StartsWith(name, StringComparison.Ordinal)) is { } part
+        && int.TryParse(part[name.Length..], CultureInfo.InvariantCulture, out var value) ? value : null;
+}
