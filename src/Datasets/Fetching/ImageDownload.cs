@@ -88,17 +88,9 @@ internal sealed class ImageDownload(Uri address, HttpClient http, HostTurns turn
                 throw new PassingFailureException(Rejection.Timeout, $"{uri}: no connection within {Seconds(options.ConnectTimeout)}", e);
             throw;
         }
-        catch (HttpRequestException e)
+        catch (Exception e) when (e is HttpRequestException or IOException)
         {
-            throw Explain(uri, e, e.HttpRequestError);
-        }
-        catch (HttpIOException e)
-        {
-            throw Explain(uri, e, e.HttpRequestError);
-        }
-        catch (IOException e)
-        {
-            throw Explain(uri, e, HttpRequestError.Unknown);
+            throw Explain(uri, e);
         }
         finally
         {
@@ -149,17 +141,21 @@ internal sealed class ImageDownload(Uri address, HttpClient http, HostTurns turn
         return new PassingFailureException(Rejection.DownloadFailed, detail) { RetryAfter = pause };
     }
 
-    private Exception Explain(Uri uri, Exception failure, HttpRequestError error) => failure.InnerException switch
+    private Exception Explain(Uri uri, Exception failure) => failure.InnerException switch
     {
         UnreadableImageException blocked => new UnreadableImageException(blocked.Reason, $"{uri}: {blocked.Detail}", failure),
         SocketException { SocketErrorCode: SocketError.HostNotFound or SocketError.NoData } =>
             new UnreadableImageException(Rejection.NotFound, $"{uri}: there is no host {uri.IdnHost}", failure),
         AuthenticationException tls => new UnreadableImageException(Rejection.DownloadFailed, $"{uri}: {tls.Message}", failure),
-        _ when error is HttpRequestError.InvalidResponse or HttpRequestError.ConfigurationLimitExceeded =>
+        _ when IsNoHttp(failure) =>
             new UnreadableImageException(Rejection.DownloadFailed, $"{uri}: {failure.GetBaseException().Message}", failure),
         _ => new PassingFailureException(Rejection.DownloadFailed,
             $"{uri}: {failure.GetBaseException().Message.TrimEnd('.')}; {SoFar()}", failure),
     };
+
+    private static bool IsNoHttp(Exception failure) =>
+        ((failure as HttpRequestException)?.HttpRequestError ?? (failure as HttpIOException)?.HttpRequestError)
+            is HttpRequestError.InvalidResponse or HttpRequestError.ConfigurationLimitExceeded;
 
     private TimeSpan? Pause(RetryConditionHeaderValue? after) =>
         (after?.Delta ?? after?.Date - time.GetUtcNow()) is { } asked && asked > TimeSpan.Zero ? asked : null;

@@ -62,8 +62,11 @@ public sealed class DownloadTimeTests
     {
         await using var server = await ImageServer.StartAsync(
             (context, number) => number == 1 ? SendAndStall(context) : context.Response.WriteAsync("picture"));
-        using var downloader = server.Downloader(Options with { DownloadAttempts = 2, ReadTimeout = TimeSpan.FromSeconds(0.1) });
-        Assert.Equal("picture"u8.ToArray(), await downloader.DownloadAsync(server.Url()));
+        using var downloader = server.Downloader(Options with { DownloadAttempts = 2 }, _time);
+        var download = downloader.DownloadAsync(server.Url());
+        await _time.SleepingAsync(TimeSpan.FromSeconds(15));
+        _time.Advance(TimeSpan.FromSeconds(15));
+        Assert.Equal("picture"u8.ToArray(), await download);
     }
 
     [Fact]
@@ -78,9 +81,17 @@ public sealed class DownloadTimeTests
                 await Task.Delay(10, context.RequestAborted);
             }
         });
-        var failure = await server.FailureAsync(Options with { DownloadAttempts = 3, DownloadDeadline = TimeSpan.FromSeconds(0.3) });
+        using var downloader = server.Downloader(Options with { DownloadAttempts = 3 }, _time);
+        var download = downloader.DownloadAsync(server.Url());
+        for (var seconds = 0; seconds < 60; seconds += 10)
+        {
+            // Each piece that comes gives the next another 15 seconds.
+            await _time.SleepingAsync(TimeSpan.FromSeconds(15));
+            _time.Advance(TimeSpan.FromSeconds(10));
+        }
+        var failure = await Assert.ThrowsAsync<UnreadableImageException>(() => download);
         Assert.Equal(Rejection.Timeout, failure.Reason);
-        Assert.Contains("not whole within 0.3 seconds", failure.Detail, StringComparison.Ordinal);
+        Assert.Contains("not whole within 60 seconds", failure.Detail, StringComparison.Ordinal);
         Assert.Single(server.Requests);
     }
 

@@ -137,6 +137,29 @@ public sealed class ImageDownloaderTests
     }
 
     [Fact]
+    public async Task A_server_that_speaks_something_else_is_asked_once()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        var connections = 0;
+        var serving = Task.Run(async () =>
+        {
+            while (true)
+            {
+                using var connection = await listener.AcceptTcpClientAsync();
+                connections++;
+                await connection.GetStream().WriteAsync("220 mail.example ready\r\n\r\n"u8.ToArray());
+            }
+        });
+        using var downloader = new ImageDownloader(new IngestionOptions { AllowedHosts = [$"{listener.LocalEndpoint}"] }, TimeProvider.System);
+        var failure = await Assert.ThrowsAsync<UnreadableImageException>(
+            () => downloader.DownloadAsync($"http://{listener.LocalEndpoint}/"));
+        Assert.Equal((Rejection.DownloadFailed, 1), (failure.Reason, connections));
+        listener.Stop();
+        await Assert.ThrowsAnyAsync<Exception>(() => serving);
+    }
+
+    [Fact]
     public async Task More_than_the_limit_is_not_begun_when_the_server_says_how_much_it_is()
     {
         await using var server = await ImageServer.StartAsync((context, _) =>

@@ -56,7 +56,7 @@ internal sealed class ImageServer : IAsyncDisposable
         new(Allowing(options ?? new IngestionOptions()), time ?? TimeProvider.System);
 
     public IngestionOptions Allowing(IngestionOptions options) =>
-        options with { AllowedHosts = [Address.Authority, .. options.AllowedHosts], RetryDelay = TimeSpan.FromMilliseconds(1) };
+        options with { AllowedHosts = [Address.Authority, .. options.AllowedHosts], RetryDelay = TimeSpan.FromTicks(1) };
 
     public string Url(string path = "/a") => new Uri(Address, path).ToString();
 
