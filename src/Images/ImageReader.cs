@@ -19,8 +19,8 @@ public static class ImageReader
     private static readonly DecoderOptions Options = new() { MaxFrames = 1, SkipMetadata = true };
 
     /// <summary>Reads the header and checks it against the limits; no pixel is decoded.</summary>
-    /// <exception cref="UnreadableImageException">It is empty, too large, no image, cut off, has too many pixels or an impossible shape.
-    /// </exception>
+    /// <exception cref="UnreadableImageException">It is empty, too large, no image, cut off, has a damaged header, too many pixels or an
+    /// impossible shape.</exception>
     public static ImageHeader Identify(ReadOnlyMemory<byte> bytes, ImageLimits? limits = null) => Examine(bytes, limits).Header;
 
     /// <summary>Decodes an image to 8-bit RGB.</summary>
@@ -82,8 +82,7 @@ public static class ImageReader
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {
-            throw new UnreadableImageException(Rejection.NotAnImage,
-                $"it begins as a {format} file, but has no valid header: {e.Message}", e);
+            throw new UnreadableImageException(Rejection.Corrupt, $"the {format} file has no valid header: {e.Message}", e);
         }
     }
 

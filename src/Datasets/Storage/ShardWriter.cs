@@ -9,7 +9,7 @@ using FunctionsPipeline.Images;
 namespace FunctionsPipeline.Datasets;
 
 /// <summary>
-/// Writes WebDataset shards: a tar with <c>{key}.{jpg|png|webp}</c>, the image as it was, and <c>{key}.json</c> for each sample. The
+/// Writes WebDataset shards: a tar with <c>{key}.{jpg|png|webp|gif|bmp}</c>, the image as it was, and <c>{key}.json</c> for each sample. The
 /// same rows always give the same bytes. Beside each lies its index, which is there before the tar is.
 /// </summary>
 internal sealed class ShardWriter(DatasetBlobs dataset, BlobContainerClient container)

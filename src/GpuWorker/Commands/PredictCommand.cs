@@ -19,7 +19,7 @@ internal static class PredictCommand
         {
             Description = "A JSON line for each image in place of text, with the probability of the answer and of each of its tokens.",
         };
-        var images = new Argument<FileInfo[]>("image") { Description = "JPEG, PNG or WebP files.", Arity = ArgumentArity.OneOrMore };
+        var images = new Argument<FileInfo[]>("image") { Description = "JPEG, PNG, WebP, GIF or BMP files.", Arity = ArgumentArity.OneOrMore };
         var generation = new GenerationOptions();
         var threads = SharedOptions.Threads();
         var device = SharedOptions.Device();
