@@ -14,13 +14,15 @@ public class ParquetReader : ParquetActor, IAsyncDisposable
     {
         this.leaveStreamOpen = leaveStreamOpen;
         Metadata = metadata;
-        Schema = SchemaDecoder.Decode(metadata.Schema);
         CustomMetadata = [];
         foreach (var pair in metadata.KeyValueMetadata ?? []) CustomMetadata[pair.Key] = pair.Value ?? "";
         groups = [.. metadata.RowGroups.Select(group => new ParquetRowGroupReader(group, stream))];
     }
 
-    public ParquetSchema Schema { get; }
+    /// <summary>Made anew each time, from what <see cref="Metadata"/> says then.</summary>
+    /// <exception cref="ParquetException">The elements form no tree.</exception>
+    /// <exception cref="NotSupportedException">A column is of half floats.</exception>
+    public ParquetSchema Schema => SchemaDecoder.Decode(Metadata!.Schema);
 
     public FileMetaData? Metadata { get; }
 

@@ -90,6 +90,10 @@ public class ParquetRowGroupReader : IDisposable
         where T : struct
     {
         var chunk = GetMetadata(field)?.MetaData ?? throw new ParquetException($"'{field.Path}' does not exist in this file");
+        var start = ColumnChunkStream.Start(chunk);
+        if (start < 0 || chunk.TotalCompressedSize < 0 || chunk.TotalCompressedSize > stream.Length - start || chunk.NumValues is < 0 or > int.MaxValue)
+            throw new ParquetException(
+                $"column '{field.Path}' is corrupt: {chunk.TotalCompressedSize} bytes with {chunk.NumValues} values at {start} in a file of {stream.Length} bytes");
         if (field.MaxRepetitionLevel == 0 && chunk.NumValues != RowCount)
             throw new ParquetException($"column '{field.Path}' is corrupt: it has {chunk.NumValues} values in {RowCount} rows");
         if (typeof(T) != field.ClrType)

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.IO.Hashing;
 using Parquet.Meta;
 using Parquet.Schema;
 
@@ -10,35 +11,53 @@ internal sealed class ColumnReader<T>(DataField field, ColumnMetaData column, Co
 {
     private readonly PlainDecoder<T> plain = PlainDecoder<T>.Create(field, column.Type);
     private T[]? dictionary;
+    private int page;
 
     // How many entries of the chunk, nulls included, and how many values have been read.
     private int entries;
     private int defined;
 
-    /// <exception cref="InvalidDataException">The pages contradict the footer or themselves.</exception>
-    /// <exception cref="ParquetException">An encoding or compression is not supported.</exception>
+    /// <exception cref="InvalidDataException">A page is damaged, or written in a way that is not supported; the message begins with its number.</exception>
+    /// <exception cref="ParquetException">The type is not supported.</exception>
     public async ValueTask ReadAsync(Stream stream, CancellationToken cancellationToken)
     {
         var chunk = new ColumnChunkStream(stream, column);
         chunk.Open();
         while (entries < column.NumValues)
         {
-            var header = await chunk.ReadHeaderAsync(cancellationToken).ConfigureAwait(false);
-            var bytes = await chunk.ReadAsync(header.CompressedPageSize, cancellationToken).ConfigureAwait(false);
-            switch (header.Type)
+            PageHeader header;
+            ReadOnlyMemory<byte> bytes;
+            try
             {
-                case PageType.DICTIONARY_PAGE:
-                    ReadDictionary(header, bytes.Span);
-                    break;
-                case PageType.DATA_PAGE:
-                    ReadData(header, bytes.Span);
-                    break;
-                case PageType.DATA_PAGE_V2:
-                    ReadDataV2(header, bytes.Span);
-                    break;
-                default:
-                    throw new InvalidDataException($"a page of type {header.Type} is among its data pages");
+                header = await chunk.ReadHeaderAsync(cancellationToken).ConfigureAwait(false);
+                bytes = await chunk.ReadAsync(header.CompressedPageSize, cancellationToken).ConfigureAwait(false);
+                Read(header, bytes.Span);
             }
+            catch (Exception exception) when (exception is InvalidDataException or ParquetException or IndexOutOfRangeException or ArgumentException or OverflowException)
+            {
+                throw new InvalidDataException($"page {page}: {exception.Message}", exception);
+            }
+            page++;
+        }
+    }
+
+    private void Read(PageHeader header, ReadOnlySpan<byte> bytes)
+    {
+        if (header.Crc is { } crc && Crc32.HashToUInt32(bytes) is var actual && actual != (uint)crc)
+            throw new InvalidDataException($"its checksum is {crc:x8}, and its bytes have {actual:x8}");
+        switch (header.Type)
+        {
+            case PageType.DICTIONARY_PAGE:
+                ReadDictionary(header, bytes);
+                break;
+            case PageType.DATA_PAGE:
+                ReadData(header, bytes);
+                break;
+            case PageType.DATA_PAGE_V2:
+                ReadDataV2(header, bytes);
+                break;
+            default:
+                throw new InvalidDataException($"it is of type {header.Type}, among data pages");
         }
     }
 
@@ -75,7 +94,7 @@ internal sealed class ColumnReader<T>(DataField field, ColumnMetaData column, Co
 
     private void CheckCount(PageHeader header)
     {
-        if (header.NumValues > column.NumValues - entries || header.NumValues == 0)
+        if (header.NumValues > column.NumValues - entries)
             throw new InvalidDataException($"a page of {header.NumValues} values follows {entries} of {column.NumValues}");
     }
 
@@ -86,25 +105,19 @@ internal sealed class ColumnReader<T>(DataField field, ColumnMetaData column, Co
         return levels.Count(field.MaxDefinitionLevel);
     }
 
-    private void ReadValues(PageHeader header, ReadOnlyMemory<byte> page, int count)
+    private void ReadValues(PageHeader header, ReadOnlyMemory<byte> body, int count)
     {
         var values = target.Values.Span.Slice(defined, count);
         switch (header.Encoding)
         {
-            case Encoding.PLAIN:
-                plain.CheckCount(page, count);
-                plain.Decode(page, values);
-                break;
             case Encoding.PLAIN_DICTIONARY or Encoding.RLE_DICTIONARY:
-                ReadIndexes(page.Span, values);
-                break;
-            case Encoding.RLE when typeof(T) == typeof(bool):
-                var bits = new int[count];
-                RunLengths.Decode(Prefixed(ref page), 1, bits);
-                for (var i = 0; i < count; i++) values[i] = (T)(object)(bits[i] == 1);
+                ReadIndexes(body.Span, values);
                 break;
             default:
-                throw new ParquetException($"column '{field.Path}': encoding {header.Encoding} is not supported.");
+                var decoded = PageEncodings.ToPlain(header.Encoding, column.Type, field.FixedLength, body, count);
+                plain.CheckCount(decoded, count);
+                plain.Decode(decoded, values);
+                break;
         }
         entries += header.NumValues;
         defined += count;

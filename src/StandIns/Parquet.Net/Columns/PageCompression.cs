@@ -9,18 +9,29 @@ internal static class PageCompression
 {
     // The most that a byte of each codec can expand to; a page that claims more is damaged, and nothing is allocated for it.
     private const int SnappyRatio = 22;
+    private const int Lz4Ratio = 255;
     private const int GzipRatio = 1032;
 
+    // These two have no such bound, but a page of a real file is some megabytes.
+    private const int LargestPage = 1 << 30;
+
     /// <returns>A copy of its own, whatever the codec.</returns>
+    /// <exception cref="InvalidDataException">The bytes do not unpack to a page of this size.</exception>
     public static byte[] Decompress(CompressionCodec codec, ReadOnlySpan<byte> bytes, int size)
     {
         if (size < 0) throw new InvalidDataException("a page has a negative size");
+        // Nothing unpacks to nothing, whatever some writers put there.
+        if (size == 0) return [];
         var page = codec switch
         {
             CompressionCodec.UNCOMPRESSED => bytes.ToArray(),
-            CompressionCodec.SNAPPY => size == 0 && bytes.IsEmpty ? [] : Unsnap(bytes, size),
+            CompressionCodec.SNAPPY => Unsnap(bytes, size),
             CompressionCodec.GZIP => Gunzip(bytes, size),
-            _ => throw new ParquetException($"compression {codec} is not supported by this build (uncompressed, Snappy and Gzip are)"),
+            CompressionCodec.BROTLI => Unbrotli(bytes, size),
+            CompressionCodec.ZSTD => Unzstd(bytes, size),
+            CompressionCodec.LZ4_RAW => Unlz4(bytes, size),
+            _ => throw new ParquetException(
+                $"compression {codec} is not supported by this build (uncompressed, Snappy, Gzip, Brotli, Zstandard and LZ4_RAW are)"),
         };
         return page.Length == size ? page : throw new InvalidDataException($"a page unpacks to {page.Length} bytes instead of {size}");
     }
@@ -58,7 +69,30 @@ internal static class PageCompression
         Bound(bytes, size, GzipRatio);
         using var gzip = new GZipStream(new MemoryStream(bytes.ToArray()), CompressionMode.Decompress);
         var page = new byte[size];
-        gzip.ReadExactly(page);
+        return gzip.ReadAtLeast(page, size, throwOnEndOfStream: false) == size ? page : throw new InvalidDataException("a page ends too early");
+    }
+
+    private static byte[] Unbrotli(ReadOnlySpan<byte> bytes, int size)
+    {
+        Bound(bytes, size, LargestPage);
+        var page = new byte[size];
+        return BrotliDecoder.TryDecompress(bytes, page, out var written) && written == size ? page
+            : throw new InvalidDataException($"a page does not unpack to {size} bytes");
+    }
+
+    private static byte[] Unzstd(ReadOnlySpan<byte> bytes, int size)
+    {
+        Bound(bytes, size, LargestPage);
+        var page = new byte[size];
+        Zstandard.Decode(bytes, page);
+        return page;
+    }
+
+    private static byte[] Unlz4(ReadOnlySpan<byte> bytes, int size)
+    {
+        Bound(bytes, size, Lz4Ratio);
+        var page = new byte[size];
+        Lz4Block.Decode(bytes, page);
         return page;
     }
 
@@ -71,7 +105,7 @@ internal static class PageCompression
 
     private static void Bound(ReadOnlySpan<byte> bytes, int size, int ratio)
     {
-        if (size > ((long)bytes.Length * ratio) + 64)
+        if (size > ((long)bytes.Length * ratio) + 64 || size > LargestPage)
             throw new InvalidDataException($"a page of {bytes.Length} bytes claims to unpack to {size}");
     }
 }

@@ -32,6 +32,8 @@ internal abstract class PlainDecoder<T>
             (Meta.Type.FIXED_LEN_BYTE_ARRAY, var type) when type == typeof(ReadOnlyMemory<byte>) && field.FixedLength > 0 => new Binaries(field.FixedLength),
             (Meta.Type.BYTE_ARRAY, var type) when type == typeof(ReadOnlyMemory<char>) => new Texts(),
             (_, var type) when type == typeof(decimal) => DecimalDecoder.For(field, physical),
+            (_, var type) when type == typeof(DateTime) => MomentDecoder.For(field.SchemaElement, physical),
+            (Meta.Type.FIXED_LEN_BYTE_ARRAY, var type) when type == typeof(Guid) && field.FixedLength == 16 => new Guids(),
             _ => null,
         };
         return decoder as PlainDecoder<T>
@@ -65,6 +67,16 @@ internal abstract class PlainDecoder<T>
 
         public override void Decode(ReadOnlyMemory<byte> page, Span<TNumber> values) =>
             MemoryMarshal.Cast<byte, TNumber>(page.Span)[..values.Length].CopyTo(values);
+    }
+
+    private sealed class Guids : PlainDecoder<Guid>
+    {
+        protected override int MinimumBits => 128;
+
+        public override void Decode(ReadOnlyMemory<byte> page, Span<Guid> values)
+        {
+            for (var i = 0; i < values.Length; i++) values[i] = new Guid(page.Span.Slice(i * 16, 16), bigEndian: true);
+        }
     }
 
     private sealed class Narrowed<TNumber>(Func<int, TNumber> narrow) : PlainDecoder<TNumber>

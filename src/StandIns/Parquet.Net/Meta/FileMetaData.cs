@@ -34,33 +34,10 @@ public class SchemaElement
     /// <summary>Digits after the point of a decimal column.</summary>
     public int? Scale { get; set; }
 
-    internal LogicalType? LogicalType { get; set; }
-}
+    /// <summary>Digits of a decimal column.</summary>
+    public int? Precision { get; set; }
 
-/// <summary>The newer annotation of a schema node, as far as it decides how a column is read.</summary>
-internal sealed class LogicalType
-{
-    public LogicalKind Kind { get; set; }
-
-    public int BitWidth { get; set; }
-
-    public bool IsSigned { get; set; }
-
-    public int Scale { get; set; }
-}
-
-/// <summary>The members of the thrift union, by field number.</summary>
-internal enum LogicalKind
-{
-    String = 1,
-    Map = 2,
-    List = 3,
-    Enum = 4,
-    Decimal = 5,
-    Date = 6,
-    Timestamp = 8,
-    Integer = 10,
-    Float16 = 15,
+    public LogicalType? LogicalType { get; set; }
 }
 
 /// <summary>A row group.</summary>
@@ -104,6 +81,8 @@ public class ColumnMetaData
     public List<KeyValue>? KeyValueMetadata { get; set; }
 
     public long DataPageOffset { get; set; }
+
+    public long? IndexPageOffset { get; set; }
 
     public long? DictionaryPageOffset { get; set; }
 

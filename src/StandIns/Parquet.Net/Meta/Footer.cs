@@ -22,8 +22,6 @@ internal static class Footer
         if (size + TailLength > end.Length)
             end = await ReadEndAsync(stream, (int)size + TailLength, cancellationToken).ConfigureAwait(false);
         var metadata = Parse(end.AsSpan(end.Length - TailLength - (int)size, (int)size));
-        foreach (var chunk in metadata.RowGroups.SelectMany(group => group.Columns))
-            Check(chunk.MetaData, length);
         if (metadata.RowGroups.Find(group => group.NumRows is < 0 or > int.MaxValue) is { } bad)
             throw new ParquetException($"the footer says that a row group has {bad.NumRows} rows");
         return metadata;
@@ -40,16 +38,6 @@ internal static class Footer
         {
             throw new ParquetException($"the footer is corrupt: {exception.Message}", exception);
         }
-    }
-
-    private static void Check(ColumnMetaData? column, long fileLength)
-    {
-        if (column is null) return;
-        var start = Columns.ColumnChunkStream.Start(column);
-        if (start < 0 || column.TotalCompressedSize < 0 || column.TotalCompressedSize > fileLength - start || column.NumValues is < 0 or > int.MaxValue)
-            throw new ParquetException(
-                $"column '{string.Join('/', column.PathInSchema)}' is corrupt: {column.TotalCompressedSize} bytes with {column.NumValues} values "
-                + $"at {start} in a file of {fileLength} bytes");
     }
 
     private static async Task<byte[]> ReadEndAsync(Stream stream, int count, CancellationToken cancellationToken)

@@ -34,12 +34,13 @@ internal static class MetaReader
                 case 1: result.Type = (PageType)reader.ReadI32(); break;
                 case 2: result.UncompressedPageSize = reader.ReadI32(); break;
                 case 3: result.CompressedPageSize = reader.ReadI32(); break;
+                case 4: result.Crc = reader.ReadI32(); break;
                 case 5 or 7: PageValues(ref reader, result); break;
                 case 8: PageValuesV2(ref reader, result); break;
                 default: reader.Skip(type); break;
             }
         }
-        if (result.UncompressedPageSize < 0 || result.CompressedPageSize < 0 || result.NumValues < 0)
+        if (result.UncompressedPageSize < 0 || result.DefinitionLevelsByteLength < 0 || result.RepetitionLevelsByteLength < 0 || result.CompressedPageSize < 0 || result.NumValues < 0)
             throw new InvalidDataException("a page has a negative size");
         return result;
     }
@@ -88,46 +89,12 @@ internal static class MetaReader
                 case 5: result.NumChildren = reader.ReadI32(); break;
                 case 6: result.ConvertedType = (ConvertedType)reader.ReadI32(); break;
                 case 7: result.Scale = reader.ReadI32(); break;
-                case 10: result.LogicalType = LogicalType(ref reader); break;
+                case 8: result.Precision = reader.ReadI32(); break;
+                case 10: result.LogicalType = LogicalTypeReader.Read(ref reader); break;
                 default: reader.Skip(type); break;
             }
         }
         return result;
-    }
-
-    private static LogicalType LogicalType(ref ThriftReader reader)
-    {
-        var result = new LogicalType();
-        for (var id = 0; reader.NextField(ref id, out var type);)
-        {
-            result.Kind = (LogicalKind)id;
-            if (result.Kind == LogicalKind.Integer) IntType(ref reader, result);
-            else if (result.Kind == LogicalKind.Decimal) DecimalType(ref reader, result);
-            else reader.Skip(type);
-        }
-        return result;
-    }
-
-    private static void IntType(ref ThriftReader reader, LogicalType logical)
-    {
-        for (var id = 0; reader.NextField(ref id, out var type);)
-        {
-            switch (id)
-            {
-                case 1: logical.BitWidth = reader.ReadByte(); break;
-                case 2: logical.IsSigned = type == ThriftType.True; break;
-                default: reader.Skip(type); break;
-            }
-        }
-    }
-
-    private static void DecimalType(ref ThriftReader reader, LogicalType logical)
-    {
-        for (var id = 0; reader.NextField(ref id, out var type);)
-        {
-            if (id == 1) logical.Scale = reader.ReadI32();
-            else reader.Skip(type);
-        }
     }
 
     private static RowGroup RowGroup(ref ThriftReader reader)
@@ -178,6 +145,7 @@ internal static class MetaReader
                 case 7: result.TotalCompressedSize = reader.ReadI64(); break;
                 case 8: result.KeyValueMetadata = List(ref reader, KeyValue); break;
                 case 9: result.DataPageOffset = reader.ReadI64(); break;
+                case 10: result.IndexPageOffset = reader.ReadI64(); break;
                 case 11: result.DictionaryPageOffset = reader.ReadI64(); break;
                 case 12: result.Statistics = Statistics(ref reader); break;
                 default: reader.Skip(type); break;

@@ -44,7 +44,7 @@ internal static class MetaWriter
         writer.Text(4, element.Name);
         writer.I32(5, element.NumChildren);
         writer.I32(6, (int?)element.ConvertedType);
-        writer.Struct(10, element.LogicalType, logical => writer.Struct(id: (int)logical.Kind, logical, _ => { }));
+        writer.Struct(10, element.LogicalType, logical => writer.Struct(1, logical.STRING, _ => { }));
     }
 
     private static void RowGroup(ThriftWriter writer, RowGroup group)

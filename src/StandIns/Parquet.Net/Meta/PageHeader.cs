@@ -10,6 +10,9 @@ internal sealed class PageHeader
 
     public int CompressedPageSize { get; set; }
 
+    /// <summary>CRC-32 of the page as it is in the file, when the writer gave one.</summary>
+    public int? Crc { get; set; }
+
     public int NumValues { get; set; }
 
     public Encoding Encoding { get; set; }

@@ -17,6 +17,9 @@ public abstract class Field
 
     public FieldPath Path { get; internal set; }
 
+    /// <summary>The node of the file's schema; null for a field that is declared.</summary>
+    public Meta.SchemaElement? SchemaElement { get; internal set; }
+
     public virtual bool IsNullable { get; internal set; }
 
     /// <summary>How many of the fields around a value, itself included, may be missing.</summary>

@@ -30,6 +30,6 @@ internal static class SchemaEncoder
         var column = field as DataField ?? throw new NotSupportedException($"'{field.Path}': lists and maps cannot be written by this build");
         element.Type = PhysicalTypes.Of(column.ClrType);
         element.ConvertedType = PhysicalTypes.Annotation(column.ClrType);
-        if (element.ConvertedType == ConvertedType.UTF8) element.LogicalType = new LogicalType { Kind = LogicalKind.String };
+        if (element.ConvertedType == ConvertedType.UTF8) element.LogicalType = new LogicalType { STRING = new StringType() };
     }
 }
