@@ -72,10 +72,10 @@ public sealed class DatasetIngestion : IDisposable
     public async Task<long> FetchFileAsync(DatasetBlobs dataset, int file, CancellationToken cancellation = default)
     {
         var plan = await _plans.ReadAsync(dataset, cancellation);
-        var hub = plan.Files[file].Hub;
-        var blob = _container.GetBlockBlobClient(dataset.File(hub.ContentId));
-        await _copy.CopyAsync(HubRepositoryKind.Dataset, dataset.Repo, plan.ParquetCommit, hub, blob, null, cancellation);
-        return hub.Size;
+        var planned = plan.Files[file];
+        var blob = _container.GetBlockBlobClient(dataset.File(planned.ContentId));
+        await _copy.CopyAsync(HubRepositoryKind.Dataset, dataset.Repo, plan.ParquetCommit, planned.Hub, blob, cancellation: cancellation);
+        return planned.Hub.Size;
     }
 
     /// <summary>Stores the images of a unit whose file is there, and writes its manifest, with what was found in every row.</summary>
@@ -89,7 +89,7 @@ public sealed class DatasetIngestion : IDisposable
         var images = new ImageStore(_container, dataset, _options.ImageLimits);
         var ingestion = new UnitIngestion(plan, work, images, _downloader, _options);
         var fates = new List<ManifestRow>();
-        var blob = _container.GetBlobClient(dataset.File(plan.Files.First(file => file.Hub.Path == work.File).Hub.ContentId));
+        var blob = _container.GetBlobClient(dataset.File(plan.Files.First(file => file.Hub.Path == work.File).ContentId));
         await using var file = await blob.OpenReadAsync(new BlobOpenReadOptions(allowModifications: false) { BufferSize = ReadAhead }, cancellation);
         await foreach (var rows in ParquetRows.ReadAsync(file, plan.Columns, work, plan.Splits[work.Split], cancellation))
             fates.AddRange(await ingestion.IngestAsync(rows, cancellation));

@@ -65,7 +65,7 @@ public sealed class UnitPlannerTests
         return planner;
     }
 
-    private static MeasuredFile File(long[] rowGroups) => new("train", new HubFileInfo("train/0.parquet", 1, "aa"), rowGroups);
+    private static MeasuredFile File(long[] rowGroups) => new("train", new HubFileInfo("train/0.parquet", 1, "aa", "bb"), rowGroups);
 
     private static IEnumerable<(int, int)> Ranges(UnitPlanner planner) => planner.Units.Select(unit => ((int)unit.Start, (int)unit.Count));
 }

@@ -57,7 +57,7 @@ internal sealed class Workshop : IAsyncDisposable
         var ingestion = with ?? Ingestion;
         foreach (var file in dataset.Files)
         {
-            await ingestion.FetchFileAsync(dataset.Blobs, file.File);
+            await FetchAsync(ingestion, dataset, file.File);
             for (var unit = file.FirstUnit; unit < file.FirstUnit + file.Units; unit++) await ingestion.IngestUnitAsync(dataset.Blobs, unit);
         }
         var summary = await ingestion.WriteCatalogAsync(dataset.Blobs);
@@ -90,6 +90,23 @@ internal sealed class Workshop : IAsyncDisposable
                 .Select(row => duplicates.Contains(row.Row) ? row with { State = RowState.Duplicate } : row));
         }
         return rows;
+    }
+
+    // Of two that fetch the same file, one is asked to come again.
+    private static async Task FetchAsync(DatasetIngestion ingestion, ResolvedDataset dataset, int file)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                await ingestion.FetchFileAsync(dataset.Blobs, file);
+                return;
+            }
+            catch (HubException e) when (e.IsTransient && attempt < 20)
+            {
+                await Task.Delay(100);
+            }
+        }
     }
 
     public async Task<string> TextAsync(string blob) => (await Container.GetBlobClient(blob).DownloadContentAsync()).Value.Content.ToString();

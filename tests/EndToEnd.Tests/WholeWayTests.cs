@@ -33,7 +33,7 @@ public sealed class WholeWayTests(PipelineFixture pipeline) : IClassFixture<Pipe
         Assert.Equal(counts.Rows, counts.Stored + counts.Duplicates + counts.Rejected);
         Assert.True(counts.Rejected > 0, "the sample catalog has bad rows");
         Assert.Equal(counts.Rejected, counts.RejectedBy.Values.Sum());
-        Assert.Equal(counts.Stored, pipeline.Run.Outcome.Dataset.Shards.Sum(shard => shard.Samples));
+        Assert.Equal(counts.Stored, pipeline.Run.Outcome.Dataset.Splits.Values.Sum());
     }
 
     [Fact]

@@ -63,7 +63,12 @@ public sealed record IngestPlan
 /// <param name="Rows">Rows of the file, taken or not.</param>
 /// <param name="FirstUnit">The first of its units, which follow each other.</param>
 /// <param name="Units">How many units it has; 0 when none of its rows is taken.</param>
-public sealed record PlannedFile(string Split, HubFileInfo Hub, long Rows, int FirstUnit, int Units);
+public sealed record PlannedFile(string Split, HubFileInfo Hub, long Rows, int FirstUnit, int Units)
+{
+    /// <summary>What the Hub names its content by; what it is called in blob storage.</summary>
+    [JsonIgnore]
+    public string ContentId => Hub.Sha256 ?? Hub.GitOid;
+}
 
 /// <summary>How many rows a split has, and how many of them are taken.</summary>
 public sealed record SplitRows(long Total, long Taken)
