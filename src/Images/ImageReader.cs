@@ -28,11 +28,12 @@ public static class ImageReader
     public static Image<Rgb24> Read(ReadOnlyMemory<byte> bytes, ImageLimits? limits = null)
     {
         var (header, layout) = Examine(bytes, limits);
-        if (layout.Frame is { } frame && frame.MissingPixels(bytes.Span) is > 0 and var missing)
+        var picture = bytes.Span[..layout.Length!.Value];
+        if (layout.Frame is { } frame && frame.MissingPixels(picture) is > 0 and var missing)
             throw new UnreadableImageException(Rejection.Corrupt, $"the {header.Format} file's data lacks {missing:N0} of its pixels");
         try
         {
-            var image = layout.HasAlpha ? ReadOverWhite(bytes) : Image.Load<Rgb24>(Options, bytes.Span);
+            var image = layout.HasAlpha ? ReadOverWhite(picture) : Image.Load<Rgb24>(Options, picture);
             Turn(image, layout.Orientation);
             if ((image.Width, image.Height) == (header.Width, header.Height)) return image;
             var size = $"{image.Width}×{image.Height}";
@@ -60,12 +61,12 @@ public static class ImageReader
         var format = ImageLayout.Recognise(bytes.Span) ?? throw new UnreadableImageException(Rejection.NotAnImage,
             $"not a JPEG, PNG, WebP, GIF or BMP file: it begins with {Convert.ToHexStringLower(bytes.Span[..Math.Min(8, bytes.Length)])}");
         var layout = ImageLayout.Of(bytes.Span, format);
-        if (!layout.IsWhole)
+        if (layout.Length is not { } length)
             throw new UnreadableImageException(Rejection.Truncated,
                 $"the {format} file ends before its picture does, after {bytes.Length:N0} bytes");
         // To identify a GIF, the decoder walks its first frame, whatever the size of that.
         if (layout.Frame is { } frame) CheckPixels(frame.Width, frame.Height, limits);
-        var size = ReadSize(bytes, format);
+        var size = ReadSize(bytes.Span[..length], format);
         var header = layout.Orientation >= Orientation.LeftTop
             ? new ImageHeader(format, size.Height, size.Width)
             : new ImageHeader(format, size.Width, size.Height);
@@ -74,11 +75,11 @@ public static class ImageReader
         return (header, layout);
     }
 
-    private static Size ReadSize(ReadOnlyMemory<byte> bytes, ImageFormat format)
+    private static Size ReadSize(ReadOnlySpan<byte> picture, ImageFormat format)
     {
         try
         {
-            return Image.Identify(Options, bytes.Span).Size;
+            return Image.Identify(Options, picture).Size;
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {
@@ -101,9 +102,9 @@ public static class ImageReader
                 $"{width}×{height} pixels; one side may be at most {limits.MaxAspectRatio:0} times the other");
     }
 
-    private static Image<Rgb24> ReadOverWhite(ReadOnlyMemory<byte> bytes)
+    private static Image<Rgb24> ReadOverWhite(ReadOnlySpan<byte> picture)
     {
-        using var image = Image.Load<Rgba32>(Options, bytes.Span);
+        using var image = Image.Load<Rgba32>(Options, picture);
         var opaque = new Image<Rgb24>(image.Width, image.Height);
         image.ProcessPixelRows(opaque, static (transparentRows, opaqueRows) =>
         {

@@ -37,14 +37,6 @@ public sealed class ImageReaderTests
     }
 
     [Fact]
-    public void Bytes_after_the_end_of_a_picture_do_not_matter()
-    {
-        byte[] file = [.. Picture(ImageFormat.Jpeg, 48, 32), 0, 1, 2, 3];
-        using var image = ImageReader.Read(file);
-        Assert.Equal(48, image.Width);
-    }
-
-    [Fact]
     public void No_bytes_are_empty() => Assert.Equal(Rejection.Empty, ReasonOf(ReadOnlyMemory<byte>.Empty));
 
     [Theory]

@@ -18,7 +18,7 @@ internal static class BmpLayout
     public static ImageLayout Of(ReadOnlySpan<byte> file)
     {
         var headerLength = (int)UInt32(file, FileHeader);
-        if (file.Length < FileHeader + headerLength) return new ImageLayout(false);
+        if (file.Length < FileHeader + headerLength) return new ImageLayout(null);
         var info = file.Slice(FileHeader, headerLength);
         var core = headerLength == CoreHeader;
         var bits = BinaryPrimitives.ReadUInt16LittleEndian(info[(core ? 10 : 14)..]);
@@ -31,7 +31,7 @@ internal static class BmpLayout
         var colours = full ? UInt32(info, 32) * 4L : 0;
         var whole = UInt32(file, 10) + Math.Max(pixels, 0) <= file.Length && colours <= file.Length && ProfileIsWithin(file, info);
         var alpha = bits == 32 && (headerLength == V3Header || (headerLength >= V3WithAlphaMask && UInt32(info, 52) != 0));
-        return new ImageLayout(whole, alpha);
+        return new ImageLayout(whole ? file.Length : null, alpha);
     }
 
     /// <summary>A colour profile, which only the longest header can have, lies behind the header.</summary>

@@ -15,26 +15,27 @@ internal static class GifLayout
     /// <remarks>A GIF without a frame counts as whole when it ends in its trailer: it is the decoder that misses the frame.</remarks>
     public static ImageLayout Of(ReadOnlySpan<byte> file)
     {
-        if (file.Length < Header) return new ImageLayout(false);
+        if (file.Length < Header) return new ImageLayout(null);
         long position = Header + ColourTable(file[LogicalScreen + 4]);
         while (position < file.Length)
         {
             var block = file[(int)position..];
-            if (block[0] == Trailer) return new ImageLayout(true);
+            if (block[0] == Trailer) return new ImageLayout((int)position + 1);
             if (block[0] == Frame)
             {
                 if (block.Length <= FrameDescriptor) break;
                 var codes = position + FrameDescriptor + ColourTable(block[FrameDescriptor - 1]);
-                if (EndOfSubBlocks(file, codes + 1) < 0) break;
+                var end = EndOfSubBlocks(file, codes + 1);
+                if (end < 0) break;
                 var frame = new GifFrame(UInt16(block, 5), UInt16(block, 7), (int)codes);
                 // Which colour is transparent is said before each frame, and a frame may leave a part of the screen free.
-                return new ImageLayout(true, HasAlpha: true, Frame: frame);
+                return new ImageLayout((int)end, HasAlpha: true, Frame: frame);
             }
             // Decoders pass over bytes that begin no block.
             position = block[0] == Extension ? EndOfSubBlocks(file, position + 2) : position + 1;
             if (position < 0) break;
         }
-        return new ImageLayout(false);
+        return new ImageLayout(null);
     }
 
     private static int ColourTable(byte flags)

@@ -4,12 +4,13 @@ namespace FunctionsPipeline.Images;
 /// What the structure of a file tells without its pixels being decoded. Decoders differ here: some fill what is missing of a picture and
 /// say nothing, and a model must not learn from, or be asked about, half a picture.
 /// </summary>
-/// <param name="IsWhole">Whether the file reaches the end that its own structure announces; bytes after that do not matter.</param>
+/// <param name="Length">Bytes up to the end that the file's own structure announces; null if the file ends before. What follows does not
+/// matter, and no decoder gets to see it: some stumble over it.</param>
 /// <param name="HasAlpha">Whether pixels may be transparent.</param>
 /// <param name="Orientation">How the picture is turned.</param>
 /// <param name="Frame">The first frame of a GIF, which has a size of its own.</param>
 internal readonly record struct ImageLayout(
-    bool IsWhole, bool HasAlpha = false, Orientation Orientation = Orientation.TopLeft, GifFrame? Frame = null)
+    int? Length, bool HasAlpha = false, Orientation Orientation = Orientation.TopLeft, GifFrame? Frame = null)
 {
     public static ImageFormat? Recognise(ReadOnlySpan<byte> file)
     {

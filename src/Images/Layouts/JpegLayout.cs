@@ -19,7 +19,7 @@ internal static class JpegLayout
             position += skipped;
             if (position + 1 >= file.Length) break;
             var marker = file[position + 1];
-            if (marker == EndOfImage) return new ImageLayout(true, Orientation: orientation ?? Orientation.TopLeft);
+            if (marker == EndOfImage) return new ImageLayout(position + 2, Orientation: orientation ?? Orientation.TopLeft);
             if (marker is 0x00 or 0xFF or (>= 0xD0 and <= 0xD7))
             {
                 position += marker == 0xFF ? 1 : 2;
@@ -31,6 +31,6 @@ internal static class JpegLayout
             if (marker == App1 && content.StartsWith(Exif.Marker)) orientation ??= Exif.ReadOrientation(content);
             position += 2 + length;
         }
-        return new ImageLayout(false);
+        return new ImageLayout(null);
     }
 }

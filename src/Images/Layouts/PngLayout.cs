@@ -19,12 +19,12 @@ internal static class PngLayout
         {
             var chunk = file[(int)position..];
             var type = chunk[4..8];
-            if (type.SequenceEqual("IEND"u8)) return new ImageLayout(true, alpha, orientation);
+            if (type.SequenceEqual("IEND"u8)) return new ImageLayout((int)position + LengthTypeAndChecksum, alpha, orientation);
             var length = BinaryPrimitives.ReadUInt32BigEndian(chunk);
             alpha |= type.SequenceEqual("tRNS"u8);
             if (type.SequenceEqual("eXIf"u8)) orientation = Exif.ReadOrientation(chunk[8..(int)Math.Min(8L + length, chunk.Length)]);
             position += LengthTypeAndChecksum + length;
         }
-        return new ImageLayout(false);
+        return new ImageLayout(null);
     }
 }

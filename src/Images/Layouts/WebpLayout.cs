@@ -12,7 +12,7 @@ internal static class WebpLayout
     public static ImageLayout Of(ReadOnlySpan<byte> file)
     {
         var end = NameAndLength + (long)BinaryPrimitives.ReadUInt32LittleEndian(file[4..]);
-        if (file.Length < end) return new ImageLayout(false);
+        if (file.Length < end) return new ImageLayout(null);
         var (alpha, orientation) = (false, Orientation.TopLeft);
         for (long position = FirstChunk; position + NameAndLength <= end;)
         {
@@ -26,6 +26,6 @@ internal static class WebpLayout
                 || (name.SequenceEqual("VP8X"u8) && content is [var flags, ..] && (flags & Alpha) != 0);
             position += NameAndLength + length + (length & 1);
         }
-        return new ImageLayout(true, alpha, orientation);
+        return new ImageLayout((int)end, alpha, orientation);
     }
 }
