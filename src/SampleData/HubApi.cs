@@ -64,7 +64,7 @@ internal sealed class HubApi(Lazy<HubRepositories> repositories)
 
     private static async Task<object> EntryAsync((string Path, HubFile? File) entry)
     {
-        if (entry.File is not { } file) return new { type = "directory", path = entry.Path, size = 0 };
+        if (entry.File is not { } file) return new { type = "directory", path = entry.Path, size = 0, oid = HubRepository.CommitOf(entry.Path) };
         var local = await file.Local;
         return file.IsLarge
             ? new { type = "file", path = file.Path, size = local.Size, oid = LocalFile.GitOidOf(local.Pointer),
