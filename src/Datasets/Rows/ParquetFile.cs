@@ -50,20 +50,8 @@ internal sealed class ParquetFile : IAsyncDisposable
     public static async Task<ParquetFile> OpenAsync(Stream file, CancellationToken cancellation)
     {
         var window = new FileWindow(file);
-        try
-        {
-            await LoadFooterAsync(window, cancellation);
-            return await OpenAsync(window, cancellation);
-        }
-        catch
-        {
-            await window.DisposeAsync();
-            throw;
-        }
-        finally
-        {
-            window.Release();
-        }
+        await LoadFooterAsync(window, cancellation);
+        return await OpenAsync(window, cancellation);
     }
 
     /// <summary>Whether a column holds half floats, which are read as two bytes each.</summary>
@@ -100,17 +88,9 @@ internal sealed class ParquetFile : IAsyncDisposable
         {
             throw Damage(group, field, $"{pages?.PageBefore(_window.Position - start)} cannot be decoded: {e.Message}", e);
         }
-        finally
-        {
-            _window.Release();
-        }
     }
 
-    public async ValueTask DisposeAsync()
-    {
-        await _reader.DisposeAsync();
-        await _window.DisposeAsync();
-    }
+    public ValueTask DisposeAsync() => _reader.DisposeAsync();
 
     private static async Task LoadFooterAsync(FileWindow window, CancellationToken cancellation)
     {
