@@ -17,12 +17,16 @@ internal interface IColumn
 /// <summary>A type of column that can be read as text: which values are numbers, and how they are written.</summary>
 internal abstract class ColumnType
 {
+    private const string DayFormat = "yyyy-MM-dd";
+    private const string MomentFormat = "yyyy-MM-ddTHH:mm:ss.FFFFFFF";
+
+    // Without the zeros at its end: how many there are depends on how the number is stored.
+    private const string DecimalFormat = "0.############################";
+
     private static readonly Dictionary<Type, ColumnType> Known = new()
     {
         [typeof(ReadOnlyMemory<char>)] = new Of<ReadOnlyMemory<char>>(value => value.ToString(), value => PriceText.Parse(value.Span)) { IsText = true },
         [typeof(bool)] = new Of<bool>(value => value ? "true" : "false", _ => double.NaN) { IsBoolean = true },
-        [typeof(sbyte)] = Integer<sbyte>(),
-        [typeof(byte)] = Integer<byte>(),
         [typeof(short)] = Integer<short>(),
         [typeof(ushort)] = Integer<ushort>(),
         [typeof(int)] = Integer<int>(),
@@ -31,17 +35,10 @@ internal abstract class ColumnType
         [typeof(ulong)] = Integer<ulong>(),
         [typeof(float)] = Number<float>(),
         [typeof(double)] = Number<double>(),
-        // Without the zeros at its end: how many there are depends on how the number is stored.
-        [typeof(decimal)] = new Of<decimal>(value => value.ToString("0.############################", CultureInfo.InvariantCulture), value => (double)value)
-        {
-            IsNumber = true,
-        },
-        [typeof(DateTime)] = new Of<DateTime>(Iso, _ => double.NaN),
+        [typeof(decimal)] = Number<decimal>(value => value.ToString(DecimalFormat, CultureInfo.InvariantCulture), value => (double)value),
+        [typeof(DateTime)] = new Of<DateTime>(value => value.ToString(MomentFormat, CultureInfo.InvariantCulture), _ => double.NaN),
         [typeof(Guid)] = new Of<Guid>(value => value.ToString(), _ => double.NaN),
     };
-
-    private static readonly ColumnType HalfFloat =
-        new Of<ReadOnlyMemory<byte>>(value => HalfOf(value).ToString(CultureInfo.InvariantCulture), value => (double)HalfOf(value)) { IsNumber = true };
 
     /// <summary>Whether its values are numbers by type, which a text never is.</summary>
     public bool IsNumber { get; private init; }
@@ -53,24 +50,54 @@ internal abstract class ColumnType
     public bool IsBoolean { get; private init; }
 
     /// <summary>The type of a column, or null when its values have no text: binary, and what nobody writes.</summary>
-    public static ColumnType? Find(ParquetFile file, DataField field) =>
-        file.IsHalfFloat(field) ? HalfFloat : Known.GetValueOrDefault(field.ClrType);
+    public static ColumnType? Find(ParquetFile file, DataField field) => file.StoredTypeOf(field) switch
+    {
+        { Kind: StoredKind.Half } => Number<ReadOnlyMemory<byte>>(
+            value => BitConverter.ToHalf(value.Span).ToString(CultureInfo.InvariantCulture), value => (double)BitConverter.ToHalf(value.Span)),
+        { Kind: StoredKind.Decimal, Scale: var scale } => field.ClrType == typeof(int)
+            ? Number<int>(value => Text(value, scale), value => (double)Scaled(value, scale))
+            : Number<long>(value => Text(value, scale), value => (double)Scaled(value, scale)),
+        { Kind: StoredKind.Date } => field.ClrType == typeof(int)
+            ? new Of<int>(value => Moment(value * (Int128)TimeSpan.TicksPerDay, DayFormat) ?? Digits(value), _ => double.NaN)
+            : null,
+        { Kind: StoredKind.Timestamp, Scale: var scale } => new Of<long>(
+            value => Moment(value * (Int128)TimeSpan.TicksPerSecond / (long)Math.Pow(10, scale), MomentFormat) ?? Digits(value), _ => double.NaN),
+        _ => Known.GetValueOrDefault(field.ClrType),
+    };
 
     /// <inheritdoc cref="ParquetFile.ReadAsync{T}"/>
     public abstract Task<IColumn> ReadAsync(ParquetFile file, int group, DataField field, CancellationToken cancellation);
 
     private static Of<T> Integer<T>()
         where T : struct, INumber<T>
-        => new(value => value.ToString(null, CultureInfo.InvariantCulture), value => double.CreateChecked(value)) { IsNumber = true, IsInteger = true };
+        => new(Digits, value => double.CreateChecked(value)) { IsNumber = true, IsInteger = true };
 
     private static Of<T> Number<T>()
         where T : struct, INumber<T>
-        => new(value => value.ToString(null, CultureInfo.InvariantCulture), value => double.CreateChecked(value)) { IsNumber = true };
+        => Number<T>(Digits, value => double.CreateChecked(value));
 
-    private static string Iso(DateTime value) =>
-        value.ToString(value.TimeOfDay == TimeSpan.Zero ? "yyyy-MM-dd" : "yyyy-MM-ddTHH:mm:ss.FFFFFFF", CultureInfo.InvariantCulture);
+    private static Of<T> Number<T>(Func<T, string> text, Func<T, double?> number)
+        where T : struct
+        => new(text, number) { IsNumber = true };
 
-    private static Half HalfOf(ReadOnlyMemory<byte> value) => BitConverter.ToHalf(value.Span);
+    private static string Digits<T>(T value)
+        where T : INumber<T>
+        => value.ToString(null, CultureInfo.InvariantCulture);
+
+    private static string Text(long value, int scale) => Scaled(value, scale).ToString(DecimalFormat, CultureInfo.InvariantCulture);
+
+    private static decimal Scaled(long value, int scale)
+    {
+        var magnitude = (ulong)(value < 0 ? -(Int128)value : value);
+        return new decimal((int)magnitude, (int)(magnitude >> 32), 0, value < 0, (byte)scale);
+    }
+
+    /// <summary>Null for a moment that .NET does not have.</summary>
+    private static string? Moment(Int128 ticksSince1970, string format)
+    {
+        var ticks = ticksSince1970 + DateTime.UnixEpoch.Ticks;
+        return ticks >= 0 && ticks <= DateTime.MaxValue.Ticks ? new DateTime((long)ticks).ToString(format, CultureInfo.InvariantCulture) : null;
+    }
 
     private sealed class Of<T>(Func<T, string> text, Func<T, double?> number) : ColumnType
         where T : struct

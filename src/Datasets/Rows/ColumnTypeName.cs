@@ -1,4 +1,3 @@
-using Parquet.Meta;
 using Parquet.Schema;
 using PhysicalType = Parquet.Meta.Type;
 
@@ -20,10 +19,9 @@ internal static class ColumnTypeName
 
     private static string Scalar(ParquetFile file, DataField field)
     {
-        var (element, logical) = (field.SchemaElement, field.SchemaElement?.LogicalType);
-        if (file.IsHalfFloat(field)) return "half";
-        if (field.ClrType == typeof(DateTime)) return Moment(element);
-        if (logical?.TIME is { } time) return $"time[{Unit(time.Unit)}]";
+        if (file.StoredTypeOf(field) is { } stored) return stored.Name;
+        var element = field.SchemaElement;
+        if (element?.LogicalType?.TIME?.Unit is { } unit) return $"time[{(unit.MILLIS is not null ? "ms" : unit.MICROS is not null ? "us" : "ns")}]";
         return field.ClrType switch
         {
             var type when type == typeof(ReadOnlyMemory<char>) => "string",
@@ -31,24 +29,12 @@ internal static class ColumnTypeName
                 $"binary[{length}]",
             var type when type == typeof(ReadOnlyMemory<byte>) => "binary",
             var type when type == typeof(decimal) => $"decimal({element?.Precision},{element?.Scale ?? 0})",
+            // Of Impala, in 96 bits.
+            var type when type == typeof(DateTime) => "timestamp[ns]",
             var type when type == typeof(Guid) => "uuid",
             var type when type == typeof(bool) => "bool",
             var type when type == typeof(float) => "float",
-            var type when type == typeof(double) => "double",
-            var type when type == typeof(sbyte) => "int8",
-            var type when type == typeof(byte) => "uint8",
             _ => field.ClrType.Name.ToLowerInvariant(),
         };
     }
-
-    private static string Moment(SchemaElement? element) => element switch
-    {
-        { LogicalType.DATE: not null } or { ConvertedType: ConvertedType.DATE } => "date",
-        { LogicalType.TIMESTAMP: { } timestamp } => $"timestamp[{Unit(timestamp.Unit)}]",
-        { ConvertedType: ConvertedType.TIMESTAMP_MILLIS } => "timestamp[ms]",
-        { ConvertedType: ConvertedType.TIMESTAMP_MICROS } => "timestamp[us]",
-        _ => "timestamp[ns]",
-    };
-
-    private static string Unit(TimeUnit unit) => unit.MILLIS is not null ? "ms" : unit.MICROS is not null ? "us" : "ns";
 }

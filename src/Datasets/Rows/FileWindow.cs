@@ -1,5 +1,3 @@
-using System.Buffers;
-
 namespace FunctionsPipeline.Datasets;
 
 /// <summary>
@@ -32,18 +30,12 @@ internal sealed class FileWindow(Stream file) : Stream
     /// <exception cref="EndOfStreamException">The file ends before its own length.</exception>
     public async Task LoadAsync(long start, int count, CancellationToken cancellation)
     {
-        Release();
-        _bytes = ArrayPool<byte>.Shared.Rent(count);
+        _count = 0;
+        // One buffer for all parts, as long as the longest: a shared pool would keep one twice that size, and for good.
+        if (_bytes.Length < count) _bytes = GC.AllocateUninitializedArray<byte>(count);
         file.Seek(start, SeekOrigin.Begin);
         await file.ReadExactlyAsync(_bytes.AsMemory(0, count), cancellation);
         (_start, _count) = (start, count);
-    }
-
-    /// <summary>Gives the memory of the loaded part back.</summary>
-    public void Release()
-    {
-        if (_bytes.Length > 0) ArrayPool<byte>.Shared.Return(_bytes);
-        (_bytes, _start, _count) = ([], 0, 0);
     }
 
     public override int Read(Span<byte> buffer)
@@ -80,10 +72,4 @@ internal sealed class FileWindow(Stream file) : Stream
     public override void SetLength(long value) => throw new NotSupportedException();
 
     public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-    protected override void Dispose(bool disposing)
-    {
-        if (disposing) Release();
-        base.Dispose(disposing);
-    }
 }

@@ -36,5 +36,5 @@ internal sealed record ImageColumn(DataField? Bytes, DataField? Url)
     private static ImageColumn? Find(DataField? bytes, DataField? path) => bytes is null ? null : new ImageColumn(bytes, path);
 
     private static bool IsBinary(ParquetFile file, DataField field) =>
-        field.ClrType == typeof(ReadOnlyMemory<byte>) && !file.IsHalfFloat(field);
+        field.ClrType == typeof(ReadOnlyMemory<byte>) && file.StoredTypeOf(field) is null;
 }

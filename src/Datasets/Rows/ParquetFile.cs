@@ -18,19 +18,15 @@ internal sealed class ParquetFile : IAsyncDisposable
 
     private readonly FileWindow _window;
     private readonly ParquetReader _reader;
-    private readonly HashSet<SchemaElement> _halfFloats = [];
+    private readonly Dictionary<SchemaElement, StoredType> _storedTypes = [];
 
     private ParquetFile(FileWindow window, ParquetReader reader)
     {
         _window = window;
         _reader = reader;
         RowGroups = reader.Metadata!.RowGroups;
-        foreach (var element in reader.Metadata.Schema.Where(e => e.LogicalType?.FLOAT16 is not null))
-        {
-            // The reader refuses a schema with half floats, but reads their bytes.
-            element.LogicalType = null;
-            _halfFloats.Add(element);
-        }
+        foreach (var element in reader.Metadata.Schema)
+            if (StoredType.Take(element) is { } type) _storedTypes[element] = type;
         Schema = reader.Schema;
         Features = DatasetFeatures.Parse(reader.CustomMetadata.GetValueOrDefault("huggingface"));
     }
@@ -50,24 +46,12 @@ internal sealed class ParquetFile : IAsyncDisposable
     public static async Task<ParquetFile> OpenAsync(Stream file, CancellationToken cancellation)
     {
         var window = new FileWindow(file);
-        try
-        {
-            await LoadFooterAsync(window, cancellation);
-            return await OpenAsync(window, cancellation);
-        }
-        catch
-        {
-            await window.DisposeAsync();
-            throw;
-        }
-        finally
-        {
-            window.Release();
-        }
+        await LoadFooterAsync(window, cancellation);
+        return await OpenAsync(window, cancellation);
     }
 
-    /// <summary>Whether a column holds half floats, which are read as two bytes each.</summary>
-    public bool IsHalfFloat(DataField field) => field.SchemaElement is { } element && _halfFloats.Contains(element);
+    /// <summary>What a column means that is read as it is stored; null where the type of the field says it.</summary>
+    public StoredType? StoredTypeOf(DataField field) => field.SchemaElement is { } element ? _storedTypes.GetValueOrDefault(element) : null;
 
     /// <summary>Bytes that a column takes in the file, in one row group.</summary>
     public long SizeOf(int group, DataField field) => Chunk(group, field).TotalCompressedSize;
@@ -100,17 +84,9 @@ internal sealed class ParquetFile : IAsyncDisposable
         {
             throw Damage(group, field, $"{pages?.PageBefore(_window.Position - start)} cannot be decoded: {e.Message}", e);
         }
-        finally
-        {
-            _window.Release();
-        }
     }
 
-    public async ValueTask DisposeAsync()
-    {
-        await _reader.DisposeAsync();
-        await _window.DisposeAsync();
-    }
+    public ValueTask DisposeAsync() => _reader.DisposeAsync();
 
     private static async Task LoadFooterAsync(FileWindow window, CancellationToken cancellation)
     {

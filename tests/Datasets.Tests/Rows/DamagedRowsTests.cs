@@ -110,7 +110,7 @@ public sealed class DamagedRowsTests
     public async Task Damage_anywhere_costs_rows_but_never_the_process(string fixture)
     {
         var (intact, random) = (RowReading.Fixture(fixture), new Random(7));
-        var columns = new ColumnMapping { Image = "images", Title = "title", Category = "size", Price = "price", Product = "id" };
+        var columns = new ColumnMapping { Image = "image", Title = "title", Category = "size", Price = "price", Product = "id" };
         var footer = BitConverter.ToInt32(intact.AsSpan()[^8..]);
         for (var round = 0; round < 120; round++)
         {

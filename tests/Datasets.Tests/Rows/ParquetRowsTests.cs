@@ -68,6 +68,7 @@ public sealed class ParquetRowsTests
 
     [Theory]
     [InlineData("day", "2024-02-28", "2024-02-29")]
+    [InlineData("clock", "28800000000", "28860000000")]
     [InlineData("moment", "2024-02-28T12:30:00", "2024-02-28T12:31:00")]
     [InlineData("millis", "2024-02-28T12:30:00", "2024-02-28T12:30:01")]
     [InlineData("nanos", "2024-02-28T12:30:00", "2024-02-28T12:30:01")]
@@ -78,6 +79,20 @@ public sealed class ParquetRowsTests
     {
         var rows = await RowReading.ReadAsync(RowReading.Fixture("duckdb-types.parquet"), new ColumnMapping { Image = "text", Title = column });
         Assert.Equal((first, second), (rows[0].Title, rows[1].Title));
+    }
+
+    [Fact]
+    public async Task Scalars_are_the_same_when_they_are_written_as_differences()
+    {
+        foreach (var column in (string[])["int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64", "float32", "float64",
+            "decimal32", "decimal64", "decimal128", "day", "moment", "millis", "nanos", "uuid", "priced"])
+        {
+            var mapping = new ColumnMapping { Image = "text", Title = column };
+            var plain = await RowReading.ReadAsync(RowReading.Fixture("duckdb-types.parquet"), mapping);
+            var differences = await RowReading.ReadAsync(RowReading.Fixture("duckdb-v2.parquet"), mapping);
+            Assert.Equal((null, 60), (differences[0].Fault, differences.Count));
+            Assert.Equal(plain, differences);
+        }
     }
 
     [Fact]
