@@ -8,7 +8,7 @@ public sealed class HubTransportTests
 {
     private const string Commit = """{"sha":"abc"}""";
 
-    private readonly ManualClock _clock = new();
+    private readonly ManualTimeProvider _clock = new(new DateTimeOffset(2026, 1, 15, 12, 0, 0, TimeSpan.Zero));
 
     [Theory]
     [InlineData("Retry-After: 40")]
