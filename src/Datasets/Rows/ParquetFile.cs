@@ -79,8 +79,8 @@ internal sealed class ParquetFile : IAsyncDisposable
         {
             throw Damage(group, field, e.Message, e);
         }
-        // With its bytes in memory, nothing else than these bytes can make the reader fail.
-        catch (Exception e) when (e is not OperationCanceledException)
+        // With its bytes in memory and their claims checked, nothing else than these bytes can make the reader fail, short of memory.
+        catch (Exception e) when (e is not (OperationCanceledException or OutOfMemoryException))
         {
             throw Damage(group, field, $"{pages?.PageBefore(_window.Position - start)} cannot be decoded: {e.Message}", e);
         }
@@ -130,7 +130,7 @@ internal sealed class ParquetFile : IAsyncDisposable
             parquet = new ParquetFile(window, await ParquetReader.CreateAsync(window, leaveStreamOpen: true, cancellationToken: cancellation));
         }
         // The footer is in memory: nothing but its bytes can make the reader fail.
-        catch (Exception e) when (e is not OperationCanceledException)
+        catch (Exception e) when (e is not (OperationCanceledException or OutOfMemoryException))
         {
             throw new InvalidDataException($"its footer cannot be read: {e.Message}", e);
         }

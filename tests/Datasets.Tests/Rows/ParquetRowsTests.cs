@@ -1,6 +1,8 @@
 using System.Text;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.Datasets;
+using Parquet;
+using Parquet.Schema;
 
 namespace FunctionsPipeline.Tests.Datasets;
 
@@ -38,10 +40,26 @@ public sealed class ParquetRowsTests
     [Fact]
     public async Task An_image_without_bytes_is_at_its_path()
     {
+        var schema = new ParquetSchema(new StructField("image", new DataField<byte[]>("bytes"), new DataField<string>("path")));
+        using var file = new MemoryStream();
+        await using (var writer = await ParquetWriter.CreateAsync(schema, file))
+        {
+            using var group = writer.CreateRowGroup();
+            await group.WriteAsync(schema.DataFields[0], new byte[]?[] { [1, 2], null, null });
+            await group.WriteAsync(schema.DataFields[1], new[] { "1.jpg", "https://example.com/2.jpg", null });
+            group.CompleteValidate();
+        }
+        var rows = await RowReading.ReadAsync(file.ToArray(), new ColumnMapping());
+        Assert.Equal([2, null, null], rows.Select(row => row.ImageBytes?.Length));
+        Assert.Equal([null, "https://example.com/2.jpg", null], rows.Select(row => row.ImageUrl));
+    }
+
+    [Fact]
+    public async Task A_list_of_addresses_gives_the_first()
+    {
         var rows = await RowReading.ReadAsync(RowReading.Fixture("arrow-v1-dictionary-snappy.parquet"), new ColumnMapping { Image = "tags", Title = "id" });
-        Assert.Equal("tag 1.0", rows[1].ImageUrl);
-        Assert.Null(rows[1].ImageBytes);
-        Assert.Equal((null, null), (rows[0].ImageUrl, rows[0].ImageBytes));
+        Assert.Equal([null, "tag 1.0", "tag 2.0"], rows.Take(3).Select(row => row.ImageUrl));
+        Assert.All(rows, row => Assert.Null(row.ImageBytes));
     }
 
     [Theory]

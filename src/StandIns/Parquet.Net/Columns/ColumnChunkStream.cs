@@ -18,6 +18,9 @@ internal sealed class ColumnChunkStream(Stream stream, ColumnMetaData column)
 
     public void Open() => stream.Seek(Start(column), SeekOrigin.Begin);
 
+    /// <summary>Puts the stream behind what was taken, as if nothing had been read ahead: where the real package is when a page fails.</summary>
+    public void Rewind() => stream.Seek(Start(column) + column.TotalCompressedSize - unread - (end - start), SeekOrigin.Begin);
+
     public async ValueTask<PageHeader> ReadHeaderAsync(CancellationToken cancellationToken)
     {
         for (var guess = HeaderGuess; ; guess *= 2)

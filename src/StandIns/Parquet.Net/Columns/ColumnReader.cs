@@ -35,6 +35,7 @@ internal sealed class ColumnReader<T>(DataField field, ColumnMetaData column, Co
             }
             catch (Exception exception) when (exception is InvalidDataException or ParquetException or IndexOutOfRangeException or ArgumentException or OverflowException)
             {
+                chunk.Rewind();
                 throw new InvalidDataException($"page {page}: {exception.Message}", exception);
             }
             page++;

@@ -1,5 +1,5 @@
 // Writes arrow-*.parquet: the same table in every encoding, compression and page version that arrow-rs writes.
-// npm i parquet-wasm@0.7 apache-arrow && node make-arrow.mjs
+// npm i parquet-wasm@0.8 apache-arrow@21 && node make-arrow.mjs
 import { writeFileSync } from 'node:fs';
 import * as arrow from 'apache-arrow';
 import * as parquet from 'parquet-wasm';
