@@ -62,6 +62,10 @@ public sealed record DatasetBlobs(string Repo, string Commit, string View)
     [JsonIgnore]
     public string Manifests => $"{ViewPrefix}/manifests/";
 
+    /// <summary>Prefix of what tells how far units are that have no manifest yet.</summary>
+    [JsonIgnore]
+    public string UnitsInWork => $"{ViewPrefix}/in-work/";
+
     /// <summary>Prefix of the shards.</summary>
     [JsonIgnore]
     public string Shards => $"{ViewPrefix}/shards/";
@@ -79,6 +83,9 @@ public sealed record DatasetBlobs(string Repo, string Commit, string View)
 
     /// <summary>What was found in every row of one unit of ingestion, a JSON line each.</summary>
     public string Manifest(string split, int unit) => $"{Manifests}{split}-{unit:D5}.jsonl";
+
+    /// <summary>How far a unit is, in the metadata of an empty blob; gone when its manifest is there.</summary>
+    public string UnitInWork(string split, int unit) => $"{UnitsInWork}{split}-{unit:D5}";
 
     /// <summary>Which rows of a unit repeat earlier ones; not there when none does.</summary>
     public string Duplicates(string split, int unit) => $"{ViewPrefix}/duplicates/{split}-{unit:D5}.json";

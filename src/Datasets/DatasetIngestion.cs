@@ -19,6 +19,7 @@ public sealed class DatasetIngestion : IDisposable
     private readonly BlobContainerClient _container;
     private readonly ImageDownloader _downloader;
     private readonly IngestionOptions _options;
+    private readonly TimeProvider _time;
     private readonly PlanStore _plans;
     private readonly DatasetResolver _resolver;
     private readonly DatasetInspector _inspector;
@@ -33,7 +34,8 @@ public sealed class DatasetIngestion : IDisposable
         _copy = new HubFileCopy(hub);
         _container = blobs.GetBlobContainerClient(Containers.Datasets);
         _options = options ?? new IngestionOptions();
-        _downloader = new ImageDownloader(_options, time ?? TimeProvider.System);
+        _time = time ?? TimeProvider.System;
+        _downloader = new ImageDownloader(_options, _time);
         _plans = new PlanStore(_container);
         var lookup = new DatasetLookup(hub);
         _resolver = new DatasetResolver(lookup, _plans, _options);
@@ -87,13 +89,17 @@ public sealed class DatasetIngestion : IDisposable
         var manifest = dataset.Manifest(work.Split, work.Number);
         if (await _manifests.CountAsync(manifest, cancellation) is { } there) return there;
         var images = new ImageStore(_container, dataset, _options.ImageLimits);
-        var ingestion = new UnitIngestion(plan, work, images, _downloader, _options);
         var fates = new List<ManifestRow>();
         var blob = _container.GetBlobClient(dataset.File(plan.Files.First(file => file.Hub.Path == work.File).ContentId));
         await using var file = await blob.OpenReadAsync(new BlobOpenReadOptions(allowModifications: false) { BufferSize = ReadAhead }, cancellation);
-        await foreach (var rows in ParquetRows.ReadAsync(file, plan.Columns, work, plan.Splits[work.Split], cancellation))
-            fates.AddRange(await ingestion.IngestAsync(rows, cancellation));
+        await using (var progress = new UnitProgress((counts, token) => _manifests.NoteAsync(dataset, work, counts, token), _time, cancellation))
+        {
+            var ingestion = new UnitIngestion(plan, work, images, _downloader, progress, _options);
+            await foreach (var rows in ParquetRows.ReadAsync(file, plan.Columns, work, plan.Splits[work.Split], cancellation))
+                fates.AddRange(await ingestion.IngestAsync(rows, cancellation));
+        }
         await _manifests.WriteAsync(manifest, fates, cancellation);
+        await _manifests.ForgetAsync(dataset, work, cancellation);
         // Another execution of this activity may have been first; what is stored is what counts.
         return (await _manifests.CountAsync(manifest, cancellation))!;
     }

@@ -4,7 +4,8 @@ using FunctionsPipeline.Images;
 namespace FunctionsPipeline.Datasets;
 
 /// <summary>Brings the images of one unit to blob storage and decides the fate of each of its rows.</summary>
-internal sealed class UnitIngestion(IngestPlan plan, IngestUnit unit, ImageStore images, ImageDownloader downloader, IngestionOptions options)
+internal sealed class UnitIngestion(IngestPlan plan, IngestUnit unit, ImageStore images, ImageDownloader downloader, UnitProgress progress,
+    IngestionOptions options)
 {
     private readonly SplitRule _splits = SplitRule.Of(plan);
 
@@ -14,7 +15,7 @@ internal sealed class UnitIngestion(IngestPlan plan, IngestUnit unit, ImageStore
         var fates = new ManifestRow[rows.Count];
         await Parallel.ForAsync(0, rows.Count,
             new ParallelOptions { MaxDegreeOfParallelism = options.Concurrency, CancellationToken = cancellation },
-            async (i, token) => fates[i] = await IngestAsync(rows[i], token));
+            async (i, token) => progress.Add(fates[i] = await IngestAsync(rows[i], token)));
         return fates;
     }
 

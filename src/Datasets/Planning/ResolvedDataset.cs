@@ -32,7 +32,7 @@ public sealed record FileUnits(int File, int FirstUnit, int Units);
 
 /// <summary>How far the units of a dataset are.</summary>
 /// <param name="Units">Units that are done.</param>
-/// <param name="Counts">Of their rows. Rows that repeat an earlier one count as stored until the catalog is written.</param>
+/// <param name="Counts">Of their rows, and of those that are in work. Rows that repeat an earlier one count as stored until the catalog is written.</param>
 public sealed record IngestProgress(int Units, RowCounts Counts);
 
 /// <summary>What the catalog came to: the part of a report that is known from the rows alone.</summary>

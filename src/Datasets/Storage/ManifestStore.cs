@@ -26,8 +26,7 @@ internal sealed class ManifestStore(BlobContainerClient container)
         }
         lines.Position = 0;
         var counts = rows.Aggregate(new RowCounts(), (sum, row) => sum + Count(row));
-        await container.GetBlobClient(name).CreateAsync(lines, "application/jsonl", cancellation,
-            new Dictionary<string, string> { [Counts] = JsonSerializer.Serialize(counts, PipelineJson.Compact) });
+        await container.GetBlobClient(name).CreateAsync(lines, "application/jsonl", cancellation, Metadata(counts));
     }
 
     /// <summary>The counts of a manifest; null when it has not been written.</summary>
@@ -43,15 +42,29 @@ internal sealed class ManifestStore(BlobContainerClient container)
         }
     }
 
-    /// <summary>How many manifests a dataset has, and the counts of all.</summary>
+    /// <summary>How many manifests a dataset has, and the counts of all and of the units in work.</summary>
     public async Task<IngestProgress> ProgressAsync(DatasetBlobs dataset, CancellationToken cancellation)
     {
-        var progress = new IngestProgress(0, new RowCounts());
-        var options = new GetBlobsOptions { Prefix = dataset.Manifests, Traits = BlobTraits.Metadata };
-        await foreach (var blob in container.GetBlobsAsync(options, cancellation))
-            progress = new IngestProgress(progress.Units + 1, progress.Counts + Read(blob.Metadata));
-        return progress;
+        var counts = new RowCounts();
+        var done = new HashSet<string>();
+        // Those in work first: of a unit that is finished meanwhile, the manifest counts.
+        var inWork = await CountsAsync(dataset.UnitsInWork, cancellation).ToListAsync(cancellation);
+        await foreach (var (unit, ofUnit) in CountsAsync(dataset.Manifests, cancellation))
+        {
+            done.Add(unit);
+            counts += ofUnit;
+        }
+        return new IngestProgress(done.Count, inWork.Where(unit => !done.Contains(unit.Name)).Aggregate(counts, (sum, unit) => sum + unit.Counts));
     }
+
+    /// <summary>Tells how far a unit is.</summary>
+    public Task NoteAsync(DatasetBlobs dataset, IngestUnit unit, RowCounts counts, CancellationToken cancellation) =>
+        container.GetBlobClient(dataset.UnitInWork(unit.Split, unit.Number)).UploadAsync(
+            Stream.Null, new BlobUploadOptions { Metadata = Metadata(counts) }, cancellation);
+
+    /// <summary>Takes back what <see cref="NoteAsync"/> told.</summary>
+    public Task ForgetAsync(DatasetBlobs dataset, IngestUnit unit, CancellationToken cancellation) =>
+        container.GetBlobClient(dataset.UnitInWork(unit.Split, unit.Number)).DeleteIfExistsAsync(cancellationToken: cancellation);
 
     public async IAsyncEnumerable<ManifestRow> ReadAsync(string name, [EnumeratorCancellation] CancellationToken cancellation)
     {
@@ -71,6 +84,17 @@ internal sealed class ManifestStore(BlobContainerClient container)
         RejectedBy = row.Reason is null ? new Dictionary<string, long>() : new Dictionary<string, long> { [row.Reason] = 1 },
         Bytes = row.State == RowState.Stored ? row.Bytes : 0,
     };
+
+    private async IAsyncEnumerable<(string Name, RowCounts Counts)> CountsAsync(
+        string prefix, [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        var options = new GetBlobsOptions { Prefix = prefix, Traits = BlobTraits.Metadata };
+        await foreach (var blob in container.GetBlobsAsync(options, cancellation))
+            yield return (Path.GetFileNameWithoutExtension(blob.Name), Read(blob.Metadata));
+    }
+
+    private static Dictionary<string, string> Metadata(RowCounts counts) =>
+        new() { [Counts] = JsonSerializer.Serialize(counts, PipelineJson.Compact) };
 
     private static RowCounts Read(IDictionary<string, string> metadata) =>
         JsonSerializer.Deserialize<RowCounts>(metadata[Counts], PipelineJson.Compact)!;

@@ -50,7 +50,7 @@ public sealed class DemoScreen
         if (status is { Phase: RunPhase.Ingesting, Rows: { } rows })
             parts.Add(Invariant($"{rows.Rows}/{status.TotalRows} rows, {rows.Stored} stored, {rows.Duplicates} duplicates, {rows.Rejected} rejected"));
         if (status is { Phase: RunPhase.Ingesting, Rate: { } ingestRate })
-            parts.Add(Invariant($"{ingestRate.RowsPerSecond:0.0} rows/s, {ingestRate.BytesPerSecond / 1e6:0.0} MB/s, {ingestRate.EtaSeconds:0} s left"));
+            parts.Add(Invariant($"{ingestRate.RowsPerSecond:0.0} rows/s, {ingestRate.BytesPerSecond / 1e6:0.0} MB/s{(ingestRate.EtaSeconds is { } left ? Invariant($", {left:0} s left") : "")}"));
         if (status is { Phase: RunPhase.Training, Training: { } training })
         {
             parts.Add(training.Phase);

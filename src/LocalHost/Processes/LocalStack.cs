@@ -158,7 +158,13 @@ public sealed class LocalStack : IAsyncDisposable
             ["GpuJobs:LogFolder"] = Options.LogFolder,
         };
         // Images are not fetched from this machine, unless a hub on it is meant to serve them.
-        if (Hub.IsLoopback) settings["Ingestion:AllowedHosts:0"] = $"{Hub.Host}:{Hub.Port}";
+        if (Hub.IsLoopback)
+        {
+            settings["Ingestion:AllowedHosts:0"] = $"{Hub.Host}:{Hub.Port}";
+            // It has one user, and is near: it need not be spared, and what takes it long will take forever.
+            settings["Ingestion:RequestsPerHost"] = "32";
+            settings["Ingestion:ReadTimeout"] = "00:00:05";
+        }
         return settings;
     }
 
