@@ -97,7 +97,8 @@ public sealed class KilledHostTests(AzuriteFixture azurite) : IClassFixture<Azur
     private async Task<Uri> StartIngestionAsync(Uri host, CancellationToken cancellation)
     {
         using var body = new StringContent(
-            $$"""{"repo": "{{_hub.Dataset}}", "columns": {"image": "imageurl", "title": "title", "price": "full_price"}}""", Encoding.UTF8, "application/json");
+            $$"""{"repo": "{{_hub.Dataset}}", "columns": {"image": "imageurl", "title": "title", "price": "full_price" } }""",
+            Encoding.UTF8, "application/json");
         using var response = await _http.PostAsync(new Uri(host, "api/datasets/ingest"), body, cancellation);
         response.EnsureSuccessStatusCode();
         var accepted = await response.Content.ReadFromJsonAsync<IngestionAccepted>(PipelineJson.Options, cancellation);
