@@ -47,16 +47,16 @@ public sealed record DatasetRequest
 /// <summary>Which dataset column carries what. Only the image is required.</summary>
 public sealed record ColumnMapping
 {
-    /// <summary>Column with the image: an URL (string) or an embedded image (<c>struct&lt;bytes, path&gt;</c>).</summary>
+    /// <summary>Column with the image: an URL (string), an embedded image (binary, or <c>struct&lt;bytes, path&gt;</c>), or a list of them, of which the first counts.</summary>
     public string Image { get; init; } = "image";
 
-    /// <summary>Column with the product's title (string).</summary>
+    /// <summary>Column with the product's title: a string; numbers and dates are written out.</summary>
     public string? Title { get; init; }
 
-    /// <summary>Column with the category (string, or an int64 ClassLabel whose names are in the file's metadata).</summary>
+    /// <summary>Column with the category: a string, a boolean, or an integer, by its class's name when it is a ClassLabel.</summary>
     public string? Category { get; init; }
 
-    /// <summary>Column with the full price (a number).</summary>
+    /// <summary>Column with the full price: a number, or a string that holds one, such as <c>$1,290.00</c>.</summary>
     public string? Price { get; init; }
 
     /// <summary>Column that tells products apart (string or integer), so that all rows of a product are in the same split; the image itself does when left out.</summary>

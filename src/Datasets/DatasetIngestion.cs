@@ -20,6 +20,8 @@ public sealed class DatasetIngestion : IDisposable
     private readonly ImageDownloader _downloader;
     private readonly IngestionOptions _options;
     private readonly TimeProvider _time;
+    private readonly SemaphoreSlim _decoding = new(Environment.ProcessorCount);
+    private readonly RowGroupMemory _memory;
     private readonly PlanStore _plans;
     private readonly DatasetResolver _resolver;
     private readonly DatasetInspector _inspector;
@@ -36,6 +38,7 @@ public sealed class DatasetIngestion : IDisposable
         _options = options ?? new IngestionOptions();
         _time = time ?? TimeProvider.System;
         _downloader = new ImageDownloader(_options, _time);
+        _memory = new RowGroupMemory(_options.RowGroupMemory);
         _plans = new PlanStore(_container);
         var lookup = new DatasetLookup(hub);
         _resolver = new DatasetResolver(lookup, _plans, _options);
@@ -43,7 +46,12 @@ public sealed class DatasetIngestion : IDisposable
         _manifests = new ManifestStore(_container);
     }
 
-    public void Dispose() => _downloader.Dispose();
+    public void Dispose()
+    {
+        _downloader.Dispose();
+        _memory.Dispose();
+        _decoding.Dispose();
+    }
 
     /// <summary>Says what a dataset has and how it would be read; stores nothing.</summary>
     /// <exception cref="RequestException">The repository, revision or configuration does not exist, or columns of the request do not fit.</exception>
@@ -88,7 +96,8 @@ public sealed class DatasetIngestion : IDisposable
         var work = plan.Units[unit];
         var manifest = dataset.Manifest(work.Split, work.Number);
         if (await _manifests.CountAsync(manifest, cancellation) is { } there) return there;
-        var images = new ImageStore(_container, dataset, _options.ImageLimits);
+        var images = new ImageStore(_container, dataset, _options.ImageLimits, _decoding);
+        using var memory = await _memory.TakeAsync(work, cancellation);
         var fates = new List<ManifestRow>();
         var blob = _container.GetBlobClient(dataset.File(plan.Files.First(file => file.Hub.Path == work.File).ContentId));
         await using var file = await blob.OpenReadAsync(new BlobOpenReadOptions(allowModifications: false) { BufferSize = ReadAhead }, cancellation);

@@ -11,6 +11,12 @@ public sealed record IngestionOptions
     /// <summary>Images fetched, checked and stored at the same time in one unit.</summary>
     public int Concurrency { get; init; } = 16;
 
+    /// <summary>
+    /// Bytes of memory for the row groups in work, over all units in this process; a unit waits until there is room for it, and one that
+    /// needs more goes alone.
+    /// </summary>
+    public long RowGroupMemory { get; init; } = 1L << 30;
+
     /// <summary>Requests for images to one host at the same time, over all units in this process.</summary>
     public int RequestsPerHost { get; init; } = 8;
 

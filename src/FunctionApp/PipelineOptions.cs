@@ -33,6 +33,7 @@ public sealed record PipelineOptions
     {
         if (!IsHttp(HubEndpoint)) yield return "HF_ENDPOINT must be an http(s) address, such as https://huggingface.co.";
         if (Ingestion.UnitRows < 1) yield return "Ingestion:UnitRows must be at least 1.";
+        if (Ingestion.RowGroupMemory < 1 << 20) yield return "Ingestion:RowGroupMemory must be at least 1048576 bytes.";
         if (Ingestion.Concurrency is < 1 or > 1000) yield return "Ingestion:Concurrency must be from 1 to 1000.";
         if (Ingestion.RequestsPerHost is < 1 or > 1000) yield return "Ingestion:RequestsPerHost must be from 1 to 1000.";
         if (Ingestion.RequestsPerHostPerSecond is not (null or (>= 0.001 and <= 1000)))

@@ -9,6 +9,7 @@ public sealed class UnitPlannerTests
     {
         var planner = Planner(embedded: true, unitRows: 10, new SplitRows(47, 47), File([4, 4, 4, 25, 3]), File([2, 5]));
         Assert.Equal([(0, 12), (12, 25), (37, 3), (40, 7)], Ranges(planner));
+        Assert.Equal([400L, 2500, 300, 500], planner.Units.Select(unit => unit.GroupBytes));
         Assert.Equal([0L, 0, 0, 40], planner.Units.Select(unit => unit.FileStart));
         Assert.Equal([(0, 3), (3, 1)], planner.Files.Select(file => (file.FirstUnit, file.Units)));
     }
@@ -16,7 +17,9 @@ public sealed class UnitPlannerTests
     [Fact]
     public void Large_row_groups_without_images_are_cut_but_not_so_often_that_reading_them_again_dominates()
     {
-        Assert.Equal([(0, 5), (5, 10), (15, 10), (25, 5)], Ranges(Planner(embedded: false, unitRows: 10, new SplitRows(30, 30), File([5, 25]))));
+        var mixed = Planner(embedded: false, unitRows: 10, new SplitRows(30, 30), File([5, 25]));
+        Assert.Equal([(0, 5), (5, 10), (15, 10), (25, 5)], Ranges(mixed));
+        Assert.Equal([500L, 2500, 2500, 2500], mixed.Units.Select(unit => unit.GroupBytes));
         var huge = Planner(embedded: false, unitRows: 10, new SplitRows(100_000, 100_000), File([100_000]));
         Assert.Equal(32, huge.Units.Count);
         Assert.All(huge.Units, unit => Assert.Equal(3125, unit.Count));
@@ -65,7 +68,8 @@ public sealed class UnitPlannerTests
         return planner;
     }
 
-    private static MeasuredFile File(long[] rowGroups) => new("train", new HubFileInfo("train/0.parquet", 1, "aa", "bb"), rowGroups);
+    private static MeasuredFile File(long[] rowGroups) =>
+        new("train", new HubFileInfo("train/0.parquet", 1, "aa", "bb"), [.. rowGroups.Select(rows => new RowGroupSize(rows, rows * 100))]);
 
     private static IEnumerable<(int, int)> Ranges(UnitPlanner planner) => planner.Units.Select(unit => ((int)unit.Start, (int)unit.Count));
 }

@@ -57,7 +57,7 @@ internal sealed class DatasetResolver(DatasetLookup lookup, PlanStore plans, Ing
         var measured = new List<MeasuredFile>();
         foreach (var some in files.Chunk(AtOnce))
             measured.AddRange(await Task.WhenAll(some.Select(listed => lookup.ReadAsync(request, commits, listed,
-                file => Task.FromResult(new MeasuredFile(listed.Split, listed.Hub, [.. file.RowGroups.Select(group => group.NumRows)])),
+                file => Task.FromResult(new MeasuredFile(listed.Split, listed.Hub, [.. file.RowGroups.Select(group => new RowGroupSize(group.NumRows, group.TotalByteSize))])),
                 cancellation))));
         return measured;
     }

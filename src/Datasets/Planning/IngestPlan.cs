@@ -94,4 +94,5 @@ public sealed record SplitRows(long Total, long Taken)
 /// <param name="FileStart">Index of the file's first row in its split.</param>
 /// <param name="Start">Index of the unit's first row in its split.</param>
 /// <param name="Count">Rows of the range, taken or not.</param>
-public sealed record IngestUnit(int Number, string Split, string File, long FileStart, long Start, long Count);
+/// <param name="GroupBytes">Of the largest of its row groups, unpacked.</param>
+public sealed record IngestUnit(int Number, string Split, string File, long FileStart, long Start, long Count, long GroupBytes = 0);

@@ -1,9 +1,12 @@
 namespace FunctionsPipeline.Datasets;
 
-/// <summary>A Parquet file of the dataset, and how many rows each of its row groups has.</summary>
-internal sealed record MeasuredFile(string Split, HubFileInfo Hub, IReadOnlyList<long> RowGroups)
+/// <param name="Bytes">Of its columns, unpacked.</param>
+internal sealed record RowGroupSize(long Rows, long Bytes);
+
+/// <summary>A Parquet file of the dataset, and how large each of its row groups is.</summary>
+internal sealed record MeasuredFile(string Split, HubFileInfo Hub, IReadOnlyList<RowGroupSize> RowGroups)
 {
-    public long Rows { get; } = RowGroups.Sum();
+    public long Rows { get; } = RowGroups.Sum(group => group.Rows);
 }
 
 /// <summary>Cuts the rows of files into units: whole row groups, as a part of one costs reading all of it.</summary>
@@ -44,14 +47,15 @@ internal sealed class UnitPlanner(IReadOnlyDictionary<string, SplitRows> splits,
         var fileStart = _ends.GetValueOrDefault(file.Split);
         _ends[file.Split] = fileStart + file.Rows;
         var (split, firstUnit) = (splits[file.Split], _units.Count);
-        var (start, position) = (fileStart, fileStart);
-        foreach (var rows in file.RowGroups)
+        var (start, position, largest) = (fileStart, fileStart, 0L);
+        foreach (var group in file.RowGroups)
         {
-            var end = position + rows;
+            var end = position + group.Rows;
             var taken = split.TakenBefore(end) - split.TakenBefore(position);
             if (!embedded && taken > 2 * unitRows)
             {
                 AddUnit(start, position);
+                largest = group.Bytes;
                 var part = Math.Max(unitRows, (taken + MostPartsOfGroup - 1) / MostPartsOfGroup);
                 for (start = position; start < end;)
                 {
@@ -59,11 +63,16 @@ internal sealed class UnitPlanner(IReadOnlyDictionary<string, SplitRows> splits,
                     AddUnit(start, next);
                     start = next;
                 }
+                largest = 0;
             }
-            else if (split.TakenBefore(end) - split.TakenBefore(start) >= unitRows)
+            else
             {
-                AddUnit(start, end);
-                start = end;
+                largest = Math.Max(largest, group.Bytes);
+                if (split.TakenBefore(end) - split.TakenBefore(start) >= unitRows)
+                {
+                    AddUnit(start, end);
+                    (start, largest) = (end, 0);
+                }
             }
             position = end;
         }
@@ -73,7 +82,7 @@ internal sealed class UnitPlanner(IReadOnlyDictionary<string, SplitRows> splits,
         void AddUnit(long from, long to)
         {
             if (split.TakenBefore(to) > split.TakenBefore(from))
-                _units.Add(new IngestUnit(_units.Count, file.Split, file.Hub.Path, fileStart, from, to - from));
+                _units.Add(new IngestUnit(_units.Count, file.Split, file.Hub.Path, fileStart, from, to - from, largest));
         }
     }
 }

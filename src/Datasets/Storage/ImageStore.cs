@@ -18,7 +18,8 @@ internal sealed record StoredImage(string Sha256, long Bytes, int Width, int Hei
 /// The images of a dataset, over all its commits: each is stored once, under the hash of its bytes, and it is remembered which address led
 /// to which image.
 /// </summary>
-internal sealed class ImageStore(BlobContainerClient container, DatasetBlobs dataset, ImageLimits limits)
+/// <param name="decoding">Lets only so many images be decoded at once, over all units: a decoded image is large, and a core busy with it.</param>
+internal sealed class ImageStore(BlobContainerClient container, DatasetBlobs dataset, ImageLimits limits, SemaphoreSlim decoding)
 {
     /// <summary>The image that an address led to; null when it has not been fetched yet.</summary>
     public async Task<StoredImage?> FindAsync(string url, CancellationToken cancellation)
@@ -51,7 +52,15 @@ internal sealed class ImageStore(BlobContainerClient container, DatasetBlobs dat
         if (!await blob.ExistsAsync(cancellation))
         {
             // A picture that looks whole may still be damaged inside, which only decoding shows.
-            ImageReader.Read(bytes, limits).Dispose();
+            await decoding.WaitAsync(cancellation);
+            try
+            {
+                ImageReader.Read(bytes, limits).Dispose();
+            }
+            finally
+            {
+                decoding.Release();
+            }
             await blob.CreateAsync(BinaryData.FromBytes(bytes).ToStream(), header.MediaType, cancellation);
         }
         return new StoredImage(sha, bytes.Length, header.Width, header.Height);
