@@ -64,7 +64,7 @@ public sealed class ImageDownloader : IDisposable
         };
         http.DefaultRequestHeaders.UserAgent.ParseAdd(HubClient.UserAgent);
         http.DefaultRequestHeaders.UserAgent.Add(new ProductInfoHeaderValue($"({Purpose(options.Contact)})"));
-        http.DefaultRequestHeaders.Accept.ParseAdd("image/jpeg, image/png, image/webp, */*;q=0.1");
+        http.DefaultRequestHeaders.Accept.ParseAdd("image/jpeg, image/png, image/webp, image/gif, image/bmp, */*;q=0.1");
         http.DefaultRequestHeaders.AcceptEncoding.ParseAdd("identity");
         return http;
     }
