@@ -5,11 +5,13 @@ namespace FunctionsPipeline.SampleData;
 /// <summary>A fault within an answer that is otherwise the handler's. Only a success with a body can be spoilt.</summary>
 public abstract record BodyFault : Fault
 {
-    /// <summary>Sends a spoilt form of an answer whose status and headers are set.</summary>
-    /// <returns>Whether there was something to spoil; if not, nothing was sent.</returns>
-    private protected abstract Task<bool> SendAsync(HttpContext context, byte[] body);
+    /// <summary>Whether there is something to spoil in an answer whose status and headers are set.</summary>
+    private protected virtual bool Concerns(HttpContext context, byte[] body) => true;
 
-    internal sealed override async Task<bool> AnswerAsync(HttpContext context, RequestDelegate handler)
+    /// <summary>Sends a spoilt form of it.</summary>
+    private protected abstract Task SendAsync(HttpContext context, byte[] body);
+
+    internal sealed override async Task AnswerAsync(HttpContext context, RequestDelegate handler, Func<bool> claim)
     {
         var (response, connection) = (context.Response, context.Response.Body);
         using var kept = new MemoryStream();
@@ -23,13 +25,13 @@ public abstract record BodyFault : Fault
             response.Body = connection;
         }
         var body = kept.ToArray();
-        if (response.StatusCode is StatusCodes.Status200OK or StatusCodes.Status206PartialContent && body.Length > 0)
+        if (response.StatusCode is StatusCodes.Status200OK or StatusCodes.Status206PartialContent && body.Length > 0
+            && Concerns(context, body) && claim())
         {
             response.ContentLength = body.Length;
-            if (await SendAsync(context, body)) return true;
+            await SendAsync(context, body);
         }
-        await connection.WriteAsync(body, context.RequestAborted);
-        return false;
+        else await connection.WriteAsync(body, context.RequestAborted);
     }
 }
 
@@ -41,11 +43,10 @@ public sealed record CorruptFault : BodyFault
 {
     public override string Kind => "corrupt";
 
-    private protected override async Task<bool> SendAsync(HttpContext context, byte[] body)
+    private protected override Task SendAsync(HttpContext context, byte[] body)
     {
         foreach (ref var value in body.AsSpan(body.Length / 2)) value = value == 0 ? (byte)1 : (byte)0;
-        await context.Response.Body.WriteAsync(body, context.RequestAborted);
-        return true;
+        return context.Response.Body.WriteAsync(body, 0, body.Length, context.RequestAborted);
     }
 }
 
@@ -56,15 +57,19 @@ public abstract record BrokenOffFault(double At) : BodyFault
     /// <summary>What happens after the last byte.</summary>
     private protected abstract Task BreakOffAsync(HttpContext context);
 
-    private protected sealed override async Task<bool> SendAsync(HttpContext context, byte[] body)
+    private protected sealed override bool Concerns(HttpContext context, byte[] body) => PlaceIn(context, body) is var place && place >= 0 && place < body.Length;
+
+    private protected sealed override async Task SendAsync(HttpContext context, byte[] body)
     {
-        var part = context.Response.GetTypedHeaders().ContentRange;
-        var sent = (long)(At * (part?.Length ?? body.Length)) - (part?.From ?? 0);
-        if (sent < 0 || sent >= body.Length) return false;
-        await context.Response.Body.WriteAsync(body.AsMemory(0, (int)sent), context.RequestAborted);
+        await context.Response.Body.WriteAsync(body.AsMemory(0, (int)PlaceIn(context, body)), context.RequestAborted);
         await context.Response.Body.FlushAsync(context.RequestAborted);
         await BreakOffAsync(context);
-        return true;
+    }
+
+    private long PlaceIn(HttpContext context, byte[] body)
+    {
+        var part = context.Response.GetTypedHeaders().ContentRange;
+        return (long)(At * (part?.Length ?? body.Length)) - (part?.From ?? 0);
     }
 }
 

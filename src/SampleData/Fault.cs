@@ -12,8 +12,8 @@ public abstract record Fault
     internal virtual bool Concerns(HttpRequest request) => true;
 
     /// <summary>Answers in the handler's place, or with what the handler answers.</summary>
-    /// <returns>Whether the answer was spoilt; if not, it was sent as it should be.</returns>
-    internal abstract Task<bool> AnswerAsync(HttpContext context, RequestDelegate handler);
+    /// <param name="claim">Asked when there is something to spoil; false when others have been spoilt often enough meanwhile.</param>
+    internal abstract Task AnswerAsync(HttpContext context, RequestDelegate handler, Func<bool> claim);
 
     /// <summary>Returns when the client closes the connection or the server stops.</summary>
     private protected static async Task UntilGivenUpAsync(HttpContext context) =>
@@ -25,11 +25,12 @@ public sealed record StatusFault(int Status, params (string Name, string Value)[
 {
     public override string Kind => $"status-{Status}";
 
-    internal override Task<bool> AnswerAsync(HttpContext context, RequestDelegate handler)
+    internal override Task AnswerAsync(HttpContext context, RequestDelegate handler, Func<bool> claim)
     {
+        if (!claim()) return handler(context);
         context.Response.StatusCode = Status;
         foreach (var (name, value) in Headers) context.Response.Headers[name] = value;
-        return Task.FromResult(true);
+        return Task.CompletedTask;
     }
 }
 
@@ -38,11 +39,8 @@ public sealed record StallBeforeAnswerFault : Fault
 {
     public override string Kind => "stall-before-answer";
 
-    internal override async Task<bool> AnswerAsync(HttpContext context, RequestDelegate handler)
-    {
-        await UntilGivenUpAsync(context);
-        return true;
-    }
+    internal override Task AnswerAsync(HttpContext context, RequestDelegate handler, Func<bool> claim) =>
+        claim() ? UntilGivenUpAsync(context) : handler(context);
 }
 
 /// <summary>Answers a request for a part with the whole, as a server does that does not know ranges.</summary>
@@ -52,11 +50,10 @@ public sealed record NoRangesFault : Fault
 
     internal override bool Concerns(HttpRequest request) => request.Headers.Range.Count > 0;
 
-    internal override async Task<bool> AnswerAsync(HttpContext context, RequestDelegate handler)
+    internal override Task AnswerAsync(HttpContext context, RequestDelegate handler, Func<bool> claim)
     {
-        context.Request.Headers.Remove("Range");
-        await handler(context);
-        return true;
+        if (claim()) context.Request.Headers.Remove("Range");
+        return handler(context);
     }
 }
 
@@ -67,13 +64,13 @@ public sealed record WrongRangeFault : Fault
 
     internal override bool Concerns(HttpRequest request) => request.GetTypedHeaders().Range is { Ranges.Count: 1 };
 
-    internal override async Task<bool> AnswerAsync(HttpContext context, RequestDelegate handler)
+    internal override Task AnswerAsync(HttpContext context, RequestDelegate handler, Func<bool> claim)
     {
+        if (!claim()) return handler(context);
         var headers = context.Request.GetTypedHeaders();
         var asked = headers.Range!.Ranges.Single();
         headers.Range = asked.From is { } from ? new(from + 1, asked.To + 1) : new(null, asked.To - 1);
-        await handler(context);
-        return true;
+        return handler(context);
     }
 }
 
@@ -84,21 +81,15 @@ public sealed record WrongEtagFault : Fault
 
     public override string Kind => "wrong-etag";
 
-    internal override async Task<bool> AnswerAsync(HttpContext context, RequestDelegate handler)
+    internal override Task AnswerAsync(HttpContext context, RequestDelegate handler, Func<bool> claim)
     {
-        var changed = false;
         context.Response.OnStarting(() =>
         {
-            foreach (var name in Names.Where(context.Response.Headers.ContainsKey))
-            {
-                context.Response.Headers[name] = $"\"{new string('0', 40)}\"";
-                changed = true;
-            }
+            string[] names = [.. Names.Where(context.Response.Headers.ContainsKey)];
+            if (names.Length > 0 && claim())
+                foreach (var name in names) context.Response.Headers[name] = $"\"{new string('0', 40)}\"";
             return Task.CompletedTask;
         });
-        await handler(context);
-        // A redirect has no body that would have started the answer.
-        await context.Response.StartAsync(context.RequestAborted);
-        return changed;
+        return handler(context);
     }
 }

@@ -42,7 +42,7 @@ internal sealed class FaultInjection
         {
             lock (_gate)
             {
-                return [.. _counts.Where(c => c.Value > 0)
+                return [.. _counts
                     .GroupBy(c => (_rules[c.Key.Rule].Rule.Fault.Kind, c.Key.Path), c => c.Value)
                     .Select(g => new InjectedFault(g.Key.Kind, g.Key.Path, g.Sum()))
                     .OrderBy(f => f.Kind, StringComparer.Ordinal).ThenBy(f => f.Path, StringComparer.Ordinal)];
@@ -64,33 +64,34 @@ internal sealed class FaultInjection
     private async Task AnswerAsync(HttpContext context, RequestDelegate handler)
     {
         var path = context.Request.Path.Value ?? "";
-        if (HttpMethods.IsGet(context.Request.Method) && path != Path && Take(path, context.Request) is { } number)
+        if (HttpMethods.IsGet(context.Request.Method) && path != Path && Find(path, context.Request) is { } number)
         {
-            if (!await _rules[number].Rule.Fault.AnswerAsync(context, handler)) GiveBack(number, path);
+            await _rules[number].Rule.Fault.AnswerAsync(context, handler, () => Claim(number, path));
         }
         else await handler(context);
     }
 
-    private int? Take(string path, HttpRequest request)
+    private int? Find(string path, HttpRequest request)
     {
         lock (_gate)
         {
             foreach (var number in Numbers(path))
-            {
-                var rule = _rules[number].Rule;
-                var count = _counts.GetValueOrDefault((number, path));
-                if (count >= rule.Times || !rule.Fault.Concerns(request)) continue;
-                _counts[(number, path)] = count + 1;
-                return number;
-            }
+                if (HasLeft(number, path) && _rules[number].Rule.Fault.Concerns(request)) return number;
             return null;
         }
     }
 
-    private void GiveBack(int number, string path)
+    private bool Claim(int number, string path)
     {
-        lock (_gate) _counts[(number, path)]--;
+        lock (_gate)
+        {
+            if (!HasLeft(number, path)) return false;
+            _counts[(number, path)] = _counts.GetValueOrDefault((number, path)) + 1;
+            return true;
+        }
     }
+
+    private bool HasLeft(int number, string path) => _counts.GetValueOrDefault((number, path)) < _rules[number].Rule.Times;
 
     private IEnumerable<int> Numbers(string path)
     {

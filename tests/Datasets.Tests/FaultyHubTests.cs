@@ -32,7 +32,7 @@ public sealed class FaultyHubTests(AzuriteFixture azurite) : IClassFixture<Azuri
             },
             new IngestionOptions
             {
-                UnitRows = 60, ReadTimeout = TimeSpan.FromMilliseconds(400), RetryDelay = TimeSpan.FromMilliseconds(1), DownloadAttempts = 2, RequestsPerHost = 32,
+                UnitRows = 60, ConnectTimeout = TimeSpan.FromMilliseconds(600), ReadTimeout = TimeSpan.FromMilliseconds(600), RetryDelay = TimeSpan.FromMilliseconds(1), DownloadAttempts = 2, RequestsPerHost = 32,
             });
 
         var (dataset, report) = await workshop.IngestAsync(Workshop.Garments);
