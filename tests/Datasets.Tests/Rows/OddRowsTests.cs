@@ -40,10 +40,31 @@ public sealed class OddRowsTests(AzuriteFixture azurite) : IClassFixture<Azurite
         ], rows.Select(r => (r.State, r.Reason, r.Title, r.Category, r.Price)));
     }
 
-    private async Task<List<ManifestRow>> IngestAsync(params (byte[]? Image, string? Title, long? Category, float? Price)[] rows)
+    [Fact]
+    public async Task Rows_of_a_damaged_row_group_are_recorded_with_the_place_and_the_rest_goes_on()
+    {
+        var group = new (byte[]?, string?, long?, float?)[] { (Picture, "Red Coat", 0, 1f), (Picture, "Red Coat", 1, 2f) };
+        var file = await ParquetAsync(group, group, group);
+        await using (var reader = await ParquetReader.CreateAsync(new MemoryStream(file)))
+        {
+            var damaged = reader.Metadata!.RowGroups[1].Columns[^1].MetaData!;
+            file.AsSpan((int)damaged.DataPageOffset, 8).Fill(0xFF);
+        }
+
+        var rows = await IngestAsync(file);
+
+        Assert.Equal([null, null, Rejection.UnreadableRow, Rejection.UnreadableRow, null, null], rows.Select(row => row.Reason));
+        Assert.All(rows.Where(row => row.Reason is not null), row => Assert.Contains("row group 1, column cost", row.Detail, StringComparison.Ordinal));
+        Assert.Equal(Enumerable.Range(0, 6).Select(row => (long)row), rows.Select(row => row.Row));
+    }
+
+    private async Task<List<ManifestRow>> IngestAsync(params (byte[]? Image, string? Title, long? Category, float? Price)[] rows) =>
+        await IngestAsync(await ParquetAsync(rows));
+
+    private async Task<List<ManifestRow>> IngestAsync(byte[] file)
     {
         await azurite.Blobs.GetBlobContainerClient(Containers.Datasets).CreateIfNotExistsAsync();
-        var client = new HubClient(new HttpClient(new OneFileHub(await ParquetAsync(rows))), new HubOptions());
+        var client = new HubClient(new HttpClient(new OneFileHub(file)), new HubOptions());
         using var ingestion = new DatasetIngestion(client, azurite.Blobs);
         var dataset = await ingestion.ResolveAsync(new DatasetRequest
         {
@@ -57,7 +78,8 @@ public sealed class OddRowsTests(AzuriteFixture azurite) : IClassFixture<Azurite
             .Select(line => System.Text.Json.JsonSerializer.Deserialize<ManifestRow>(line, PipelineJson.Compact)!)];
     }
 
-    private static async Task<byte[]> ParquetAsync((byte[]? Image, string? Title, long? Category, float? Price)[] rows)
+    /// <param name="groups">The rows of each row group.</param>
+    private static async Task<byte[]> ParquetAsync(params (byte[]? Image, string? Title, long? Category, float? Price)[][] groups)
     {
         var (bytes, path, name, label, cost) = (new DataField<byte[]>("bytes"), new DataField<string>("path"),
             new DataField<string>("name"),
@@ -70,13 +92,16 @@ public sealed class OddRowsTests(AzuriteFixture azurite) : IClassFixture<Azurite
             {
                 ["huggingface"] = """{"info":{"features":{"label":{"names":["coat","hat"],"_type":"ClassLabel"}}}}""",
             };
-            using var group = writer.CreateRowGroup();
-            await group.WriteAsync(bytes, rows.Select(r => r.Image).ToArray());
-            await group.WriteAsync(path, rows.Select(_ => (string?)null).ToArray());
-            await group.WriteAsync(name, rows.Select(r => r.Title).ToArray());
-            await group.WriteAsync<long>(label, rows.Select(r => r.Category).ToArray());
-            await group.WriteAsync<float>(cost, rows.Select(r => r.Price).ToArray());
-            group.CompleteValidate();
+            foreach (var rows in groups)
+            {
+                using var group = writer.CreateRowGroup();
+                await group.WriteAsync(bytes, rows.Select(r => r.Image).ToArray());
+                await group.WriteAsync(path, rows.Select(_ => (string?)null).ToArray());
+                await group.WriteAsync(name, rows.Select(r => r.Title).ToArray());
+                await group.WriteAsync<long>(label, rows.Select(r => r.Category).ToArray());
+                await group.WriteAsync<float>(cost, rows.Select(r => r.Price).ToArray());
+                group.CompleteValidate();
+            }
         }
         return file.ToArray();
     }
