@@ -15,7 +15,8 @@ internal static class BenchmarkCommand
     private static readonly IBenchmark[] All =
     [
         new WeightsBenchmark(), new ImageBenchmark(), new TokenizerBenchmark(), new ModelBenchmark(), new TinyTrainingBenchmark(),
-        new GpuBenchmark(), new IngestionBenchmark(),
+        new GpuBenchmark(), new ParquetBenchmark(), new IngestionBenchmark(),
+        new IngestionMemoryBenchmark(),
     ];
 
     /// <summary>The command line of this program, without arguments.</summary>

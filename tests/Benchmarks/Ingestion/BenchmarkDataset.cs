@@ -4,13 +4,6 @@ using Parquet.Schema;
 
 namespace FunctionsPipeline.Benchmarks;
 
-/// <summary>How a dataset has its images.</summary>
-internal enum ImageKind
-{
-    Url,
-    Embedded,
-}
-
 /// <summary>A dataset in one Parquet file, whose rows have a picture, a title, a category and a price.</summary>
 /// <param name="Name">What the hub calls it: <c>benchmarks/{name}</c>.</param>
 internal sealed record BenchmarkDataset(string Name, ImageKind Kind, int Rows)

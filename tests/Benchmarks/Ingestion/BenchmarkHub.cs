@@ -9,8 +9,8 @@ using Microsoft.Extensions.Logging;
 namespace FunctionsPipeline.Benchmarks;
 
 /// <summary>
-/// A hub with the datasets of a folder, and the pictures that their addresses lead to, in a process of its own, so that what it costs is
-/// not counted.
+/// A hub with the datasets of a folder, the pictures that their addresses lead to, and <see cref="MemoryBlobs"/>, in a process of its own,
+/// so that what it costs is not counted.
 /// </summary>
 internal static class BenchmarkHub
 {
@@ -33,13 +33,18 @@ internal static class BenchmarkHub
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
-        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, port));
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            kestrel.Listen(IPAddress.Loopback, port);
+            kestrel.Limits.MaxRequestBodySize = null;
+        });
         await using var application = builder.Build();
         var repositories = new Lazy<HubRepositories>(
             () => new HubRepositories(Directory.GetFiles(folder, "*.parquet").Select(Repository), token: null));
         var pictures = new Lazy<DistinctPictures>(() => DistinctPictures.Open(Path.Combine(folder, Pictures)));
         new HubApi(repositories).Map(application);
         new HubFiles(repositories, cdnHost: null).Map(application);
+        new MemoryBlobs().Map(application);
         application.MapGet($"/{Pictures}/{{number:int}}", (HttpContext context, int number) =>
         {
             var picture = pictures.Value[number];

@@ -1,5 +1,4 @@
 using System.Globalization;
-using FunctionsPipeline.LocalHost.Processes;
 
 namespace FunctionsPipeline.Benchmarks;
 
@@ -10,7 +9,6 @@ internal sealed class IngestionBenchmark : IBenchmark
     private const int WarmUpRows = 200;
     private const int Width = 1000;
     private const int Height = 1500;
-    private const int Drawings = 32;
     private const int Decoded = 320;
     private const int Rounds = 3;
     private const double Target = 1.6;
@@ -34,55 +32,43 @@ internal sealed class IngestionBenchmark : IBenchmark
     {
         using var scratch = new ScratchFolder("ingestion");
         meter.Say("drawing pictures");
-        var pictures = DistinctPictures.Draw(Path.Combine(scratch.Path, BenchmarkHub.Pictures), Width, Height, Drawings);
-        var port = FreePort.Next();
-        var address = new Uri($"http://127.0.0.1:{port}");
-        var kinds = new[] { ImageKind.Url, ImageKind.Embedded }.Select(kind => (
-            WarmUp: new BenchmarkDataset($"warm-up-{kind}", kind, WarmUpRows), Dataset: new BenchmarkDataset($"pictures-{kind}", kind, Rows))).ToList();
-        foreach (var (warmUp, dataset) in kinds)
-        {
-            await warmUp.WriteAsync(scratch.Path, pictures, address);
-            await dataset.WriteAsync(scratch.Path, pictures, address);
-        }
-        var logs = Path.Combine(Repository.Root, ".pipeline", "logs", "benchmarks");
-        await using var hub = await BenchmarkHub.StartAsync(scratch.Path, logs, port);
+        await using var site = await IngestionSite.StartAsync(scratch.Path, Width, Height);
         var speed = new Table("images", "rounds", "seconds", "images/s", "MB/s", "CPU ms an image", "decode + hash", "ratio", "fastest", "slowest");
         var parts = new Table("CPU ms an image", "rows and images", "catalog", "shards", "blob requests an image");
-        foreach (var (warmUp, dataset) in kinds)
+        var kinds = new List<(ImageKind Kind, BenchmarkDataset WarmUp, BenchmarkDataset Dataset)>();
+        foreach (var kind in Enum.GetValues<ImageKind>())
+            kinds.Add((kind, await site.AddAsync($"warm-up-{kind}", kind, WarmUpRows), await site.AddAsync($"pictures-{kind}", kind, Rows)));
+        foreach (var (kind, warmUp, dataset) in kinds)
         {
             var figures = new List<IngestionFigures>();
             for (var round = 1; round <= Rounds; round++)
             {
-                meter.Say($"measuring: ingestion, {Describe(dataset.Kind)}, round {round} of {Rounds}");
-                await using var blobs = await BlobService.StartAsync(logs);
-                figures.Add(await MeasuredIngestion.StartAsync(
-                    new IngestionTask(address, blobs.ConnectionString, scratch.Path, warmUp, dataset, Decoded)));
+                meter.Say($"measuring: ingestion, {kind.Describe()}, round {round} of {Rounds}");
+                figures.Add(await site.IngestAsync(warmUp, dataset, Decoded));
             }
             var middle = figures.OrderBy(Ratio).ElementAt(Rounds / 2);
             speed.Add(
-                Describe(dataset.Kind), $"{Rounds}", Number(middle.Seconds), Number(middle.Images / middle.Seconds),
+                kind.Describe(), $"{Rounds}", Number(middle.Seconds), Number(middle.Images / middle.Seconds),
                 Number(middle.Bytes / middle.Seconds / 1e6), Number(1000 * middle.CpuSeconds / middle.Images),
                 Number(1000 * middle.Alone!.CpuSeconds), Times(Ratio(middle)), Times(figures.Min(Ratio)), Times(figures.Max(Ratio)));
             parts.Add(
             [
-                Describe(dataset.Kind),
+                kind.Describe(),
                 .. new[] { middle.Units, middle.Catalog, middle.Shards }.Select(part => Number(1000 * part.CpuSeconds / middle.Images)),
                 Number((double)middle.Requests / middle.Images),
             ]);
         }
         return new Section(
-            $"{Rows:N0} rows in one Parquet file, each with a JPEG of its own of {Width}×{Height} pixels and {pictures.MeanBytes / 1000:0} kB in the mean " +
-            $"({Drawings} drawings, told apart by a comment in the file), all stored. A round: every activity in the order of the orchestrators, with 8 units " +
-            $"and 4 shards at once and the options' defaults, in a new process that has ingested {WarmUpRows} other rows before, into a new Azurite in memory. " +
-            "The hub and Azurite are processes of their own, whose processor time is not counted, but they take it from the same cores. Processor time is user and " +
-            $"system time of all threads. Beside it the same for decoding and SHA-256 of {Decoded} of the pictures on one thread, in the same process, before and " +
+            $"{Rows:N0} rows in one Parquet file, each with a JPEG of its own of {Width}×{Height} pixels and {site.MeanPictureBytes / 1000:0} kB in the " +
+            $"mean (drawings with the statistics of photographs, told apart by a comment in the file), all stored. A round: every activity in the " +
+            $"order of the orchestrators, with 8 units and 4 shards at once and the options' defaults, in a new process that has ingested {WarmUpRows} other " +
+            "rows before, into a new Azurite in memory. The hub and Azurite are processes of their own, whose processor time is not counted, but they take it " +
+            "from the same cores. Processor time is user and system time of all threads. Beside it the same for decoding and SHA-256 of {Decoded} of the pictures on one thread, in the same process, before and " +
             $"after. The figures are those of the round with the middle ratio; the target is at most {Times(Target)}.",
             speed, parts);
     }
 
     private static double Ratio(IngestionFigures figures) => figures.CpuSeconds / figures.Images / figures.Alone!.CpuSeconds;
-
-    private static string Describe(ImageKind kind) => kind == ImageKind.Url ? "by URL" : "embedded";
 
     private static string Times(double value) => string.Create(CultureInfo.InvariantCulture, $"{value:0.00}×");
 
