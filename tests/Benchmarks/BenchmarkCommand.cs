@@ -5,12 +5,22 @@ namespace FunctionsPipeline.Benchmarks;
 /// <summary>The command line.</summary>
 internal static class BenchmarkCommand
 {
+    /// <summary>A process of our own: <see cref="BenchmarkHub"/>.</summary>
+    public const string Hub = "serve-hub";
+
+    /// <summary>A process of our own: <see cref="MeasuredIngestion"/>.</summary>
+    public const string Ingest = "ingest";
+
     // The peak of memory must be measured before others have made the process large, so weights are first.
     private static readonly IBenchmark[] All =
     [
         new WeightsBenchmark(), new ImageBenchmark(), new TokenizerBenchmark(), new ModelBenchmark(), new TinyTrainingBenchmark(),
-        new GpuBenchmark(),
+        new GpuBenchmark(), new ParquetBenchmark(), new IngestionBenchmark(),
+        new IngestionMemoryBenchmark(),
     ];
+
+    /// <summary>The command line of this program, without arguments.</summary>
+    public static IReadOnlyList<string> ThisProgram { get; } = ["dotnet", typeof(BenchmarkCommand).Assembly.Location];
 
     /// <returns>The exit code.</returns>
     public static int Run(string[] arguments)
@@ -25,38 +35,71 @@ internal static class BenchmarkCommand
         {
             if (!(result.GetValueOrDefault<double>() is > 0 and <= 600)) result.AddError("--seconds must be above 0 and at most 600.");
         });
-        var write = new Option<bool>("--write") { Description = "Also write the report to tests/Benchmarks/results.md." };
-        var list = string.Join("\n", All.Select(benchmark => $"  {benchmark.Name,-10} {benchmark.Description}"));
+        var write = new Option<bool>("--write")
+        {
+            Description = $"Also write the report to tests/Benchmarks: {BenchmarkReport.Main.File}, or with 'dataset' {BenchmarkReport.Datasets.File}.",
+        };
         var root = new RootCommand(
             $"""
             Measures on this machine and prints tables. Close other programs: they compete for the cores.
 
-            {list}
+            {List(BenchmarkReport.Main)}
+
+            Only when they are named, as they take minutes ('dataset' is all of them):
+
+            {List(BenchmarkReport.Datasets)}
 
             Exit codes: 0 done, also when something that needs what is not here went unmeasured; 1 something failed or left tensors behind.
             """)
-        { names, seconds, write };
+        { names, seconds, write, HubProcess(), IngestProcess() };
         root.Validators.Add(result =>
         {
-            foreach (var name in result.GetValue(names) ?? [])
+            var chosen = result.GetValue(names) ?? [];
+            foreach (var name in chosen)
                 if (!Chosen([name]).Any())
                     result.AddError($"There is no benchmark '{name}'; there are {string.Join(", ", All.Select(b => b.Name))}.");
-            if (result.GetValue(write) && result.GetValue(names) is { Length: > 0 })
-                result.AddError("--write is for the whole report: leave the names out.");
+            if (result.GetValue(write) && WholeReport(Chosen(chosen)) is null)
+                result.AddError("--write is for a whole report: leave the names out, or give 'dataset'.");
         });
         root.SetAction(parsed =>
         {
-            var report = new Report(TimeSpan.FromSeconds(parsed.GetValue(seconds)), TimeProvider.System, Console.Out, Console.Error);
-            var good = report.Run(Chosen(parsed.GetValue(names) ?? []));
-            if (parsed.GetValue(write))
-                File.WriteAllText(Path.Combine(Repository.Root, "tests", "Benchmarks", "results.md"), report.Markdown);
+            IBenchmark[] chosen = [.. Chosen(parsed.GetValue(names) ?? [])];
+            var whole = WholeReport(chosen);
+            var report = new Report((whole ?? BenchmarkReport.Main).Command, TimeSpan.FromSeconds(parsed.GetValue(seconds)), TimeProvider.System,
+                Console.Out, Console.Error);
+            var good = report.Run(chosen);
+            if (parsed.GetValue(write)) File.WriteAllText(Path.Combine(Repository.Root, "tests", "Benchmarks", whole!.File), report.Markdown);
             return good ? 0 : 1;
         });
         return root.Parse(arguments).Invoke();
     }
 
-    private static IEnumerable<IBenchmark> Chosen(string[] names) =>
-        names.Length == 0
-            ? All
-            : All.Where(benchmark => names.Any(name => benchmark.Name.Contains(name, StringComparison.OrdinalIgnoreCase)));
+    private static string List(BenchmarkReport report) =>
+        string.Join("\n", All.Where(b => b.Report == report).Select(b => $"  {b.Name,-17} {b.Description}"));
+
+    private static IEnumerable<IBenchmark> Chosen(string[] names) => All.Where(benchmark => names.Length == 0
+        ? benchmark.Report == BenchmarkReport.Main
+        : names.Any(name => benchmark.Name.Contains(name, StringComparison.OrdinalIgnoreCase)));
+
+    /// <summary>The report that these benchmarks, and no others, make.</summary>
+    private static BenchmarkReport? WholeReport(IEnumerable<IBenchmark> chosen) =>
+        All.GroupBy(benchmark => benchmark.Report).FirstOrDefault(report => report.SequenceEqual(chosen))?.Key;
+
+    private static Command HubProcess()
+    {
+        var (folder, port) = (new Argument<string>("folder"), new Argument<int>("port"));
+        var command = new Command(Hub) { folder, port };
+        command.Hidden = true;
+        command.SetAction((parsed, _) => BenchmarkHub.ServeAsync(parsed.GetValue(folder)!, parsed.GetValue(port)));
+        return command;
+    }
+
+    private static Command IngestProcess()
+    {
+        var task = new Argument<string>("task");
+        var command = new Command(Ingest) { task };
+        command.Hidden = true;
+        command.SetAction((parsed, _) => MeasuredIngestion.RunAsync(parsed.GetValue(task)!));
+        return command;
+    }
 }

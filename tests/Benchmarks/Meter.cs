@@ -20,6 +20,9 @@ internal sealed class Meter(TimeSpan time, TextWriter progress)
     /// <summary>How many tensors lived before and after each measurement.</summary>
     public IReadOnlyList<(string Work, long Before, long After)> Tensors => _tensors;
 
+    /// <summary>Tells what is being done.</summary>
+    public void Say(string what) => progress.WriteLine(what);
+
     /// <summary>Times work.</summary>
     /// <param name="name">For the progress and the table of tensors.</param>
     /// <param name="work">One round.</param>
@@ -31,7 +34,7 @@ internal sealed class Meter(TimeSpan time, TextWriter progress)
     /// <returns>The timing of each.</returns>
     public Timing[] Measure(string name, params Func<double>[] contenders)
     {
-        progress.WriteLine($"measuring: {name}");
+        Say($"measuring: {name}");
         for (var i = 0; i < WarmUps; i++)
             foreach (var contender in contenders) contender();
         var before = LiveTensors();

@@ -3,10 +3,11 @@ using System.Text;
 namespace FunctionsPipeline.Benchmarks;
 
 /// <summary>Runs benchmarks and prints a section for each as it is done.</summary>
+/// <param name="command">What writes it.</param>
 /// <param name="seconds">How long each measurement goes on.</param>
 /// <param name="output">For the tables.</param>
 /// <param name="progress">For what is being done.</param>
-internal sealed class Report(TimeSpan seconds, TimeProvider time, TextWriter output, TextWriter progress)
+internal sealed class Report(string command, TimeSpan seconds, TimeProvider time, TextWriter output, TextWriter progress)
 {
     private readonly StringBuilder _markdown = new();
 
@@ -17,7 +18,7 @@ internal sealed class Report(TimeSpan seconds, TimeProvider time, TextWriter out
     /// <returns>False when one failed, or left tensors behind.</returns>
     public bool Run(IEnumerable<IBenchmark> benchmarks)
     {
-        Print("# Benchmarks\n\nWritten by `./pipeline bench --write`.\n\n" + Machine.Markdown(time.GetLocalNow(), seconds));
+        Print($"# Benchmarks\n\nWritten by `{command}`.\n\n" + Machine.Markdown(time.GetLocalNow(), seconds));
         var meter = new Meter(seconds, progress);
         var good = true;
         foreach (var benchmark in benchmarks)
@@ -50,7 +51,7 @@ internal sealed class Report(TimeSpan seconds, TimeProvider time, TextWriter out
     }
 
     private void Print(string title, Section section) =>
-        Print($"## {title}\n\n{section.Text}\n{(section.Table is null ? "" : $"\n{section.Table.Markdown}")}");
+        Print($"## {title}\n\n{section.Text}\n{string.Concat(section.Tables.Select(table => $"\n{table.Markdown}"))}");
 
     private void Print(string markdown)
     {

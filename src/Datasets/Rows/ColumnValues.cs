@@ -34,7 +34,8 @@ internal sealed class ColumnValues<T>
     /// <exception cref="InvalidDataException">The levels are of another number of rows.</exception>
     public static ColumnValues<T> Of(T[] values, int[]? definitions, int complete, int[]? repetitions, int rows)
     {
-        if (definitions is null && repetitions is null) return new ColumnValues<T>(values, null);
+        var isWhole = definitions is null || !definitions.AsSpan().ContainsAnyExcept(complete);
+        if (isWhole && repetitions is null) return new ColumnValues<T>(values, null);
         var places = new int[rows];
         Array.Fill(places, -1);
         var (row, next) = (-1, 0);

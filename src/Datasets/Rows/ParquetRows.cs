@@ -10,9 +10,12 @@ namespace FunctionsPipeline.Datasets;
 /// </summary>
 internal static class ParquetRows
 {
+    // Texts are made for so many rows at a time: those of a large row group would outlive a collection or two, and be copied in each.
+    private const int BatchRows = 1000;
+
     /// <summary>
-    /// The rows of a unit that are taken, a batch for each row group. When a column of a row group is damaged, its rows come with a
-    /// <see cref="DatasetRow.Fault"/>, and the next row groups go on.
+    /// The rows of a unit that are taken, in batches of which none is from two row groups. When a column of a row group is damaged, its
+    /// rows come with a <see cref="DatasetRow.Fault"/>, and the next row groups go on.
     /// </summary>
     /// <exception cref="InvalidDataException">It is no Parquet file, its footer is damaged, or it lacks rows of the unit.</exception>
     /// <exception cref="RequestException">A column does not exist or has a type that does not fit.</exception>
@@ -35,13 +38,15 @@ internal static class ParquetRows
                 var taken = new List<int>();
                 for (var row = first; row < last; row++)
                     if (split.Takes(row)) taken.Add((int)(row - groupStart));
-                yield return await ReadGroupAsync(parquet, fields, group, groupStart, taken, cancellation);
+                var rowAt = await ReadGroupAsync(parquet, fields, group, groupStart, taken, cancellation);
+                foreach (var some in taken.Chunk(BatchRows)) yield return Array.ConvertAll(some, rowAt);
             }
             groupStart = groupEnd;
         }
     }
 
-    private static async Task<IReadOnlyList<DatasetRow>> ReadGroupAsync(
+    /// <returns>What is in each of the rows, by their places in the row group.</returns>
+    private static async Task<Converter<int, DatasetRow>> ReadGroupAsync(
         ParquetFile file, ColumnFields fields, int group, long groupStart, List<int> taken, CancellationToken cancellation)
     {
         try
@@ -51,7 +56,7 @@ internal static class ParquetRows
             var category = await ReadAsync(file, group, fields.Category, cancellation);
             var price = await ReadAsync(file, group, fields.Price, cancellation);
             var product = await ReadAsync(file, group, fields.Product, cancellation);
-            return taken.ConvertAll(row =>
+            return row =>
             {
                 var (bytes, url) = images(row);
                 var number = price?.Number(row);
@@ -60,11 +65,11 @@ internal static class ParquetRows
                 {
                     PriceText = number is null || double.IsFinite(number.Value) ? null : price!.Text(row),
                 };
-            });
+            };
         }
         catch (DamagedColumnException e)
         {
-            return taken.ConvertAll(row => new DatasetRow(groupStart + row, null, null, null, null, null, null) { Fault = e.Message });
+            return row => new DatasetRow(groupStart + row, null, null, null, null, null, null) { Fault = e.Message };
         }
     }
 
