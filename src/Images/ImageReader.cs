@@ -15,6 +15,9 @@ namespace FunctionsPipeline.Images;
 /// </summary>
 public static class ImageReader
 {
+    // The most by which a JPEG decoder can make a picture smaller while it decodes: of a block of 8×8 pixels only the mean.
+    private const int Reduction = 8;
+
     // Profiles and comments may hold compressed data of their own; the one thing of use in them, the orientation, is read without them.
     private static readonly DecoderOptions Options = new() { MaxFrames = 1, SkipMetadata = true };
 
@@ -23,19 +26,43 @@ public static class ImageReader
     /// impossible shape.</exception>
     public static ImageHeader Identify(ReadOnlyMemory<byte> bytes, ImageLimits? limits = null) => Examine(bytes, limits).Header;
 
+    /// <summary>
+    /// Decodes an image as far as it takes to find damage. Of a JPEG that is every bit, but not every pixel: at an eighth of its size it
+    /// takes less than half of the time, and next to no memory.
+    /// </summary>
+    /// <exception cref="UnreadableImageException">As <see cref="Read"/>.</exception>
+    public static ImageHeader Verify(ReadOnlyMemory<byte> bytes, ImageLimits? limits = null)
+    {
+        var (header, layout) = Examine(bytes, limits);
+        Decode(bytes, header, layout, header.Format == ImageFormat.Jpeg ? Reduced(header) : Options).Dispose();
+        return header;
+    }
+
     /// <summary>Decodes an image to 8-bit RGB.</summary>
     /// <exception cref="UnreadableImageException">As <see cref="Identify"/>, or its data is damaged.</exception>
     public static Image<Rgb24> Read(ReadOnlyMemory<byte> bytes, ImageLimits? limits = null)
     {
         var (header, layout) = Examine(bytes, limits);
+        return Decode(bytes, header, layout, Options);
+    }
+
+    private static DecoderOptions Reduced(ImageHeader header)
+    {
+        // A square, so that the orientation does not matter: the decoder fits the picture into it.
+        var side = (Math.Max(header.Width, header.Height) + Reduction - 1) / Reduction;
+        return new DecoderOptions { MaxFrames = Options.MaxFrames, SkipMetadata = Options.SkipMetadata, TargetSize = new Size(side, side) };
+    }
+
+    private static Image<Rgb24> Decode(ReadOnlyMemory<byte> bytes, ImageHeader header, ImageLayout layout, DecoderOptions options)
+    {
         var picture = bytes.Span[..layout.Length!.Value];
         if (layout.Frame is { } frame && frame.MissingPixels(picture) is > 0 and var missing)
             throw new UnreadableImageException(Rejection.Corrupt, $"the {header.Format} file's data lacks {missing:N0} of its pixels");
         try
         {
-            var image = layout.HasAlpha ? ReadOverWhite(picture) : Image.Load<Rgb24>(Options, picture);
+            var image = layout.HasAlpha ? ReadOverWhite(picture) : Image.Load<Rgb24>(options, picture);
             Turn(image, layout.Orientation);
-            if ((image.Width, image.Height) == (header.Width, header.Height)) return image;
+            if (options.TargetSize is not null || (image.Width, image.Height) == (header.Width, header.Height)) return image;
             var size = $"{image.Width}×{image.Height}";
             image.Dispose();
             throw new UnreadableImageException(Rejection.Corrupt,

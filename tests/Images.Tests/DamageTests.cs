@@ -67,9 +67,10 @@ public sealed class DamageTests
         var file = Fixture.Bytes(name);
         var at = file.AsSpan().IndexOf(Convert.FromHexString(before));
         Assert.True(at > 0);
-        var detail = Assert.Throws<UnreadableImageException>(
-            () => ImageReader.Read(FileParts.With(file, at + (before.Length / 2), damage)).Dispose());
+        file = FileParts.With(file, at + (before.Length / 2), damage);
+        var detail = Assert.Throws<UnreadableImageException>(() => ImageReader.Read(file).Dispose());
         Assert.Equal(Rejection.Corrupt, detail.Reason);
+        Assert.Equal(detail.Detail, Assert.Throws<UnreadableImageException>(() => ImageReader.Verify(file)).Detail);
         Assert.Contains(Path.GetExtension(name)[1..2].ToUpperInvariant(), detail.Detail, StringComparison.Ordinal);
     }
 
@@ -104,11 +105,19 @@ public sealed class DamageTests
         }
     }
 
+    /// <summary>What is wrong with a file; who only verifies it must find the same as who reads it.</summary>
     private static string? ReasonOf(ReadOnlyMemory<byte> file)
+    {
+        var reason = ReasonOf(() => ImageReader.Read(file).Dispose());
+        Assert.Equal(reason, ReasonOf(() => ImageReader.Verify(file)));
+        return reason;
+    }
+
+    private static string? ReasonOf(Action read)
     {
         try
         {
-            ImageReader.Read(file).Dispose();
+            read();
             return null;
         }
         catch (UnreadableImageException e)

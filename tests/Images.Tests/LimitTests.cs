@@ -1,5 +1,7 @@
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.Images;
+using SixLabors.ImageSharp;
+using SixLabors.ImageSharp.PixelFormats;
 
 namespace FunctionsPipeline.Tests.Images;
 
@@ -65,6 +67,16 @@ public sealed class LimitTests
     [Fact]
     public void A_file_larger_than_the_limit_is_not_looked_at() =>
         Assert.Equal(Rejection.TooLarge, ReasonOf(Fixture.Bytes("rgb-8.png"), new ImageLimits { MaxBytes = 50 }));
+
+    [Fact]
+    public void To_verify_a_JPEG_takes_no_memory_for_its_pixels()
+    {
+        using var file = new MemoryStream();
+        using (var image = new Image<Rgb24>(1200, 800)) image.SaveAsJpeg(file);
+        Assert.Equal(new ImageHeader(ImageFormat.Jpeg, 1200, 800), ImageReader.Verify(file.ToArray()));
+        var bytes = file.ToArray();
+        Assert.InRange(AllocatedBy(() => ImageReader.Verify(bytes)), 0, 1200 * 800 / 4);
+    }
 
     private static byte[] Jpeg()
     {

@@ -55,7 +55,7 @@ internal sealed class ImageStore(BlobContainerClient container, DatasetBlobs dat
             await decoding.WaitAsync(cancellation);
             try
             {
-                ImageReader.Read(bytes, limits).Dispose();
+                ImageReader.Verify(bytes, limits);
             }
             finally
             {
