@@ -13,7 +13,9 @@ namespace FunctionsPipeline.FunctionApp.Orchestration;
 public static class IngestDataset
 {
     private const int FilesAtOnce = 4;
-    private const int UnitsAtOnce = 8;
+
+    // Of the eight activities that host.json lets run at once in an instance, two are left to looks at the progress and to the base model.
+    private const int UnitsAtOnce = 6;
     private const int ShardsAtOnce = 4;
 
     [Function(nameof(IngestDataset))]
