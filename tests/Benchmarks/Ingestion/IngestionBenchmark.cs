@@ -61,9 +61,9 @@ internal sealed class IngestionBenchmark : IBenchmark
         return new Section(
             $"{Rows:N0} rows in one Parquet file, each with a JPEG of its own of {Width}×{Height} pixels and {site.MeanPictureBytes / 1000:0} kB in the " +
             $"mean (drawings with the statistics of photographs, told apart by a comment in the file), all stored. A round: every activity in the " +
-            $"order of the orchestrators, with 8 units and 4 shards at once and the options' defaults, in a new process that has ingested {WarmUpRows} other " +
+            $"order of the orchestrators, with 6 units and 4 shards at once and the options' defaults, in a new process that has ingested {WarmUpRows} other " +
             "rows before, into a new Azurite in memory. The hub and Azurite are processes of their own, whose processor time is not counted, but they take it " +
-            "from the same cores. Processor time is user and system time of all threads. Beside it the same for decoding and SHA-256 of {Decoded} of the pictures on one thread, in the same process, before and " +
+            $"from the same cores. Processor time is user and system time of all threads. Beside it the same for decoding and SHA-256 of {Decoded} of the pictures on one thread, in the same process, before and " +
             $"after. The figures are those of the round with the middle ratio; the target is at most {Times(Target)}.",
             speed, parts);
     }

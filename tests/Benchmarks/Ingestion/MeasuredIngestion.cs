@@ -41,7 +41,7 @@ internal sealed record IngestionFigures(
 internal static class MeasuredIngestion
 {
     // As the orchestrators do.
-    private const int UnitsAtOnce = 8;
+    private const int UnitsAtOnce = 6;
     private const int ShardsAtOnce = 4;
 
     private static readonly TimeSpan HeapInterval = TimeSpan.FromMilliseconds(20);

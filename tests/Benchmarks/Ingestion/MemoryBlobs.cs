@@ -32,6 +32,7 @@ internal sealed class MemoryBlobs
         routes.MapPut($"/{Account}/{{container}}", () => Results.StatusCode(StatusCodes.Status201Created));
         routes.MapGet($"/{Account}/{{container}}", ListAsync);
         routes.MapPut($"/{Account}/{{container}}/{{**name}}", PutAsync);
+        routes.MapDelete($"/{Account}/{{container}}/{{**name}}", Delete);
         routes.MapMethods($"/{Account}/{{container}}/{{**name}}", [HttpMethods.Get, HttpMethods.Head], GetAsync);
     }
 
@@ -99,6 +100,12 @@ internal sealed class MemoryBlobs
         }
         context.Response.ContentLength = content.Length;
         if (HttpMethods.IsGet(context.Request.Method)) await context.Response.Body.WriteAsync(content);
+    }
+
+    private void Delete(HttpContext context)
+    {
+        if (_blobs.TryRemove(context.Request.Path.Value!, out _)) context.Response.StatusCode = StatusCodes.Status202Accepted;
+        else Refuse(context, HttpStatusCode.NotFound, "BlobNotFound");
     }
 
     private Task ListAsync(HttpContext context)
