@@ -1,5 +1,3 @@
-using System.Text.Json;
-using Azure;
 using Azure.Storage.Blobs;
 using Azure.Storage.Blobs.Models;
 using Azure.Storage.Blobs.Specialized;
@@ -42,7 +40,7 @@ public sealed class DatasetIngestion : IDisposable
         _plans = new PlanStore(_container);
         var lookup = new DatasetLookup(hub);
         _resolver = new DatasetResolver(lookup, _plans, _options);
-        _inspector = new DatasetInspector(lookup, _resolver);
+        _inspector = new DatasetInspector(lookup);
         _manifests = new ManifestStore(_container);
     }
 
@@ -72,7 +70,7 @@ public sealed class DatasetIngestion : IDisposable
     public async Task<ResolvedDataset> ResolveAsync(DatasetRequest request, CancellationToken cancellation = default)
     {
         var plan = await _resolver.ResolveAsync(request, cancellation);
-        return plan.Resolved(await ReadAsync<IngestReport>(plan.Blobs.Report, cancellation));
+        return plan.Resolved(await _container.GetBlobClient(plan.Blobs.Report).ReadJsonAsync<IngestReport>(cancellation));
     }
 
     /// <summary>Brings a file of the dataset to blob storage, and checks that it is the one that the Hub has.</summary>
@@ -167,8 +165,10 @@ public sealed class DatasetIngestion : IDisposable
         CancellationToken cancellation = default)
     {
         var plan = await _plans.ReadAsync(dataset, cancellation);
-        await WriteAsync(dataset.ShardList, await new ShardWriter(dataset, _container).ListAsync(cancellation), cancellation);
-        await WriteAsync(dataset.Report, new IngestReport
+        var shards = await new ShardWriter(dataset, _container).ListAsync(cancellation);
+        await _container.GetBlobClient(dataset.ShardList).CreateJsonAsync(shards, PipelineJson.Options, cancellation);
+        var report = _container.GetBlobClient(dataset.Report);
+        await report.CreateJsonAsync(new IngestReport
         {
             Repo = dataset.Repo,
             Commit = dataset.Commit,
@@ -182,32 +182,12 @@ public sealed class DatasetIngestion : IDisposable
             LongerSides = summary.LongerSides,
             FileSizes = summary.FileSizes,
             Seconds = seconds,
-        }, cancellation);
-        return (await ReadAsync<IngestReport>(dataset.Report, cancellation))!;
+        }, PipelineJson.Options, cancellation);
+        return (await report.ReadJsonAsync<IngestReport>(cancellation))!;
     }
 
     /// <summary>The training shards of a dataset that is whole.</summary>
     public async Task<IReadOnlyList<ShardInfo>> ReadShardsAsync(DatasetBlobs dataset, CancellationToken cancellation = default) =>
-        await ReadAsync<IReadOnlyList<ShardInfo>>(dataset.ShardList, cancellation)
+        await _container.GetBlobClient(dataset.ShardList).ReadJsonAsync<IReadOnlyList<ShardInfo>>(cancellation)
         ?? throw new InvalidOperationException($"{Containers.Datasets}/{dataset.ShardList} is gone; ingest the dataset again");
-
-    private async Task WriteAsync<T>(string name, T document, CancellationToken cancellation)
-    {
-        using var content = new MemoryStream(JsonSerializer.SerializeToUtf8Bytes(document, PipelineJson.Options));
-        await _container.GetBlobClient(name).CreateAsync(content, "application/json", cancellation);
-    }
-
-    private async Task<T?> ReadAsync<T>(string name, CancellationToken cancellation)
-        where T : class
-    {
-        try
-        {
-            var content = await _container.GetBlobClient(name).DownloadContentAsync(cancellation);
-            return JsonSerializer.Deserialize<T>(content.Value.Content, PipelineJson.Options);
-        }
-        catch (RequestFailedException e) when (e.Status == 404)
-        {
-            return null;
-        }
-    }
 }

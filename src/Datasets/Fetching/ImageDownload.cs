@@ -1,5 +1,4 @@
 using System.Net;
-using System.Net.Http.Headers;
 using System.Net.Sockets;
 using System.Security.Authentication;
 using FunctionsPipeline.Contracts;
@@ -71,7 +70,7 @@ internal sealed class ImageDownload(Uri address, HttpClient http, HostTurns turn
         try
         {
             using var response = await http.GetAsync(uri, HttpCompletionOption.ResponseHeadersRead, any.Token);
-            if (IsRedirect(response.StatusCode) && response.Headers.Location is { } location) return (null, location);
+            if (response.RedirectsTo() is { } location) return (null, location);
             if (!response.IsSuccessStatusCode) throw Refusal(uri, response, turn);
             Check(uri, response);
             return (await ReadAsync(uri, response, piece, any.Token), null);
@@ -134,7 +133,7 @@ internal sealed class ImageDownload(Uri address, HttpClient http, HostTurns turn
             return new UnreadableImageException(Rejection.NotFound, detail);
         if ((int)response.StatusCode is not (408 or 425 or 429 or 500 or 502 or 503 or 504))
             return new UnreadableImageException(Rejection.DownloadFailed, detail);
-        var pause = Pause(response.Headers.RetryAfter);
+        var pause = response.RetryAfter(time);
         // Whoever is overrun has no use for the others' requests either; but a host may not stop everything for days.
         if (pause is not null && response.StatusCode is HttpStatusCode.TooManyRequests or HttpStatusCode.ServiceUnavailable)
             turn.HoldBack(pause.Value < options.DownloadDeadline ? pause.Value : options.DownloadDeadline);
@@ -157,15 +156,10 @@ internal sealed class ImageDownload(Uri address, HttpClient http, HostTurns turn
         ((failure as HttpRequestException)?.HttpRequestError ?? (failure as HttpIOException)?.HttpRequestError)
             is HttpRequestError.InvalidResponse or HttpRequestError.ConfigurationLimitExceeded;
 
-    private TimeSpan? Pause(RetryConditionHeaderValue? after) =>
-        (after?.Delta ?? after?.Date - time.GetUtcNow()) is { } asked && asked > TimeSpan.Zero ? asked : null;
-
     // Half of the pause is left to chance, so that those who failed together do not come back together.
     private TimeSpan PauseAfter(int attempt) => options.RetryDelay * Math.Pow(2, attempt - 1) * (0.5 + Random.Shared.NextDouble());
 
     private string SoFar() => _hasBegun ? $"{_received:N0} bytes had come" : "no answer had begun";
-
-    private static bool IsRedirect(HttpStatusCode status) => (int)status is 301 or 302 or 303 or 307 or 308;
 
     private static string Seconds(TimeSpan time) => $"{time.TotalSeconds:0.###} seconds";
 }

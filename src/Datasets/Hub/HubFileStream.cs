@@ -6,7 +6,7 @@ namespace FunctionsPipeline.Datasets;
 /// A file of the Hub as a seekable stream over HTTP ranges: a Parquet reader takes the footer and the row groups it wants, and leaves
 /// the rest where it is. Keeps the last few parts in memory. A server that ignores ranges costs one download to a temporary file.
 /// </summary>
-internal sealed class HubFileStream : Stream
+internal sealed class HubFileStream : ReadOnlyStream
 {
     private const int FooterSize = 64 * 1024;
     private const int PartSize = 4 * 1024 * 1024;
@@ -26,15 +26,7 @@ internal sealed class HubFileStream : Stream
         _version = new HubFileVersion(uri.AbsolutePath);
     }
 
-    public override bool CanRead => true;
-
-    public override bool CanSeek => true;
-
-    public override bool CanWrite => false;
-
     public override long Length => _length;
-
-    public override long Position { get; set; }
 
     public static async Task<Stream> OpenAsync(HubTransport transport, Uri uri, CancellationToken cancellation)
     {
@@ -68,27 +60,9 @@ internal sealed class HubFileStream : Stream
         return read;
     }
 
-    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
-        ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-
     // Some readers take a few bytes synchronously; what they need is nearly always here already.
     public override int Read(byte[] buffer, int offset, int count) =>
         ReadAsync(buffer.AsMemory(offset, count)).AsTask().GetAwaiter().GetResult();
-
-    public override long Seek(long offset, SeekOrigin origin) => Position = offset + origin switch
-    {
-        SeekOrigin.Begin => 0,
-        SeekOrigin.Current => Position,
-        _ => _length,
-    };
-
-    public override void Flush()
-    {
-    }
-
-    public override void SetLength(long value) => throw new NotSupportedException();
-
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
     protected override void Dispose(bool disposing)
     {

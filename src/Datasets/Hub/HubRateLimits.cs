@@ -22,7 +22,7 @@ internal sealed class HubRateLimits(TimeProvider time)
     /// <summary>Takes note of what an answer says about limits.</summary>
     public void Observe(Uri uri, HttpResponseMessage response)
     {
-        if (response.StatusCode == HttpStatusCode.TooManyRequests && PauseAskedFor(response) is { } pause) Close(PolicyOf(uri), pause);
+        if (response.StatusCode == HttpStatusCode.TooManyRequests && response.RetryAfter(time) is { } pause) Close(PolicyOf(uri), pause);
         if (response.First("RateLimit") is not { } limits) return;
         foreach (var limit in limits.Split(','))
         {
@@ -30,10 +30,6 @@ internal sealed class HubRateLimits(TimeProvider time)
             if (Value(parts, "r=") == 0 && Value(parts, "t=") is { } seconds) Close(parts[0].Trim('"'), TimeSpan.FromSeconds(seconds));
         }
     }
-
-    /// <summary><c>Retry-After</c>, whichever of its two forms it has; null when there is none.</summary>
-    public TimeSpan? PauseAskedFor(HttpResponseMessage response) =>
-        response.Headers.RetryAfter is { } after ? after.Delta ?? after.Date - time.GetUtcNow() : null;
 
     private void Close(string policy, TimeSpan pause)
     {

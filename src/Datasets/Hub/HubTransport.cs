@@ -49,7 +49,7 @@ internal sealed class HubTransport(HttpClient http, HubOptions options, TimeProv
                     : new HubException(HubError.Unavailable, $"{uri.AbsolutePath} redirects to " +
                         $"{response.RequestMessage?.RequestUri?.Host}, which answered {(int)response.StatusCode}");
                 if (isFromHub && !IsWorthAnotherTry(response.StatusCode)) throw failure;
-                asked = _limits.PauseAskedFor(response);
+                asked = response.RetryAfter(time);
             }
             catch (Exception e) when (e is HttpRequestException or IOException)
             {
@@ -95,8 +95,7 @@ internal sealed class HubTransport(HttpClient http, HubOptions options, TimeProv
             if (_token is not null && isHub) request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", _token);
             var response = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellation);
             if (isHub) _limits.Observe(uri, response);
-            var isRedirect = (int)response.StatusCode is 301 or 302 or 303 or 307 or 308;
-            if (!isRedirect || response.Headers.Location is not { } location) return (response, linkedETag, isHub);
+            if (response.RedirectsTo() is not { } location) return (response, linkedETag, isHub);
             linkedETag ??= response.First("X-Linked-Etag");
             response.Dispose();
             // What comes after the path of a signed link is a credential, and no part of a message.

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Azure.Storage.Blobs;
 using Azure.Storage.Blobs.Specialized;
 using FunctionsPipeline.Contracts;
@@ -56,8 +55,7 @@ public sealed class ModelMirror(HubClient hub, BlobServiceClient blobs)
                 within, cancellation);
             done += file.Size;
         }
-        var document = JsonSerializer.SerializeToUtf8Bytes(new { repo, commit, files }, PipelineJson.Options);
-        await complete.CreateAsync(new MemoryStream(document), "application/json", cancellation);
+        await complete.CreateJsonAsync(new { repo, commit, files }, PipelineJson.Options, cancellation);
         return folder;
     }
 

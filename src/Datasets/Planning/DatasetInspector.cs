@@ -3,7 +3,7 @@ using FunctionsPipeline.Contracts;
 namespace FunctionsPipeline.Datasets;
 
 /// <summary>Says what a dataset has and how it would be read, without storing anything.</summary>
-internal sealed class DatasetInspector(DatasetLookup lookup, DatasetResolver resolver)
+internal sealed class DatasetInspector(DatasetLookup lookup)
 {
     private const int SampledRows = 5;
 
@@ -16,7 +16,7 @@ internal sealed class DatasetInspector(DatasetLookup lookup, DatasetResolver res
         var commits = await lookup.PinAsync(request, cancellation);
         var listed = await lookup.ListAsync(request, commits, cancellation);
         var rows = listed.Files.Count > MostFilesCounted ? null
-            : (await resolver.MeasureAsync(request, commits, listed.Files, cancellation)).GroupBy(file => file.Split)
+            : (await lookup.MeasureAsync(request, commits, listed.Files, cancellation)).GroupBy(file => file.Split)
                 .ToDictionary(split => split.Key, split => split.Sum(file => file.Rows));
         return await lookup.ReadAsync(request, commits, listed.Files[0], async file =>
         {

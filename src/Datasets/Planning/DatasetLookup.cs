@@ -67,6 +67,19 @@ internal sealed class DatasetLookup(HubClient hub)
         }
     }
 
+    /// <summary>How large the row groups of files are.</summary>
+    /// <exception cref="RequestException">One of them is damaged.</exception>
+    public async Task<IReadOnlyList<MeasuredFile>> MeasureAsync(DatasetRequest request, PinnedCommits commits, IEnumerable<ListedFile> files,
+        CancellationToken cancellation)
+    {
+        const int AtOnce = 8;
+        var measured = new List<MeasuredFile>();
+        foreach (var some in files.Chunk(AtOnce))
+            measured.AddRange(await Task.WhenAll(some.Select(listed =>
+                ReadAsync(request, commits, listed, file => Task.FromResult(MeasuredFile.Of(listed, file)), cancellation))));
+        return measured;
+    }
+
     private async Task<string> CommitAsync(DatasetRequest request, string revision, CancellationToken cancellation)
     {
         try

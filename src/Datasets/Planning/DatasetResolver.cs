@@ -27,9 +27,9 @@ internal sealed class DatasetResolver(DatasetLookup lookup, PlanStore plans, Ing
         var blobs = BlobsOf(request, commits);
         if (await plans.FindAsync(blobs, cancellation) is { } plan) return plan;
         var listed = await lookup.ListAsync(request, commits, cancellation);
-        var columns = await lookup.ReadAsync(
-            request, commits, listed.Files[0], file => ChosenColumns.ForAsync(file, request.Columns, cancellation), cancellation);
-        var files = await MeasureAsync(request, commits, listed.Files, cancellation);
+        var (columns, first) = await lookup.ReadAsync(request, commits, listed.Files[0], async file =>
+            (await ChosenColumns.ForAsync(file, request.Columns, cancellation), MeasuredFile.Of(listed.Files[0], file)), cancellation);
+        List<MeasuredFile> files = [first, .. await lookup.MeasureAsync(request, commits, listed.Files.Skip(1), cancellation)];
         var splits = TakeEvenly(files.GroupBy(f => f.Split).ToDictionary(g => g.Key, g => g.Sum(f => f.Rows)), request.MaxRows);
         var planner = new UnitPlanner(splits, options.UnitRows, columns.ImageIsEmbedded);
         foreach (var file in files) planner.Add(file);
@@ -47,19 +47,6 @@ internal sealed class DatasetResolver(DatasetLookup lookup, PlanStore plans, Ing
             Units = planner.Units,
             UnitsPerShard = planner.UnitsPerShard,
         }, cancellation);
-    }
-
-    /// <summary>How many rows the row groups of files have.</summary>
-    public async Task<IReadOnlyList<MeasuredFile>> MeasureAsync(DatasetRequest request, PinnedCommits commits, IEnumerable<ListedFile> files,
-        CancellationToken cancellation)
-    {
-        const int AtOnce = 8;
-        var measured = new List<MeasuredFile>();
-        foreach (var some in files.Chunk(AtOnce))
-            measured.AddRange(await Task.WhenAll(some.Select(listed => lookup.ReadAsync(request, commits, listed,
-                file => Task.FromResult(new MeasuredFile(listed.Split, listed.Hub, [.. file.RowGroups.Select(group => new RowGroupSize(group.NumRows, group.TotalByteSize))])),
-                cancellation))));
-        return measured;
     }
 
     private static Dictionary<string, SplitRows> TakeEvenly(Dictionary<string, long> totals, int? maxRows)

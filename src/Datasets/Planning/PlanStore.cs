@@ -1,5 +1,3 @@
-using System.Text.Json;
-using Azure;
 using Azure.Storage.Blobs;
 using FunctionsPipeline.Contracts;
 
@@ -17,21 +15,13 @@ internal sealed class PlanStore(BlobContainerClient container)
     {
         lock (_plans)
             if (_plans.FirstOrDefault(kept => kept.Blobs == dataset) is { } known) return known;
-        try
+        if (await container.GetBlobClient(dataset.Plan).ReadJsonAsync<IngestPlan>(cancellation) is not { } plan) return null;
+        lock (_plans)
         {
-            var content = await container.GetBlobClient(dataset.Plan).DownloadContentAsync(cancellation);
-            var plan = JsonSerializer.Deserialize<IngestPlan>(content.Value.Content, PipelineJson.Compact)!;
-            lock (_plans)
-            {
-                _plans.AddFirst(plan);
-                if (_plans.Count > Kept) _plans.RemoveLast();
-            }
-            return plan;
+            _plans.AddFirst(plan);
+            if (_plans.Count > Kept) _plans.RemoveLast();
         }
-        catch (RequestFailedException e) when (e.Status == 404)
-        {
-            return null;
-        }
+        return plan;
     }
 
     /// <summary>The plan of a view that was resolved.</summary>
@@ -42,8 +32,7 @@ internal sealed class PlanStore(BlobContainerClient container)
     /// <summary>Keeps a plan, unless there is one already; what is kept is what counts.</summary>
     public async Task<IngestPlan> KeepAsync(IngestPlan plan, CancellationToken cancellation)
     {
-        using var content = new MemoryStream(JsonSerializer.SerializeToUtf8Bytes(plan, PipelineJson.Compact));
-        await container.GetBlobClient(plan.Blobs.Plan).CreateAsync(content, "application/json", cancellation);
+        await container.GetBlobClient(plan.Blobs.Plan).CreateJsonAsync(plan, PipelineJson.Compact, cancellation);
         return await ReadAsync(plan.Blobs, cancellation);
     }
 }

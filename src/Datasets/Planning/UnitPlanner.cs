@@ -7,6 +7,9 @@ internal sealed record RowGroupSize(long Rows, long Bytes);
 internal sealed record MeasuredFile(string Split, HubFileInfo Hub, IReadOnlyList<RowGroupSize> RowGroups)
 {
     public long Rows { get; } = RowGroups.Sum(group => group.Rows);
+
+    public static MeasuredFile Of(ListedFile listed, ParquetFile file) =>
+        new(listed.Split, listed.Hub, [.. file.RowGroups.Select(group => new RowGroupSize(group.NumRows, group.TotalByteSize))]);
 }
 
 /// <summary>Cuts the rows of files into units: whole row groups, as a part of one costs reading all of it.</summary>

@@ -4,7 +4,7 @@ namespace FunctionsPipeline.Datasets;
 /// The part of a file that is in memory, as a stream over the whole file. Everything that a reader takes from it is there already, so
 /// that whatever goes wrong while it reads is due to the bytes and not to the way they came.
 /// </summary>
-internal sealed class FileWindow(Stream file) : Stream
+internal sealed class FileWindow(Stream file) : ReadOnlyStream
 {
     // Where no part is loaded, the file begins as every Parquet file does; to fetch these bytes would cost a round trip.
     private static readonly byte[] Magic = "PAR1"u8.ToArray();
@@ -13,15 +13,7 @@ internal sealed class FileWindow(Stream file) : Stream
     private long _start;
     private int _count;
 
-    public override bool CanRead => true;
-
-    public override bool CanSeek => true;
-
-    public override bool CanWrite => false;
-
     public override long Length { get; } = file.Length;
-
-    public override long Position { get; set; }
 
     /// <summary>The part that is loaded.</summary>
     public ReadOnlySpan<byte> Loaded => _bytes.AsSpan(0, _count);
@@ -54,22 +46,4 @@ internal sealed class FileWindow(Stream file) : Stream
 
     public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
         cancellationToken.IsCancellationRequested ? ValueTask.FromCanceled<int>(cancellationToken) : new(Read(buffer.Span));
-
-    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
-        ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-
-    public override long Seek(long offset, SeekOrigin origin) => Position = offset + origin switch
-    {
-        SeekOrigin.Begin => 0,
-        SeekOrigin.Current => Position,
-        _ => Length,
-    };
-
-    public override void Flush()
-    {
-    }
-
-    public override void SetLength(long value) => throw new NotSupportedException();
-
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 }

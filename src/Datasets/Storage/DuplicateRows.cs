@@ -1,7 +1,6 @@
 using System.Buffers.Binary;
 using System.Security.Cryptography;
 using System.Text.Json;
-using Azure;
 using Azure.Storage.Blobs;
 using FunctionsPipeline.Contracts;
 
@@ -23,24 +22,15 @@ internal sealed class DuplicateRows(BlobContainerClient container, DatasetBlobs 
             [.. rows.Select(row => row.State == RowState.Stored && !_seen.Add(Key(row)) ? row with { State = RowState.Duplicate } : row)];
         var repeated = marked.Where(row => row.State == RowState.Duplicate).Select(row => row.Row).ToArray();
         if (repeated.Length == 0) return marked;
-        using var content = new MemoryStream(JsonSerializer.SerializeToUtf8Bytes(repeated, PipelineJson.Compact));
-        await container.GetBlobClient(dataset.Duplicates(unit.Split, unit.Number)).CreateAsync(content, "application/json", cancellation);
+        await Blob(unit).CreateJsonAsync(repeated, PipelineJson.Compact, cancellation);
         return marked;
     }
 
     /// <summary>The rows of a unit that were found to repeat earlier ones.</summary>
-    public async Task<IReadOnlySet<long>> ReadAsync(IngestUnit unit, CancellationToken cancellation)
-    {
-        try
-        {
-            var content = await container.GetBlobClient(dataset.Duplicates(unit.Split, unit.Number)).DownloadContentAsync(cancellation);
-            return JsonSerializer.Deserialize<HashSet<long>>(content.Value.Content, PipelineJson.Compact)!;
-        }
-        catch (RequestFailedException e) when (e.Status == 404)
-        {
-            return new HashSet<long>();
-        }
-    }
+    public async Task<IReadOnlySet<long>> ReadAsync(IngestUnit unit, CancellationToken cancellation) =>
+        await Blob(unit).ReadJsonAsync<HashSet<long>>(cancellation) ?? [];
+
+    private BlobClient Blob(IngestUnit unit) => container.GetBlobClient(dataset.Duplicates(unit.Split, unit.Number));
 
     private static UInt128 Key(ManifestRow row) => BinaryPrimitives.ReadUInt128BigEndian(SHA256.HashData(JsonSerializer.SerializeToUtf8Bytes(
         new { row.Sha256, row.Split, row.Product, row.Title, row.Category, row.Price }, PipelineJson.Compact)));

@@ -1,7 +1,5 @@
 using System.Security.Cryptography;
 using System.Text;
-using System.Text.Json;
-using Azure;
 using Azure.Storage.Blobs;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.Images;
@@ -22,48 +20,41 @@ internal sealed record StoredImage(string Sha256, long Bytes, int Width, int Hei
 internal sealed class ImageStore(BlobContainerClient container, DatasetBlobs dataset, ImageLimits limits, SemaphoreSlim decoding)
 {
     /// <summary>The image that an address led to; null when it has not been fetched yet.</summary>
-    public async Task<StoredImage?> FindAsync(string url, CancellationToken cancellation)
-    {
-        try
-        {
-            var content = await Address(url).DownloadContentAsync(cancellation);
-            return JsonSerializer.Deserialize<FetchedAddress>(content.Value.Content, PipelineJson.Compact)!.Image;
-        }
-        catch (RequestFailedException e) when (e.Status == 404)
-        {
-            return null;
-        }
-    }
+    public async Task<StoredImage?> FindAsync(string url, CancellationToken cancellation) =>
+        (await Address(url).ReadJsonAsync<FetchedAddress>(cancellation))?.Image;
 
     /// <summary>Remembers which image an address led to.</summary>
-    public async Task RememberAsync(string url, StoredImage image, CancellationToken cancellation)
-    {
-        using var content = new MemoryStream(JsonSerializer.SerializeToUtf8Bytes(new FetchedAddress(url, image), PipelineJson.Compact));
-        await Address(url).CreateAsync(content, "application/json", cancellation);
-    }
+    public Task RememberAsync(string url, StoredImage image, CancellationToken cancellation) =>
+        Address(url).CreateJsonAsync(new FetchedAddress(url, image), PipelineJson.Compact, cancellation);
 
     /// <summary>Stores an image, unless it is there.</summary>
     /// <exception cref="UnreadableImageException">The bytes are no image that can be used.</exception>
     public async Task<StoredImage> AddAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancellation)
     {
-        var header = ImageReader.Identify(bytes, limits);
         var sha = Convert.ToHexStringLower(SHA256.HashData(bytes.Span));
         var blob = container.GetBlobClient(dataset.Image(sha));
-        if (!await blob.ExistsAsync(cancellation))
+        ImageHeader header;
+        if (await blob.ExistsAsync(cancellation)) header = ImageReader.Identify(bytes, limits);
+        else
         {
-            // A picture that looks whole may still be damaged inside, which only decoding shows.
-            await decoding.WaitAsync(cancellation);
-            try
-            {
-                ImageReader.Verify(bytes, limits);
-            }
-            finally
-            {
-                decoding.Release();
-            }
+            header = await VerifyAsync(bytes, cancellation);
             await blob.CreateAsync(BinaryData.FromBytes(bytes).ToStream(), header.MediaType, cancellation);
         }
         return new StoredImage(sha, bytes.Length, header.Width, header.Height);
+    }
+
+    // A picture that looks whole may still be damaged inside, which only decoding shows.
+    private async Task<ImageHeader> VerifyAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancellation)
+    {
+        await decoding.WaitAsync(cancellation);
+        try
+        {
+            return ImageReader.Verify(bytes, limits);
+        }
+        finally
+        {
+            decoding.Release();
+        }
     }
 
     private BlobClient Address(string url) =>

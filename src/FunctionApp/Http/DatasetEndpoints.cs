@@ -1,5 +1,3 @@
-using System.Globalization;
-using System.Security.Cryptography;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.Datasets;
 using FunctionsPipeline.FunctionApp.Orchestration;
@@ -32,7 +30,7 @@ public sealed class DatasetEndpoints(DatasetIngestion datasets, TimeProvider tim
         AnswerAsync(request, async dataset =>
         {
             var pinned = dataset with { Revision = await datasets.CheckAsync(dataset, cancellation) };
-            var id = $"ingest-{time.GetUtcNow().ToString("yyyyMMdd-HHmmss", CultureInfo.InvariantCulture)}-{RandomNumberGenerator.GetHexString(4, lowercase: true)}";
+            var id = InstanceIds.New("ingest", time);
             await client.ScheduleNewOrchestrationInstanceAsync(nameof(IngestDataset), pinned, new StartOrchestrationOptions(InstanceId: id), cancellation);
             var management = ManagementUrls.Of(client.CreateHttpManagementPayload(id, await context.GetHttpRequestDataAsync()));
             request.HttpContext.Response.Headers.Location = management[ManagementUrls.Status];

@@ -1,5 +1,3 @@
-using System.Globalization;
-using System.Security.Cryptography;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.Datasets;
 using FunctionsPipeline.FunctionApp.Orchestration;
@@ -31,7 +29,7 @@ public sealed class StartRun(
         {
             var wanted = await RequestReader.ReadAsync<RunRequest>(request.Body, Wanted, cancellation);
             if (RunRequestRules.Check(wanted) is { Count: > 0 } errors) return Answers.Problem(errors);
-            var plan = await PinAsync(wanted with { Run = wanted.Run ?? NewId() }, cancellation);
+            var plan = await PinAsync(wanted with { Run = wanted.Run ?? InstanceIds.New("run", time) }, cancellation);
             var run = plan.Run!;
             if (!await TryStartAsync(client, plan, cancellation))
                 return Answers.Problem(StatusCodes.Status409Conflict, $"There is a run '{run}' already; choose another id or leave it out.", "run");
@@ -80,7 +78,4 @@ public sealed class StartRun(
         Logs.RunAccepted(logger, run, request.Dataset.Repo, request.Dataset.Revision, request.BaseModel.Repo, request.BaseModel.Revision);
         return true;
     }
-
-    private string NewId() =>
-        $"run-{time.GetUtcNow().ToString("yyyyMMdd-HHmmss", CultureInfo.InvariantCulture)}-{RandomNumberGenerator.GetHexString(4, lowercase: true)}";
 }

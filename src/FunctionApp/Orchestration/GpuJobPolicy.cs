@@ -6,9 +6,8 @@ namespace FunctionsPipeline.FunctionApp.Orchestration;
 /// <param name="HeartbeatTimeout">A job of which nothing else is known is lost when it has sent no heartbeat for this long.</param>
 public sealed record GpuJobPolicy(int MaxRestarts, int MaxPreemptions, TimeSpan HeartbeatTimeout)
 {
-    private static readonly TimeSpan ShortestPause = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan LongestPause = TimeSpan.FromMinutes(1);
 
-    /// <summary>The pause before the next look at a job: short at first, and longer for long jobs, whose history must stay small.</summary>
-    public static TimeSpan Pause(TimeSpan running) => TimeSpan.FromTicks(Math.Clamp(running.Ticks / 60, ShortestPause.Ticks, LongestPause.Ticks));
+    /// <summary>The pause before the next look at a job.</summary>
+    public static TimeSpan Pause(TimeSpan running) => GrowingPause.After(running, 60, LongestPause);
 }

@@ -32,8 +32,7 @@ public static class IngestDataset
             return earlier;
         }
 
-        status.Report("reading rows and images");
-        await status.WatchAsync(ReadFilesAsync(context, dataset));
+        await status.WatchAsync("reading rows and images", ReadFilesAsync(context, dataset));
 
         status.Report("writing the catalog");
         var summary = await context.CallActivityAsync<CatalogSummary>(nameof(DatasetActivities.WriteCatalog), dataset.Blobs, Retries.Transient);

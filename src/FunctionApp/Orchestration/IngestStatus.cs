@@ -8,7 +8,6 @@ namespace FunctionsPipeline.FunctionApp.Orchestration;
 /// <summary>The custom status of an ingestion: counts, rates and what is left, far below 16 kB.</summary>
 internal sealed class IngestStatus(TaskOrchestrationContext context, ResolvedDataset dataset)
 {
-    private static readonly TimeSpan ShortestPause = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan LongestPause = TimeSpan.FromMinutes(5);
 
     private readonly DateTime _started = context.CurrentUtcDateTime;
@@ -27,24 +26,22 @@ internal sealed class IngestStatus(TaskOrchestrationContext context, ResolvedDat
         ColumnsGuess = dataset.ColumnsGuess,
     });
 
-    /// <summary>Waits for the reading of rows, and shows how far it is: often at first, more rarely later, as every look is in the history.</summary>
-    public async Task WatchAsync(Task reading)
+    /// <summary>Waits for the reading of rows, and shows how far it is.</summary>
+    public async Task WatchAsync(string message, Task reading)
     {
+        Report(message);
         while (true)
         {
             var progress = await context.CallActivityAsync<IngestProgress>(nameof(DatasetActivities.ReadProgress), dataset.Blobs, Retries.Transient);
             _before ??= progress.Counts;
-            Report("reading rows and images", progress.Counts);
+            Report(message, progress.Counts);
             if (reading.IsCompleted) break;
             using var stop = new CancellationTokenSource();
-            await Task.WhenAny(reading, context.CreateTimer(Pause(), stop.Token));
+            await Task.WhenAny(reading, context.CreateTimer(GrowingPause.After(context.CurrentUtcDateTime - _started, 10, LongestPause), stop.Token));
             stop.Cancel();
         }
         await reading;
     }
-
-    private TimeSpan Pause() =>
-        TimeSpan.FromTicks(Math.Clamp((context.CurrentUtcDateTime - _started).Ticks / 10, ShortestPause.Ticks, LongestPause.Ticks));
 
     private IngestRate? RateAt(RowCounts counts)
     {

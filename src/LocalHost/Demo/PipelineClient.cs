@@ -45,8 +45,7 @@ public sealed class PipelineClient(HttpClient http, BlobServiceClient blobs)
     public async Task<IReadOnlyList<MetricsLine>> GetMetricsAsync(string run, CancellationToken cancellation)
     {
         var content = await blobs.GetBlobContainerClient(Containers.Runs).GetBlobClient(new RunBlobs(run).Metrics).DownloadContentAsync(cancellation);
-        return [.. content.Value.Content.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries)
-            .Select(line => JsonSerializer.Deserialize<MetricsLine>(line, PipelineJson.Compact)!)];
+        return [.. Lines<MetricsLine>(content.Value.Content)];
     }
 
     /// <summary>Every row of an ingested dataset, with what was found in it.</summary>
@@ -58,8 +57,7 @@ public sealed class PipelineClient(HttpClient http, BlobServiceClient blobs)
         await foreach (var blob in container.GetBlobsAsync(new GetBlobsOptions { Prefix = manifests }, cancellation))
         {
             var content = await container.GetBlobClient(blob.Name).DownloadContentAsync(cancellation);
-            rows.AddRange(content.Value.Content.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries)
-                .Select(line => JsonSerializer.Deserialize<ManifestRow>(line, PipelineJson.Compact)!));
+            rows.AddRange(Lines<ManifestRow>(content.Value.Content));
         }
         return rows;
     }
@@ -117,6 +115,9 @@ public sealed class PipelineClient(HttpClient http, BlobServiceClient blobs)
             return null;
         }
     }
+
+    private static IEnumerable<T> Lines<T>(BinaryData content) => content.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries)
+        .Select(line => JsonSerializer.Deserialize<T>(line, PipelineJson.Compact)!);
 
     private static async Task<T> ReadAsync<T>(HttpResponseMessage response, CancellationToken cancellation)
     {

@@ -1,0 +1,33 @@
+using System.Text.Json;
+using Azure;
+using Azure.Storage.Blobs;
+using FunctionsPipeline.Contracts;
+
+namespace FunctionsPipeline.Datasets;
+
+/// <summary>JSON documents in blob storage that are written once.</summary>
+internal static class JsonDocuments
+{
+    /// <summary>Reads a document; null when there is none.</summary>
+    public static async Task<T?> ReadJsonAsync<T>(this BlobClient blob, CancellationToken cancellation)
+        where T : class
+    {
+        try
+        {
+            var content = await blob.DownloadContentAsync(cancellation);
+            return JsonSerializer.Deserialize<T>(content.Value.Content, PipelineJson.Options);
+        }
+        catch (RequestFailedException e) when (e.Status == 404)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Writes a document unless there is one.</summary>
+    /// <param name="json"><see cref="PipelineJson.Options"/> for what people read, <see cref="PipelineJson.Compact"/> for the rest.</param>
+    public static async Task CreateJsonAsync<T>(this BlobClient blob, T document, JsonSerializerOptions json, CancellationToken cancellation)
+    {
+        using var content = new MemoryStream(JsonSerializer.SerializeToUtf8Bytes(document, json));
+        await blob.CreateAsync(content, "application/json", cancellation);
+    }
+}
