@@ -1,6 +1,12 @@
 using FunctionsPipeline.Contracts;
 using SixLabors.ImageSharp;
 using SixLabors.ImageSharp.Formats;
+using SixLabors.ImageSharp.Formats.Bmp;
+using SixLabors.ImageSharp.Formats.Gif;
+using SixLabors.ImageSharp.Formats.Jpeg;
+using SixLabors.ImageSharp.Formats.Png;
+using SixLabors.ImageSharp.Formats.Webp;
+using SixLabors.ImageSharp.Metadata;
 using SixLabors.ImageSharp.Memory;
 using SixLabors.ImageSharp.Metadata.Profiles.Exif;
 using SixLabors.ImageSharp.PixelFormats;
@@ -15,11 +21,15 @@ namespace FunctionsPipeline.Images;
 /// </summary>
 public static class ImageReader
 {
-    // The most by which a JPEG decoder can make a picture smaller while it decodes: of a block of 8×8 pixels only the mean.
-    private const int Reduction = 8;
-
     // Profiles and comments may hold compressed data of their own; the one thing of use in them, the orientation, is read without them.
-    private static readonly DecoderOptions Options = new() { MaxFrames = 1, SkipMetadata = true };
+    private static IImageDecoder Decoder(ImageFormat format) => format switch
+    {
+        ImageFormat.Jpeg => new JpegDecoder { IgnoreMetadata = true },
+        ImageFormat.Png => new PngDecoder { IgnoreMetadata = true },
+        ImageFormat.Webp => new WebpDecoder { IgnoreMetadata = true },
+        ImageFormat.Gif => new GifDecoder { IgnoreMetadata = true, DecodingMode = FrameDecodingMode.First },
+        _ => new BmpDecoder(),
+    };
 
     /// <summary>Reads the header and checks it against the limits; no pixel is decoded.</summary>
     /// <exception cref="UnreadableImageException">It is empty, too large, no image, cut off, has a damaged header, too many pixels or an
@@ -34,7 +44,7 @@ public static class ImageReader
     public static ImageHeader Verify(ReadOnlyMemory<byte> bytes, ImageLimits? limits = null)
     {
         var (header, layout) = Examine(bytes, limits);
-        Decode(bytes, header, layout, header.Format == ImageFormat.Jpeg ? Reduced(header) : Options).Dispose();
+        Decode(bytes, header, layout).Dispose();
         return header;
     }
 
@@ -43,26 +53,19 @@ public static class ImageReader
     public static Image<Rgb24> Read(ReadOnlyMemory<byte> bytes, ImageLimits? limits = null)
     {
         var (header, layout) = Examine(bytes, limits);
-        return Decode(bytes, header, layout, Options);
+        return Decode(bytes, header, layout);
     }
 
-    private static DecoderOptions Reduced(ImageHeader header)
-    {
-        // A square, so that the orientation does not matter: the decoder fits the picture into it.
-        var side = (Math.Max(header.Width, header.Height) + Reduction - 1) / Reduction;
-        return new DecoderOptions { MaxFrames = Options.MaxFrames, SkipMetadata = Options.SkipMetadata, TargetSize = new Size(side, side) };
-    }
-
-    private static Image<Rgb24> Decode(ReadOnlyMemory<byte> bytes, ImageHeader header, ImageLayout layout, DecoderOptions options)
+    private static Image<Rgb24> Decode(ReadOnlyMemory<byte> bytes, ImageHeader header, ImageLayout layout)
     {
         var picture = bytes.Span[..layout.Length!.Value];
         if (layout.Frame is { } frame && frame.MissingPixels(picture) is > 0 and var missing)
             throw new UnreadableImageException(Rejection.Corrupt, $"the {header.Format} file's data lacks {missing:N0} of its pixels");
         try
         {
-            var image = layout.HasAlpha ? ReadOverWhite(picture) : Image.Load<Rgb24>(options, picture);
+            var image = layout.HasAlpha ? ReadOverWhite(picture, header.Format) : Image.Load<Rgb24>(Configuration.Default, picture, Decoder(header.Format));
             Turn(image, layout.Orientation);
-            if (options.TargetSize is not null || (image.Width, image.Height) == (header.Width, header.Height)) return image;
+            if ((image.Width, image.Height) == (header.Width, header.Height)) return image;
             var size = $"{image.Width}×{image.Height}";
             image.Dispose();
             throw new UnreadableImageException(Rejection.Corrupt,
@@ -106,7 +109,8 @@ public static class ImageReader
     {
         try
         {
-            return Image.Identify(Options, picture).Size;
+            using var file = new MemoryStream(picture.ToArray());
+            return Image.Identify(file).Size();
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {
@@ -129,9 +133,9 @@ public static class ImageReader
                 $"{width}×{height} pixels; one side may be at most {limits.MaxAspectRatio:0} times the other");
     }
 
-    private static Image<Rgb24> ReadOverWhite(ReadOnlySpan<byte> picture)
+    private static Image<Rgb24> ReadOverWhite(ReadOnlySpan<byte> picture, ImageFormat format)
     {
-        using var image = Image.Load<Rgba32>(Options, picture);
+        using var image = Image.Load<Rgba32>(Configuration.Default, picture, Decoder(format));
         var opaque = new Image<Rgb24>(image.Width, image.Height);
         image.ProcessPixelRows(opaque, static (transparentRows, opaqueRows) =>
         {

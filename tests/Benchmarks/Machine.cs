@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Reflection;
 using System.Runtime.InteropServices;
 using System.Text.RegularExpressions;
 using TorchSharp;
@@ -20,7 +19,6 @@ internal static partial class Machine
         Add("torch threads, where no others are given", torch.get_num_threads().ToString(CultureInfo.InvariantCulture));
         Add("libtorch", string.Join(", ", [torch.__version__, .. Blas()]));
         Add(".NET", $"{Environment.Version}, {RuntimeInformation.RuntimeIdentifier}");
-        Add("replaced packages", StandIns() is { Length: > 0 } replaced ? replaced : "none");
         Add("time for each measurement", $"{time.TotalSeconds.ToString(CultureInfo.InvariantCulture)} s, two rounds of warm-up before");
         return string.Concat(lines);
 
@@ -40,11 +38,6 @@ internal static partial class Machine
                 .Select(match => $"OpenBLAS {match.Groups["version"].Value} ({match.Groups["threads"].Value})").Distinct()
             : [];
 
-    private static string StandIns()
-    {
-        var ids = typeof(Machine).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().First(a => a.Key == "StandIns").Value ?? "";
-        return string.Join(", ", ids.Split(';').Where(id => id is "TorchSharp" or "SixLabors.ImageSharp"));
-    }
 
     [GeneratedRegex(@"openblas-(?<threads>[a-z]+)/libopenblasp?-r(?<version>[0-9.]+)\.so", RegexOptions.CultureInvariant)]
     private static partial Regex OpenBlas();

@@ -26,7 +26,7 @@ public sealed class TrainedAndServedPixelsTests : IDisposable
         using var upright = Halves(64, 128, (_, y) => y < 64);
         using var lying = Halves(128, 64, (x, _) => x < 64);
         using var file = new MemoryStream();
-        lying.SaveAsJpeg(file, new JpegEncoder { Quality = 95, ColorType = JpegEncodingColor.YCbCrRatio444 });
+        lying.SaveAsJpeg(file, new JpegEncoder { Quality = 95, ColorType = JpegColorType.YCbCrRatio444 });
         await AssertLearnedAsServed(WithOrientation(file.ToArray(), quarterTurnClockwise), upright, tolerance: 0.05f);
     }
 

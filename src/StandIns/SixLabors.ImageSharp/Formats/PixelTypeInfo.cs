@@ -1,9 +1,0 @@
-namespace SixLabors.ImageSharp.Formats;
-
-/// <summary>The depth of the encoded pixels.</summary>
-public class PixelTypeInfo
-{
-    public PixelTypeInfo(int bitsPerPixel) => BitsPerPixel = bitsPerPixel;
-
-    public int BitsPerPixel { get; }
-}
