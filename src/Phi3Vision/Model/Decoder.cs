@@ -7,7 +7,7 @@ namespace FunctionsPipeline.Phi3Vision;
 /// <summary>Embeddings of text and images, the decoder layers and the final norm: everything below <c>lm_head</c>.</summary>
 internal sealed class Decoder : nn.Module
 {
-    private readonly Embedding embed_tokens;
+    private readonly EmbeddingTable embed_tokens;
     private readonly ImageEmbedding vision_embed_tokens;
     private readonly ModuleList<DecoderLayer> layers;
     private readonly RmsNorm norm;
@@ -26,10 +26,10 @@ internal sealed class Decoder : nn.Module
     }
 
     /// <summary>Where the parameters are.</summary>
-    public Device Device => embed_tokens.weight!.device;
+    public Device Device => embed_tokens.weight.device;
 
     /// <summary>The parameters' type.</summary>
-    public ScalarType Dtype => embed_tokens.weight!.dtype;
+    public ScalarType Dtype => embed_tokens.weight.dtype;
 
     internal ImageEmbedding Images => vision_embed_tokens;
 

@@ -18,11 +18,8 @@ internal static class EmptyLayers
     /// <param name="rows">Number of embeddings.</param>
     /// <param name="width">Width of each.</param>
     /// <param name="padding">The row that gets no gradient.</param>
-    public static Embedding Embedding(long rows, long width, long? padding, Device device, ScalarType dtype)
-    {
-        using var table = empty(rows, width, dtype: dtype, device: device);
-        return nn.Embedding_from_pretrained(table, freeze: false, padding_idx: padding);
-    }
+    public static EmbeddingTable Embedding(long rows, long width, long? padding, Device device, ScalarType dtype) =>
+        new(Empty([rows, width], device, dtype), padding);
 
     private static Parameter Empty(long[] shape, Device device, ScalarType dtype) => new(empty(shape, dtype: dtype, device: device));
 }

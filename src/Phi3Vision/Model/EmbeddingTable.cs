@@ -1,0 +1,35 @@
+using TorchSharp;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace FunctionsPipeline.Phi3Vision;
+
+/// <summary>
+/// Looks vectors up by id. The library's own <c>Embedding</c> registers another parameter than the one that it reads, see
+/// <c>docs/upstream.md</c>.
+/// </summary>
+internal sealed class EmbeddingTable : nn.Module<Tensor, Tensor>
+{
+    internal readonly Parameter weight;
+    private readonly long? _padding;
+
+    /// <param name="padding">The id whose vector gets no gradient.</param>
+    /// <param name="weight">[V, H].</param>
+    public EmbeddingTable(Parameter weight, long? padding) : base(nameof(EmbeddingTable))
+    {
+        _padding = padding;
+        this.weight = weight;
+        RegisterComponents();
+    }
+
+    /// <param name="input">Ids, I64 […], each of a row of the table.</param>
+    /// <returns>[…, H].</returns>
+    public override Tensor forward(Tensor input)
+    {
+        using var scope = NewDisposeScope();
+        var vectors = weight.index_select(0, input.flatten()).view([.. input.shape, weight.shape[1]]);
+        if (_padding is { } padding && vectors.requires_grad)
+            vectors = torch.where(input.eq(padding).unsqueeze(-1), vectors.detach(), vectors);
+        return vectors.MoveToOuterDisposeScope();
+    }
+}
