@@ -8,7 +8,7 @@ namespace FunctionsPipeline.Tests;
 
 /// <summary>
 /// A blob service of its own for the tests that share this fixture: Azurite on free loopback ports, in memory, gone with the fixture.
-/// The executable is <c>AZURITE</c>, or <c>.pipeline/azurite/node_modules/.bin/azurite</c> in the repository.
+/// The executable is <c>AZURITE</c>, or the one that <c>./pipeline setup azurite</c> installs.
 /// </summary>
 public sealed class AzuriteFixture : IAsyncLifetime
 {
@@ -123,8 +123,16 @@ public sealed class AzuriteFixture : IAsyncLifetime
         if (Environment.GetEnvironmentVariable("AZURITE") is { Length: > 0 } configured) return configured;
         var folder = new DirectoryInfo(AppContext.BaseDirectory);
         while (folder is not null && !File.Exists(Path.Combine(folder.FullName, "FunctionsPipeline.sln"))) folder = folder.Parent;
-        var path = Path.Combine(folder?.FullName ?? ".", ".pipeline", "azurite", "node_modules", ".bin", "azurite");
-        return File.Exists(path) ? path : throw new FileNotFoundException(
-            "Azurite is not installed. Run ./pipeline test, which installs it, or set AZURITE to its executable.", path);
+        var root = folder?.FullName ?? throw new DirectoryNotFoundException("The tests are not within the repository: set AZURITE to an executable.");
+        var azurite = Path.Combine(root, ".pipeline", "azurite");
+        // Written when the installation is complete.
+        var version = Path.Combine(azurite, "version");
+        if (!File.Exists(version))
+        {
+            using var setup = Process.Start(new ProcessStartInfo(Path.Combine(root, "pipeline"), ["setup", "azurite"]))!;
+            setup.WaitForExit();
+            if (!File.Exists(version)) throw new FileNotFoundException("./pipeline setup azurite did not install Azurite.", azurite);
+        }
+        return Path.Combine(azurite, "node_modules", ".bin", "azurite");
     }
 }
