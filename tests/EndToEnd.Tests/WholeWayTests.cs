@@ -3,8 +3,10 @@ using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Azure.Storage.Blobs;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.LocalHost.Demo;
+using FunctionsPipeline.LocalHost.Processes;
 
 namespace FunctionsPipeline.Tests.EndToEnd;
 
@@ -42,6 +44,19 @@ public sealed class WholeWayTests(PipelineFixture pipeline) : IClassFixture<Pipe
         var metrics = await pipeline.Client.GetMetricsAsync("short", CancellationToken.None);
         Assert.Equal(6, metrics.Count(line => line.Loss is not null));
         Assert.Contains(metrics, line => line.Validation is not null);
+    }
+
+    [Fact]
+    public async Task Text_embeddings_are_trained_from_those_of_the_base_model()
+    {
+        const string embeddings = "model.embed_tokens.weight";
+        var models = pipeline.Blobs.GetBlobContainerClient(Containers.Models);
+        var (shape, before) = await SafetensorsBlob.ReadFloatsAsync(models, await BaseModelAsync(models), embeddings);
+        var (_, after) = await SafetensorsBlob.ReadFloatsAsync(models, pipeline.Run.Outcome!.Result.Model!, embeddings);
+        var trained = before.Chunk(shape[1]).Zip(after.Chunk(shape[1]), (row, other) => !row.SequenceEqual(other)).ToList();
+        Assert.Equal(shape[0], trained.Count);
+        // The words of the prompt and of the answers, and not the many that occur in none.
+        Assert.InRange(trained.Count(moved => moved), 10, shape[0] / 2);
     }
 
     [Fact]
@@ -104,6 +119,13 @@ public sealed class WholeWayTests(PipelineFixture pipeline) : IClassFixture<Pipe
 
     private Task<HttpResponseMessage> PostAsync(string json) => pipeline.Http.PostAsync(
         "api/runs", new StringContent(json, Encoding.UTF8, new MediaTypeHeaderValue("application/json")));
+
+    private static async Task<string> BaseModelAsync(BlobContainerClient models)
+    {
+        await foreach (var blob in models.GetBlobsAsync())
+            if (blob.Name.Split('/')[0] is var folder && BlobNames.HubRepo(folder) == LocalStack.BaseModel) return folder;
+        throw new InvalidOperationException("The base model is not in storage.");
+    }
 
     private async Task AssertNotStartedAsync()
     {
