@@ -82,8 +82,11 @@ public sealed record MetricsLine
     /// <summary>Model FLOP/s utilization: arithmetic that the step needs, without what is computed again, over the device's peak; where that is known.</summary>
     public double? Mfu { get; init; }
 
-    /// <summary>Memory in use: the GPU's where there is one, else resident memory of the process.</summary>
-    public long? MemoryBytes { get; init; }
+    /// <summary>Resident memory of the process.</summary>
+    public long? ResidentBytes { get; init; }
+
+    /// <summary>Memory in use on the GPU, of all processes; null without one.</summary>
+    public long? GpuBytes { get; init; }
 
     public EvaluationMetrics? Validation { get; init; }
 }

@@ -55,9 +55,9 @@ internal sealed class TrainingLoop
         var before = state.Seconds;
         _saved = state.Step == 0 ? null : state.Step;
         _schedule.WarmupEnd = TimeSpan.FromSeconds(state.WarmupEndSeconds);
-        using var gradient = new BatchGradient(
-            _trained.Model, [.. _trained.Parameters.All.Select(parameter => parameter.Parameter)], _trained.Device, _settings.BatchSize,
-            _settings.MicroBatchSize, _settings.RecomputeActivations, _settings.Lora.Dropout > 0 ? _trained.Adapters : null);
+        var gradient = new BatchGradient(
+            _trained.Model, _trained.Device, _settings.BatchSize, _settings.MicroBatchSize, _settings.RecomputeActivations,
+            _settings.Lora.Dropout > 0 ? _trained.Adapters : null);
         var batches = new SampleOrder(_samples, _settings.Seed).Batches(_settings.BatchSize, state.Samples, _total)
             .SelectMany(batch => batch.Chunk(gradient.PartSize));
         using var steps = StepsOf(batches, state.Samples, gradient, cancellationToken).GetEnumerator();
@@ -158,7 +158,8 @@ internal sealed class TrainingLoop
             TokensPerSecond = tokens / taken,
             PaddingShare = 1 - (double)tokens / parts.Sum(part => (long)part.PositionCount),
             Mfu = _meter.Utilization(parts.Select(part => part.Size).Aggregate((a, b) => a + b), taken),
-            MemoryBytes = _meter.MemoryBytes,
+            ResidentBytes = Environment.WorkingSet,
+            GpuBytes = _meter.GpuBytes,
         });
         var seconds = state.Seconds + taken;
         var progress = _schedule.Progress(state.Step, TimeSpan.FromSeconds(seconds));

@@ -6,8 +6,7 @@ using static TorchSharp.torch;
 namespace FunctionsPipeline.Benchmarks;
 
 /// <summary>
-/// A step of fine-tuning as a run takes it: packed, the halves of a batch side by side where there are two threads, AdamW over all that is
-/// trained, gradients clipped to a norm of 1.
+/// A step of fine-tuning as a run takes it: packed, AdamW over all that is trained, gradients clipped to a norm of 1.
 /// </summary>
 internal sealed class TrainingStep : IDisposable
 {
@@ -26,8 +25,7 @@ internal sealed class TrainingStep : IDisposable
         _adapters = _settings.Method == FineTuningMethod.Lora ? LoraAdapters.Attach(model, _settings.Lora, _settings.Seed) : null;
         var trained = TrainableParameters.Select(model, _adapters, _settings);
         _optimizer = new AdamWOptimizer(trained.All, _settings.WeightDecay);
-        _gradient = new BatchGradient(
-            model, [.. trained.All.Select(one => one.Parameter)], model.Device, samples.Count, recompute: _settings.RecomputeActivations);
+        _gradient = new BatchGradient(model, model.Device, samples.Count, recompute: _settings.RecomputeActivations);
         _parts = [.. samples.Chunk(_gradient.PartSize).Select(part => new TrainingBatch(part, model.Config.PadTokenId, packing: _settings.Packing))];
         Trained = new TrainedParts(
             _adapters is null, _adapters is null, _adapters is null, _adapters?.Parameters.Sum(adapter => adapter.Parameter.numel()) ?? 0);
@@ -50,7 +48,6 @@ internal sealed class TrainingStep : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        _gradient.Dispose();
         _optimizer.Dispose();
         _adapters?.Dispose();
     }

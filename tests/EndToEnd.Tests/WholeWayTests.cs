@@ -43,6 +43,7 @@ public sealed class WholeWayTests(PipelineFixture pipeline) : IClassFixture<Pipe
     {
         var metrics = await pipeline.Client.GetMetricsAsync("short", CancellationToken.None);
         Assert.Equal(6, metrics.Count(line => line.Loss is not null));
+        Assert.All(metrics.Where(line => line.Loss is not null), line => Assert.True(line.ResidentBytes > 1 << 20));
         Assert.Contains(metrics, line => line.Validation is not null);
     }
 

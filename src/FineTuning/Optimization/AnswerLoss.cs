@@ -16,9 +16,6 @@ internal sealed class AnswerLoss(Phi3VisionModel model, Device device, bool reco
 
     private readonly long _chunk = Math.Max(1, mostLogits / model.Config.VocabSize);
 
-    /// <summary>Whether a batch's labels take more than one chunk of logits.</summary>
-    public bool IsChunked(TrainingBatch batch) => batch.Labels > _chunk;
-
     /// <summary>The sum over a batch's labels.</summary>
     public double Sum(TrainingBatch batch)
     {

@@ -5,7 +5,7 @@ namespace FunctionsPipeline.FineTuning;
 /// <summary>Metrics as named numbers, the same in every tracking tool.</summary>
 internal static class MetricScalars
 {
-    /// <summary>What a line of the metrics says: <c>train/…</c>, <c>validation/…</c> and <c>memory/bytes</c>.</summary>
+    /// <summary>What a line of the metrics says: <c>train/…</c>, <c>validation/…</c> and <c>memory/…</c>.</summary>
     public static IEnumerable<(string Name, double Value)> Of(MetricsLine line) => Known(
     [
         ("train/loss", line.Loss),
@@ -15,7 +15,8 @@ internal static class MetricScalars
         ("train/images_per_second", line.ImagesPerSecond),
         ("train/padding_share", line.PaddingShare),
         ("train/mfu", line.Mfu),
-        ("memory/bytes", line.MemoryBytes),
+        ("memory/resident_bytes", line.ResidentBytes),
+        ("memory/gpu_bytes", line.GpuBytes),
         .. line.Validation is { } validation ? Of(Splits.Validation, validation) : [],
     ]);
 

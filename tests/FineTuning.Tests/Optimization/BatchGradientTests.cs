@@ -1,6 +1,5 @@
 using FunctionsPipeline.FineTuning;
 using FunctionsPipeline.Phi3Vision;
-using TorchSharp.Modules;
 using static TorchSharp.torch;
 
 namespace FunctionsPipeline.Tests.FineTuning;
@@ -13,21 +12,17 @@ public sealed class BatchGradientTests : IDisposable
 
     public void Dispose() => _model.Dispose();
 
-    private IReadOnlyList<Parameter> Trained => [.. _model.parameters()];
-
     [Theory]
-    [InlineData(4, 4, 2, false, false)]
-    [InlineData(3, 3, 2, false, false)]
-    [InlineData(5, 2, 1, false, false)]
-    [InlineData(5, 2, 2, false, false)]
-    [InlineData(4, 4, 1, true, false)]
-    [InlineData(5, 3, 2, true, true)]
-    [InlineData(3, 3, 1, false, true)]
-    public void Parts_have_the_loss_and_the_gradient_of_the_whole(int rows, int microBatch, int together, bool packing, bool recompute)
+    [InlineData(4, 2, false, false)]
+    [InlineData(5, 2, false, false)]
+    [InlineData(4, 4, true, false)]
+    [InlineData(5, 3, true, true)]
+    [InlineData(3, 3, false, true)]
+    public void Parts_have_the_loss_and_the_gradient_of_the_whole(int rows, int microBatch, bool packing, bool recompute)
     {
         using var scope = NewDisposeScope();
-        var (loss, whole) = Compute(rows, rows, together: 1);
-        var (partsLoss, parts) = Compute(rows, microBatch, together, packing, recompute);
+        var (loss, whole) = Compute(rows, rows);
+        var (partsLoss, parts) = Compute(rows, microBatch, packing, recompute);
         Assert.Equal(loss, partsLoss, 1e-5);
         Assert.NotEmpty(whole);
         foreach (var (name, expected) in whole)
@@ -38,33 +33,32 @@ public sealed class BatchGradientTests : IDisposable
     [InlineData(4, false)]
     [InlineData(2, false)]
     [InlineData(3, true)]
-    public void Parts_side_by_side_are_the_same_bits_every_time(int microBatch, bool recompute)
+    public void Parts_are_the_same_bits_every_time(int microBatch, bool recompute)
     {
         using var scope = NewDisposeScope();
-        var (_, first) = Compute(6, microBatch, together: 2, packing: true, recompute);
+        var (_, first) = Compute(6, microBatch, packing: true, recompute);
         for (var again = 0; again < 5; again++)
-            foreach (var (name, gradient) in Compute(6, microBatch, together: 2, packing: true, recompute).Gradients)
+            foreach (var (name, gradient) in Compute(6, microBatch, packing: true, recompute).Gradients)
                 Assert.Equal(first[name].bytes.ToArray(), gradient.bytes.ToArray());
     }
 
     [Theory]
-    [InlineData(8, null, 1, 1, 8)]
-    [InlineData(8, null, 2, 2, 4)]
-    [InlineData(9, 8, 1, 2, 5)]
-    [InlineData(6, 4, 2, 3, 2)]
-    [InlineData(4, 16, 1, 1, 4)]
-    [InlineData(5, 1, 1, 5, 1)]
-    public void Batches_are_cut_evenly_into_parts_that_fit(int batch, int? microBatch, int together, int parts, int partSize)
+    [InlineData(8, null, 1, 8)]
+    [InlineData(9, 8, 2, 5)]
+    [InlineData(6, 4, 2, 3)]
+    [InlineData(4, 16, 1, 4)]
+    [InlineData(5, 1, 5, 1)]
+    public void Batches_are_cut_evenly_into_parts_that_fit(int batch, int? microBatch, int parts, int partSize)
     {
-        using var gradient = new BatchGradient(_model, Trained, CPU, batch, microBatch, together: together);
+        var gradient = new BatchGradient(_model, CPU, batch, microBatch);
         Assert.Equal((parts, partSize), (gradient.Parts, gradient.PartSize));
     }
 
     [Fact]
-    public void A_part_that_fails_fails_the_batch_after_both_have_ended()
+    public void A_part_that_fails_fails_the_batch()
     {
         using var scope = NewDisposeScope();
-        using var gradient = new BatchGradient(_model, Trained, CPU, batchSize: 2, together: 2);
+        var gradient = new BatchGradient(_model, CPU, batchSize: 2, microBatchSize: 1);
         var outside = new TrainingBatch([NoisePicture.Sample(answer: SmallModel.Config.VocabSize)], padding: 0);
         Assert.Throws<ArgumentException>(() => gradient.Add([new TrainingBatch([NoisePicture.Sample(5)], padding: 0), outside]));
         Assert.Throws<ArgumentException>(() => gradient.Add([outside, new TrainingBatch([NoisePicture.Sample(5)], padding: 0)]));
@@ -75,21 +69,12 @@ public sealed class BatchGradientTests : IDisposable
     {
         using var scope = NewDisposeScope();
         using (no_grad()) _model.named_parameters().Single(pair => pair.name == "lm_head.weight").parameter.fill_(float.NaN);
-        Assert.True(double.IsNaN(Compute(3, 1, together: 2).Loss));
+        Assert.True(double.IsNaN(Compute(3, 1).Loss));
     }
 
-    [Fact]
-    public void Threads_are_given_back()
+    private (double Loss, Dictionary<string, Tensor> Gradients) Compute(int rows, int microBatch, bool packing = false, bool recompute = false)
     {
-        var before = get_num_threads();
-        new BatchGradient(_model, Trained, CPU, batchSize: 2, together: 2).Dispose();
-        Assert.Equal(before, get_num_threads());
-    }
-
-    private (double Loss, Dictionary<string, Tensor> Gradients) Compute(
-        int rows, int microBatch, int together, bool packing = false, bool recompute = false)
-    {
-        using var gradient = new BatchGradient(_model, Trained, CPU, rows, microBatch, recompute, together: together);
+        var gradient = new BatchGradient(_model, CPU, rows, microBatch, recompute);
         _model.zero_grad();
         var samples = Enumerable.Range(0, rows).Select(NoisePicture.Sample).Chunk(gradient.PartSize);
         var loss = gradient.Add([.. samples.Select(part => new TrainingBatch(part, padding: 0, packing: packing))]);

@@ -21,10 +21,10 @@ public sealed class DeviceMeterTests
         Assert.Equal(expected * 1e12, GpuPeak.OperationsPerSecond(name, half));
 
     [Fact]
-    public void On_a_CPU_the_process_is_measured_and_no_utilization_is_claimed()
+    public void On_a_CPU_nothing_is_claimed_of_a_GPU()
     {
         var meter = new DeviceMeter(new ModelCost(SmallModel.Config), new TrainedParts(true, true, true), gpu: null, half: false);
         Assert.Null(meter.Utilization(StepSize.Sample(320, 313, 2, 7), 1));
-        Assert.InRange(meter.MemoryBytes!.Value, 1 << 20, 1L << 40);
+        Assert.Null(meter.GpuBytes);
     }
 }

@@ -17,6 +17,6 @@ internal sealed class DeviceMeter(ModelCost cost, TrainedParts trained, NvidiaGp
     /// <param name="seconds">That the step took, waiting for its data included.</param>
     public double? Utilization(StepSize size, double seconds) => cost.OperationsOfStep(size, trained) / seconds / _peak;
 
-    /// <summary>Memory in use, in bytes: the GPU's where there is one, else what the process has in RAM.</summary>
-    public long? MemoryBytes => gpu is null ? Environment.WorkingSet : gpu.UsedBytes;
+    /// <summary>Memory in use on the GPU, in bytes; null on a CPU.</summary>
+    public long? GpuBytes => gpu?.UsedBytes;
 }
