@@ -134,6 +134,35 @@ public sealed class DamagedRowsTests
         }
     }
 
+    [Theory]
+    [InlineData("arrow-v1-dictionary-snappy.parquet", "FFFFFFFF07")]
+    [InlineData("arrow-v1-dictionary-zstd.parquet", "28B52FFDE0FFFFFF7F00000000")]
+    public async Task A_page_that_claims_to_unpack_to_two_gigabytes_takes_no_memory_for_it(string fixture, string start)
+    {
+        var file = RowReading.Fixture(fixture);
+        await using (var parquet = await ParquetFile.OpenAsync(new MemoryStream(file), default))
+        {
+            var page = (int)parquet.RowGroups[0].Columns.Single(c => c.MetaData!.PathInSchema[0] == "title").MetaData!.DictionaryPageOffset!;
+            Convert.FromHexString(start).CopyTo(file, page + PageHeader.Read(file.AsSpan(page)).Length);
+        }
+        var before = GC.GetTotalAllocatedBytes(precise: true);
+        var rows = await RowReading.ReadAsync(new MemoryStream(file), new ColumnMapping { Image = "category", Title = "title" }, All with { Count = 120 });
+        Assert.InRange(GC.GetTotalAllocatedBytes(precise: true) - before, 0, 200 << 20);
+        Assert.EndsWith(" bytes do not unpack to 2147483647", rows[0].Fault, StringComparison.Ordinal);
+        Assert.Null(rows[80].Fault);
+    }
+
+    [Fact]
+    public async Task A_footer_that_claims_two_billion_columns_takes_no_memory_for_them()
+    {
+        // A version, and the beginning of a list.
+        byte[] file = [.. "PAR1"u8, 0x15, 0x02, 0x19, 0xFC, 0xFF, 0xFF, 0xFF, 0xFF, 0x07, 9, 0, 0, 0, .. "PAR1"u8];
+        var before = GC.GetTotalAllocatedBytes(precise: true);
+        var e = await Assert.ThrowsAsync<InvalidDataException>(() => RowReading.ReadAsync(new MemoryStream(file), Columns, All));
+        Assert.InRange(GC.GetTotalAllocatedBytes(precise: true) - before, 0, 200 << 20);
+        Assert.Contains("footer is damaged", e.Message, StringComparison.Ordinal);
+    }
+
     private sealed class BreakingStream(byte[] bytes, int reads) : MemoryStream(bytes)
     {
         private int _reads;
