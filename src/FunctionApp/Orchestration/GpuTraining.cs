@@ -53,7 +53,9 @@ internal static class GpuTraining
         TaskOrchestrationContext context, string run, string name, GpuJobPolicy policy, Action<string, Heartbeat?> report)
     {
         var started = context.CurrentUtcDateTime;
+#pragma warning disable DURABLE0011 // The loop ends with what it watches, and its pauses grow: the history stays short.
         while (true)
+#pragma warning restore DURABLE0011
         {
             await context.CreateTimer(GpuJobPolicy.Pause(context.CurrentUtcDateTime - started), CancellationToken.None);
             var reading = await context.CallActivityAsync<GpuJobReading>(nameof(GpuJobActivities.ReadGpuJob), new ReadGpuJobInput(run, name), Retries.Transient);

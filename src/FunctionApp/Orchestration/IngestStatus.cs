@@ -30,7 +30,9 @@ internal sealed class IngestStatus(TaskOrchestrationContext context, ResolvedDat
     public async Task WatchAsync(string message, Task reading)
     {
         Report(message);
+#pragma warning disable DURABLE0011 // The loop ends with what it watches, and its pauses grow: the history stays short.
         while (true)
+#pragma warning restore DURABLE0011
         {
             var progress = await context.CallActivityAsync<IngestProgress>(nameof(DatasetActivities.ReadProgress), dataset.Blobs, Retries.Transient);
             _before ??= progress.Counts;
