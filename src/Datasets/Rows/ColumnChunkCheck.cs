@@ -6,7 +6,7 @@ namespace FunctionsPipeline.Datasets;
 
 /// <summary>
 /// The pages of a column chunk, walked and checked before any is decoded: sizes, number of values, checksums where the writer gave
-/// them, and that no page claims more memory than its bytes can unpack to.
+/// them, that no page claims more memory than its bytes can unpack to, and that none has an encoding that Parquet.Net misreads.
 /// </summary>
 internal sealed class ColumnChunkCheck
 {

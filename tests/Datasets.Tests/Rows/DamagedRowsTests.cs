@@ -142,11 +142,13 @@ public sealed class DamagedRowsTests
         var file = RowReading.Fixture(fixture);
         await using (var parquet = await ParquetFile.OpenAsync(new MemoryStream(file), default))
         {
-            var page = (int)parquet.RowGroups[0].Columns.Single(c => c.MetaData!.PathInSchema[0] == "title").MetaData!.DictionaryPageOffset!;
+            var chunk = parquet.RowGroups[0].Columns.Single(c => c.MetaData!.PathInSchema[0] == "title").MetaData!;
+            var page = (int)chunk.DictionaryPageOffset!;
             Convert.FromHexString(start).CopyTo(file, page + PageHeader.Read(file.AsSpan(page)).Length);
         }
         var before = GC.GetTotalAllocatedBytes(precise: true);
-        var rows = await RowReading.ReadAsync(new MemoryStream(file), new ColumnMapping { Image = "category", Title = "title" }, All with { Count = 120 });
+        var rows = await RowReading.ReadAsync(new MemoryStream(file),
+            new ColumnMapping { Image = "category", Title = "title" }, All with { Count = 120 });
         Assert.InRange(GC.GetTotalAllocatedBytes(precise: true) - before, 0, 200 << 20);
         Assert.EndsWith(" bytes do not unpack to 2147483647", rows[0].Fault, StringComparison.Ordinal);
         Assert.Null(rows[80].Fault);

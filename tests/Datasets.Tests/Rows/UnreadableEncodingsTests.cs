@@ -9,11 +9,13 @@ public sealed class UnreadableEncodingsTests
 
     [Fact]
     public Task Lists_in_data_pages_of_version_2() =>
-        CheckAsync("arrow-v2-plain-zstd.parquet", "category", "tags", "tags/list/item: page 0 (data, version 2, PLAIN) cannot be decoded: ", 0, 1);
+        CheckAsync("arrow-v2-plain-zstd.parquet", "category", "tags",
+            "tags/list/item: page 0 (data, version 2, PLAIN) cannot be decoded: ", 0, 1);
 
     [Fact]
     public Task Lists_of_structs_in_data_pages_of_version_2() =>
-        CheckAsync("arrow-v2-plain-zstd.parquet", "images", "category", "images/list/item/bytes: page 0 (data, version 2, PLAIN) cannot be decoded: ", 0, 1);
+        CheckAsync("arrow-v2-plain-zstd.parquet", "images", "category",
+            "images/list/item/bytes: page 0 (data, version 2, PLAIN) cannot be decoded: ", 0, 1);
 
     [Fact]
     public Task Booleans_as_run_lengths_in_data_pages_of_version_1() =>
@@ -29,15 +31,18 @@ public sealed class UnreadableEncodingsTests
 
     [Fact]
     public Task Split_bytes_of_binary() =>
-        CheckAsync("hyparquet-limits.parquet", "binary", "category", "binary: page 0 (data, version 2, BYTE_STREAM_SPLIT) cannot be decoded: ", 0, 1);
+        CheckAsync("hyparquet-limits.parquet", "binary", "category",
+            "binary: page 0 (data, version 2, BYTE_STREAM_SPLIT) cannot be decoded: ", 0, 1);
 
     [Fact]
     public Task Split_bytes_of_half_floats() =>
-        CheckAsync("hyparquet-limits.parquet", "category", "half", "half: page 0 (data, version 2, BYTE_STREAM_SPLIT) cannot be decoded: ", 0, 1);
+        CheckAsync("hyparquet-limits.parquet", "category", "half",
+            "half: page 0 (data, version 2, BYTE_STREAM_SPLIT) cannot be decoded: ", 0, 1);
 
     [Fact]
     public Task Split_bytes_of_decimals() =>
-        CheckAsync("hyparquet-limits.parquet", "category", "decimal", "decimal: page 0 (data, version 2, BYTE_STREAM_SPLIT) cannot be decoded: ", 0, 1);
+        CheckAsync("hyparquet-limits.parquet", "category", "decimal",
+            "decimal: page 0 (data, version 2, BYTE_STREAM_SPLIT) cannot be decoded: ", 0, 1);
 
     /// <param name="groups">The row groups that are lost.</param>
     private static async Task CheckAsync(string fixture, string image, string title, string place, params int[] groups)
