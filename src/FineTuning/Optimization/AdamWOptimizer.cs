@@ -7,32 +7,18 @@ namespace FunctionsPipeline.FineTuning;
 
 /// <summary>
 /// AdamW with state in float32: what is of a smaller type is stepped in a float32 copy and rounded from it, since steps at usual rates are
-/// smaller than the distance of two bfloat16 numbers. Parameters are grouped by peak rate and by whether they decay. One that no gradient
-/// reaches in a step is left as it is.
+/// smaller than the distance of two bfloat16 numbers. One that no gradient reaches in a step is left as it is.
 /// </summary>
 internal sealed class AdamWOptimizer : IDisposable
 {
-    // Float32 gradients of all copies at once would take as much memory as the copies.
-    private const long ElementsAtOnce = 1 << 26;
-
-    private readonly AdamW _optimizer;
     private readonly IReadOnlyList<Entry> _entries;
-    private readonly IReadOnlyList<IReadOnlyList<Entry>> _parts;
 
     /// <param name="parameters">What is trained, with its first values; load these before.</param>
     /// <param name="weightDecay">Of those that decay, decoupled, as a multiple of the rate.</param>
     public AdamWOptimizer(IReadOnlyList<TrainableParameter> parameters, double weightDecay)
     {
         using var scope = NewDisposeScope();
-        using var untracked = no_grad();
-        var groups = parameters.GroupBy(trained => (trained.Decays, trained.PeakRate))
-            .Select(group => (group.Key, Members: group.Select(trained => (Trained: trained, Stepped: Stepped(trained.Parameter))).ToList()))
-            .ToList();
-        _optimizer = optim.AdamW(groups.Select(group => new AdamW.ParamGroup(
-            group.Members.Select(member => member.Stepped).ToList(), lr: group.Key.PeakRate, weight_decay: group.Key.Decays ? weightDecay : 0)));
-        var states = _optimizer.state_dict().State.Cast<AdamW.State>();
-        _entries = [.. groups.SelectMany(group => group.Members).Zip(states, (m, state) => new Entry(m.Trained.Name, m.Trained.Parameter, m.Stepped, state))];
-        _parts = [.. Parts(_entries)];
+        _entries = [.. parameters.Select(trained => new Entry(trained, trained.Decays ? weightDecay : 0))];
     }
 
     /// <summary>Clears the gradients.</summary>
@@ -53,10 +39,7 @@ internal sealed class AdamWOptimizer : IDisposable
         using var untracked = no_grad();
         var norm = Norm();
         if (double.IsFinite(norm))
-        {
-            foreach (var group in _optimizer.ParamGroups) group.LearningRate = group.InitialLearningRate * factor;
-            foreach (var part in _parts) Step(part, Math.Min(1, maxNorm / (norm + 1e-6)));
-        }
+            foreach (var entry in _entries) entry.Step(Math.Min(1, maxNorm / (norm + 1e-6)), factor);
         ZeroGrad();
         return norm;
     }
@@ -68,7 +51,7 @@ internal sealed class AdamWOptimizer : IDisposable
     public void Save(string path)
     {
         using var scope = NewDisposeScope();
-        SafetensorsFile.Write(path, Tensors(entry => torch.tensor(entry.State.step)));
+        SafetensorsFile.Write(path, Tensors(entry => torch.tensor(entry.State.Steps)));
     }
 
     /// <summary>
@@ -80,37 +63,13 @@ internal sealed class AdamWOptimizer : IDisposable
         using var scope = NewDisposeScope();
         using var file = SafetensorsFile.Open(path);
         var steps = _entries.ToDictionary(entry => entry, _ => torch.zeros([], dtype: ScalarType.Int64));
-        // Into the optimizer's own tensors: loading its state dictionary would leave new ones to the scope that is open.
         file.CopyTo(Tensors(entry => steps[entry]), exact: true);
-        foreach (var (entry, step) in steps) entry.State.step = step.item<long>();
+        foreach (var (entry, step) in steps) entry.State.Steps = step.item<long>();
     }
 
     public void Dispose()
     {
-        _optimizer.Dispose();
-        foreach (var entry in _entries.Where(entry => entry.IsCopy)) entry.Stepped.Dispose();
-    }
-
-    /// <summary>AdamW skips what has no gradient: so the entries of one part have theirs while all others have none.</summary>
-    private void Step(IReadOnlyList<Entry> part, double scale)
-    {
-        using var scope = NewDisposeScope();
-        var reached = new List<Entry>(part.Count);
-        foreach (var entry in part)
-        {
-            if (entry.Parameter.grad is not { } gradient) continue;
-            var stepped = gradient.to(ScalarType.Float32);
-            if (scale < 1) stepped.mul_(scale);
-            entry.Parameter.grad = null;
-            entry.Stepped.grad = stepped;
-            reached.Add(entry);
-        }
-        if (reached.Count > 0) _optimizer.step();
-        foreach (var entry in reached)
-        {
-            entry.Stepped.grad = null;
-            if (entry.IsCopy) entry.Parameter.copy_(entry.Stepped);
-        }
+        foreach (var entry in _entries) entry.Dispose();
     }
 
     private double Norm()
@@ -125,46 +84,55 @@ internal sealed class AdamWOptimizer : IDisposable
         return parameter.grad?.to(ScalarType.Float32).norm().MoveToOuterDisposeScope();
     }
 
-    /// <summary>The parameters that are stepped themselves, then the copies, some at a time.</summary>
-    private static IEnumerable<IReadOnlyList<Entry>> Parts(IReadOnlyList<Entry> entries)
-    {
-        yield return [.. entries.Where(entry => !entry.IsCopy)];
-        var (part, elements) = (new List<Entry>(), 0L);
-        foreach (var entry in entries.Where(entry => entry.IsCopy))
-        {
-            part.Add(entry);
-            elements += entry.Stepped.numel();
-            if (elements < ElementsAtOnce) continue;
-            yield return part;
-            (part, elements) = ([], 0);
-        }
-        yield return part;
-    }
-
     private List<(string Name, Tensor Tensor)> Tensors(Func<Entry, Tensor> step)
     {
         var tensors = new List<(string, Tensor)>();
         foreach (var entry in _entries)
         {
-            tensors.Add(($"{entry.Name}.exp_avg", entry.State.exp_avg));
-            tensors.Add(($"{entry.Name}.exp_avg_sq", entry.State.exp_avg_sq));
+            tensors.Add(($"{entry.Name}.exp_avg", entry.State.Mean));
+            tensors.Add(($"{entry.Name}.exp_avg_sq", entry.State.MeanSquare));
             tensors.Add(($"{entry.Name}.step", step(entry)));
-            if (entry.IsCopy) tensors.Add(($"{entry.Name}.master", entry.Stepped));
+            if (entry.Copy is not null) tensors.Add(($"{entry.Name}.master", entry.Copy));
         }
         return tensors;
     }
 
-    private static Parameter Stepped(Parameter parameter)
+    /// <summary>A parameter with its state.</summary>
+    private sealed class Entry : IDisposable
     {
-        if (parameter.dtype == ScalarType.Float32) return parameter;
-        var copy = new Parameter(parameter.detach().to(ScalarType.Float32, copy: true));
-        copy.DetachFromDisposeScope();
-        return copy;
-    }
+        private readonly double _peakRate;
+        private readonly double _decay;
 
-    /// <param name="Stepped">The parameter itself, or its float32 copy.</param>
-    private sealed record Entry(string Name, Parameter Parameter, Parameter Stepped, AdamW.State State)
-    {
-        public bool IsCopy => !ReferenceEquals(Parameter, Stepped);
+        public Entry(TrainableParameter trained, double decay)
+        {
+            (Name, Parameter, _peakRate, _decay) = (trained.Name, trained.Parameter, trained.PeakRate, decay);
+            if (Parameter.dtype != ScalarType.Float32) Copy = Parameter.detach().to(ScalarType.Float32, copy: true).DetachFromDisposeScope();
+            State = new AdamWState(Copy ?? Parameter);
+        }
+
+        public string Name { get; }
+
+        public Parameter Parameter { get; }
+
+        /// <summary>What is stepped in place of a parameter of a smaller type.</summary>
+        public Tensor? Copy { get; }
+
+        public AdamWState State { get; }
+
+        public void Step(double scale, double factor)
+        {
+            using var scope = NewDisposeScope();
+            if (Parameter.grad is not { } gradient) return;
+            var scaled = gradient.to(ScalarType.Float32);
+            if (scale < 1) scaled.Multiply(scale);
+            State.Step(scaled, _peakRate * factor, _decay);
+            if (Copy is not null) Parameter.copy_(Copy);
+        }
+
+        public void Dispose()
+        {
+            State.Dispose();
+            Copy?.Dispose();
+        }
     }
 }

@@ -37,7 +37,7 @@ internal sealed class AnswerLoss(Phi3VisionModel model, Device device, bool reco
         var hidden = labelled.detach().requires_grad_();
         var sum = OfChunks(hidden, batch.Targets(device), loss =>
         {
-            var mean = loss / divisor;
+            var mean = loss.Over(divisor);
             mean.backward();
             return mean.item<float>();
         });

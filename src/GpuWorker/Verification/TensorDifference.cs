@@ -1,3 +1,4 @@
+using FunctionsPipeline.Phi3Vision;
 using static TorchSharp.torch;
 
 namespace FunctionsPipeline.GpuWorker.Verification;
@@ -12,7 +13,7 @@ internal static class TensorDifference
         if (Shape(output, expected, actual) is { } wrong) return wrong;
         using var scope = NewDisposeScope();
         var difference = (expected.cpu().to(ScalarType.Float64) - actual.detach().cpu().to(ScalarType.Float64)).abs();
-        if (mask is not null) difference = difference.masked_fill(mask.cpu().eq(0).unsqueeze(-1), 0);
+        if (mask is not null) difference = difference.Masked(mask.cpu().Is(0).unsqueeze(-1), 0);
         return new Comparison(output, Largest(difference), tolerance);
     }
 

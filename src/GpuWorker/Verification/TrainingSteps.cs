@@ -1,4 +1,5 @@
 using System.Text.Json;
+using FunctionsPipeline.FineTuning;
 using FunctionsPipeline.Phi3Vision;
 using TorchSharp;
 using TorchSharp.Modules;
@@ -39,20 +40,27 @@ internal static class TrainingSteps
         var options = recorded.Description.GetProperty("optimizer");
         var inputs = recorded.Inputs();
         var clipped = options.TryGetProperty("grad_clip", out var limit) && limit.ValueKind == JsonValueKind.Number;
-        using var optimizer = torch.optim.AdamW(
-            parameters, lr: Number("lr"), beta1: Number("beta1"), beta2: Number("beta2"), eps: Number("eps"),
-            weight_decay: Number("weight_decay"));
+        var states = parameters.Select(p => new AdamWState(p, Number("beta1"), Number("beta2"), Number("eps"))).ToList();
         var losses = new List<float>();
-        for (var steps = options.GetProperty("steps").GetInt32(); ; steps--)
+        try
         {
-            using var scope = NewDisposeScope();
-            foreach (var parameter in parameters) parameter.grad = null;
-            var loss = LossAndGradients.Mean(model, inputs);
-            losses.Add(loss.item<float>());
-            if (steps == 0) return [.. losses];
-            loss.backward();
-            if (clipped) nn.utils.clip_grad_norm_(parameters, limit.GetDouble());
-            optimizer.step();
+            for (var steps = options.GetProperty("steps").GetInt32(); ; steps--)
+            {
+                using var scope = NewDisposeScope();
+                foreach (var parameter in parameters) parameter.grad = null;
+                var loss = LossAndGradients.Mean(model, inputs);
+                losses.Add(loss.item<float>());
+                if (steps == 0) return [.. losses];
+                loss.backward();
+                if (clipped) nn.utils.clip_grad_norm_(parameters, limit.GetDouble());
+                using var untracked = no_grad();
+                foreach (var (parameter, state) in parameters.Zip(states))
+                    if (parameter.grad is { } gradient) state.Step(gradient, Number("lr"), Number("weight_decay"));
+            }
+        }
+        finally
+        {
+            foreach (var state in states) state.Dispose();
         }
 
         double Number(string key) => options.GetProperty(key).GetDouble();

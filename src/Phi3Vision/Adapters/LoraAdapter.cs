@@ -40,7 +40,7 @@ public sealed class LoraAdapter
         using var scope = NewDisposeScope();
         using var untracked = torch.no_grad();
         var weight = _layer.weight;
-        weight.copy_(weight.to(ScalarType.Float32, copy: true).add_(B.matmul(A), _owner.Scale));
+        weight.copy_(weight.to(ScalarType.Float32, copy: true).Add(B.matmul(A), _owner.Scale));
     }
 
     /// <summary>The layer computes as it did before.</summary>
@@ -59,7 +59,7 @@ public sealed class LoraAdapter
         using var scope = NewDisposeScope();
         var x = input.to(ScalarType.Float32);
         if (_layer.training && _owner.Settings.Dropout > 0) x = LoraDropout.Apply(x, _owner.Settings.Dropout, _owner.DropoutSeed, _index);
-        return output.add_(nn.functional.linear(nn.functional.linear(x, A), B), _owner.Scale);
+        return output.Add(nn.functional.linear(nn.functional.linear(x, A), B), _owner.Scale);
     }
 
     /// <summary>Kaiming-uniform with a = √5, as PEFT draws A: within ±1/√inputs.</summary>

@@ -21,7 +21,7 @@ internal static class LoraDropout
         using var scope = NewDisposeScope();
         var columns = input.shape[^1];
         var kept = Kept(input.numel() / columns, columns, share, Mixed(seed, layer), input.device).view(input.shape);
-        return (input * kept.to(ScalarType.Float32).mul_(1 / (1 - share))).MoveToOuterDisposeScope();
+        return (input * kept.to(ScalarType.Float32).Multiply(1 / (1 - share))).MoveToOuterDisposeScope();
     }
 
     /// <summary>
@@ -33,8 +33,8 @@ internal static class LoraDropout
         using var scope = NewDisposeScope();
         var random = new Random(seed);
         var (factors, offsets) = (Draw([rows, 1]), Draw([rows, 1]));
-        var hashed = (factors * Draw([1, columns])).add_(offsets).remainder_(Prime);
-        return hashed.lt((long)((1 - share) * Prime)).MoveToOuterDisposeScope();
+        var hashed = (factors * Draw([1, columns])).Add(offsets).Reduce(Prime);
+        return hashed.IsBelow((long)((1 - share) * Prime)).MoveToOuterDisposeScope();
 
         Tensor Draw(long[] shape)
         {

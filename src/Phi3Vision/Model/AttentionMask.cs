@@ -24,7 +24,7 @@ internal sealed class AttentionMask
         var blocked = torch.ones(length, cached + length, dtype: ScalarType.Bool, device: device).triu(cached + 1).view(1, 1, length, cached + length);
         if (real is not null) blocked = blocked.logical_or(real.to(device).logical_not().view(real.shape[0], 1, 1, cached + length));
         // The lowest finite number rather than minus infinity: a query that sees nothing (padding) must not become NaN.
-        var bias = torch.zeros(blocked.shape, dtype: dtype, device: device).masked_fill(blocked, Lowest(dtype));
+        var bias = torch.zeros(blocked.shape, dtype: dtype, device: device).Masked(blocked, Lowest(dtype));
         return new AttentionMask(causal: false, bias.MoveToOuterDisposeScope());
     }
 

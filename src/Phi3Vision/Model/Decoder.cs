@@ -75,7 +75,7 @@ internal sealed class Decoder : nn.Module
     private Tensor Embed(ModelInput input, CheckedInput shape, Device device, ScalarType dtype, ForwardTrace? trace, ActivationTape? tape)
     {
         using var scope = NewDisposeScope();
-        var embedded = embed_tokens.call(input.InputIds.to(device).view(shape.Batch, -1).clamp_min(0));
+        var embedded = embed_tokens.call(input.InputIds.to(device).view(shape.Batch, -1).AtLeast(0));
         if (shape.Grids.Count == 0) return embedded.MoveToOuterDisposeScope();
         var rows = input.ImageFeatures is { } features
             ? vision_embed_tokens.forward([.. features.Select(image => image.to(dtype, device))], shape.Grids)

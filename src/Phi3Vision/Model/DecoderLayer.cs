@@ -24,7 +24,7 @@ internal sealed class DecoderLayer : nn.Module
     public Tensor forward(Tensor input, RotaryTables rotary, AttentionMask mask, KeyValueCache? cache)
     {
         using var scope = NewDisposeScope();
-        var attended = input + self_attn.forward(input_layernorm.call(input), rotary, mask, cache);
-        return (attended + mlp.call(post_attention_layernorm.call(attended))).MoveToOuterDisposeScope();
+        var attended = input.Plus(self_attn.forward(input_layernorm.call(input), rotary, mask, cache));
+        return attended.Plus(mlp.call(post_attention_layernorm.call(attended))).MoveToOuterDisposeScope();
     }
 }

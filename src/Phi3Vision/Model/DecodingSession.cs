@@ -39,10 +39,12 @@ public sealed class DecodingSession : IDisposable
     /// <summary>Feeds the prompts. Call it once, first.</summary>
     /// <returns>Logits of each row's first new token: F32 [B, V], on the model's device.</returns>
     /// <exception cref="ArgumentException">The prompts do not fit the model.</exception>
-    public Tensor Start() =>
-        _cache.Length == 0
-            ? Logits(_prompts with { PositionIds = _padding?.Positions(0, PromptLength) })
-            : throw new InvalidOperationException("The prompts have been fed already.");
+    public Tensor Start()
+    {
+        if (_cache.Length > 0) throw new InvalidOperationException("The prompts have been fed already.");
+        using var scope = NewDisposeScope();
+        return Logits(_prompts with { PositionIds = _padding?.Positions(0, PromptLength) }).MoveToOuterDisposeScope();
+    }
 
     /// <summary>Feeds one token of each row.</summary>
     /// <param name="tokens">As many as there are rows; a row that has ended takes any token.</param>

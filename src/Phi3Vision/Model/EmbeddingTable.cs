@@ -29,7 +29,7 @@ internal sealed class EmbeddingTable : nn.Module<Tensor, Tensor>
         using var scope = NewDisposeScope();
         var vectors = weight.index_select(0, input.flatten()).view([.. input.shape, weight.shape[1]]);
         if (_padding is { } padding && vectors.requires_grad)
-            vectors = torch.where(input.eq(padding).unsqueeze(-1), vectors.detach(), vectors);
+            vectors = torch.where(input.Is(padding).unsqueeze(-1), vectors.detach(), vectors);
         return vectors.MoveToOuterDisposeScope();
     }
 }

@@ -21,6 +21,7 @@ public sealed class KeyValueCache : IDisposable
         ArgumentOutOfRangeException.ThrowIfLessThan(capacity, 1);
         (Batch, Capacity) = (batch, capacity);
         var config = model.Config;
+        using var scope = NewDisposeScope();
         Tensor Allocate() =>
             torch.empty(batch, config.NumKeyValueHeads, capacity, config.HeadDim, dtype: model.Dtype, device: model.Device).DetachFromDisposeScope();
         _keys = [.. Enumerable.Range(0, config.NumHiddenLayers).Select(_ => Allocate())];

@@ -22,7 +22,7 @@ internal sealed class RmsNorm : nn.Module<Tensor, Tensor>
     {
         using var scope = NewDisposeScope();
         var x = input.to(ScalarType.Float32);
-        var normalized = x * (x.square().mean([-1], keepdim: true) + _epsilon).rsqrt();
+        var normalized = x * x.Squared().mean([-1], keepdim: true).Plus(_epsilon).rsqrt();
         return (normalized.to(input.dtype) * weight).MoveToOuterDisposeScope();
     }
 }

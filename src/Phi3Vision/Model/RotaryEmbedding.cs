@@ -31,13 +31,13 @@ internal sealed class RotaryEmbedding
         var frequencies = torch.tensor(end > _originalPositions ? _long : _short, device: device);
         // Position times frequency is rounded to float32 before the cosine, as in the published code: at position 4000 this is visible.
         var angles = positions.to(device).to(ScalarType.Float32).unsqueeze(1).unsqueeze(-1) * frequencies;
-        return new RotaryTables((angles.cos() * _scale).to(dtype).MoveToOuterDisposeScope(), (angles.sin() * _scale).to(dtype).MoveToOuterDisposeScope());
+        return new RotaryTables(angles.cos().Times(_scale).to(dtype).MoveToOuterDisposeScope(), angles.sin().Times(_scale).to(dtype).MoveToOuterDisposeScope());
     }
 
     /// <summary>Of positions that count up, the same in every row.</summary>
     public RotaryTables Tables(long start, long end, Device device, ScalarType dtype)
     {
-        using var positions = torch.arange(start, end, dtype: ScalarType.Int64, device: device);
+        using var positions = torch.tensor(Enumerable.Range((int)start, (int)(end - start)).Select(i => (long)i).ToArray(), device: device);
         using var row = positions.unsqueeze(0);
         return Tables(row, end, device, dtype);
     }
@@ -56,9 +56,9 @@ internal sealed class RotaryEmbedding
         using var scope = NewDisposeScope();
         var pairs = config.HeadDim / 2;
         // In float32 and by the engine's own power function: the last bit of a frequency grows to 1e-5 at position 300.
-        var exponents = torch.arange(0, config.HeadDim, 2, dtype: ScalarType.Float32) / config.HeadDim;
+        var exponents = torch.tensor(Enumerable.Range(0, pairs).Select(i => 2f * i).ToArray()).Over(config.HeadDim);
         var factor = torch.tensor((factors?.Select(f => (float)f) ?? Enumerable.Repeat(1f, pairs)).ToArray());
-        var theta = torch.full(pairs, config.RopeTheta, dtype: ScalarType.Float32);
+        var theta = torch.tensor(Enumerable.Repeat((float)config.RopeTheta, pairs).ToArray());
         return (factor * theta.pow(exponents)).reciprocal().data<float>().ToArray();
     }
 }

@@ -12,6 +12,6 @@ internal sealed record RotaryTables(Tensor Cos, Tensor Sin)
         using var scope = NewDisposeScope();
         var half = heads.shape[^1] / 2;
         var (first, second) = (heads.narrow(-1, 0, half), heads.narrow(-1, half, half));
-        return torch.cat([first * Cos - second * Sin, second * Cos + first * Sin], dim: -1).MoveToOuterDisposeScope();
+        return torch.cat([first * Cos - second * Sin, (second * Cos).Plus(first * Sin)], dim: -1).MoveToOuterDisposeScope();
     }
 }

@@ -27,6 +27,6 @@ internal sealed class ClipEmbeddings : nn.Module<Tensor, Tensor>
         using var scope = NewDisposeScope();
         var patches = patch_embedding.call(input);
         var classToken = class_embedding.view(1, 1, -1).expand(patches.shape[0], 1, patches.shape[2]);
-        return (torch.cat([classToken, patches], dim: 1) + position_embedding.weight).MoveToOuterDisposeScope();
+        return torch.cat([classToken, patches], dim: 1).Plus(position_embedding.weight).MoveToOuterDisposeScope();
     }
 }

@@ -24,7 +24,7 @@ internal sealed class ClipLayer : nn.Module<Tensor, Tensor>
     public override Tensor forward(Tensor input)
     {
         using var scope = NewDisposeScope();
-        var attended = input + self_attn.call(layer_norm1.call(input));
-        return (attended + mlp.call(layer_norm2.call(attended))).MoveToOuterDisposeScope();
+        var attended = input.Plus(self_attn.call(layer_norm1.call(input)));
+        return attended.Plus(mlp.call(layer_norm2.call(attended))).MoveToOuterDisposeScope();
     }
 }

@@ -21,6 +21,6 @@ internal sealed class ClipMlp : nn.Module<Tensor, Tensor>
     {
         using var scope = NewDisposeScope();
         var hidden = fc1.call(input);
-        return fc2.call(hidden * (hidden * 1.702).sigmoid()).MoveToOuterDisposeScope();
+        return fc2.call(hidden * hidden.Times(1.702).sigmoid()).MoveToOuterDisposeScope();
     }
 }

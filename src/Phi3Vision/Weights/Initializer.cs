@@ -39,7 +39,7 @@ public static class Initializer
         foreach (var (name, parameter) in model.named_parameters().OrderBy(pair => pair.name, StringComparer.Ordinal))
         {
             using var scope = NewDisposeScope();
-            if (IsNormWeight(name)) parameter.fill_(1);
+            if (IsNormWeight(name)) parameter.SetTo(1);
             else if (name.EndsWith("position_embedding.weight", StringComparison.Ordinal)) parameter.copy_(Positions(random, parameter.shape));
             else if (Deviation(name, parameter.shape, model.Config) is var deviation and > 0) parameter.copy_(Normal(random, parameter.shape, deviation));
             else parameter.zero_();
@@ -57,8 +57,8 @@ public static class Initializer
         {
             var attention = name[..^"q_proj.weight".Length];
             var (key, value, output) = (parameters[attention + "k_proj.weight"], parameters[attention + "v_proj.weight"], parameters[attention + "out_proj.weight"]);
-            key.copy_(query * KeyLikeness + key * Math.Sqrt(1 - KeyLikeness * KeyLikeness));
-            output.copy_((output - value.t()) * ValueLikeness);
+            key.copy_(query.Times(KeyLikeness).Plus(key.Times(Math.Sqrt(1 - KeyLikeness * KeyLikeness))));
+            output.copy_((output - value.t()).Times(ValueLikeness));
         }
     }
 
@@ -81,10 +81,10 @@ public static class Initializer
         using var scope = NewDisposeScope();
         var (places, width) = (shape[0] - 1, shape[1]);
         var side = (long)Math.Round(Math.Sqrt(places));
-        var margin = (long)Math.Ceiling(2.5 * PositionReach);
+        var margin = (int)Math.Ceiling(2.5 * PositionReach);
         var noise = Normal(random, [width, 1, side + 2 * margin, side + 2 * margin], PositionDeviation);
-        var distances = torch.arange(-margin, margin + 1, ScalarType.Float32);
-        var bell = (distances * distances / (-2 * PositionReach * PositionReach)).exp();
+        var distances = torch.tensor(Enumerable.Range(-margin, 2 * margin + 1).Select(i => (float)i).ToArray());
+        var bell = (distances * distances).Over(-2 * PositionReach * PositionReach).exp();
         var kernel = bell / bell.norm();
         var field = nn.functional.conv2d(nn.functional.conv2d(noise, kernel.view(1, 1, 1, -1)), kernel.view(1, 1, -1, 1));
         return torch.cat([torch.zeros(1, width), field.view(width, places).t()], 0).MoveToOuterDisposeScope();
@@ -101,7 +101,7 @@ public static class Initializer
             using var picture = NewDisposeScope();
             var view = Mosaic(random).to(model.Dtype, model.Device);
             var rows = model.Decoder.Images.forward(torch.stack([view, view]).unsqueeze(0), [(1, 1)], tape: null);
-            mean.add_(rows.mean([0]) / CentringPictures);
+            mean.Add(rows.mean([0]).Over(CentringPictures));
         }
         bias.sub_(mean);
     }
@@ -115,7 +115,7 @@ public static class Initializer
         foreach (var blocks in MosaicBlocks)
         {
             var values = Normal(random, [3, blocks, 1, blocks, 1], MosaicDeviation);
-            picture.add_(values.expand(3, blocks, side / blocks, blocks, side / blocks).reshape(3, side, side));
+            picture.Add(values.expand(3, blocks, side / blocks, blocks, side / blocks).reshape(3, side, side));
         }
         return picture.MoveToOuterDisposeScope();
     }
