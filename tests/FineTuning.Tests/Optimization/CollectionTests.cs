@@ -1,0 +1,96 @@
+using FunctionsPipeline.Contracts;
+using FunctionsPipeline.FineTuning;
+using FunctionsPipeline.Phi3Vision;
+using TorchSharp;
+using static TorchSharp.torch;
+using Generator = FunctionsPipeline.Phi3Vision.Generator;
+
+namespace FunctionsPipeline.Tests.FineTuning;
+
+/// <summary>Whatever is handed to native code lives as long as the call: a collection in the midst of it changes nothing.</summary>
+public sealed class CollectionTests
+{
+    private const int Steps = 500;
+    private const int ValidateEvery = 100;
+
+    [Theory]
+    [InlineData(FineTuningMethod.Full)]
+    [InlineData(FineTuningMethod.Lora)]
+    public void Five_hundred_steps_are_the_same_beside_a_thread_that_collects_and_finalizes(FineTuningMethod method)
+    {
+        var undisturbed = Train(method);
+        using var collector = new Collector();
+        var disturbed = Train(method);
+        Assert.Equal(undisturbed.Numbers, disturbed.Numbers);
+        Assert.Equal(undisturbed.Weights.Keys, disturbed.Weights.Keys);
+        Assert.All(undisturbed.Weights, pair => Assert.Equal(pair.Value, disturbed.Weights[pair.Key]));
+    }
+
+    /// <returns>Losses, norms, tokens and their probabilities, and the bytes of what was trained.</returns>
+    private static (List<double> Numbers, Dictionary<string, byte[]> Weights) Train(FineTuningMethod method)
+    {
+        var settings = new TrainingSettings
+        {
+            Method = method,
+            Lora = new LoraSettings { Rank = 2, Dropout = 0.1 },
+            Projector = new PartSettings { Train = true },
+        };
+        using var model = new Phi3VisionModel(SmallModel.Config);
+        Initializer.Initialize(model, seed: 1);
+        using var adapters = method == FineTuningMethod.Lora ? LoraAdapters.Attach(model, settings.Lora, seed: 1) : null;
+        var trained = TrainableParameters.Select(model, adapters, settings);
+        using var optimizer = new AdamWOptimizer(trained.All, settings.WeightDecay);
+        var gradient = new BatchGradient(model, CPU, batchSize: 1, dropout: adapters);
+        var samples = new[] { 5, 6 }.Select(NoisePicture.Sample).ToList();
+        var padding = model.Config.PadTokenId;
+        // Images that the vision tower has seen: 500 steps through it would take minutes.
+        var batches = samples.Select(sample => new TrainingBatch([(sample.Row, model.Encode(sample.Image))], padding, packing: true)).ToList();
+        var validation = new TrainingBatch(samples, padding);
+        var prompts = new TrainingBatch([.. samples.Select(sample => (sample.Row.PromptOnly(), sample.Image))], padding, padLeft: true);
+        List<double> numbers = [];
+        var outside = DisposeScopeManager.Statistics.CreatedOutsideScopeCount;
+        for (var step = 0; step < Steps; step++)
+        {
+            numbers.Add(gradient.Add([batches[step % 2]], seed: step));
+            numbers.Add(optimizer.ClipAndStep(settings.MaxGradNorm, factor: 1 - (double)step / Steps));
+            if (step % ValidateEvery != 0) continue;
+            model.eval();
+            numbers.Add(new AnswerLoss(model, CPU).Sum(validation));
+            using var scope = NewDisposeScope();
+            foreach (var answer in new Generator(model).Generate(prompts.Input(CPU), new GenerationSettings { MaxTokens = 4 }, default))
+                numbers.AddRange(answer.Tokens.SelectMany(token => new[] { token.Id, token.LogProbability }));
+            model.train();
+        }
+        // A tensor in no scope may be freed under a call just as a number may.
+        Assert.Equal(outside, DisposeScopeManager.Statistics.CreatedOutsideScopeCount);
+        using var copies = NewDisposeScope();
+        return (numbers, trained.All.ToDictionary(p => p.Name, p => p.Parameter.detach().bytes.ToArray()));
+    }
+
+    private sealed class Collector : IDisposable
+    {
+        private readonly Thread _thread;
+        private volatile bool _ended;
+
+        public Collector()
+        {
+            _thread = new Thread(Run);
+            _thread.Start();
+        }
+
+        public void Dispose()
+        {
+            _ended = true;
+            _thread.Join();
+        }
+
+        private void Run()
+        {
+            while (!_ended)
+            {
+                GC.Collect(0);
+                GC.WaitForPendingFinalizers();
+            }
+        }
+    }
+}
