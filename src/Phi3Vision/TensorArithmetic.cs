@@ -6,9 +6,10 @@ using static TorchSharp.torch;
 namespace FunctionsPipeline.Phi3Vision;
 
 /// <summary>
-/// Arithmetic of tensors with numbers. The library wraps a number for native code in a <see cref="Scalar"/>, and lets a collection on another
-/// thread free it while the call still reads it: here every one lives as long as its call. That holds for numbers that its members hide as
-/// well: <c>a + b</c> is a + 1·b, <c>square()</c> is a power of 2. <c>BannedSymbols.txt</c> bans what is not safe, <c>docs/upstream.md</c> has the details.
+/// Arithmetic of tensors with numbers. The library wraps a number for native code in a <see cref="Scalar"/>, and lets a collection on
+/// another thread free it while the call still reads it: here every one lives as long as its call. That holds for numbers that its members
+/// hide as well: <c>a + b</c> is a + 1·b, <c>square()</c> is a power of 2. <c>BannedSymbols.txt</c> bans what is not safe; the details are in
+/// <c>docs/upstream.md</c>.
 /// </summary>
 public static class TensorArithmetic
 {

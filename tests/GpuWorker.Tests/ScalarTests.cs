@@ -21,7 +21,7 @@ public sealed class ScalarTests
         from method in Methods(assembly)
         where method.DeclaringType.FullName != Exempt
         from called in Calls(method)
-        where Makers.Value.Contains(called.FullName) || Makers.Value.Contains(called.DeclaringType.FullName) || Makers.Value.Contains(called.ReturnType.FullName)
+        where Makers.Value.Overlaps([called.FullName, called.DeclaringType.FullName, called.ReturnType.FullName])
         select $"{method} calls {called}");
 
     [Theory]
@@ -35,7 +35,8 @@ public sealed class ScalarTests
     /// <summary>Methods that make numbers, themselves or by what they call, and modules and optimizers whose overrides do.</summary>
     private static HashSet<string> FindMakers()
     {
-        var methods = Methods("TorchSharp").Select(method => (Method: method, Calls: Calls(method).Select(called => called.FullName).ToList())).ToList();
+        var methods = Methods("TorchSharp")
+            .Select(method => (Method: method, Calls: Calls(method).Select(called => called.FullName).ToList())).ToList();
         var makers = methods.Select(m => m.Method).Where(method => method.ReturnType.FullName == Scalar)
             .Select(method => method.FullName).ToHashSet();
         while (methods.RemoveAll(m => m.Calls.Exists(makers.Contains) && makers.Add(m.Method.FullName)) > 0) { }
@@ -50,5 +51,7 @@ public sealed class ScalarTests
         ModuleDefinition.ReadModule(Path.Combine(AppContext.BaseDirectory, assembly + ".dll")).GetTypes().SelectMany(type => type.Methods);
 
     private static IEnumerable<MethodReference> Calls(MethodDefinition method) =>
-        method.HasBody ? method.Body.Instructions.Select(i => i.Operand).OfType<MethodReference>().Select(called => called.GetElementMethod()) : [];
+        method.HasBody
+            ? method.Body.Instructions.Select(i => i.Operand).OfType<MethodReference>().Select(called => called.GetElementMethod())
+            : [];
 }

@@ -106,7 +106,8 @@ internal sealed class AdamWOptimizer : IDisposable
         public Entry(TrainableParameter trained, double decay)
         {
             (Name, Parameter, _peakRate, _decay) = (trained.Name, trained.Parameter, trained.PeakRate, decay);
-            if (Parameter.dtype != ScalarType.Float32) Copy = Parameter.detach().to(ScalarType.Float32, copy: true).DetachFromDisposeScope();
+            if (Parameter.dtype != ScalarType.Float32)
+                Copy = Parameter.detach().to(ScalarType.Float32, copy: true).DetachFromDisposeScope();
             State = new AdamWState(Copy ?? Parameter);
         }
 

@@ -1,7 +1,6 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using FunctionsPipeline.Phi3Vision;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace FunctionsPipeline.GpuWorker.Verification;
@@ -33,7 +32,7 @@ internal static class ModelRecorder
         foreach (var (name, value) in ModelOutputs.Compute(model.Model, batch.Inputs, IsRecorded, request.Tokens))
             tensors.Add((name, value.cpu().MoveToOtherDisposeScope(scope)));
         var facts = new Dictionary<string, object?>();
-        if (batch.Inputs.Labels is not null) AddLoss(model.Model, batch.Inputs, request.Gradients, tensors, facts, scope);
+        if (batch.Inputs.Labels is not null) AddLoss(model.Model, batch.Inputs, request.Gradients, tensors, facts);
 
         var path = Path.Combine(request.Output, ModelCase.TensorsName);
         SafetensorsFile.Write(path, tensors);
@@ -59,16 +58,15 @@ internal static class ModelRecorder
     }
 
     private static void AddLoss(
-        Phi3VisionModel model, ModelCaseInputs inputs, bool gradients, List<(string, Tensor)> tensors,
-        Dictionary<string, object?> facts, DisposeScope scope)
+        Phi3VisionModel model, ModelCaseInputs inputs, bool gradients, List<(string, Tensor)> tensors, Dictionary<string, object?> facts)
     {
         using var computed = LossAndGradients.Compute(model, inputs, gradients);
-        tensors.Add(("loss", computed.Loss.detach().cpu().clone().MoveToOtherDisposeScope(scope)));
+        tensors.Add(("loss", computed.Loss.detach().cpu().clone()));
         facts["loss"] = computed.Loss.item<float>();
         if (!gradients) return;
         foreach (var (name, _) in model.named_parameters())
             if (computed.Gradient(name) is { } gradient)
-                tensors.Add((GradientComparisons.Prefix + name, gradient.cpu().clone().MoveToOtherDisposeScope(scope)));
+                tensors.Add((GradientComparisons.Prefix + name, gradient.cpu().clone()));
         facts[GradientComparisons.WithoutGradient] = computed.WithoutGradient();
         facts[GradientComparisons.Norms] = computed.Norms();
     }

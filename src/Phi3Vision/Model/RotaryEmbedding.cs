@@ -31,7 +31,8 @@ internal sealed class RotaryEmbedding
         var frequencies = torch.tensor(end > _originalPositions ? _long : _short, device: device);
         // Position times frequency is rounded to float32 before the cosine, as in the published code: at position 4000 this is visible.
         var angles = positions.to(device).to(ScalarType.Float32).unsqueeze(1).unsqueeze(-1) * frequencies;
-        return new RotaryTables(angles.cos().Times(_scale).to(dtype).MoveToOuterDisposeScope(), angles.sin().Times(_scale).to(dtype).MoveToOuterDisposeScope());
+        Tensor Scaled(Tensor table) => table.Times(_scale).to(dtype).MoveToOuterDisposeScope();
+        return new RotaryTables(Scaled(angles.cos()), Scaled(angles.sin()));
     }
 
     /// <summary>Of positions that count up, the same in every row.</summary>
