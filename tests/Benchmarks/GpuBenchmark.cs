@@ -2,6 +2,7 @@ using System.Globalization;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.FineTuning;
 using FunctionsPipeline.Phi3Vision;
+using static FunctionsPipeline.Benchmarks.Cell;
 using static TorchSharp.torch;
 using Generator = FunctionsPipeline.Phi3Vision.Generator;
 
@@ -113,8 +114,4 @@ internal sealed class GpuBenchmark : IBenchmark
         var random = new Random(5);
         return [config.BosTokenId, .. Enumerable.Range(1, TextTokens - 1).Select(_ => random.Next(3, config.PadTokenId))];
     }
-
-    private static string Share(double value, double limit) => (value / limit).ToString("P0", CultureInfo.InvariantCulture);
-
-    private static string Number(double value) => value.ToString(value < 100 ? "0.0" : "0", CultureInfo.InvariantCulture);
 }

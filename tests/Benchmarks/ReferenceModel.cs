@@ -1,5 +1,6 @@
 using FunctionsPipeline.FineTuning;
 using FunctionsPipeline.Phi3Vision;
+using static TorchSharp.torch;
 
 namespace FunctionsPipeline.Benchmarks;
 
@@ -33,9 +34,9 @@ internal static class ReferenceModel
     };
 
     /// <summary>Makes the model, with random weights.</summary>
-    public static Phi3VisionModel Create()
+    public static Phi3VisionModel Create(ScalarType type)
     {
-        var model = new Phi3VisionModel(Config);
+        var model = new Phi3VisionModel(Config, dtype: type);
         Initializer.Initialize(model, seed: 1);
         var count = model.parameters().Sum(parameter => parameter.numel());
         return count == Parameters ? model

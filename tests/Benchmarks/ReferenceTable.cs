@@ -2,8 +2,9 @@ using System.Globalization;
 
 namespace FunctionsPipeline.Benchmarks;
 
-/// <summary>Our times beside those of the published Python code.</summary>
-internal sealed class ReferenceTable
+/// <summary>Our times beside a limit of this machine and beside those of the published Python code.</summary>
+/// <param name="limits">Columns about the limit.</param>
+internal sealed class ReferenceTable(params string[] limits)
 {
     /// <summary>Where the reference's figures come from.</summary>
     public const string Source =
@@ -11,13 +12,15 @@ internal sealed class ReferenceTable
         "batch 1, two cores; the best of four medians, with OpenBLAS on OpenMP and on passive pthreads. It was recorded on another day, " +
         "on a shared machine (±20 %); on a machine of another kind the ratio says little. Ratio: the reference's time over our median.";
 
-    private readonly Table _table = new("work", "median ms", "fastest ms", "rounds", "reference ms", "ratio");
+    private readonly Table _table = new(["work", "median ms", "fastest ms", "rounds", .. limits, "reference ms", "ratio"]);
 
     /// <summary>Adds a row.</summary>
-    public void Add(string work, Timing ours, double referenceMilliseconds) => _table.Add(
+    /// <param name="referenceMilliseconds">Null where the reference has no such work.</param>
+    /// <param name="limitCells">A cell for every column about the limit.</param>
+    public void Add(string work, Timing ours, double? referenceMilliseconds, params string[] limitCells) => _table.Add(
         [
-            work, .. ours.Cells, referenceMilliseconds.ToString(CultureInfo.InvariantCulture),
-            string.Create(CultureInfo.InvariantCulture, $"{referenceMilliseconds / ours.Median:0.00}×"),
+            work, .. ours.Cells, .. limitCells, referenceMilliseconds?.ToString(CultureInfo.InvariantCulture) ?? "",
+            referenceMilliseconds is { } reference ? Cell.Times(reference, ours.Median) : "",
         ]);
 
     /// <summary>The table.</summary>

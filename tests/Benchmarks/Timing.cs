@@ -23,8 +23,5 @@ internal sealed record Timing(IReadOnlyList<double> Milliseconds)
     public int Rounds => Milliseconds.Count;
 
     /// <summary>Median, fastest and number of rounds, as cells of a table.</summary>
-    public IEnumerable<string> Cells => [Text(Median), Text(Minimum), Rounds.ToString(CultureInfo.InvariantCulture)];
-
-    private static string Text(double milliseconds) =>
-        milliseconds.ToString(milliseconds < 10 ? "0.00" : milliseconds < 100 ? "0.0" : "0", CultureInfo.InvariantCulture);
+    public IEnumerable<string> Cells => [Cell.Number(Median), Cell.Number(Minimum), Rounds.ToString(CultureInfo.InvariantCulture)];
 }

@@ -2,6 +2,7 @@ using System.Globalization;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.FineTuning;
 using FunctionsPipeline.Phi3Vision;
+using static TorchSharp.torch;
 
 namespace FunctionsPipeline.Benchmarks;
 
@@ -40,20 +41,24 @@ internal sealed class TinyTrainingBenchmark : IBenchmark
         Initializer.Initialize(model, seed: 1);
         model.train();
 
-        var table = new Table("threads", "median ms", "fastest ms", "rounds", "samples/s");
+        var cost = new ModelCost(config);
+        var table = new Table("threads", "median ms", "fastest ms", "rounds", "samples/s", "GFLOP/s", "peak GFLOP/s", "share of the peak");
         foreach (var count in new[] { 1, 2 })
         {
             using var threads = new TorchThreads(count);
+            var peak = CpuLimits.Operations(meter, ScalarType.Float32);
             using var step = new TrainingStep(model, samples);
-            var timing = meter.Measure($"training step of the tiny preset, {count} thread{(count == 1 ? "" : "s")}", step.Take);
+            var timing = meter.Measure($"training step of the tiny preset, {Cell.Threads(count)}", step.Take);
+            var operations = cost.OperationsOfStep(step.Size, step.Trained) / timing.Median;
             table.Add([
-                count.ToString(CultureInfo.InvariantCulture), .. timing.Cells,
-                (1000 * BatchSize / timing.Median).ToString("0.0", CultureInfo.InvariantCulture),
+                count.ToString(CultureInfo.InvariantCulture), .. timing.Cells, Cell.Number(1000 * BatchSize / timing.Median),
+                Cell.Number(operations / 1e6), Cell.Number(peak / 1e6), Cell.Share(operations, peak),
             ]);
         }
         return new Section(
             $"The tiny preset ({Number(model.parameters().Sum(p => p.numel()))} parameters, vocabulary {Vocabulary}), " +
-            $"a batch of {BatchSize} pictures of one crop and {Number(samples.Sum(sample => sample.Row.Ids.Length))} tokens in all, float32; images are processed before.",
+            $"a batch of {BatchSize} pictures of one crop and {Number(samples.Sum(sample => sample.Row.Ids.Length))} tokens in all, " +
+            $"float32; images are processed before. {ModelBenchmark.PeakText}",
             table);
 
         (TrainingRow Row, ProcessedImage Image) Sample(int i)

@@ -20,17 +20,20 @@ public sealed class ModelCost
         _clipLayer = _weights.Where(weight => weight.Role == WeightRole.Matrix && weight.Name.Contains(".encoder.layers.0.")).Sum(weight => weight.Count);
     }
 
-    /// <summary>Bytes that one token of generation at batch 1 reads, in bf16: decoder, head, and the keys and values so far.</summary>
+    /// <summary>Bytes that one token of generation at batch 1 reads: decoder, head, and the keys and values so far.</summary>
     /// <param name="context">Positions before it.</param>
-    public double BytesOfToken(double context) =>
-        Bf16 * Count(ModelPart.DecoderLayers, ModelPart.FinalNorm, ModelPart.Head) + context * new MemoryNeeds(_config, 0).CacheBf16(1);
+    /// <param name="valueBytes">Bytes of a value; 2 for bf16, 4 for float32.</param>
+    public double BytesOfToken(double context, int valueBytes = Bf16) =>
+        valueBytes * (Count(ModelPart.DecoderLayers, ModelPart.FinalNorm, ModelPart.Head)
+            + context * new MemoryNeeds(_config, 0).CacheBf16(1) / Bf16);
 
-    /// <summary>Operations of reading a prompt and giving the logits of its last position.</summary>
+    /// <summary>Operations of reading a prompt and giving the logits of its last positions.</summary>
     /// <param name="tokens">Positions of the prompt.</param>
     /// <param name="imageTokens">Those of images among them.</param>
     /// <param name="views">Views of all images.</param>
-    public double OperationsOfPrompt(double tokens, double imageTokens, double views) =>
-        Decoder(tokens) + Attention(tokens * tokens) + Tower(views) + Projector(imageTokens) + Head(1);
+    /// <param name="logits">Positions that logits are made of.</param>
+    public double OperationsOfPrompt(double tokens, double imageTokens, double views, double logits = 1) =>
+        Decoder(tokens) + Attention(tokens * tokens) + Tower(views) + Projector(imageTokens) + Head(logits);
 
     /// <summary>
     /// Operations of one training step: forward once, and backward once more through the activations of every part that gradients pass and once

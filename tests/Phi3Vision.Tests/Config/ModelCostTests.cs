@@ -35,4 +35,16 @@ public sealed class ModelCostTests
         var expected = 2 * (800 * Decoder + Head + 757 * Projector) + 32 * 2 * 640_000.0 * 3072 + 5 * Clip;
         Assert.Equal(1, Cost.OperationsOfPrompt(800, 757, 5) / expected, 1e-9);
     }
+
+    [Fact]
+    public void Every_position_of_a_prompt_can_have_logits() =>
+        Assert.Equal(2 * 799 * Head, Cost.OperationsOfPrompt(800, 757, 5, logits: 800) - Cost.OperationsOfPrompt(800, 757, 5), Head);
+
+    [Fact]
+    public void A_token_reads_decoder_head_and_cache_once_in_the_type_of_the_weights()
+    {
+        var norms = (2 * 32 + 1) * 3072;
+        Assert.Equal(2 * (Decoder + Head + norms + 1000.0 * 2 * 32 * 3072), Cost.BytesOfToken(1000));
+        Assert.Equal(2 * Cost.BytesOfToken(1000), Cost.BytesOfToken(1000, valueBytes: 4));
+    }
 }
