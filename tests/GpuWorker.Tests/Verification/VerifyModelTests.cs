@@ -200,7 +200,7 @@ public sealed class VerifyModelTests : IDisposable
 
     [Theory]
     [InlineData("verify", "Required command was not provided")]
-    [InlineData("verify model", "Required argument missing")]
+    [InlineData("verify model", "Required argument")]
     [InlineData("verify model /nowhere/at/all", "/nowhere/at/all")]
     [InlineData("verify tokenizer .", "'--tokenizer' is required")]
     [InlineData("verify model . --threads 0", "--threads must be at least 1")]
