@@ -10,12 +10,12 @@ internal static class FileParts
     private const int PngHeader = 33;
 
     /// <summary>A PNG of 8-bit RGB whose structure is whole, although there is no pixel in it.</summary>
-    public static byte[] PngWithoutPixels(int width, int height)
+    public static byte[] PngWithoutPixels(int width, int height, bool interlaced = false)
     {
         var header = new byte[13];
         BinaryPrimitives.WriteInt32BigEndian(header, width);
         BinaryPrimitives.WriteInt32BigEndian(header.AsSpan(4), height);
-        (header[8], header[9]) = (8, 2);
+        (header[8], header[9], header[12]) = (8, 2, interlaced ? (byte)1 : (byte)0);
         return [0x89, (byte)'P', (byte)'N', (byte)'G', 13, 10, 26, 10, .. Chunk("IHDR", header),
             .. Chunk("IDAT", [0x78, 0x9C, 3, 0, 0, 0, 0, 1]), .. Chunk("IEND", [])];
     }
@@ -40,6 +40,20 @@ internal static class FileParts
     {
         var changed = (byte[])file.Clone();
         bytes.CopyTo(changed.AsSpan(offset));
+        return changed;
+    }
+
+    /// <summary>The PNG with the checksums that its chunks should have, as far as there are chunks.</summary>
+    public static byte[] WithChecksums(byte[] png)
+    {
+        var changed = (byte[])png.Clone();
+        for (long position = 8; position + 12 <= png.Length;)
+        {
+            var end = position + 8 + BinaryPrimitives.ReadUInt32BigEndian(png.AsSpan((int)position));
+            if (end + 4 > png.Length) break;
+            BinaryPrimitives.WriteUInt32BigEndian(changed.AsSpan((int)end), Crc32(png[((int)position + 4)..(int)end]));
+            position = end + 4;
+        }
         return changed;
     }
 
