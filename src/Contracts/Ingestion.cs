@@ -43,10 +43,10 @@ public static class Rejection
     /// <summary>The bytes are of no format that is read.</summary>
     public const string NotAnImage = "not-an-image";
 
-    /// <summary>The file ends before its picture does.</summary>
+    /// <summary>The file ends before its image does, as far as its decoder can tell.</summary>
     public const string Truncated = "truncated";
 
-    /// <summary>The file is whole, but its picture cannot be decoded.</summary>
+    /// <summary>The image cannot be decoded otherwise.</summary>
     public const string Corrupt = "corrupt";
 
     public const string TooManyPixels = "too-many-pixels";

@@ -8,7 +8,10 @@ public sealed record ImageLimits
     /// <summary>Bytes of the file.</summary>
     public long MaxBytes { get; init; } = 64 * 1024 * 1024;
 
-    /// <summary>Width times height; a decoded pixel takes three bytes, and up to seven while transparency is resolved.</summary>
+    /// <summary>
+    /// Width times height. A pixel that has been read takes three bytes; while it is decoded, seven, and in an interlaced PNG or a
+    /// progressive JPEG up to twelve.
+    /// </summary>
     public long MaxPixels { get; init; } = 64_000_000;
 
     /// <summary>Pixels of the longer side.</summary>

@@ -9,8 +9,8 @@ namespace FunctionsPipeline.Images;
 
 /// <summary>
 /// Reads images from outside, for training and for serving alike: shards hold the original bytes, so a model learns from exactly the pixels
-/// that it is asked about. An image is turned as its EXIF orientation says and laid over white where it is transparent. Limits are checked
-/// before a pixel is decoded, so that a small file that promises a huge image costs nothing.
+/// that it is asked about. An image is laid over white where it is transparent and turned as its EXIF orientation says; the codec does not
+/// tell that of a PNG. Limits are checked before a pixel is decoded, so that a small file that promises a huge image costs nothing.
 /// </summary>
 public static class ImageReader
 {
@@ -59,7 +59,9 @@ public static class ImageReader
         var codec = SKCodec.Create(new SKMemoryStream(data), out var result);
         try
         {
-            if (result != SKCodecResult.Success && result != SKCodecResult.Unimplemented) throw Unreadable(result, "file's header");
+            // Of a shorter file the codec cannot tell the format.
+            var tells = bytes.Length >= SKCodec.MinBufferedBytesNeeded && result != SKCodecResult.Unimplemented;
+            if (codec is null && tells) throw Unreadable(result, "file's header");
             if (codec is null || FormatOf(codec) is not { } format)
                 throw new UnreadableImageException(Rejection.NotAnImage,
                     $"not a JPEG, PNG, WebP, GIF or BMP file: it begins with {Convert.ToHexStringLower(bytes[..Math.Min(8, bytes.Length)])}");

@@ -1,9 +1,10 @@
+using FunctionsPipeline.Images;
 using SixLabors.ImageSharp;
 using SixLabors.ImageSharp.PixelFormats;
 
 namespace FunctionsPipeline.GpuWorker.Verification;
 
-/// <summary>Reads the pictures of a recording, which is trusted: without the limits for uploads.</summary>
+/// <summary>Reads the pictures of a recording, as uploads are read.</summary>
 internal static class PictureFile
 {
     /// <exception cref="InvalidDataException">It is missing or no picture.</exception>
@@ -13,9 +14,9 @@ internal static class PictureFile
         if (!File.Exists(path)) throw new InvalidDataException($"'{path}' is missing.");
         try
         {
-            return Image.Load<Rgb24>(path);
+            return ImageReader.Read(File.ReadAllBytes(path));
         }
-        catch (ImageFormatException e)
+        catch (UnreadableImageException e)
         {
             throw new InvalidDataException($"'{path}' is no picture: {e.Message}", e);
         }
