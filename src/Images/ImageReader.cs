@@ -60,11 +60,13 @@ public static class ImageReader
         try
         {
             // Of a shorter file the codec cannot tell the format.
-            var tells = bytes.Length >= SKCodec.MinBufferedBytesNeeded && result != SKCodecResult.Unimplemented;
-            if (codec is null && tells) throw Unreadable(result, "file's header");
+            var isKnown = bytes.Length >= SKCodec.MinBufferedBytesNeeded && result != SKCodecResult.Unimplemented;
+            if (codec is null && isKnown) throw Unreadable(result, "file's header");
             if (codec is null || FormatOf(codec) is not { } format)
-                throw new UnreadableImageException(Rejection.NotAnImage,
-                    $"not a JPEG, PNG, WebP, GIF or BMP file: it begins with {Convert.ToHexStringLower(bytes[..Math.Min(8, bytes.Length)])}");
+            {
+                var start = Convert.ToHexStringLower(bytes[..Math.Min(8, bytes.Length)]);
+                throw new UnreadableImageException(Rejection.NotAnImage, $"not a JPEG, PNG, WebP, GIF or BMP file: it begins with {start}");
+            }
             var (width, height) = (codec.Info.Width, codec.Info.Height);
             if (codec.EncodedOrigin >= SKEncodedOrigin.LeftTop) (width, height) = (height, width);
             header = new ImageHeader(format, width, height);
@@ -107,7 +109,8 @@ public static class ImageReader
         try
         {
             if (!bitmap.TryAllocPixels(info))
-                throw new UnreadableImageException(Rejection.TooManyPixels, $"{header.Width}×{header.Height} pixels do not fit in memory");
+                throw new UnreadableImageException(
+                    Rejection.TooManyPixels, $"{header.Width}×{header.Height} pixels do not fit in memory");
             var result = header.Format == ImageFormat.Jpeg ? DecodeJpeg(codec, bitmap) : codec.GetPixels(info, bitmap.GetPixels());
             return result == SKCodecResult.Success ? bitmap : throw Unreadable(result, $"{header.Format} file's data");
         }

@@ -14,7 +14,8 @@ public sealed class DamageTests
     {
         var file = Fixture.Bytes(name);
         // The codec takes a cut palette for damage, and a WebP of which there is not a row.
-        string[] reasons = Path.GetExtension(name) is ".bmp" or ".webp" ? [Rejection.Truncated, Rejection.Corrupt] : [Rejection.Truncated];
+        var tellsDamage = Path.GetExtension(name) is not (".bmp" or ".webp");
+        string[] reasons = tellsDamage ? [Rejection.Truncated] : [Rejection.Truncated, Rejection.Corrupt];
         const int headerLength = 32;
         var cuts = Enumerable.Range(headerLength, file.Length - headerLength).GroupBy(length => ReasonOf(file.AsMemory(0, length))).ToDictionary(
             cut => cut.Key ?? "read", cut => cut.ToList());

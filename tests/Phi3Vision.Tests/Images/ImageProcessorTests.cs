@@ -82,8 +82,9 @@ public sealed class ImageProcessorTests
     [Fact]
     public void A_picture_file_becomes_the_recorded_pixel_values()
     {
-        using var image = ImageReader.Read(File.ReadAllBytes(Path.Combine(AppContext.BaseDirectory, "Fixtures", "tiny-image", "image_1.png")));
-        using var recorded = SafetensorsFile.Open(Path.Combine(AppContext.BaseDirectory, "Fixtures", "tiny-image", "io.safetensors"));
+        var folder = Path.Combine(AppContext.BaseDirectory, "Fixtures", "tiny-image");
+        using var image = ImageReader.Read(File.ReadAllBytes(Path.Combine(folder, "image_1.png")));
+        using var recorded = SafetensorsFile.Open(Path.Combine(folder, "io.safetensors"));
         using var expected = recorded.Read("pixel_values");
         Assert.Equal(expected.data<float>().ToArray(), new ImageProcessor(1).Process(image).PixelValues);
     }
