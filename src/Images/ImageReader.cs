@@ -122,8 +122,8 @@ public static class ImageReader
     }
 
     /// <summary>
-    /// Decodes a JPEG as scanlines, which takes all of its scans: <see cref="SKCodec.GetPixels(SKImageInfo, IntPtr)"/> accepts a progressive
-    /// one that is cut off.
+    /// Decodes a JPEG as scanlines, which takes all of its scans: <see cref="SKCodec.GetPixels(SKImageInfo, IntPtr)"/> accepts a
+    /// progressive one that is cut off.
     /// </summary>
     private static SKCodecResult DecodeJpeg(SKCodec codec, SKBitmap bitmap)
     {

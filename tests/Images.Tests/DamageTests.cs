@@ -17,8 +17,9 @@ public sealed class DamageTests
         var tellsDamage = Path.GetExtension(name) is not (".bmp" or ".webp");
         string[] reasons = tellsDamage ? [Rejection.Truncated] : [Rejection.Truncated, Rejection.Corrupt];
         const int headerLength = 32;
-        var cuts = Enumerable.Range(headerLength, file.Length - headerLength).GroupBy(length => ReasonOf(file.AsMemory(0, length))).ToDictionary(
-            cut => cut.Key ?? "read", cut => cut.ToList());
+        var cuts = Enumerable.Range(headerLength, file.Length - headerLength)
+            .GroupBy(length => ReasonOf(file.AsMemory(0, length)))
+            .ToDictionary(cut => cut.Key ?? "read", cut => cut.ToList());
 
         Assert.Empty(cuts.Keys.Except(reasons).Except(["read"]));
         Assert.NotEqual(["read"], cuts.Keys);
