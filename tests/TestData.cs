@@ -1,6 +1,6 @@
 namespace FunctionsPipeline.Tests;
 
-/// <summary>The data that tests use when it is there: real photographs, the real tokenizer, the API lists of the published packages.</summary>
+/// <summary>The data that tests use when it is there: real photographs, the real tokenizer.</summary>
 internal static class TestData
 {
     /// <summary>The folder: <c>PIPELINE_TESTDATA</c>, or <c>../shared</c> beside the repository; null when it is not there.</summary>

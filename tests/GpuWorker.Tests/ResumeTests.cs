@@ -47,7 +47,7 @@ public sealed class ResumeTests : IDisposable
         var stopped = Prepare("stopped", FineTuningMethod.Full);
         using var process = Start(stopped);
         await UntilStepAsync(stopped, 30, process);
-        using (var kill = Process.Start("kill", ["-TERM", $"{process.Id}"])) await kill.WaitForExitAsync();
+        using (var kill = Process.Start("sh", ["-c", $"kill -TERM {process.Id}"])) await kill.WaitForExitAsync();
         await process.WaitForExitAsync();
         Assert.Equal(75, process.ExitCode);
         Assert.Equal(Heartbeat.Preempted, Read<Heartbeat>(stopped, "heartbeat.json").Phase);

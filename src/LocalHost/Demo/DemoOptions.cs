@@ -49,12 +49,12 @@ public sealed record DemoOptions
     {
         Epochs = 100,
         MaxSteps = Images is null ? null : 3000,
-        MaxMinutes = Images is null ? 3 : 7,
+        MaxMinutes = Images is null ? 1.1 : 7,
         BatchSize = 8,
         // Photographs are few and differ in more than their labels: they are learned slowly, and never seen twice in the same way.
         LearningRate = Images is null ? 2e-3 : 5e-4,
         AugmentImages = Images is not null,
-        WarmupSteps = 40,
+        WarmupSteps = Images is null ? 20 : 40,
         NumCrops = 1,
         EvaluationSamples = 100,
         MaxAnswerTokens = 40,

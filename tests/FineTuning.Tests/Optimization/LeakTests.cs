@@ -6,7 +6,7 @@ using Generator = FunctionsPipeline.Phi3Vision.Generator;
 
 namespace FunctionsPipeline.Tests.FineTuning;
 
-/// <summary>Tensors are counted over the process, so no other test may run beside these.</summary>
+/// <summary>Tensors and collections are the process's: no other test runs beside these.</summary>
 [CollectionDefinition(nameof(LeakTests), DisableParallelization = true)]
 public sealed class LeakCollection;
 
