@@ -115,7 +115,7 @@ public sealed class ResumeTests : IDisposable
     }
 
     private Process Start(string folder) =>
-        WorkerProcess.Start("train", "--run", "r1", "--folder", folder, "--cache", Path.Combine(_root, "cache"), "--threads", "2");
+        WorkerProcess.Start("train", "--run", "r1", "--folder", folder, "--cache", Path.Combine(_root, "cache"), "--threads", "1");
 
     private async Task<int> RunAsync(string folder)
     {

@@ -13,8 +13,8 @@ internal sealed class EmbeddingTable : nn.Module<Tensor, Tensor>
     internal readonly Parameter weight;
     private readonly long? _padding;
 
-    /// <param name="padding">The id whose vector gets no gradient.</param>
     /// <param name="weight">[V, H].</param>
+    /// <param name="padding">The id whose vector gets no gradient.</param>
     public EmbeddingTable(Parameter weight, long? padding) : base(nameof(EmbeddingTable))
     {
         _padding = padding;
