@@ -48,13 +48,13 @@ public sealed record DemoOptions
     private TrainingSettings Settings => Training ?? new TrainingSettings
     {
         Epochs = 100,
-        MaxSteps = Images is null ? null : 3000,
-        MaxMinutes = Images is null ? 1.1 : 7,
+        MaxSteps = Images is null ? 350 : 3000,
+        MaxMinutes = Images is null ? 3 : 7,
         BatchSize = 8,
         // Photographs are few and differ in more than their labels: they are learned slowly, and never seen twice in the same way.
         LearningRate = Images is null ? 2e-3 : 5e-4,
         AugmentImages = Images is not null,
-        WarmupSteps = Images is null ? 20 : 40,
+        WarmupSteps = 40,
         NumCrops = 1,
         EvaluationSamples = 100,
         MaxAnswerTokens = 40,
