@@ -50,11 +50,12 @@ public sealed class LowerLibstdcxxRequirement : Task
         if (!TryLower(elf))
         {
             Log.LogError(
-                $"{path} needs the libstdc++ of GCC 13 ({MissingVersion}) and this system has an older one. The file is not that of TorchSharp " +
-                "0.107.0, whose requirement this build can lower. Build on Debian 13, Ubuntu 24.04, RHEL 10 or newer.");
+                $"{path} needs the libstdc++ of GCC 13 ({MissingVersion}) and this system has an older one. The file is not that of " +
+                "TorchSharp 0.107.0, whose requirement this build can lower. Build on Debian 13, Ubuntu 24.04, RHEL 10 or newer.");
             return;
         }
-        // A new file under the old name, which may be a hard link to the package cache. Its time stays, or the next build would copy it again.
+        // A new file under the old name, which may be a hard link to the package cache. It keeps its time, or the next build would
+        // copy it again.
         var time = File.GetLastWriteTimeUtc(path);
         File.WriteAllBytes(path + ".new", elf);
         File.SetLastWriteTimeUtc(path + ".new", time);
@@ -68,11 +69,14 @@ public sealed class LowerLibstdcxxRequirement : Task
     {
         // Elf64_Ehdr: section headers' offset at 40, number at 60. Elf64_Shdr: 64 bytes, type at 4, offset at 24, link at 40.
         if (!elf.Take(6).SequenceEqual(new byte[] { 0x7f, (byte)'E', (byte)'L', (byte)'F', 2, 1 })) return false;
-        var sections = Enumerable.Range(0, BitConverter.ToUInt16(elf, 60)).Select(i => (int)BitConverter.ToInt64(elf, 40) + (64 * i)).ToArray();
+        var headers = (int)BitConverter.ToInt64(elf, 40);
+        var sections = Enumerable.Range(0, BitConverter.ToUInt16(elf, 60)).Select(i => headers + (64 * i)).ToArray();
         var needs = sections.FirstOrDefault(section => BitConverter.ToInt32(elf, section + 4) == VersionNeeds);
         if (needs == 0) return false;
         var names = (int)BitConverter.ToInt64(elf, sections[BitConverter.ToInt32(elf, needs + 40)] + 24);
-        var (missing, present, symbol) = (IndexOf(elf, MissingVersion, names), IndexOf(elf, PresentVersion, names), IndexOf(elf, MissingSymbol, names));
+        var missing = IndexOf(elf, MissingVersion, names);
+        var present = IndexOf(elf, PresentVersion, names);
+        var symbol = IndexOf(elf, MissingSymbol, names);
         if (missing < 0 || present < 0 || symbol < 0) return false;
 
         var (lowered, next) = (0, 0);

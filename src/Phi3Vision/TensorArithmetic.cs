@@ -8,8 +8,8 @@ namespace FunctionsPipeline.Phi3Vision;
 /// <summary>
 /// Arithmetic of tensors with numbers. The library wraps a number for native code in a <see cref="Scalar"/>, and lets a collection on
 /// another thread free it while the call still reads it: here every one lives as long as its call. That holds for numbers that its members
-/// hide as well: <c>a + b</c> is a + 1·b, <c>square()</c> is a power of 2. <c>BannedSymbols.txt</c> bans what is not safe; the details are in
-/// <c>docs/upstream.md</c>.
+/// hide as well: <c>a + b</c> is a + 1·b, <c>square()</c> is a power of 2. <c>BannedSymbols.txt</c> bans what is not safe;
+/// <c>docs/upstream.md</c> has the details.
 /// </summary>
 public static class TensorArithmetic
 {
@@ -50,14 +50,14 @@ public static class TensorArithmetic
         return tensor.clamp_min(scalar);
     }
 
-    /// <summary>Which elements are smaller than a number.</summary>
+    /// <summary>Compares elements: true where one is smaller than the number.</summary>
     public static Tensor IsBelow(this Tensor tensor, long number)
     {
         using var scalar = number.ToScalar();
         return tensor.lt(scalar);
     }
 
-    /// <summary>Which elements are a number.</summary>
+    /// <summary>Compares elements: true where one equals the number.</summary>
     public static Tensor Is(this Tensor tensor, long number)
     {
         using var scalar = number.ToScalar();

@@ -2,7 +2,7 @@ using static TorchSharp.torch;
 
 namespace FunctionsPipeline.Benchmarks;
 
-/// <summary>What the processor does at best with the threads that torch has, measured in this run.</summary>
+/// <summary>Peak rates of the processor with torch's threads, measured in this run.</summary>
 internal static class CpuLimits
 {
     private const long Side = 2048;

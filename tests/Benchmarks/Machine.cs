@@ -35,7 +35,7 @@ internal static class Machine
     /// <summary>Vector instructions that libtorch chooses its code by.</summary>
     private static IEnumerable<string> Vectors() => CpuInfo("flags")?.Split(' ').Intersect(VectorFlags) ?? [];
 
-    /// <summary>What Linux tells about the first core.</summary>
+    /// <summary>Reads an entry of /proc/cpuinfo for the first core.</summary>
     private static string? CpuInfo(string field) =>
         File.Exists("/proc/cpuinfo")
         && File.ReadLines("/proc/cpuinfo").FirstOrDefault(line => line.StartsWith(field, StringComparison.Ordinal)) is { } line

@@ -21,7 +21,7 @@ internal sealed class ModelBenchmark : IBenchmark
     /// <inheritdoc/>
     public string Description => "training, a forward and generation of a model of 5.4 million parameters, beside the published code";
 
-    /// <summary>What the share of the peak is.</summary>
+    /// <summary>Explains the share of the peak.</summary>
     public const string PeakText =
         "Peak: a product of two 2048² matrices with the same type and threads, measured in this run. GFLOP/s and share of it: for the " +
         "matrix products that the work needs (2·m·k·n each, computed once); in float32 training the target is 50 %.";

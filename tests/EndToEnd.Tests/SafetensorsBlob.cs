@@ -21,7 +21,8 @@ internal static class SafetensorsBlob
         float[] values = entry["dtype"]!.GetValue<string>() switch
         {
             "F32" => MemoryMarshal.Cast<byte, float>(bytes).ToArray(),
-            "BF16" => [.. MemoryMarshal.Cast<byte, ushort>(bytes).ToArray().Select(half => BitConverter.UInt32BitsToSingle((uint)half << 16))],
+            "BF16" => [.. MemoryMarshal.Cast<byte, ushort>(bytes).ToArray()
+                .Select(half => BitConverter.UInt32BitsToSingle((uint)half << 16))],
             var other => throw new NotSupportedException(other),
         };
         return ([.. entry["shape"]!.AsArray().Select(size => size!.GetValue<int>())], values);

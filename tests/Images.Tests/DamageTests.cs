@@ -13,7 +13,7 @@ public sealed class DamageTests
     public void A_file_cut_off_anywhere_is_rejected_or_lacks_no_pixel(string name)
     {
         var file = Fixture.Bytes(name);
-        // The codec takes a cut palette for damage, and a WebP of which there is not a row.
+        // The codec reports a cut palette, and a WebP cut before its first row, as damaged rather than truncated.
         var tellsDamage = Path.GetExtension(name) is not (".bmp" or ".webp");
         string[] reasons = tellsDamage ? [Rejection.Truncated] : [Rejection.Truncated, Rejection.Corrupt];
         const int headerLength = 32;

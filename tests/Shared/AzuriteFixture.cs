@@ -123,7 +123,8 @@ public sealed class AzuriteFixture : IAsyncLifetime
         if (Environment.GetEnvironmentVariable("AZURITE") is { Length: > 0 } configured) return configured;
         var folder = new DirectoryInfo(AppContext.BaseDirectory);
         while (folder is not null && !File.Exists(Path.Combine(folder.FullName, "FunctionsPipeline.sln"))) folder = folder.Parent;
-        var root = folder?.FullName ?? throw new DirectoryNotFoundException("The tests are not within the repository: set AZURITE to an executable.");
+        var root = folder?.FullName
+            ?? throw new DirectoryNotFoundException("The tests are not within the repository: set AZURITE to an executable.");
         var azurite = Path.Combine(root, ".pipeline", "azurite");
         // Written when the installation is complete.
         var version = Path.Combine(azurite, "version");

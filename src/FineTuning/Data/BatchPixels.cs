@@ -19,7 +19,8 @@ internal sealed class BatchPixels(IReadOnlyList<ProcessedImage> images) : IBatch
     public ModelInput AddTo(ModelInput input, Device device) => input with
     {
         PixelValues = Pixels().to(device),
-        ImageSizes = tensor(images.SelectMany(image => new long[] { image.Height, image.Width }).ToArray(), [images.Count, 2], device: device),
+        ImageSizes = tensor(
+            images.SelectMany(image => new long[] { image.Height, image.Width }).ToArray(), [images.Count, 2], device: device),
     };
 
     // Straight into the tensor's memory: a batch of arrays for every step would be most of what the garbage collector has to do.

@@ -115,7 +115,7 @@ internal sealed class AdamWOptimizer : IDisposable
 
         public Parameter Parameter { get; }
 
-        /// <summary>What is stepped in place of a parameter of a smaller type.</summary>
+        /// <summary>Float32 copy that takes the steps of a bfloat16 or float16 parameter; null for float32.</summary>
         public Tensor? Copy { get; }
 
         public AdamWState State { get; }

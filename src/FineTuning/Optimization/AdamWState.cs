@@ -5,7 +5,7 @@ namespace FunctionsPipeline.FineTuning;
 
 /// <summary>
 /// AdamW (https://arxiv.org/abs/1711.05101) of one tensor, in the library's own order of operations: the same numbers to the bit. The
-/// library's optimizer cannot be used, since a collection may free its numbers while native code reads them: <see cref="TensorArithmetic"/>.
+/// library's optimizer is not used, since a collection may free its numbers while native code reads them: <see cref="TensorArithmetic"/>.
 /// </summary>
 /// <param name="stepped">The tensor that is stepped; it stays the caller's.</param>
 public sealed class AdamWState(Tensor stepped, double beta1 = 0.9, double beta2 = 0.999, double epsilon = 1e-8) : IDisposable

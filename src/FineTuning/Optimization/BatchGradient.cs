@@ -16,7 +16,8 @@ internal sealed class BatchGradient
     /// <param name="recompute">Computes the activations of each layer again in the backward pass.</param>
     /// <param name="dropout">Adapters with dropout, whose masks are drawn anew for each part.</param>
     public BatchGradient(
-        Phi3VisionModel model, Device device, int batchSize, int? microBatchSize = null, bool recompute = false, LoraAdapters? dropout = null)
+        Phi3VisionModel model, Device device, int batchSize, int? microBatchSize = null, bool recompute = false,
+        LoraAdapters? dropout = null)
     {
         (_dropout, _loss) = (dropout, new AnswerLoss(model, device, recompute));
         var microBatch = Math.Min(microBatchSize ?? batchSize, batchSize);

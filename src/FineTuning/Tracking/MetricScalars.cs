@@ -5,7 +5,7 @@ namespace FunctionsPipeline.FineTuning;
 /// <summary>Metrics as named numbers, the same in every tracking tool.</summary>
 internal static class MetricScalars
 {
-    /// <summary>What a line of the metrics says: <c>train/…</c>, <c>validation/…</c> and <c>memory/…</c>.</summary>
+    /// <summary>Names and values of a metrics line: <c>train/…</c>, <c>validation/…</c> and <c>memory/…</c>.</summary>
     public static IEnumerable<(string Name, double Value)> Of(MetricsLine line) => Known(
     [
         ("train/loss", line.Loss),

@@ -72,7 +72,8 @@ public sealed class BatchGradientTests : IDisposable
         Assert.True(double.IsNaN(Compute(3, 1).Loss));
     }
 
-    private (double Loss, Dictionary<string, Tensor> Gradients) Compute(int rows, int microBatch, bool packing = false, bool recompute = false)
+    private (double Loss, Dictionary<string, Tensor> Gradients) Compute(
+        int rows, int microBatch, bool packing = false, bool recompute = false)
     {
         var gradient = new BatchGradient(_model, CPU, rows, microBatch, recompute);
         _model.zero_grad();

@@ -44,7 +44,8 @@ public sealed class CollectionTests
         var samples = new[] { 5, 6 }.Select(NoisePicture.Sample).ToList();
         var padding = model.Config.PadTokenId;
         // Images that the vision tower has seen: 500 steps through it would take minutes.
-        var batches = samples.Select(sample => new TrainingBatch([(sample.Row, model.Encode(sample.Image))], padding, packing: true)).ToList();
+        var batches = samples
+            .Select(sample => new TrainingBatch([(sample.Row, model.Encode(sample.Image))], padding, packing: true)).ToList();
         var validation = new TrainingBatch(samples, padding);
         var prompts = new TrainingBatch([.. samples.Select(sample => (sample.Row.PromptOnly(), sample.Image))], padding, padLeft: true);
         List<double> numbers = [];

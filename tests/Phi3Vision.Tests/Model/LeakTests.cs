@@ -166,7 +166,7 @@ public sealed class LeakTests : IDisposable
 
     private static Task LeavesOnlyCounts(Func<int> action) => LeavesOnlyCounts(() => Task.FromResult(action()));
 
-    /// <param name="action">Returns how many parameters it made: each counts for good, although its tensor is freed (docs/upstream.md).</param>
+    /// <param name="action">Returns how many parameters it made: each counts for good although it is freed (docs/upstream.md).</param>
     private static async Task LeavesOnlyCounts(Func<Task<int>> action)
     {
         // Once before, for what is kept on purpose: the gradients' own tensors.
