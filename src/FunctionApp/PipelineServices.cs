@@ -1,6 +1,5 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using Azure.Identity;
 using Azure.Storage.Blobs;
 using FunctionsPipeline.Datasets;
 using FunctionsPipeline.FunctionApp.Gpu;
@@ -8,7 +7,7 @@ using FunctionsPipeline.FunctionApp.Models;
 using FunctionsPipeline.FunctionApp.Predictions;
 using FunctionsPipeline.FunctionApp.Runs;
 using FunctionsPipeline.FunctionApp.Storage;
-using Microsoft.Extensions.Azure;
+using FunctionsPipeline.Shared;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -20,19 +19,15 @@ namespace FunctionsPipeline.FunctionApp;
 public static class PipelineServices
 {
     /// <summary>
-    /// Registers the pipeline. Its settings are <see cref="PipelineOptions"/> and <c>Storage</c> (a connection string, or a section with
-    /// <c>blobServiceUri</c>); they are checked when the host starts.
+    /// Registers the pipeline. Its settings are <see cref="PipelineOptions"/> and those of <see cref="PipelineStorage"/>; they are
+    /// checked when the host starts.
     /// </summary>
     public static IServiceCollection AddPipeline(this IServiceCollection services, IConfiguration configuration)
     {
         services.AddSettings(configuration);
         services.Configure<JsonSerializerOptions>(ConfigureDurableState);
         services.TryAddSingleton(TimeProvider.System);
-        services.AddAzureClients(clients =>
-        {
-            clients.AddBlobServiceClient(configuration.GetSection("Storage"));
-            clients.UseCredential(_ => new DefaultAzureCredential());
-        });
+        services.AddPipelineStorage(configuration);
         services.AddHostedService<StorageContainers>();
 
         services.AddSingleton(provider =>
@@ -80,8 +75,7 @@ public static class PipelineServices
         public ValidateOptionsResult Validate(string? name, PipelineOptions options)
         {
             var mistakes = options.Mistakes().ToList();
-            if (!configuration.GetSection("Storage").Exists())
-                mistakes.Add("Storage is missing: a connection string, or Storage:blobServiceUri for an identity that may use the account.");
+            if (PipelineStorage.Mistake(configuration) is { } mistake) mistakes.Add(mistake);
             return mistakes.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(mistakes);
         }
     }

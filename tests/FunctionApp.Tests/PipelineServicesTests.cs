@@ -1,5 +1,8 @@
+using Azure.Identity;
+using Azure.Storage.Blobs;
 using FunctionsPipeline.FunctionApp;
 using FunctionsPipeline.Images;
+using FunctionsPipeline.Shared;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -43,6 +46,36 @@ public class PipelineServicesTests
     }
 
     [Fact]
+    public void Storage_is_found_by_the_identity_settings_of_the_functions_host()
+    {
+        using var host = Build("Storage", null, ("Storage:blobServiceUri", "https://account.blob.core.windows.net/"));
+        Assert.Equal(new Uri("https://account.blob.core.windows.net/"), host.Services.GetRequiredService<BlobServiceClient>().Uri);
+        Assert.NotNull(host.Services.GetRequiredService<IOptions<PipelineOptions>>().Value);
+    }
+
+    [Theory]
+    [InlineData(null, null, typeof(DefaultAzureCredential))]
+    [InlineData(null, "11111111-2222-3333-4444-555555555555", typeof(DefaultAzureCredential))]
+    [InlineData("managedidentity", null, typeof(ManagedIdentityCredential))]
+    [InlineData("ManagedIdentity", "11111111-2222-3333-4444-555555555555", typeof(ManagedIdentityCredential))]
+    public void The_identity_is_the_one_that_the_settings_ask_for(string? credential, string? client, Type expected)
+    {
+        var settings = new Dictionary<string, string?> { ["Storage:credential"] = credential, ["Storage:clientId"] = client };
+        var section = new ConfigurationBuilder().AddInMemoryCollection(settings).Build().GetSection("Storage");
+        Assert.IsType(expected, PipelineStorage.Credential(section));
+    }
+
+    [Theory]
+    [InlineData("Storage:blobServiceUri", "account.blob.core.windows.net")]
+    [InlineData("Storage:credential", "password")]
+    public void A_bad_identity_setting_is_named(string setting, string value)
+    {
+        using var host = Build("Storage", null, ("Storage:blobServiceUri", "https://account.blob.core.windows.net"), (setting, value));
+        var failure = Assert.Throws<OptionsValidationException>(() => host.Services.GetRequiredService<IOptions<PipelineOptions>>().Value);
+        Assert.StartsWith(setting.Replace(":", "__", StringComparison.Ordinal), Assert.Single(failure.Failures), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Ingestion_follows_its_settings_and_leaves_everybody_elses_limits_alone()
     {
         using var host = Build("Ingestion:ImageLimits:MaxBytes", "1000");
@@ -61,7 +94,7 @@ public class PipelineServicesTests
         Assert.Equal([host], app.Services.GetRequiredService<IOptions<PipelineOptions>>().Value.Ingestion.AllowedHosts);
     }
 
-    private static IHost Build(string setting, string? value)
+    private static IHost Build(string setting, string? value, params (string Setting, string? Value)[] more)
     {
         var builder = new HostApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
         builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>
@@ -72,6 +105,7 @@ public class PipelineServicesTests
             ["GpuWorker:Command"] = "worker",
             [setting] = value,
         });
+        builder.Configuration.AddInMemoryCollection(more.ToDictionary(pair => pair.Setting, pair => pair.Value));
         builder.Services.AddPipeline(builder.Configuration);
         return builder.Build();
     }

@@ -3,12 +3,14 @@ using System.Net.Http.Json;
 using System.Runtime.CompilerServices;
 using System.Text;
 using System.Text.Json;
+using Azure.Storage.Blobs;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.FineTuning;
 using FunctionsPipeline.GpuWorker;
 using FunctionsPipeline.GpuWorker.Serving;
 using FunctionsPipeline.GpuWorker.Storage;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
 using TorchSharp;
 
 namespace FunctionsPipeline.Tests.GpuWorker;
@@ -51,6 +53,14 @@ public sealed class PredictionServerTests(AzuriteFixture azurite) : IClassFixtur
             Assert.Null(prediction.Reason);
         }
         Assert.Contains("\"v2\"", await _http.GetStringAsync("/healthz"));
+    }
+
+    [Fact]
+    public async Task Storage_is_found_by_the_identity_settings_of_the_functions_host()
+    {
+        await using var server = PredictionServer.Create(
+            new IPEndPoint(IPAddress.Loopback, 0), _folder, torch.CPU, [new("Storage:blobServiceUri", "https://account.blob.core.windows.net")]);
+        Assert.Equal("account", server.Services.GetRequiredService<BlobServiceClient>().AccountName);
     }
 
     [Fact]
