@@ -5,7 +5,7 @@ using Microsoft.Extensions.Configuration;
 
 namespace FunctionsPipeline.FunctionApp;
 
-/// <summary>The app's settings, apart from <c>Storage</c>, which is a connection string or a section as the Azure clients read it.</summary>
+/// <summary>The app's settings, apart from those of the connection <c>PipelineStorage</c>.</summary>
 public sealed record PipelineOptions
 {
     /// <summary>The Hugging Face Hub.</summary>

@@ -16,8 +16,8 @@ internal static class HostCommand
             Required = true,
         };
         var command = new Command("host", """
-            Runs the Functions host alone, until Ctrl-C. Its settings come from the environment, as in Azure: Storage and AzureWebJobsStorage
-            (connection strings), HF_ENDPOINT, HF_TOKEN, Worker__Url, GpuWorker__Command, Ingestion__UnitRows and so on.
+            Runs the Functions host alone, until Ctrl-C. Its settings come from the environment, as in Azure: PipelineStorage and
+            AzureWebJobsStorage (connection strings), HF_ENDPOINT, HF_TOKEN, Worker__Url, GpuWorker__Command, Ingestion__UnitRows and so on.
             """)
         { port, state };
         command.SetAction(async (arguments, cancellation) =>

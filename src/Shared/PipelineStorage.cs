@@ -16,7 +16,11 @@ namespace FunctionsPipeline.Shared;
 internal static class PipelineStorage
 {
     /// <summary>The connection's name, and the setting that holds its connection string.</summary>
-    public const string Connection = "Storage";
+    /// <remarks>Not <c>Storage</c>: the Functions host looks for <c>AzureWebJobs</c> + name first, which is its own account.</remarks>
+    public const string Connection = "PipelineStorage";
+
+    // What the Functions host puts before a connection's name at first, and then leaves out.
+    private const string HostPrefix = "AzureWebJobs";
 
     /// <summary>The value of <c>__credential</c> that asks for a managed identity and nothing else.</summary>
     private const string ManagedIdentity = "managedidentity";
@@ -24,12 +28,14 @@ internal static class PipelineStorage
     /// <summary>Describes what is wrong with the settings; null when they name an account.</summary>
     public static string? Mistake(IConfiguration configuration)
     {
+        if (configuration.GetSection(HostPrefix + Connection).Exists())
+            return $"{HostPrefix}{Connection} must not be set: the Functions host would take it in place of {Connection}.";
         var section = configuration.GetSection(Connection);
         if (!string.IsNullOrWhiteSpace(section.Value)) return null;
         if (section["blobServiceUri"] is not { Length: > 0 } uri)
-            return $"{Connection} is missing: set {Connection} to a connection string, or {Connection}__blobServiceUri to the blob service of an "
-                + $"account that the identity of this machine may use (with {Connection}__credential=managedidentity and {Connection}__clientId "
-                + "for one managed identity of several).";
+            return $"{Connection} is missing: set {Connection} to a connection string, or {Connection}__blobServiceUri to the blob service "
+                + $"of an account that the identity of this machine may use (with {Connection}__credential={ManagedIdentity} and "
+                + $"{Connection}__clientId for one managed identity of several).";
         if (!Uri.TryCreate(uri, UriKind.Absolute, out var address) || address.Scheme is not ("http" or "https"))
             return $"{Connection}__blobServiceUri is '{uri}', must be a URL such as https://account.blob.core.windows.net.";
         if (section["credential"] is { Length: > 0 } credential && !credential.Equals(ManagedIdentity, StringComparison.OrdinalIgnoreCase))
@@ -37,9 +43,10 @@ internal static class PipelineStorage
         return null;
     }
 
-    /// <summary>Registers <see cref="BlobServiceClient"/>; it is made, and fails when <see cref="Mistake"/> has one, on first use.</summary>
+    /// <summary>Registers <see cref="BlobServiceClient"/>; it is made on first use, and then fails when there is a mistake.</summary>
     public static void AddPipelineStorage(this IServiceCollection services, IConfiguration configuration) =>
-        services.AddAzureClients(clients => clients.AddClient<BlobServiceClient, BlobClientOptions>(options => Client(configuration, options)));
+        services.AddAzureClients(clients =>
+            clients.AddClient<BlobServiceClient, BlobClientOptions>(options => Client(configuration, options)));
 
     /// <exception cref="InvalidOperationException">The settings name no account.</exception>
     public static BlobServiceClient Client(IConfiguration configuration, BlobClientOptions options)
@@ -51,7 +58,7 @@ internal static class PipelineStorage
             : new BlobServiceClient(section.Value, options);
     }
 
-    /// <summary>The identity that a connection's settings ask for: by default whatever this machine offers, a developer's sign-in included.</summary>
+    /// <summary>The identity that a connection's settings ask for; by default any that this machine offers.</summary>
     public static TokenCredential Credential(IConfigurationSection connection)
     {
         var client = connection["clientId"] is { Length: > 0 } id ? id : null;

@@ -66,7 +66,7 @@ public sealed class KilledHostTests(AzuriteFixture azurite) : IClassFixture<Azur
             RedirectStandardOutput = true,
             Environment =
             {
-                ["Storage"] = azurite.ConnectionString,
+                ["PipelineStorage"] = azurite.ConnectionString,
                 ["AzureWebJobsStorage"] = azurite.ConnectionString,
                 ["HF_ENDPOINT"] = _hub.Address.ToString(),
                 ["Worker__Url"] = "http://127.0.0.1:9",

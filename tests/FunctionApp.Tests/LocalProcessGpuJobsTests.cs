@@ -21,7 +21,7 @@ public sealed class LocalProcessGpuJobsTests : IAsyncLifetime, IDisposable
     [Fact]
     public async Task A_job_runs_the_worker_with_its_run_and_the_storage_setting()
     {
-        var jobs = Host("echo \"$@\"; echo \"storage: $Storage\" >&2");
+        var jobs = Host("echo \"$@\"; echo \"storage: $PipelineStorage\" >&2");
         var job = await jobs.StartAsync("run-1", 1, default);
         var status = await UntilExitedAsync(jobs, job);
         Assert.Equal(0, status.ExitCode);
@@ -145,7 +145,7 @@ public sealed class LocalProcessGpuJobsTests : IAsyncLifetime, IDisposable
             command = $"sh \"{path}\"";
         }
         var configuration = new ConfigurationBuilder()
-            .AddInMemoryCollection(new Dictionary<string, string?> { ["Storage"] = "UseDevelopmentStorage=true" }).Build();
+            .AddInMemoryCollection(new Dictionary<string, string?> { ["PipelineStorage"] = "UseDevelopmentStorage=true" }).Build();
         var options = new PipelineOptions { GpuWorker = new GpuWorkerOptions { Command = command }, GpuJobs = new GpuJobsOptions { LogFolder = _folder, StopTimeout = TimeSpan.FromSeconds(2) } };
         var host = new LocalProcessGpuJobs(configuration, Options.Create(options), NullLogger<LocalProcessGpuJobs>.Instance);
         _hosts.Add(host);

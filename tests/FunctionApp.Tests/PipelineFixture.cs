@@ -38,7 +38,7 @@ public sealed class PipelineFixture : IAsyncLifetime
             StateDatabase = Path.Combine(_folder, "state.db"),
             Settings = new Dictionary<string, string?>
             {
-                ["Storage"] = _azurite.ConnectionString,
+                ["PipelineStorage"] = _azurite.ConnectionString,
                 ["HF_ENDPOINT"] = _hub.Address.ToString(),
                 ["Ingestion:AllowedHosts:0"] = _hub.Address.Authority,
                 ["Worker:Url"] = "http://127.0.0.1:9",

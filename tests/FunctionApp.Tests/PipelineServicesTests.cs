@@ -1,3 +1,4 @@
+using System.Reflection;
 using Azure.Identity;
 using Azure.Storage.Blobs;
 using FunctionsPipeline.FunctionApp;
@@ -13,7 +14,7 @@ namespace FunctionsPipeline.Tests.FunctionApp;
 public class PipelineServicesTests
 {
     [Theory]
-    [InlineData("Storage", null)]
+    [InlineData("PipelineStorage", null)]
     [InlineData("Worker:Url", null)]
     [InlineData("Worker:Url", "localhost:8080")]
     [InlineData("Worker:Timeout", "00:00:00")]
@@ -48,7 +49,7 @@ public class PipelineServicesTests
     [Fact]
     public void Storage_is_found_by_the_identity_settings_of_the_functions_host()
     {
-        using var host = Build("Storage", null, ("Storage:blobServiceUri", "https://account.blob.core.windows.net/"));
+        using var host = Build("PipelineStorage", null, ("PipelineStorage:blobServiceUri", "https://account.blob.core.windows.net/"));
         Assert.Equal(new Uri("https://account.blob.core.windows.net/"), host.Services.GetRequiredService<BlobServiceClient>().Uri);
         Assert.NotNull(host.Services.GetRequiredService<IOptions<PipelineOptions>>().Value);
     }
@@ -60,19 +61,36 @@ public class PipelineServicesTests
     [InlineData("ManagedIdentity", "11111111-2222-3333-4444-555555555555", typeof(ManagedIdentityCredential))]
     public void The_identity_is_the_one_that_the_settings_ask_for(string? credential, string? client, Type expected)
     {
-        var settings = new Dictionary<string, string?> { ["Storage:credential"] = credential, ["Storage:clientId"] = client };
-        var section = new ConfigurationBuilder().AddInMemoryCollection(settings).Build().GetSection("Storage");
+        var settings = new Dictionary<string, string?>
+        {
+            ["PipelineStorage:credential"] = credential,
+            ["PipelineStorage:clientId"] = client,
+        };
+        var section = new ConfigurationBuilder().AddInMemoryCollection(settings).Build().GetSection("PipelineStorage");
         Assert.IsType(expected, PipelineStorage.Credential(section));
     }
 
     [Theory]
-    [InlineData("Storage:blobServiceUri", "account.blob.core.windows.net")]
-    [InlineData("Storage:credential", "password")]
+    [InlineData("PipelineStorage:blobServiceUri", "account.blob.core.windows.net")]
+    [InlineData("PipelineStorage:credential", "password")]
     public void A_bad_identity_setting_is_named(string setting, string value)
     {
-        using var host = Build("Storage", null, ("Storage:blobServiceUri", "https://account.blob.core.windows.net"), (setting, value));
+        using var host = Build(
+            "PipelineStorage", null, ("PipelineStorage:blobServiceUri", "https://account.blob.core.windows.net"), (setting, value));
         var failure = Assert.Throws<OptionsValidationException>(() => host.Services.GetRequiredService<IOptions<PipelineOptions>>().Value);
         Assert.StartsWith(setting.Replace(":", "__", StringComparison.Ordinal), Assert.Single(failure.Failures), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void No_connection_is_looked_up_by_the_host_as_one_of_its_own()
+    {
+        var connections = typeof(PipelineServices).Assembly.GetTypes().SelectMany(type => type.GetMethods())
+            .SelectMany(method => method.GetParameters()).SelectMany(parameter => parameter.GetCustomAttributes())
+            .Select(attribute => attribute.GetType().GetProperty("Connection")?.GetValue(attribute)).OfType<string>().Distinct();
+        Assert.Equal([PipelineStorage.Connection], connections);
+        using var host = Build($"AzureWebJobs{PipelineStorage.Connection}", "UseDevelopmentStorage=true");
+        var failure = Assert.Throws<OptionsValidationException>(() => host.Services.GetRequiredService<IOptions<PipelineOptions>>().Value);
+        Assert.Contains("AzureWebJobsPipelineStorage", Assert.Single(failure.Failures), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -100,12 +118,12 @@ public class PipelineServicesTests
         builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>
         {
             // Nothing listens there; the settings are checked before anything is reached.
-            ["Storage"] = "DefaultEndpointsProtocol=http;AccountName=a;AccountKey=YQ==;BlobEndpoint=http://127.0.0.1:9/a;",
+            ["PipelineStorage"] = "DefaultEndpointsProtocol=http;AccountName=a;AccountKey=YQ==;BlobEndpoint=http://127.0.0.1:9/a;",
             ["Worker:Url"] = "http://127.0.0.1:8080",
             ["GpuWorker:Command"] = "worker",
             [setting] = value,
         });
-        builder.Configuration.AddInMemoryCollection(more.ToDictionary(pair => pair.Setting, pair => pair.Value));
+        foreach (var (name, other) in more) builder.Configuration[name] = other;
         builder.Services.AddPipeline(builder.Configuration);
         return builder.Build();
     }

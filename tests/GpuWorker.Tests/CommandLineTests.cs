@@ -104,7 +104,7 @@ public sealed class CommandLineTests : IDisposable
     {
         var (code, _, error) = await RunAsync("train", "--run", "r1");
         Assert.Equal(1, code);
-        Assert.Contains("The setting Storage is missing", error);
+        Assert.Contains("The setting PipelineStorage is missing", error);
     }
 
     private static Task<(int Code, string Output, string Error)> RunAsync(params string[] arguments) => ConsoleRun.RunAsync(arguments);

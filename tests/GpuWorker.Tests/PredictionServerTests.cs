@@ -26,7 +26,7 @@ public sealed class PredictionServerTests(AzuriteFixture azurite) : IClassFixtur
         foreach (var container in Containers.All) await azurite.Blobs.GetBlobContainerClient(container).CreateIfNotExistsAsync();
         await new BlobRunStore(azurite.Blobs).DeleteAsync(Containers.Models, BlobNames.CurrentModel, default);
         _server = PredictionServer.Create(
-            new IPEndPoint(IPAddress.Loopback, 0), _folder, torch.CPU, [new("Storage", azurite.ConnectionString)]);
+            new IPEndPoint(IPAddress.Loopback, 0), _folder, torch.CPU, [new("PipelineStorage", azurite.ConnectionString)]);
         await _server.StartAsync();
         _http.BaseAddress = new Uri(_server.Urls.First());
     }
@@ -58,8 +58,8 @@ public sealed class PredictionServerTests(AzuriteFixture azurite) : IClassFixtur
     [Fact]
     public async Task Storage_is_found_by_the_identity_settings_of_the_functions_host()
     {
-        await using var server = PredictionServer.Create(
-            new IPEndPoint(IPAddress.Loopback, 0), _folder, torch.CPU, [new("Storage:blobServiceUri", "https://account.blob.core.windows.net")]);
+        await using var server = PredictionServer.Create(new IPEndPoint(IPAddress.Loopback, 0), _folder, torch.CPU,
+            [new("PipelineStorage:blobServiceUri", "https://account.blob.core.windows.net")]);
         Assert.Equal("account", server.Services.GetRequiredService<BlobServiceClient>().AccountName);
     }
 

@@ -20,7 +20,7 @@ public sealed class AzuriteFixture : IAsyncLifetime
     private readonly StringBuilder _output = new();
     private Process? _process;
 
-    /// <summary>For the setting <c>Storage</c>.</summary>
+    /// <summary>For the setting <c>PipelineStorage</c>.</summary>
     public string ConnectionString { get; private set; } = "";
 
     public BlobServiceClient Blobs { get; private set; } = null!;

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.ComponentModel;
 using System.Diagnostics;
+using FunctionsPipeline.Shared;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -81,7 +82,7 @@ internal sealed class LocalProcessGpuJobs(
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
-        foreach (var (key, value) in configuration.GetSection("Storage").AsEnumerable())
+        foreach (var (key, value) in configuration.GetSection(PipelineStorage.Connection).AsEnumerable())
             if (value is not null) start.Environment[key.Replace(":", "__", StringComparison.Ordinal)] = value;
 
         Process process;

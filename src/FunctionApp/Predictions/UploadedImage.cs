@@ -1,6 +1,7 @@
 using Azure;
 using Azure.Storage.Blobs;
 using FunctionsPipeline.Contracts;
+using FunctionsPipeline.Shared;
 using Microsoft.Azure.Functions.Worker;
 using Microsoft.Extensions.Logging;
 
@@ -14,7 +15,8 @@ public sealed class UploadedImage(PredictionClient worker, PredictionWriter pred
 {
     [Function(nameof(UploadedImage))]
     public async Task RunAsync(
-        [BlobTrigger(Containers.ProductImages + "/{name}", Source = BlobTriggerSource.EventGrid, Connection = "Storage")] BlobClient blob,
+        [BlobTrigger(Containers.ProductImages + "/{name}", Source = BlobTriggerSource.EventGrid, Connection = PipelineStorage.Connection)]
+        BlobClient blob,
         string name,
         CancellationToken cancellation)
     {

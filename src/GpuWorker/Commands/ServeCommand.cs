@@ -39,9 +39,10 @@ internal static class ServeCommand
             GET /healthz
               200 while it is up
 
-            Storage is the setting Storage: a connection string, or Storage__blobServiceUri with the identity of the machine.
+            Storage is the setting PipelineStorage: a connection string, or PipelineStorage__blobServiceUri with the identity of the
+            machine.
 
-            Example: Storage=UseDevelopmentStorage=true serve --port 8080
+            Example: PipelineStorage=UseDevelopmentStorage=true serve --port 8080
             """)
         { port, host, cache, threads, device };
         command.SetAction(async (parsed, cancellationToken) =>

@@ -31,13 +31,13 @@ internal static class TrainCommand
             and Ctrl-C write a checkpoint first (exit code 75).
 
             Reads runs/{id}/request.json (a TrainingJob), the shards and the base model from blob storage; writes runs/{id}/metrics.jsonl,
-            heartbeat.json, result.json, checkpoints/, samples/ and tensorboard/, and the model. Storage is the setting Storage: a
-            connection string, or Storage__blobServiceUri with the identity of the machine.
+            heartbeat.json, result.json, checkpoints/, samples/ and tensorboard/, and the model. Storage is the setting
+            PipelineStorage: a connection string, or PipelineStorage__blobServiceUri with the identity of the machine.
 
             MLFLOW_TRACKING_URI names a server that the run is tracked on too, MLFLOW_EXPERIMENT_NAME the experiment there, and
             MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, the way in.
 
-            Example: Storage=UseDevelopmentStorage=true train --run spring-catalog
+            Example: PipelineStorage=UseDevelopmentStorage=true train --run spring-catalog
             """)
         { run, folder, cache, threads };
         SettingsHelpAction.AddTo(command);

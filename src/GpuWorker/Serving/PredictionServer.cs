@@ -12,8 +12,8 @@ public static class PredictionServer
     /// <summary>A server that is ready to start.</summary>
     /// <param name="endpoint">Where it listens; port 0 picks a free one.</param>
     /// <param name="cache">Local folder for models.</param>
-    /// <param name="settings">Settings besides the environment's, such as <c>Storage=…</c>.</param>
-    /// <exception cref="CommandException">The setting Storage is missing.</exception>
+    /// <param name="settings">Settings besides the environment's, such as <c>PipelineStorage=…</c>.</param>
+    /// <exception cref="CommandException">The setting PipelineStorage is missing.</exception>
     public static WebApplication Create(
         IPEndPoint endpoint, string cache, torch.Device device, IEnumerable<KeyValuePair<string, string?>>? settings = null)
     {

@@ -122,7 +122,7 @@ public sealed class LocalStack : IAsyncDisposable
         var port = Port(Options.WorkerPort);
         await StartAsync("worker", port, [.. Applications.GpuWorker, "serve", "--port", $"{port}"], new Dictionary<string, string?>
         {
-            ["Storage"] = Storage,
+            ["PipelineStorage"] = Storage,
         }, cancellation);
         Worker = new Uri($"http://127.0.0.1:{port}");
         say($"GPU worker    {Worker}");
@@ -150,7 +150,7 @@ public sealed class LocalStack : IAsyncDisposable
     {
         var settings = new Dictionary<string, string?>
         {
-            ["Storage"] = Storage,
+            ["PipelineStorage"] = Storage,
             ["AzureWebJobsStorage"] = Storage,
             ["HF_ENDPOINT"] = Hub.ToString(),
             ["Worker:Url"] = Worker.ToString(),
