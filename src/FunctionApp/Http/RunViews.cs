@@ -1,6 +1,6 @@
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.FunctionApp.Orchestration;
-using Microsoft.DurableTask;
+using FunctionsPipeline.FunctionApp.Runs;
 using Microsoft.DurableTask.Client;
 
 namespace FunctionsPipeline.FunctionApp.Http;
@@ -40,14 +40,10 @@ internal static class RunViews
             LastUpdatedAt = instance.LastUpdatedAt,
             Status = status,
             Outcome = instance.RuntimeStatus == OrchestrationRuntimeStatus.Completed ? Read<RunOutcome>(instance, instance.SerializedOutput) : null,
-            Error = instance.FailureDetails is { } failure ? Cause(failure).ErrorMessage : null,
+            Error = RunErrors.Of(instance),
         };
     }
 
     private static T? Read<T>(OrchestrationMetadata instance, string? data)
         where T : class => data is null ? null : instance.DataConverter?.Deserialize<T>(data);
-
-    // The orchestrator's own failure only says which task failed.
-    private static TaskFailureDetails Cause(TaskFailureDetails failure) =>
-        failure.InnerFailure is { } inner && failure.IsCausedBy<TaskFailedException>() ? Cause(inner) : failure;
 }
