@@ -22,5 +22,5 @@ internal static class Retries
     });
 
     private static bool IsTransient(TaskFailureDetails failure) =>
-        !failure.IsCausedBy<RequestException>() && !failure.IsCausedBy<PermanentFailureException>();
+        !failure.Has<RequestException>() && !failure.Has<PermanentFailureException>();
 }
