@@ -24,4 +24,7 @@ internal static partial class Logs
 
     [LoggerMessage(7, LogLevel.Information, "Image {Image}: '{Answer}' by {Model} in {Seconds} s")]
     public static partial void ImagePredicted(ILogger logger, string image, string? answer, string? model, double seconds);
+
+    [LoggerMessage(8, LogLevel.Warning, "The containers cannot be created, trying again in {Seconds} s: {Reason}")]
+    public static partial void StorageUnreachable(ILogger logger, double seconds, string reason);
 }

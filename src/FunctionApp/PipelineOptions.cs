@@ -51,10 +51,12 @@ public sealed record PipelineOptions
         if (Ingestion.ImageLimits.MaxPixels < 1) yield return "Ingestion:ImageLimits:MaxPixels must be at least 1.";
         if (Ingestion.ImageLimits.MaxSide < 1) yield return "Ingestion:ImageLimits:MaxSide must be at least 1.";
         if (!(Ingestion.ImageLimits.MaxAspectRatio >= 1)) yield return "Ingestion:ImageLimits:MaxAspectRatio must be at least 1.";
-        if (!IsHttp(Worker.Url)) yield return "Worker:Url is missing or no http(s) address: where the GPU worker answers, such as http://127.0.0.1:8080.";
+        if (Worker.Url is { } worker && !IsHttp(worker))
+            yield return "Worker:Url is no http(s) URL: where the GPU worker answers, such as http://127.0.0.1:8080.";
         if (Worker.Timeout <= TimeSpan.Zero) yield return "Worker:Timeout must be above zero, such as 00:05:00.";
-        if (GpuWorkerCommand.Parse(GpuWorker.Command) is null)
-            yield return "GpuWorker:Command is missing: the command line that starts the GPU worker, such as 'dotnet /app/FunctionsPipeline.GpuWorker.dll'.";
+        if (!string.IsNullOrWhiteSpace(GpuWorker.Command) && GpuWorkerCommand.Parse(GpuWorker.Command) is null)
+            yield return "GpuWorker:Command names no program: it is the command line that starts the GPU worker, "
+                + "such as 'dotnet /app/FunctionsPipeline.GpuWorker.dll'.";
         if (GpuJobs.MaxRestarts is < 0 or > 100) yield return "GpuJobs:MaxRestarts must be from 0 to 100.";
         if (GpuJobs.MaxPreemptions is < 0 or > 10_000) yield return "GpuJobs:MaxPreemptions must be from 0 to 10000.";
         if (GpuJobs.StopTimeout < TimeSpan.Zero) yield return "GpuJobs:StopTimeout must not be negative; 00:00:20 gives a job 20 seconds.";

@@ -12,6 +12,8 @@ internal sealed class FakeGpuJobs(BlobServiceClient blobs) : IGpuJobs
     /// <summary>Runs whose jobs run until they are stopped.</summary>
     public HashSet<string> Endless { get; } = [];
 
+    public string? SetupProblem { get; set; }
+
     /// <summary>Validation loss of the runs that end.</summary>
     public double Loss { get; set; } = 0.5;
 

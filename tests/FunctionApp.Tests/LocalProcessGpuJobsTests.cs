@@ -120,6 +120,16 @@ public sealed class LocalProcessGpuJobsTests : IAsyncLifetime, IDisposable
         Assert.Contains("/nowhere/worker", failure.Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task Without_a_command_the_setting_is_named_before_a_run_and_by_the_job()
+    {
+        var jobs = Host(null);
+        Assert.Contains("GpuWorker:Command", jobs.SetupProblem, StringComparison.Ordinal);
+        var failure = await Assert.ThrowsAsync<PermanentFailureException>(() => jobs.StartAsync("run-1", 1, default));
+        Assert.Equal(jobs.SetupProblem, failure.Message);
+        Assert.Null(Host("exit 0").SetupProblem);
+    }
+
     [Theory]
     [InlineData("dotnet /app/Worker.dll", "dotnet", "/app/Worker.dll")]
     [InlineData("\"/my apps/worker\"  --verbose", "/my apps/worker", "--verbose")]

@@ -15,10 +15,9 @@ public class PipelineServicesTests
 {
     [Theory]
     [InlineData("PipelineStorage", null)]
-    [InlineData("Worker:Url", null)]
     [InlineData("Worker:Url", "localhost:8080")]
     [InlineData("Worker:Timeout", "00:00:00")]
-    [InlineData("GpuWorker:Command", " ")]
+    [InlineData("GpuWorker:Command", "\"\"")]
     [InlineData("GpuJobs:MaxRestarts", "-1")]
     [InlineData("GpuJobs:HeartbeatTimeout", "-00:00:01")]
     [InlineData("GpuJobs:LogFolder", " ")]
@@ -44,6 +43,16 @@ public class PipelineServicesTests
         using var host = Build(setting, value);
         var failure = await Assert.ThrowsAsync<OptionsValidationException>(() => host.StartAsync());
         Assert.StartsWith(setting, Assert.Single(failure.Failures), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("Worker:Url")]
+    [InlineData("GpuWorker:Command")]
+    public async Task What_only_some_functions_need_stops_no_start(string setting)
+    {
+        using var host = Build(setting, null);
+        await host.StartAsync();
+        await host.StopAsync();
     }
 
     [Fact]

@@ -93,6 +93,23 @@ public class RunApiTests(PipelineFixture pipeline) : IClassFixture<PipelineFixtu
         Assert.True(pipeline.Jobs.IsStopped("endless"));
     }
 
+    [Fact]
+    public async Task A_run_that_could_not_be_trained_is_refused_at_once()
+    {
+        pipeline.Jobs.SetupProblem = "The setting GpuWorker:Command is missing.";
+        try
+        {
+            var answer = await PostAsync(Body("untrainable"));
+            Assert.Equal(HttpStatusCode.ServiceUnavailable, answer.StatusCode);
+            var problem = (await answer.Content.ReadFromJsonAsync<Problem>(PipelineJson.Options))!;
+            Assert.Contains("GpuWorker:Command", problem.Detail, StringComparison.Ordinal);
+        }
+        finally
+        {
+            pipeline.Jobs.SetupProblem = null;
+        }
+    }
+
     [Theory]
     [InlineData("GET", "/api/runs/nothing")]
     [InlineData("GET", "/api/runs/nothing/metrics")]

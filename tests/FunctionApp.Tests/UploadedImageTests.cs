@@ -1,6 +1,7 @@
 using System.Net;
 using Azure.Storage.Blobs;
 using FunctionsPipeline.Contracts;
+using FunctionsPipeline.FunctionApp;
 using FunctionsPipeline.FunctionApp.Predictions;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -124,8 +125,20 @@ public sealed class UploadedImageTests(AzuriteFixture azurite) : IClassFixture<A
         await Assert.ThrowsAsync<HttpRequestException>(() => RunAsync(unreachable));
     }
 
-    private Task RunAsync(FakeWorker worker) =>
-        new UploadedImage(worker.Client, new PredictionWriter(azurite.Blobs), NullLogger<UploadedImage>.Instance).RunAsync(Image, _name, default);
+    [Fact]
+    public async Task A_missing_setting_of_the_worker_is_named()
+    {
+        await UploadAsync("one");
+        var worker = new PredictionClient(new HttpClient());
+        var failure = await Assert.ThrowsAsync<PermanentFailureException>(() => RunAsync(worker));
+        Assert.Contains("Worker:Url", failure.Message, StringComparison.Ordinal);
+        Assert.Contains("Worker:Url", await worker.HealthAsync(default), StringComparison.Ordinal);
+    }
+
+    private Task RunAsync(FakeWorker worker) => RunAsync(worker.Client);
+
+    private Task RunAsync(PredictionClient worker) =>
+        new UploadedImage(worker, new PredictionWriter(azurite.Blobs), NullLogger<UploadedImage>.Instance).RunAsync(Image, _name, default);
 
     private async Task<string> UploadAsync(string content) =>
         (await Image.UploadAsync(BinaryData.FromString(content), overwrite: true)).Value.ETag.ToString();

@@ -3,6 +3,9 @@ namespace FunctionsPipeline.FunctionApp.Gpu;
 /// <summary>Where training runs: a child process on this machine, or a job of a cloud service.</summary>
 public interface IGpuJobs
 {
+    /// <summary>Why no job can be started as things are set up, for whoever asks for one; null when that is not known to be so.</summary>
+    string? SetupProblem => null;
+
     /// <summary>
     /// Starts the training of a run. A job that runs already under the same run and attempt is not started a second time.
     /// </summary>

@@ -23,6 +23,12 @@ internal sealed class LocalProcessGpuJobs(
 
     private sealed record Child(Process Process, Task Output);
 
+    public string? SetupProblem => Command is null
+        ? "The setting GpuWorker:Command is missing: the command line that starts the GPU worker, without which nothing can be trained."
+        : null;
+
+    private GpuWorkerCommand? Command => GpuWorkerCommand.Parse(options.Value.GpuWorker.Command);
+
     public async Task<string> StartAsync(string run, int attempt, CancellationToken cancellation)
     {
         var job = $"{run}-{attempt}";
@@ -75,8 +81,7 @@ internal sealed class LocalProcessGpuJobs(
     private void Start(string run, string job)
     {
         var files = Files(job);
-        var command = GpuWorkerCommand.Parse(options.Value.GpuWorker.Command)
-            ?? throw new PermanentFailureException("The setting GpuWorker:Command is missing: the command line that starts the GPU worker.");
+        var command = Command ?? throw new PermanentFailureException(SetupProblem!);
         var start = new ProcessStartInfo(command.FileName, [.. command.Arguments, "train", "--run", run])
         {
             RedirectStandardOutput = true,

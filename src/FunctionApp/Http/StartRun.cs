@@ -1,5 +1,6 @@
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.Datasets;
+using FunctionsPipeline.FunctionApp.Gpu;
 using FunctionsPipeline.FunctionApp.Orchestration;
 using FunctionsPipeline.FunctionApp.Runs;
 using Microsoft.AspNetCore.Http;
@@ -14,7 +15,8 @@ namespace FunctionsPipeline.FunctionApp.Http;
 
 /// <summary><c>POST /api/runs</c>: checks a request in every way that is possible beforehand, then starts its run.</summary>
 public sealed class StartRun(
-    DatasetIngestion datasets, ModelMirror models, RunState state, IOptions<PipelineOptions> options, TimeProvider time, ILogger<StartRun> logger)
+    DatasetIngestion datasets, ModelMirror models, RunState state, IGpuJobs jobs, IOptions<PipelineOptions> options, TimeProvider time,
+    ILogger<StartRun> logger)
 {
     private const string Wanted = "a run request, such as {\"dataset\": {\"repo\": \"owner/name\", …}}";
 
@@ -29,6 +31,7 @@ public sealed class StartRun(
         {
             var wanted = await RequestReader.ReadAsync<RunRequest>(request.Body, Wanted, cancellation);
             if (RunRequestRules.Check(wanted) is { Count: > 0 } errors) return Answers.Problem(errors);
+            if (jobs.SetupProblem is { } missing) return Answers.Problem(StatusCodes.Status503ServiceUnavailable, missing);
             var plan = await PinAsync(wanted with { Run = wanted.Run ?? InstanceIds.New("run", time) }, cancellation);
             var run = plan.Run!;
             if (!await TryStartAsync(client, plan, cancellation))

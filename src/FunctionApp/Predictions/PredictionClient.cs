@@ -5,16 +5,19 @@ using FunctionsPipeline.Contracts;
 namespace FunctionsPipeline.FunctionApp.Predictions;
 
 /// <summary>Asks the GPU worker what an image shows.</summary>
-/// <param name="http">With the worker's address as its base address.</param>
+/// <param name="http">With the worker's URL as its base address, or none when the setting is missing.</param>
 public sealed class PredictionClient(HttpClient http)
 {
+    private const string NoUrl = "The setting Worker:Url is missing: where the GPU worker answers, such as http://127.0.0.1:8080.";
     private const int QuotedCharacters = 500;
     private static readonly TimeSpan HealthPatience = TimeSpan.FromSeconds(5);
 
     /// <summary>Asks for a prediction. Null when the blob was changed (412) or deleted (404) since.</summary>
     /// <exception cref="HttpRequestException">The worker cannot be reached or cannot answer now; try again later.</exception>
+    /// <exception cref="PermanentFailureException">The setting <c>Worker:Url</c> is missing.</exception>
     public async Task<PredictionDocument?> PredictAsync(PredictRequest request, CancellationToken cancellation)
     {
+        if (http.BaseAddress is null) throw new PermanentFailureException(NoUrl);
         using var response = await http.PostAsJsonAsync("predict", request, PipelineJson.Compact, cancellation);
         if (response.StatusCode is HttpStatusCode.NotFound or HttpStatusCode.PreconditionFailed) return null;
         if (!response.IsSuccessStatusCode)
@@ -31,6 +34,7 @@ public sealed class PredictionClient(HttpClient http)
     /// <summary>Whether the worker answers: <c>ok</c>, or what it does instead.</summary>
     public async Task<string> HealthAsync(CancellationToken cancellation)
     {
+        if (http.BaseAddress is null) return NoUrl;
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         limit.CancelAfter(HealthPatience);
         try
