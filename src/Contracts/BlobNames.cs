@@ -100,6 +100,12 @@ public sealed record DatasetBlobs(string Repo, string Commit, string View)
 /// <summary>Blob names in <see cref="Containers.Runs"/> of one run.</summary>
 public sealed record RunBlobs(string Run)
 {
+    /// <summary>Prefix of the index of all runs; no run's id has an underscore.</summary>
+    public const string Index = "_index/";
+
+    /// <summary>The run's entry in the index, empty: the time in its name makes the newest come first.</summary>
+    public string IndexEntry(DateTimeOffset acceptedAt) => $"{Index}{DateTimeOffset.MaxValue.UtcTicks - acceptedAt.UtcTicks:D19}-{Run}";
+
     /// <summary>The request as it was accepted, with its commits pinned; its creation claims the run's id.</summary>
     public string Accepted => $"{Run}/accepted.json";
 

@@ -64,6 +64,11 @@ public sealed record RunView
     public string? Error { get; init; }
 }
 
+/// <summary>A page of runs, newest first: the answer to <c>GET /api/runs</c>.</summary>
+/// <param name="Runs">Of completed runs only the runtime status and the times; a page may be short although another follows.</param>
+/// <param name="Continuation">Asks for the next page; null when there is none.</param>
+public sealed record RunPage(IReadOnlyList<RunView> Runs, string? Continuation);
+
 /// <summary>The answer to <c>POST /api/runs</c>.</summary>
 /// <param name="StatusUrl">Where the run can be followed.</param>
 public sealed record RunAccepted(string Run, string StatusUrl)

@@ -3,6 +3,8 @@ using System.Net.Http.Json;
 using System.Text;
 using Azure.Storage.Blobs.Models;
 using FunctionsPipeline.Contracts;
+using FunctionsPipeline.FunctionApp.Http;
+using Microsoft.AspNetCore.Http;
 
 namespace FunctionsPipeline.Tests.FunctionApp;
 
@@ -59,8 +61,7 @@ public class RunApiTests(PipelineFixture pipeline) : IClassFixture<PipelineFixtu
 
         var current = await pipeline.Http.GetFromJsonAsync<CurrentModel>("/api/models/current", PipelineJson.Options);
         Assert.Equal("whole", current!.Version);
-        var metrics = await pipeline.Http.GetStringAsync("/api/runs/whole/metrics");
-        Assert.Contains("\"loss\":1.25", metrics, StringComparison.Ordinal);
+        await AssertMetricsAsync("whole");
 
         var again = await PostAsync(Body("whole"));
         Assert.Equal(HttpStatusCode.Conflict, again.StatusCode);
@@ -73,9 +74,79 @@ public class RunApiTests(PipelineFixture pipeline) : IClassFixture<PipelineFixtu
         Assert.StartsWith("run-", second.Run, StringComparison.Ordinal);
         var worse = await UntilAsync(second.Run, run => run.RuntimeStatus is not ("Pending" or "Running"));
         Assert.False(worse.Outcome!.Published);
-        var list = (await pipeline.Http.GetFromJsonAsync<List<RunView>>("/api/runs", PipelineJson.Options))!;
-        Assert.True(list.FindIndex(run => run.Run == second.Run) < list.FindIndex(run => run.Run == "whole"));
-        Assert.DoesNotContain(list, run => run.Run.Contains("ingest", StringComparison.Ordinal));
+        await AssertListedAsync(second.Run, "whole");
+    }
+
+    private async Task AssertMetricsAsync(string run)
+    {
+        var path = $"/api/runs/{run}/metrics";
+        var answer = await pipeline.Http.GetAsync(path);
+        Assert.Contains("\"loss\":1.25", await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        Assert.Contains("\"step\":3", await pipeline.Http.GetStringAsync($"{path}?afterStep=2"), StringComparison.Ordinal);
+        Assert.Empty(await pipeline.Http.GetStringAsync($"{path}?afterStep=3"));
+        Assert.Equal(HttpStatusCode.BadRequest, (await pipeline.Http.GetAsync($"{path}?afterStep=last")).StatusCode);
+
+        using var again = new HttpRequestMessage(HttpMethod.Get, path);
+        again.Headers.IfNoneMatch.Add(answer.Headers.ETag!);
+        var unchanged = await pipeline.Http.SendAsync(again);
+        Assert.Equal(HttpStatusCode.NotModified, unchanged.StatusCode);
+        Assert.Equal(answer.Headers.ETag, unchanged.Headers.ETag);
+    }
+
+    private async Task AssertListedAsync(string newer, string older)
+    {
+        var all = await ListAsync("");
+        Assert.True(all.FindIndex(run => run.Run == newer) < all.FindIndex(run => run.Run == older));
+        Assert.DoesNotContain(all, run => run.Run.Contains("ingest", StringComparison.Ordinal));
+        var completed = all.Single(run => run.Run == older);
+        Assert.Equal("Completed", completed.RuntimeStatus);
+        Assert.Null(completed.Outcome);
+
+        Assert.Equal(all.Select(run => run.Run), (await ListAsync("top=1")).Select(run => run.Run));
+        Assert.Contains(await ListAsync("top=1&status=completed,failed"), run => run.Run == older);
+        Assert.DoesNotContain(await ListAsync("top=1&status=Failed"), run => run.Run == older);
+        Assert.Empty(await ListAsync("createdTo=2020-01-01T00:00:00Z"));
+        Assert.Empty(await ListAsync($"createdFrom={DateTime.UtcNow.AddDays(1):O}"));
+    }
+
+    /// <summary>All pages of the list, which it asks for one after another.</summary>
+    private async Task<List<RunView>> ListAsync(string query)
+    {
+        var runs = new List<RunView>();
+        for (string? continuation = ""; continuation is not null;)
+        {
+            var path = $"/api/runs?{query}&continuation={Uri.EscapeDataString(continuation)}";
+            var page = (await pipeline.Http.GetFromJsonAsync<RunPage>(path, PipelineJson.Options))!;
+            if (query.Contains("top=1", StringComparison.Ordinal)) Assert.InRange(page.Runs.Count, 0, 1);
+            runs.AddRange(page.Runs);
+            continuation = page.Continuation;
+        }
+        return runs;
+    }
+
+    [Theory]
+    [InlineData("top=0", "top")]
+    [InlineData("top=many", "top")]
+    [InlineData("status=Sleeping", "status")]
+    [InlineData("status=1", "status")]
+    [InlineData("createdFrom=yesterday", "createdFrom")]
+    [InlineData("createdTo=31.12.", "createdTo")]
+    public async Task A_list_that_cannot_be_asked_for_names_the_parameter(string query, string field)
+    {
+        var answer = await pipeline.Http.GetAsync($"/api/runs?{query}");
+        Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
+        Assert.Equal(field, (await answer.Content.ReadFromJsonAsync<Problem>(PipelineJson.Options))!.Field);
+    }
+
+    [Theory]
+    [InlineData("/api/runs", "/api/runs/r1")]
+    [InlineData("/pipeline/v1/runs/", "/pipeline/v1/runs/r1")]
+    [InlineData("/runs", "/runs/r1")]
+    public void The_location_of_a_run_follows_the_route_prefix(string path, string location)
+    {
+        var http = new DefaultHttpContext();
+        http.Request.Path = path;
+        Assert.Equal(location, StartRun.Location(http.Request, "r1"));
     }
 
     [Fact]

@@ -1,3 +1,6 @@
+using System.Globalization;
+using System.Text.Json;
+using Azure;
 using FunctionsPipeline.FunctionApp.Runs;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Mvc;
@@ -7,15 +10,29 @@ using Microsoft.DurableTask.Client;
 namespace FunctionsPipeline.FunctionApp.Http;
 
 /// <summary>What can be asked about runs.</summary>
-public sealed class ReadRuns(RunState state)
+public sealed class ReadRuns(RunState state, RunIndex index)
 {
-    /// <summary><c>GET /api/runs</c>: all runs, newest first.</summary>
+    /// <summary>
+    /// <c>GET /api/runs?top=&amp;continuation=&amp;status=&amp;createdFrom=&amp;createdTo=</c>: a page of runs, newest first.
+    /// </summary>
     [Function(nameof(ListRuns))]
     public async Task<IActionResult> ListRuns(
         [HttpTrigger(AuthorizationLevel.Function, "get", Route = "runs")] HttpRequest request,
         [DurableClient] DurableTaskClient client,
-        CancellationToken cancellation) =>
-        Answers.Json(await RunViews.ListAsync(client, cancellation));
+        CancellationToken cancellation)
+    {
+        var errors = new FieldErrors();
+        var query = RunQuery.Read(request.Query, errors);
+        if (errors.All is { Count: > 0 } all) return Answers.Problem(all);
+        try
+        {
+            return Answers.Json(await RunViews.ListAsync(client, index, query, cancellation));
+        }
+        catch (RequestFailedException e) when (e.Status == StatusCodes.Status400BadRequest && query.Continuation is not null)
+        {
+            return Answers.Problem(StatusCodes.Status400BadRequest, "continuation must be the one of an earlier answer.", "continuation");
+        }
+    }
 
     /// <summary><c>GET /api/runs/{run}</c>: where a run stands.</summary>
     [Function(nameof(GetRun))]
@@ -26,14 +43,38 @@ public sealed class ReadRuns(RunState state)
         CancellationToken cancellation) =>
         await RunViews.GetAsync(client, run, cancellation) is { } view ? Answers.Json(view) : Answers.NoRun(run);
 
-    /// <summary><c>GET /api/runs/{run}/metrics</c>: the metrics written so far, as JSON lines.</summary>
+    /// <summary>
+    /// <c>GET /api/runs/{run}/metrics?afterStep=</c>: the metrics written so far, as JSON lines, or those of later steps. With an ETag:
+    /// whoever sends it back as <c>If-None-Match</c> gets 304 until there is more.
+    /// </summary>
     [Function(nameof(GetMetrics))]
     public async Task<IActionResult> GetMetrics(
         [HttpTrigger(AuthorizationLevel.Function, "get", Route = "runs/{run}/metrics")] HttpRequest request,
         string run,
         [DurableClient] DurableTaskClient client,
-        CancellationToken cancellation) =>
-        await RunViews.GetAsync(client, run, cancellation) is null
-            ? Answers.NoRun(run)
-            : Answers.Lines((await state.MetricsAsync(run, cancellation))?.ToString() ?? "");
+        CancellationToken cancellation)
+    {
+        int? afterStep = null;
+        if (request.Query["afterStep"].LastOrDefault() is { Length: > 0 } text)
+        {
+            if (!int.TryParse(text, CultureInfo.InvariantCulture, out var step))
+                return Answers.Problem(StatusCodes.Status400BadRequest, $"afterStep is '{text}', must be a number.", "afterStep");
+            afterStep = step;
+        }
+        if (!await RunViews.ExistsAsync(client, run, cancellation)) return Answers.NoRun(run);
+        var known = request.GetTypedHeaders().IfNoneMatch is [{ Tag: var tag }] ? new ETag(tag.ToString()) : (ETag?)null;
+        if (await state.MetricsAsync(run, known, cancellation) is not { } metrics) return Answers.Lines("");
+        var headers = request.HttpContext.Response.Headers;
+        headers.ETag = metrics.ETag.ToString("H");
+        headers.CacheControl = "no-cache";
+        if (metrics.Lines is not { } lines) return new StatusCodeResult(StatusCodes.Status304NotModified);
+        return Answers.Lines(afterStep is { } after ? After(after, lines.ToString()) : lines.ToString());
+    }
+
+    private static string After(int step, string lines) => string.Concat(
+        lines.Split('\n', StringSplitOptions.RemoveEmptyEntries)
+            .Where(line => JsonSerializer.Deserialize<StepOfLine>(line, JsonSerializerOptions.Web)?.Step > step)
+            .Select(line => $"{line}\n"));
+
+    private sealed record StepOfLine(int Step);
 }

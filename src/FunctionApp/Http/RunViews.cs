@@ -8,22 +8,41 @@ namespace FunctionsPipeline.FunctionApp.Http;
 /// <summary>Runs as the HTTP API shows them, from what the durable client knows of their orchestrations.</summary>
 internal static class RunViews
 {
+    private const int LookupsAtOnce = 8;
+
     /// <summary>A run's view; null when there is no such run.</summary>
     public static async Task<RunView?> GetAsync(DurableTaskClient client, string run, CancellationToken cancellation) =>
         await client.GetInstanceAsync(run, getInputsAndOutputs: true, cancellation) is { } instance && IsRun(instance)
             ? await ViewAsync(client, instance, cancellation)
             : null;
 
-    /// <summary>All runs, newest first.</summary>
-    public static async Task<IReadOnlyList<RunView>> ListAsync(DurableTaskClient client, CancellationToken cancellation)
+    public static async Task<bool> ExistsAsync(DurableTaskClient client, string run, CancellationToken cancellation) =>
+        await client.GetInstanceAsync(run, cancellation) is { } instance && IsRun(instance);
+
+    /// <summary>A page of runs, newest first.</summary>
+    public static async Task<RunPage> ListAsync(DurableTaskClient client, RunIndex index, RunQuery query, CancellationToken cancellation)
     {
-        var views = new List<RunView>();
-        await foreach (var instance in client.GetAllInstancesAsync(new OrchestrationQuery { FetchInputsAndOutputs = true }).WithCancellation(cancellation))
-            if (IsRun(instance)) views.Add(await ViewAsync(client, instance, cancellation));
-        return [.. views.OrderByDescending(view => view.CreatedAt)];
+        var continuation = query.Continuation;
+        while (true)
+        {
+            (var runs, continuation) = await index.ReadAsync(query.From, query.To, query.Top, continuation, cancellation);
+            var views = new RunView?[runs.Count];
+            var parallel = new ParallelOptions { MaxDegreeOfParallelism = LookupsAtOnce, CancellationToken = cancellation };
+            await Parallel.ForAsync(0, runs.Count, parallel, async (i, stop) => views[i] = await ListedAsync(client, runs[i], query, stop));
+            if (views.Any(view => view is not null) || continuation is null) return new RunPage([.. views.OfType<RunView>()], continuation);
+        }
     }
 
     private static bool IsRun(OrchestrationMetadata instance) => instance.Name == nameof(FineTune);
+
+    private static async Task<RunView?> ListedAsync(DurableTaskClient client, string run, RunQuery query, CancellationToken cancellation)
+    {
+        var instance = await client.GetInstanceAsync(run, cancellation);
+        if (instance is null || !IsRun(instance)) return null;
+        if (query.Statuses.Count > 0 && !query.Statuses.Contains(instance.RuntimeStatus)) return null;
+        // The outcome is large. What the others have is small, and tells how far they are or why they failed.
+        return instance.RuntimeStatus == OrchestrationRuntimeStatus.Completed ? View(instance) : await GetAsync(client, run, cancellation);
+    }
 
     private static async Task<RunView> ViewAsync(DurableTaskClient client, OrchestrationMetadata instance, CancellationToken cancellation)
     {
@@ -32,17 +51,21 @@ internal static class RunViews
         if (status is { Phase: RunPhase.Ingesting, Rows: null }
             && await client.GetInstanceAsync(FineTune.IngestionId(instance.InstanceId), getInputsAndOutputs: true, cancellation) is { } ingestion)
             status = Read<RunStatus>(ingestion, ingestion.SerializedCustomStatus) ?? status;
-        return new RunView
+        return View(instance) with
         {
-            Run = instance.InstanceId,
-            RuntimeStatus = instance.RuntimeStatus.ToString(),
-            CreatedAt = instance.CreatedAt,
-            LastUpdatedAt = instance.LastUpdatedAt,
             Status = status,
             Outcome = instance.RuntimeStatus == OrchestrationRuntimeStatus.Completed ? Read<RunOutcome>(instance, instance.SerializedOutput) : null,
             Error = RunErrors.Of(instance),
         };
     }
+
+    private static RunView View(OrchestrationMetadata instance) => new()
+    {
+        Run = instance.InstanceId,
+        RuntimeStatus = instance.RuntimeStatus.ToString(),
+        CreatedAt = instance.CreatedAt,
+        LastUpdatedAt = instance.LastUpdatedAt,
+    };
 
     private static T? Read<T>(OrchestrationMetadata instance, string? data)
         where T : class => data is null ? null : instance.DataConverter?.Deserialize<T>(data);

@@ -15,8 +15,8 @@ namespace FunctionsPipeline.FunctionApp.Http;
 
 /// <summary><c>POST /api/runs</c>: checks a request in every way that is possible beforehand, then starts its run.</summary>
 public sealed class StartRun(
-    DatasetIngestion datasets, ModelMirror models, RunState state, IGpuJobs jobs, IOptions<PipelineOptions> options, TimeProvider time,
-    ILogger<StartRun> logger)
+    DatasetIngestion datasets, ModelMirror models, RunState state, RunIndex index, IGpuJobs jobs, IOptions<PipelineOptions> options,
+    TimeProvider time, ILogger<StartRun> logger)
 {
     private const string Wanted = "a run request, such as {\"dataset\": {\"repo\": \"owner/name\", …}}";
 
@@ -37,9 +37,11 @@ public sealed class StartRun(
             if (!await TryStartAsync(client, plan, cancellation))
                 return Answers.Problem(StatusCodes.Status409Conflict, $"There is a run '{run}' already; choose another id or leave it out.", "run");
 
-            request.HttpContext.Response.Headers.Location = $"/api/runs/{run}";
+            var location = Location(request, run);
+            request.HttpContext.Response.Headers.Location = location;
             var management = client.CreateHttpManagementPayload(run, await context.GetHttpRequestDataAsync());
-            return Answers.Json(new RunAccepted(run, $"/api/runs/{run}") { Management = ManagementUrls.Of(management) }, StatusCodes.Status202Accepted);
+            var accepted = new RunAccepted(run, location) { Management = ManagementUrls.Of(management) };
+            return Answers.Json(accepted, StatusCodes.Status202Accepted);
         }
         catch (RequestException e)
         {
@@ -50,6 +52,9 @@ public sealed class StartRun(
             return Answers.Problem(e);
         }
     }
+
+    /// <summary>Where the run is found: beside the requests for runs, whatever route prefix host.json gives them.</summary>
+    internal static string Location(HttpRequest request, string run) => $"{request.PathBase}{request.Path.Value?.TrimEnd('/')}/{run}";
 
     /// <summary>The request with the commits that its revisions stand for now; fails when the Hub does not have what it names.</summary>
     private async Task<RunRequest> PinAsync(RunRequest request, CancellationToken cancellation)
@@ -67,14 +72,17 @@ public sealed class StartRun(
     {
         var run = request.Run!;
         if (await client.GetInstanceAsync(run, cancellation) is not null || !await state.ClaimAsync(run, request, cancellation)) return false;
+        var acceptedAt = time.GetUtcNow();
         try
         {
+            await index.AddAsync(run, acceptedAt, cancellation);
             var policy = options.Value.GpuJobs.Policy;
             await client.ScheduleNewOrchestrationInstanceAsync(
                 nameof(FineTune), new RunPlan(request, policy), new StartOrchestrationOptions(InstanceId: run), cancellation);
         }
         catch
         {
+            await index.RemoveAsync(run, acceptedAt);
             await state.UnclaimAsync(run);
             throw;
         }

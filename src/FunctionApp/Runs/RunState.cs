@@ -1,3 +1,4 @@
+using Azure;
 using Azure.Storage.Blobs;
 using Azure.Storage.Blobs.Models;
 using FunctionsPipeline.Contracts;
@@ -40,14 +41,17 @@ public sealed class RunState(BlobServiceClient blobs, TimeProvider time)
     public async Task<RunResult?> ResultAsync(string run, CancellationToken cancellation) =>
         (await Blob(new RunBlobs(run).Result).ReadJsonAsync<RunResult>(cancellation))?.Document;
 
-    /// <summary>The metrics written so far, as JSON lines; null when there are none yet.</summary>
-    public async Task<BinaryData?> MetricsAsync(string run, CancellationToken cancellation)
+    /// <summary>The metrics written so far, as JSON lines, with their version; null when there are none yet.</summary>
+    /// <param name="known">A version that need not be read again: its lines are null.</param>
+    public async Task<(BinaryData? Lines, ETag ETag)?> MetricsAsync(string run, ETag? known, CancellationToken cancellation)
     {
+        var options = new BlobDownloadOptions { Conditions = new BlobRequestConditions { IfNoneMatch = known } };
         try
         {
-            return (await Blob(new RunBlobs(run).Metrics).DownloadContentAsync(cancellation)).Value.Content;
+            var response = await Blob(new RunBlobs(run).Metrics).DownloadContentAsync(options, cancellation);
+            return response.GetRawResponse().Status == 304 ? (null, known!.Value) : (response.Value.Content, response.Value.Details.ETag);
         }
-        catch (Azure.RequestFailedException e) when (e.ErrorCode == BlobErrorCode.BlobNotFound)
+        catch (RequestFailedException e) when (e.ErrorCode == BlobErrorCode.BlobNotFound)
         {
             return null;
         }
