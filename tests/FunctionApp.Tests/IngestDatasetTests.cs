@@ -113,6 +113,8 @@ public class IngestDatasetTests
         Assert.Equal((30L, 100L), (second.Rows!.Rows, second.TotalRows));
         Assert.All(statuses.Skip(1), status => Assert.Equal((Dataset.Columns, Dataset.ColumnsGuess), (status.Columns, status.ColumnsGuess)));
         Assert.Equal(88, statuses[^1].Rows!.Stored);
+        var shown = statuses.Select(status => status.Rows?.Rows ?? 0).ToList();
+        Assert.Equal(shown.Order(), shown);
         Assert.True(orchestration.Timers.Count >= 3);
     }
 

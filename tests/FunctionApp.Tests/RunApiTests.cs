@@ -1,10 +1,16 @@
 using System.Net;
 using System.Net.Http.Json;
+using System.Reflection;
 using System.Text;
+using System.Text.Json;
+using Azure.Storage.Blobs;
 using Azure.Storage.Blobs.Models;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.FunctionApp.Http;
+using FunctionsPipeline.FunctionApp.Predictions;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Mvc;
+using Microsoft.Azure.Functions.Worker;
 
 namespace FunctionsPipeline.Tests.FunctionApp;
 
@@ -197,8 +203,30 @@ public class RunApiTests(PipelineFixture pipeline) : IClassFixture<PipelineFixtu
     public async Task Health_tells_storage_from_the_worker()
     {
         var health = await pipeline.Http.GetStringAsync("/api/health");
-        Assert.Contains("\"storage\": \"ok\"", health, StringComparison.Ordinal);
-        Assert.Contains("unreachable", health, StringComparison.Ordinal);
+        Assert.Equal(new Health("ok", "unreachable"), JsonSerializer.Deserialize<Health>(health, PipelineJson.Options));
+        var details = (await pipeline.Http.GetFromJsonAsync<Health>("/api/health/details", PipelineJson.Options))!;
+        Assert.Equal("ok", details.Storage);
+        Assert.StartsWith("unreachable: ", details.Worker, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Health_tells_no_address_and_no_reason_to_those_without_a_key()
+    {
+        // Nothing listens at either.
+        var blobs = new BlobServiceClient("DefaultEndpointsProtocol=http;AccountName=a;AccountKey=YQ==;BlobEndpoint=http://127.0.0.1:9/a;");
+        var worker = new PredictionClient(new HttpClient { BaseAddress = new Uri("http://127.0.0.1:9") });
+        var functions = new GetHealth(blobs, worker);
+        var request = new DefaultHttpContext().Request;
+        var anonymous = Assert.IsType<ContentResult>(await functions.RunAsync(request, default));
+        Assert.Equal(503, anonymous.StatusCode);
+        var told = JsonSerializer.Deserialize<Health>(anonymous.Content!, PipelineJson.Options);
+        Assert.Equal(new Health("unreachable", "unreachable"), told);
+
+        var details = Assert.IsType<ContentResult>(await functions.GetHealthDetails(request, default));
+        Assert.Contains("127.0.0.1", details.Content, StringComparison.Ordinal);
+        var triggers = typeof(GetHealth).GetMethods().SelectMany(method => method.GetParameters())
+            .Select(parameter => parameter.GetCustomAttribute<HttpTriggerAttribute>()).OfType<HttpTriggerAttribute>();
+        Assert.Equal(AuthorizationLevel.Function, triggers.Single(trigger => trigger.Route == "health/details").AuthLevel);
     }
 
     /// <summary>The good request, changed by "what -> into", or something else altogether.</summary>

@@ -1,4 +1,5 @@
 using Azure;
+using Azure.Identity;
 using Azure.Storage.Blobs;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.FunctionApp.Predictions;
@@ -8,30 +9,56 @@ using Microsoft.Azure.Functions.Worker;
 
 namespace FunctionsPipeline.FunctionApp.Http;
 
-/// <summary>Whether the app can work. Without storage it cannot; without the GPU worker uploaded images wait.</summary>
+/// <summary>The state of what the app works with. Without storage it cannot work; without the GPU worker it cannot predict.</summary>
 public sealed record Health(string Storage, string Worker);
 
-/// <summary><c>GET /api/health</c>.</summary>
+/// <summary>Tells whether the app can work: to anybody in a word, to whoever has a key with the reasons.</summary>
 public sealed class GetHealth(BlobServiceClient blobs, PredictionClient worker)
 {
     private const string Ok = "ok";
+    private const string Unreachable = "unreachable";
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
+    /// <summary><c>GET /api/health</c>: <c>ok</c> or <c>unreachable</c> for each part, and no more, as anybody may ask.</summary>
     [Function(nameof(GetHealth))]
     public async Task<IActionResult> RunAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "health")] HttpRequest request, CancellationToken cancellation)
     {
+        var health = await CheckAsync(cancellation);
+        return Answer(new Health(Word(health.Storage), Word(health.Worker)));
+
+        static string Word(string detail) => detail == Ok ? Ok : Unreachable;
+    }
+
+    /// <summary><c>GET /api/health/details</c>: <c>ok</c> for each part, or what is wrong with it.</summary>
+    [Function(nameof(GetHealthDetails))]
+    public async Task<IActionResult> GetHealthDetails(
+        [HttpTrigger(AuthorizationLevel.Function, "get", Route = "health/details")] HttpRequest request, CancellationToken cancellation) =>
+        Answer(await CheckAsync(cancellation));
+
+    private static ContentResult Answer(Health health) =>
+        Answers.Json(health, health.Storage == Ok ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable);
+
+    private async Task<Health> CheckAsync(CancellationToken cancellation)
+    {
         var storage = StorageAsync(cancellation);
-        var health = new Health(await storage, await worker.HealthAsync(cancellation));
-        return Answers.Json(health, health.Storage == Ok ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable);
+        return new Health(await storage, await worker.HealthAsync(cancellation));
     }
 
     private async Task<string> StorageAsync(CancellationToken cancellation)
     {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        limit.CancelAfter(Patience);
         try
         {
-            return await blobs.GetBlobContainerClient(Containers.Runs).ExistsAsync(cancellation) ? Ok : $"container {Containers.Runs} is missing";
+            var exists = await blobs.GetBlobContainerClient(Containers.Runs).ExistsAsync(limit.Token);
+            return exists ? Ok : $"container {Containers.Runs} is missing";
         }
-        catch (Exception e) when (e is RequestFailedException or AggregateException)
+        catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
+        {
+            return "does not answer";
+        }
+        catch (Exception e) when (e is RequestFailedException or AggregateException or AuthenticationFailedException)
         {
             return $"unreachable: {e.Message}";
         }

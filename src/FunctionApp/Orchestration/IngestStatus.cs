@@ -15,16 +15,24 @@ internal sealed class IngestStatus(TaskOrchestrationContext context, ResolvedDat
     // What was there already says nothing about how fast it goes.
     private RowCounts? _before;
 
-    public void Report(string message, RowCounts? counts = null) => context.SetCustomStatus(new RunStatus
+    private RowCounts _last = new();
+
+    /// <summary>Shows what is being done.</summary>
+    /// <param name="counts">Rows so far; those of the report before when left out.</param>
+    public void Report(string message, RowCounts? counts = null)
     {
-        Phase = RunPhase.Ingesting,
-        Message = message,
-        Rows = counts ?? new RowCounts(),
-        TotalRows = dataset.Rows,
-        Rate = counts is null ? null : RateAt(counts),
-        Columns = dataset.Columns,
-        ColumnsGuess = dataset.ColumnsGuess,
-    });
+        _last = counts ?? _last;
+        context.SetCustomStatus(new RunStatus
+        {
+            Phase = RunPhase.Ingesting,
+            Message = message,
+            Rows = _last,
+            TotalRows = dataset.Rows,
+            Rate = counts is null ? null : RateAt(counts),
+            Columns = dataset.Columns,
+            ColumnsGuess = dataset.ColumnsGuess,
+        });
+    }
 
     /// <summary>Waits for the reading of rows, and shows how far it is.</summary>
     public async Task WatchAsync(string message, Task reading)
