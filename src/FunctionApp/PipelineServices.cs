@@ -11,6 +11,7 @@ using FunctionsPipeline.Shared;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Options;
 
 namespace FunctionsPipeline.FunctionApp;
@@ -18,6 +19,9 @@ namespace FunctionsPipeline.FunctionApp;
 /// <summary>Everything that the functions need.</summary>
 public static class PipelineServices
 {
+    // The Functions host kills the worker after 5 seconds. What stops by itself in 4 says so and closes its connections.
+    private static readonly TimeSpan ShutdownTimeout = TimeSpan.FromSeconds(4);
+
     /// <summary>
     /// Registers the pipeline. Its settings are <see cref="PipelineOptions"/> and those of <see cref="PipelineStorage"/>; they are
     /// checked when the host starts.
@@ -25,6 +29,7 @@ public static class PipelineServices
     public static IServiceCollection AddPipeline(this IServiceCollection services, IConfiguration configuration)
     {
         services.AddSettings(configuration);
+        services.Configure<HostOptions>(host => host.ShutdownTimeout = ShutdownTimeout);
         services.Configure<JsonSerializerOptions>(ConfigureDurableState);
         services.TryAddSingleton(TimeProvider.System);
         services.AddPipelineStorage(configuration);

@@ -56,6 +56,13 @@ public class PipelineServicesTests
     }
 
     [Fact]
+    public void The_app_stops_within_the_five_seconds_that_the_functions_host_grants()
+    {
+        using var host = Build("Worker:Url", null);
+        Assert.Equal(TimeSpan.FromSeconds(4), host.Services.GetRequiredService<IOptions<HostOptions>>().Value.ShutdownTimeout);
+    }
+
+    [Fact]
     public void Storage_is_found_by_the_identity_settings_of_the_functions_host()
     {
         using var host = Build("PipelineStorage", null, ("PipelineStorage:blobServiceUri", "https://account.blob.core.windows.net/"));

@@ -11,7 +11,9 @@ public sealed record GpuJobsOptions
     /// <summary>How often a job is started again that was asked to stop and left a checkpoint: it comes on top.</summary>
     public int MaxPreemptions { get; init; } = 50;
 
-    /// <summary>Time that a local job has to write a checkpoint when it is stopped; after it the job is killed.</summary>
+    /// <summary>
+    /// Time that a local job has to write a checkpoint when it is stopped; after it the job is killed. It has less when the app stops.
+    /// </summary>
     public TimeSpan StopTimeout { get; init; } = TimeSpan.FromSeconds(20);
 
     /// <summary>A job of which nothing else is known counts as lost when it has sent no heartbeat for this long.</summary>
