@@ -15,6 +15,7 @@ public static class DemoRun
     public static async Task<int> RunAsync(DemoOptions options, CancellationToken cancellation)
     {
         var clock = Stopwatch.StartNew();
+        using var folder = FolderLock.Acquire(options.StateFolder);
         if (Directory.Exists(options.StateFolder)) Directory.Delete(options.StateFolder, recursive: true);
         var screen = new DemoScreen();
         screen.Say($"everything is written to {options.StateFolder}");
