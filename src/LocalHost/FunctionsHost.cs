@@ -1,139 +1,142 @@
-using System.Reflection;
-using System.Text.Json;
-using FunctionsPipeline.LocalHost.Blobs;
-using FunctionsPipeline.LocalHost.Durable;
+using System.Net;
 using FunctionsPipeline.LocalHost.Functions;
 using FunctionsPipeline.LocalHost.Http;
-using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
-using Microsoft.DurableTask;
-using Microsoft.DurableTask.Client;
-using Microsoft.DurableTask.Converters;
-using Microsoft.Extensions.Configuration;
+using FunctionsPipeline.LocalHost.Processes;
+using FunctionsPipeline.LocalHost.Worker;
+using Microsoft.Azure.WebJobs;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Options;
+using Yarp.ReverseProxy.Forwarder;
 
 namespace FunctionsPipeline.LocalHost;
 
 /// <summary>
-/// An Azure Functions host in this process: HTTP triggers, blob triggers and durable orchestrations of isolated-worker function classes, with
-/// breakpoints, without Core Tools. What it keeps is in one SQLite file, and it goes on where an earlier host with that file stopped.
+/// An Azure Functions host for one machine. It starts the app's own worker process, learns its functions, and runs their triggers on the WebJobs
+/// SDK and the extensions that the host in Azure runs. Everything that must last is in the storage account <c>AzureWebJobsStorage</c>.
 /// </summary>
 public sealed class FunctionsHost : IAsyncDisposable
 {
-    private readonly WebApplication _app;
-    private readonly StateDatabase _database;
-    private readonly FunctionCatalog _catalog;
+    private readonly FunctionsHostOptions _options;
+    private readonly ServiceProvider _services;
+    private readonly ILoggerFactory _logs;
+    private WorkerGateway? _gateway;
+    private WorkerSupervisor? _worker;
+    private HttpForwarding? _forwarding;
+    private FrontEnd? _front;
+    private IHost? _jobs;
 
-    private FunctionsHost(WebApplication app, StateDatabase database, FunctionCatalog catalog)
+    private FunctionsHost(FunctionsHostOptions options)
     {
-        _app = app;
-        _database = database;
-        _catalog = catalog;
+        _options = options with { AppFolder = Path.GetFullPath(options.AppFolder), Port = options.Port == 0 ? FreePort.Next() : options.Port };
+        _services = new ServiceCollection().AddLogging(ConfigureLogging).AddHttpForwarder().BuildServiceProvider();
+        _logs = _services.GetRequiredService<ILoggerFactory>();
     }
 
-    /// <summary>Where HTTP functions are served, such as <c>http://127.0.0.1:7071/</c>. Known after <see cref="StartAsync"/>.</summary>
-    public Uri Address => new(_app.Urls.First());
+    /// <summary>Where HTTP functions are served, such as <c>http://127.0.0.1:7071/</c>.</summary>
+    public Uri Address => new($"http://{(IsLoopback ? "127.0.0.1" : Dns.GetHostName())}:{_options.Port}/");
 
-    /// <summary>The services that functions are made from.</summary>
-    public IServiceProvider Services => _app.Services;
+    /// <summary>What requests must bring as <c>x-functions-key</c>; null on loopback, where none is asked for.</summary>
+    public string? Key { get; private set; }
 
-    /// <summary>Starts, observes and steers orchestrations from outside of functions.</summary>
-    public DurableTaskClient Client => _app.Services.GetRequiredService<DurableTaskClient>();
+    /// <summary>Process id of the worker that runs now.</summary>
+    public int WorkerProcessId => _worker?.ProcessId ?? 0;
 
-    /// <summary>Finds the functions, opens the state database and builds the host; nothing runs yet.</summary>
-    /// <param name="configureServices">Registers what the functions need, as the app's own Program does.</param>
-    /// <param name="functionAssemblies">Where to look for methods with <c>[Function]</c>.</param>
-    /// <exception cref="InvalidOperationException">A function cannot run here, host.json is wrong, or the state database is in use.</exception>
-    public static FunctionsHost Create(LocalHostOptions options, Action<IServiceCollection, IConfiguration> configureServices,
-        params Assembly[] functionAssemblies)
+    private bool IsLoopback => IPAddress.IsLoopback(_options.Listen);
+
+    /// <summary>Starts an app and returns when its functions run.</summary>
+    /// <exception cref="InvalidOperationException">There is no app in the folder, its worker does not start, or a setting is wrong.</exception>
+    public static async Task<FunctionsHost> StartAsync(FunctionsHostOptions options, CancellationToken cancellationToken = default)
     {
-        var settings = HostSettings.Load(options.HostJson);
-        var builder = WebApplication.CreateBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
-        builder.Configuration.AddInMemoryCollection(options.Settings);
-        builder.WebHost.UseUrls().ConfigureKestrel(kestrel => kestrel.Listen(System.Net.IPAddress.Loopback, options.Port));
-        ConfigureLogging(builder.Logging, options);
-        var catalog = FunctionCatalog.Discover(functionAssemblies, builder.Configuration);
-        var database = StateDatabase.Open(options.StateDatabase);
+        var host = new FunctionsHost(options);
         try
         {
-            configureServices(builder.Services, builder.Configuration);
-            AddHost(builder.Services, options, settings, catalog, database);
-            var app = builder.Build();
-            Map(app, catalog, settings);
-            return new FunctionsHost(app, database, catalog);
+            await host.StartAsync(cancellationToken);
+            return host;
         }
         catch
         {
-            database.Dispose();
+            await host.DisposeAsync();
             throw;
         }
     }
 
-    /// <summary>Starts serving, watching and going on with orchestrations.</summary>
-    public async Task StartAsync(CancellationToken cancellationToken = default)
-    {
-        await _app.StartAsync(cancellationToken);
-        Logs.Listening(_app.Services.GetRequiredService<ILogger<FunctionsHost>>(), _catalog.All.Count, Address);
-    }
-
-    /// <summary>Stops. Activities are told by their cancellation token; one that has not ended runs again at the next start.</summary>
-    public Task StopAsync(CancellationToken cancellationToken = default) => _app.StopAsync(cancellationToken);
-
-    /// <summary>Stops and gives the state database free.</summary>
+    /// <summary>Stops: takes no more requests, lets functions end for up to five seconds, and ends the worker.</summary>
     public async ValueTask DisposeAsync()
     {
-        await _app.StopAsync();
-        await _app.DisposeAsync();
-        _database.Dispose();
+        if (_front is not null) await _front.DisposeAsync();
+        if (_jobs is not null)
+        {
+            await _jobs.StopAsync();
+            _jobs.Dispose();
+        }
+        if (_worker is not null) await _worker.DisposeAsync();
+        if (_gateway is not null) await _gateway.DisposeAsync();
+        _forwarding?.Dispose();
+        await _services.DisposeAsync();
     }
 
-    private static void ConfigureLogging(ILoggingBuilder logging, LocalHostOptions options)
+    private async Task StartAsync(CancellationToken cancellationToken)
+    {
+        var hostJson = Path.Combine(_options.AppFolder, "host.json");
+        var routePrefix = FunctionJobs.ReadHostJson(hostJson).ToDictionary().GetValueOrDefault("extensions:http:routePrefix") ?? "api";
+        _gateway = await WorkerGateway.StartAsync(_logs, cancellationToken);
+        _worker = new WorkerSupervisor(_options.AppFolder, _gateway, WorkerEnvironment(), _logs);
+        List<Function> functions = [.. (await _worker.StartAsync(cancellationToken)).Select(metadata => new Function(metadata))];
+        var logger = _logs.CreateLogger<FunctionsHost>();
+        foreach (var function in functions.Where(function => function.Obstacle is not null)) Logs.CannotRun(logger, function.Name, function.Obstacle!);
+
+        var key = IsLoopback ? null : HostKey.Create();
+        Key = key?.Value;
+        var hooks = new WebHooks(Address, key);
+        _front = new FrontEnd(new IPEndPoint(_options.Listen, _options.Port), routePrefix, functions, key, hooks, _logs);
+        await _front.StartAsync(cancellationToken);
+
+        _forwarding = new HttpForwarding(_services.GetRequiredService<IHttpForwarder>());
+        var emitted = EmittedFunctions.Create(functions, new FunctionBridge(_worker, _forwarding));
+        var jobs = FunctionJobs.Create(hostJson, _options.Settings, emitted, hooks, ConfigureLogging);
+        await jobs.StartAsync(cancellationToken);
+        _jobs = jobs;
+        _front.SetReady(_jobs.Services.GetRequiredService<IJobHost>());
+        Logs.Listening(logger, functions.Count, Address);
+    }
+
+    private Dictionary<string, string?> WorkerEnvironment()
+    {
+        var environment = new Dictionary<string, string?>
+        {
+            ["FUNCTIONS_WORKER_RUNTIME"] = "dotnet-isolated",
+            ["FUNCTIONS_APPLICATION_DIRECTORY"] = _options.AppFolder,
+            ["FUNCTIONS_WORKER_DIRECTORY"] = _options.AppFolder,
+            ["FUNCTIONS_EXTENSION_VERSION"] = "~4",
+            ["AzureWebJobsScriptRoot"] = _options.AppFolder,
+            ["AZURE_FUNCTIONS_ENVIRONMENT"] = "Development",
+            ["WEBSITE_HOSTNAME"] = Address.Authority,
+        };
+        if (_options.WaitForDebugger)
+        {
+            environment["DOTNET_STARTUP_HOOKS"] = "Microsoft.Azure.Functions.Worker.Core";
+            environment["FUNCTIONS_ENABLE_DEBUGGER_WAIT"] = "true";
+        }
+        foreach (var (name, value) in _options.Settings) environment[name.Replace(":", "__", StringComparison.Ordinal)] = value;
+        return environment;
+    }
+
+    private void ConfigureLogging(ILoggingBuilder logging)
     {
         logging.ClearProviders();
-        logging.AddFilter("Microsoft", LogLevel.Warning);
-        logging.AddFilter("System.Net.Http", LogLevel.Warning);
-        logging.AddFilter("Azure", LogLevel.Warning);
-        if (options.ConfigureLogging is { } configure) configure(logging);
+        foreach (var category in new[] { "Microsoft", "System.Net.Http", "Azure", "Host", "Yarp", "DurableTask" })
+            logging.AddFilter(category, LogLevel.Warning);
+        // Missing containers and queues are what the extensions expect; failed functions are logged under their own names.
+        logging.AddFilter("Azure.Core", LogLevel.Error).AddFilter("Host.Triggers.DurableTask", LogLevel.Error).AddFilter("Host.Results", LogLevel.None);
+        // The SDK tells of every start and end of a function; a function's own lines are those of its category's User.
+        logging.AddFilter((category, level) => level >= LogLevel.Warning || (level == LogLevel.Information
+            && (category?.StartsWith("Function.", StringComparison.Ordinal) != true || category.EndsWith(".User", StringComparison.Ordinal))));
+        if (_options.ConfigureLogging is { } configure) configure(logging);
         else logging.AddSimpleConsole(console =>
         {
             console.SingleLine = true;
             console.TimestampFormat = "HH:mm:ss ";
         });
-    }
-
-    private static void AddHost(IServiceCollection services, LocalHostOptions options, HostSettings settings, FunctionCatalog catalog,
-        StateDatabase database)
-    {
-        services.AddMvcCore();
-        services.AddSingleton<IHostLifetime, EmbeddedLifetime>();
-        services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(10));
-        // The worker serializes inputs and outputs by these options, and so does this host.
-        services.Configure<JsonSerializerOptions>(json => json.PropertyNameCaseInsensitive = true);
-        services.AddSingleton<DataConverter>(p => new JsonDataConverter(p.GetRequiredService<IOptions<JsonSerializerOptions>>().Value));
-        services.AddSingleton(options).AddSingleton(options.TimeProvider).AddSingleton(settings);
-        services.AddSingleton(catalog).AddSingleton(database);
-        services.AddSingleton<Pulse>().AddSingleton<DurableStore>().AddSingleton<OrchestratorRunner>();
-        services.AddSingleton<DurableTaskClient, LocalDurableTaskClient>();
-        services.AddSingleton<ActivityWorker>().AddHostedService(p => p.GetRequiredService<ActivityWorker>());
-        services.AddHostedService<OrchestrationWorker>();
-        services.AddSingleton<BlobReceipts>().AddHostedService<BlobWatcher>();
-    }
-
-    private static void Map(WebApplication app, FunctionCatalog catalog, HostSettings settings)
-    {
-        HostPages.Map(app, catalog, settings);
-        DurableManagementApi.Map(app);
-        HttpFunctions.Map(app, catalog, settings, app.Logger);
-    }
-
-    /// <summary>Leaves Ctrl-C and SIGTERM to the process that the host is a part of.</summary>
-    private sealed class EmbeddedLifetime : IHostLifetime
-    {
-        public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
     }
 }

@@ -1,9 +1,24 @@
 using System.CommandLine;
 using FunctionsPipeline.LocalHost;
 
-return await new RootCommand("Runs the pipeline on this machine: Azurite for storage, the Functions in this process, the GPU worker beside it.")
+var commands = new RootCommand("Runs the pipeline on this machine: Azurite for storage, a Functions host, the GPU worker beside it.")
 {
     UpCommand.Create(),
     DemoCommand.Create(),
-    HostCommand.Create(),
-}.Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = TimeSpan.FromSeconds(30) });
+    RunCommand.Create(),
+};
+try
+{
+    return await commands.Parse(args).InvokeAsync(
+        new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = TimeSpan.FromSeconds(30) });
+}
+catch (OperationCanceledException)
+{
+    return 1;
+}
+catch (Exception e) when (e is InvalidOperationException or IOException or HttpRequestException)
+{
+    // Things that a user can put right. The rest is a defect, and shows its stack.
+    await Console.Error.WriteLineAsync(e.Message);
+    return 1;
+}

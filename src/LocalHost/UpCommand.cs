@@ -17,9 +17,10 @@ internal static class UpCommand
         {
             Description = "A folder of pictures, {split}/{label}/*.jpg, that the sample hub serves instead of drawn garments.",
         };
+        var wait = RunCommand.WaitForDebugger();
         var command = new Command("up", "Starts storage, the sample hub, the GPU worker and the Functions host, and keeps them running until Ctrl-C.")
         {
-            hub, rows, images,
+            hub, rows, images, wait,
         };
         command.SetAction(async (arguments, cancellation) =>
         {
@@ -34,7 +35,9 @@ internal static class UpCommand
                 Rows = arguments.GetValue(rows),
                 Images = arguments.GetValue(images)?.FullName,
                 HoldBack = 8,
+                WaitForDebugger = arguments.GetValue(wait),
             };
+            using var folder = FolderLock.Acquire(options.StateFolder);
             await using var stack = await LocalStack.StartAsync(options, Console.WriteLine, cancellation);
             Console.WriteLine(Hints(stack));
             try

@@ -61,11 +61,12 @@ public sealed class KilledHostTests(AzuriteFixture azurite) : IClassFixture<Azur
     private async Task<Uri> StartHostAsync(CancellationToken cancellation)
     {
         var start = new ProcessStartInfo("dotnet",
-            [typeof(LocalStack).Assembly.Location, "host", "--port", "0", "--state", Path.Combine(_folder, "durable.db")])
+            [typeof(LocalStack).Assembly.Location, "run", "--port", "0"])
         {
             RedirectStandardOutput = true,
             Environment =
             {
+                ["HOME"] = _folder,
                 ["PipelineStorage"] = azurite.ConnectionString,
                 ["AzureWebJobsStorage"] = azurite.ConnectionString,
                 ["HF_ENDPOINT"] = _hub.Address.ToString(),

@@ -1,13 +1,11 @@
-using FunctionsPipeline.FunctionApp;
-using FunctionsPipeline.FunctionApp.Gpu;
 using FunctionsPipeline.LocalHost;
+using FunctionsPipeline.LocalHost.Processes;
 using FunctionsPipeline.SampleData;
-using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
 namespace FunctionsPipeline.Tests.FunctionApp;
 
-/// <summary>The whole app in the local host, with a blob service and a hub of its own; only the GPU jobs are fake.</summary>
+/// <summary>The app's own worker process in the local host, with a storage account and a hub of its own; only the GPU jobs are fake.</summary>
 public sealed class PipelineFixture : IAsyncLifetime
 {
     public const int Rows = 30;
@@ -19,9 +17,10 @@ public sealed class PipelineFixture : IAsyncLifetime
 
     internal AzuriteFixture Azurite => _azurite;
 
-    internal FakeGpuJobs Jobs { get; private set; } = null!;
-
     internal HttpClient Http { get; private set; } = null!;
+
+    /// <summary>What the GPU job of a run printed.</summary>
+    internal string JobLog(string run) => File.ReadAllText(Path.Combine(_folder, "jobs", $"{run}-1.log"));
 
     public async Task InitializeAsync()
     {
@@ -30,25 +29,34 @@ public sealed class PipelineFixture : IAsyncLifetime
         File.WriteAllText(Path.Combine(model, "model.safetensors"), "weights");
         _hub = await SampleHub.StartAsync(new HubServerOptions { Rows = Rows, Models = Path.Combine(_folder, "models") });
         await _azurite.InitializeAsync();
-        Jobs = new FakeGpuJobs(_azurite.Blobs);
 
-        var options = new LocalHostOptions
-        {
-            Port = 0,
-            StateDatabase = Path.Combine(_folder, "state.db"),
-            Settings = new Dictionary<string, string?>
-            {
-                ["PipelineStorage"] = _azurite.ConnectionString,
-                ["HF_ENDPOINT"] = _hub.Address.ToString(),
-                ["Ingestion:AllowedHosts:0"] = _hub.Address.Authority,
-                ["Worker:Url"] = "http://127.0.0.1:9",
-                ["GpuWorker:Command"] = "unused",
-            },
-            ConfigureLogging = logging => logging.SetMinimumLevel(LogLevel.None),
-        };
-        _host = FunctionsHost.Create(options, (services, configuration) => services.AddPipeline(configuration).AddSingleton<IGpuJobs>(Jobs), typeof(PipelineServices).Assembly);
-        await _host.StartAsync();
+        _host = await StartAsync(new Dictionary<string, string?>());
         Http = new HttpClient { BaseAddress = _host.Address };
+    }
+
+    /// <summary>Starts a host beside the one that the tests share.</summary>
+    /// <param name="changes">Settings that differ from those of the other; it needs a task hub of its own.</param>
+    internal Task<FunctionsHost> StartAsync(IReadOnlyDictionary<string, string?> changes)
+    {
+        var settings = new Dictionary<string, string?>
+        {
+            ["HOME"] = _folder,
+            ["AzureWebJobsStorage"] = _azurite.ConnectionString,
+            ["PipelineStorage"] = _azurite.ConnectionString,
+            ["HF_ENDPOINT"] = _hub!.Address.ToString(),
+            ["Ingestion__AllowedHosts__0"] = _hub.Address.Authority,
+            ["Worker__Url"] = "http://127.0.0.1:9",
+            ["GpuWorker__Command"] = $"dotnet \"{Path.Combine(AppContext.BaseDirectory, "FunctionsPipeline.FakeGpuWorker.dll")}\"",
+            ["GpuJobs__LogFolder"] = Path.Combine(_folder, "jobs"),
+        };
+        foreach (var (name, value) in changes) settings[name] = value;
+        return FunctionsHost.StartAsync(new FunctionsHostOptions
+        {
+            AppFolder = Applications.FunctionApp,
+            Port = 0,
+            Settings = settings,
+            ConfigureLogging = logging => logging.SetMinimumLevel(LogLevel.None),
+        });
     }
 
     public async Task DisposeAsync()

@@ -75,8 +75,8 @@ public class RunApiTests(PipelineFixture pipeline) : IClassFixture<PipelineFixtu
         Assert.Equal(HttpStatusCode.Conflict, (await pipeline.Http.PostAsync("/api/runs/whole/cancel", null)).StatusCode);
 
         // A second run on the same data that is worse does not take its place; an id is made up.
-        pipeline.Jobs.Loss = 0.9;
-        var second = (await (await PostAsync(Body("whole", "\"run\": \"whole\",  -> "))).Content.ReadFromJsonAsync<RunAccepted>(PipelineJson.Options))!;
+        const string Worse = "\"run\": \"whole\", -> \"training\": {\"seed\": 90},";
+        var second = (await (await PostAsync(Body("whole", Worse))).Content.ReadFromJsonAsync<RunAccepted>(PipelineJson.Options))!;
         Assert.StartsWith("run-", second.Run, StringComparison.Ordinal);
         var worse = await UntilAsync(second.Run, run => run.RuntimeStatus is not ("Pending" or "Running"));
         Assert.False(worse.Outcome!.Published);
@@ -158,7 +158,6 @@ public class RunApiTests(PipelineFixture pipeline) : IClassFixture<PipelineFixtu
     [Fact]
     public async Task A_cancelled_run_ends_and_its_job_is_stopped()
     {
-        pipeline.Jobs.Endless.Add("endless");
         Assert.Equal(HttpStatusCode.Accepted, (await PostAsync(Body("endless"))).StatusCode);
         var training = await UntilAsync("endless", run => run.Status?.Training is not null);
         Assert.Equal(RunPhase.Training, training.Status!.Phase);
@@ -167,24 +166,22 @@ public class RunApiTests(PipelineFixture pipeline) : IClassFixture<PipelineFixtu
 
         Assert.Equal(HttpStatusCode.Accepted, (await pipeline.Http.PostAsync("/api/runs/endless/cancel", null)).StatusCode);
         await UntilAsync("endless", run => run.RuntimeStatus == "Terminated");
-        Assert.True(pipeline.Jobs.IsStopped("endless"));
+        Assert.Contains("asked to stop", pipeline.JobLog("endless"), StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task A_run_that_could_not_be_trained_is_refused_at_once()
     {
-        pipeline.Jobs.SetupProblem = "The setting GpuWorker:Command is missing.";
-        try
+        await using var host = await pipeline.StartAsync(new Dictionary<string, string?>
         {
-            var answer = await PostAsync(Body("untrainable"));
-            Assert.Equal(HttpStatusCode.ServiceUnavailable, answer.StatusCode);
-            var problem = (await answer.Content.ReadFromJsonAsync<Problem>(PipelineJson.Options))!;
-            Assert.Contains("GpuWorker:Command", problem.Detail, StringComparison.Ordinal);
-        }
-        finally
-        {
-            pipeline.Jobs.SetupProblem = null;
-        }
+            ["GpuWorker__Command"] = "",
+            ["AzureFunctionsJobHost__extensions__durableTask__hubName"] = "Untrainable",
+        });
+        using var http = new HttpClient { BaseAddress = host.Address };
+        var answer = await http.PostAsync("/api/runs", new StringContent(Body("untrainable"), Encoding.UTF8, "application/json"));
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, answer.StatusCode);
+        var problem = (await answer.Content.ReadFromJsonAsync<Problem>(PipelineJson.Options))!;
+        Assert.Contains("GpuWorker:Command", problem.Detail, StringComparison.Ordinal);
     }
 
     [Theory]

@@ -7,7 +7,7 @@ using Azure.Storage.Blobs;
 namespace FunctionsPipeline.Tests;
 
 /// <summary>
-/// A blob service of its own for the tests that share this fixture: Azurite on free loopback ports, in memory, gone with the fixture.
+/// A storage account of its own for the tests that share this fixture: Azurite on free loopback ports, in memory, gone with the fixture.
 /// The executable is <c>AZURITE</c>, or the one that <c>./pipeline setup azurite</c> installs.
 /// </summary>
 public sealed class AzuriteFixture : IAsyncLifetime
@@ -50,11 +50,12 @@ public sealed class AzuriteFixture : IAsyncLifetime
 
     private async Task StartAsync()
     {
-        var port = FreePort();
+        int[] ports = [FreePort(), FreePort(), FreePort()];
         var start = new ProcessStartInfo(Executable()) { RedirectStandardOutput = true, RedirectStandardError = true };
         foreach (var argument in new[]
         {
-            "--blobHost", "127.0.0.1", "--blobPort", $"{port}", "--queuePort", $"{FreePort()}", "--tablePort", $"{FreePort()}",
+            "--blobHost", "127.0.0.1", "--blobPort", $"{ports[0]}", "--queueHost", "127.0.0.1", "--queuePort", $"{ports[1]}",
+            "--tableHost", "127.0.0.1", "--tablePort", $"{ports[2]}",
             "--inMemoryPersistence", "--skipApiVersionCheck", "--silent",
         })
             start.ArgumentList.Add(argument);
@@ -63,10 +64,11 @@ public sealed class AzuriteFixture : IAsyncLifetime
         _process.ErrorDataReceived += (_, line) => Remember(line.Data);
         _process.BeginOutputReadLine();
         _process.BeginErrorReadLine();
-        ConnectionString =
-            $"DefaultEndpointsProtocol=http;AccountName={Account};AccountKey={Key};BlobEndpoint=http://127.0.0.1:{port}/{Account};";
+        ConnectionString = $"DefaultEndpointsProtocol=http;AccountName={Account};AccountKey={Key};"
+            + $"BlobEndpoint=http://127.0.0.1:{ports[0]}/{Account};QueueEndpoint=http://127.0.0.1:{ports[1]}/{Account};"
+            + $"TableEndpoint=http://127.0.0.1:{ports[2]}/{Account};";
         Blobs = new BlobServiceClient(ConnectionString);
-        await WaitUntilListeningAsync(port);
+        foreach (var port in ports) await WaitUntilListeningAsync(port);
     }
 
     private async Task WaitUntilListeningAsync(int port)

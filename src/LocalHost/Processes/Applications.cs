@@ -9,6 +9,12 @@ public static class Applications
     /// <summary>Everything that is written while running locally.</summary>
     public static string StateFolder => Path.Combine(RepositoryRoot, ".pipeline");
 
+    /// <summary>The build output of the pipeline's Functions app.</summary>
+    public static string FunctionApp => Output("FunctionApp");
+
+    /// <summary>The command line of this program, without its arguments.</summary>
+    public static IReadOnlyList<string> LocalHost => Command("LocalHost");
+
     /// <summary>The GPU worker's command line, without its arguments.</summary>
     public static IReadOnlyList<string> GpuWorker => Command("GpuWorker");
 
@@ -21,12 +27,14 @@ public static class Applications
             ? configured
             : Existing(Path.Combine(StateFolder, "azurite", "node_modules", ".bin", "azurite"), "Azurite");
 
-    private static IReadOnlyList<string> Command(string project)
+    private static IReadOnlyList<string> Command(string project) =>
+        ["dotnet", Existing(Path.Combine(Output(project), $"FunctionsPipeline.{project}.dll"), project)];
+
+    // …/bin/{configuration}/{framework}/ of this program names the build of the others.
+    private static string Output(string project)
     {
-        // …/bin/{configuration}/{framework}/ of this program names the build of the others.
         var build = new DirectoryInfo(AppContext.BaseDirectory);
-        var program = Path.Combine(RepositoryRoot, "src", project, "bin", build.Parent!.Name, build.Name, $"FunctionsPipeline.{project}.dll");
-        return ["dotnet", Existing(program, project)];
+        return Path.Combine(RepositoryRoot, "src", project, "bin", build.Parent!.Name, build.Name);
     }
 
     private static string Existing(string path, string what) =>

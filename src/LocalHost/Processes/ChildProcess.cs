@@ -23,6 +23,8 @@ public sealed partial class ChildProcess : IAsyncDisposable
     /// <summary>What it is called in messages.</summary>
     public string Name { get; }
 
+    public int Id => _process.Id;
+
     /// <summary>Its standard output and error.</summary>
     public string LogFile { get; }
 

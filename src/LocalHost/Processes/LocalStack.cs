@@ -1,9 +1,8 @@
-using FunctionsPipeline.FunctionApp;
 using Microsoft.Extensions.Logging;
 
 namespace FunctionsPipeline.LocalHost.Processes;
 
-/// <summary>Everything the pipeline needs on one machine: Azurite, the sample hub, the GPU worker as child processes, the Functions host in this one.</summary>
+/// <summary>Everything the pipeline needs on one machine: Azurite, the sample hub, the GPU worker, and a Functions host with its worker.</summary>
 public sealed class LocalStack : IAsyncDisposable
 {
     /// <summary>The repository of the base model that the sample hub serves.</summary>
@@ -65,16 +64,17 @@ public sealed class LocalStack : IAsyncDisposable
 
     private async Task StartAzuriteAsync(Action<string> say, CancellationToken cancellation)
     {
-        var port = Port(Options.BlobPort);
+        int[] ports = [Port(Options.BlobPort), Port(Options.BlobPort, 1), Port(Options.BlobPort, 2)];
         List<string> command =
         [
-            Applications.Azurite, "--blobHost", "127.0.0.1", "--blobPort", $"{port}", "--queuePort", $"{Port(Options.BlobPort, 1)}",
-            "--tablePort", $"{Port(Options.BlobPort, 2)}", "--silent", "--skipApiVersionCheck", "--disableTelemetry",
+            Applications.Azurite, "--blobHost", "127.0.0.1", "--blobPort", $"{ports[0]}", "--queueHost", "127.0.0.1", "--queuePort", $"{ports[1]}",
+            "--tableHost", "127.0.0.1", "--tablePort", $"{ports[2]}", "--silent", "--skipApiVersionCheck", "--disableTelemetry",
             .. Options.InMemoryStorage ? ["--inMemoryPersistence"] : (string[])["--location", Path.Combine(Options.StateFolder, "storage")],
         ];
-        await StartAsync("azurite", port, command, null, cancellation);
-        var endpoint = $"http://127.0.0.1:{port}/{Account}";
-        Storage = $"DefaultEndpointsProtocol=http;AccountName={Account};AccountKey={AccountKey};BlobEndpoint={endpoint};";
+        await StartAsync("azurite", ports[0], command, null, cancellation);
+        var endpoint = $"http://127.0.0.1:{ports[0]}/{Account}";
+        Storage = $"DefaultEndpointsProtocol=http;AccountName={Account};AccountKey={AccountKey};BlobEndpoint={endpoint};" +
+            $"QueueEndpoint=http://127.0.0.1:{ports[1]}/{Account};TableEndpoint=http://127.0.0.1:{ports[2]}/{Account};";
         say($"storage       {endpoint}");
     }
 
@@ -130,18 +130,17 @@ public sealed class LocalStack : IAsyncDisposable
 
     private async Task StartHostAsync(Action<string> say, CancellationToken cancellation)
     {
-        var host = FunctionsHost.Create(
-            new LocalHostOptions
+        var host = await FunctionsHost.StartAsync(
+            new FunctionsHostOptions
             {
+                AppFolder = Applications.FunctionApp,
                 Port = Options.HostPort,
-                StateDatabase = Path.Combine(Options.StateFolder, "durable.db"),
+                WaitForDebugger = Options.WaitForDebugger,
                 ConfigureLogging = logging => logging.AddProvider(new FileLoggerProvider(Path.Combine(Options.LogFolder, "host.log"))),
                 Settings = Settings(),
             },
-            (services, configuration) => services.AddPipeline(configuration),
-            typeof(PipelineServices).Assembly);
+            cancellation);
         _parts.Add(host);
-        await host.StartAsync(cancellation);
         Host = host.Address;
         say($"functions     {Host}");
     }

@@ -3,7 +3,7 @@ namespace FunctionsPipeline.LocalHost.Processes;
 /// <summary>What runs on this machine and where.</summary>
 public sealed record LocalStackOptions
 {
-    /// <summary>Folder for storage, durable state, models and logs.</summary>
+    /// <summary>Folder for storage, models and logs.</summary>
     public required string StateFolder { get; init; }
 
     /// <summary>TCP port of the Functions host; 0 for a free one, likewise for the others.</summary>
@@ -15,7 +15,7 @@ public sealed record LocalStackOptions
     /// <summary>TCP port of the sample hub.</summary>
     public int HubPort { get; init; }
 
-    /// <summary>TCP port of Azurite's blob service.</summary>
+    /// <summary>TCP port of Azurite's blob service; queues and tables have the next two.</summary>
     public int BlobPort { get; init; }
 
     /// <summary>Whether blobs are gone when Azurite stops.</summary>
@@ -32,6 +32,9 @@ public sealed record LocalStackOptions
 
     /// <summary>Whether the sample hub fails now and then, as real ones do.</summary>
     public bool Faults { get; init; }
+
+    /// <summary>Whether the Functions worker waits until a debugger is attached to it.</summary>
+    public bool WaitForDebugger { get; init; }
 
     /// <summary>Images that the sample hub keeps out of every split and writes to <see cref="HeldOutFolder"/>.</summary>
     public int HoldBack { get; init; }

@@ -1,0 +1,43 @@
+using System.Text.Json;
+using FunctionsPipeline.LocalHost.Worker.Messages;
+
+namespace FunctionsPipeline.LocalHost.Functions;
+
+/// <summary>A function of the app, as the worker reports it.</summary>
+internal sealed class Function
+{
+    private static readonly string[] Triggers =
+        ["httpTrigger", "blobTrigger", "queueTrigger", "timerTrigger", "orchestrationTrigger", "activityTrigger", "entityTrigger"];
+
+    public Function(RpcFunctionMetadata metadata)
+    {
+        Id = metadata.FunctionId;
+        Name = metadata.Name;
+        Bindings = [.. metadata.RawBindings.Select(binding => new FunctionBinding(JsonSerializer.Deserialize<JsonElement>(binding)))];
+        Trigger = Bindings.FirstOrDefault(binding => binding.IsTrigger);
+    }
+
+    /// <summary>What the worker calls it in messages.</summary>
+    public string Id { get; }
+
+    public string Name { get; }
+
+    public IReadOnlyList<FunctionBinding> Bindings { get; }
+
+    public FunctionBinding? Trigger { get; }
+
+    public IEnumerable<FunctionBinding> DurableClients => Bindings.Where(binding => binding.Is("durableClient"));
+
+    /// <summary>Why this host cannot run it; null when it can.</summary>
+    public string? Obstacle
+    {
+        get
+        {
+            if (Trigger is null) return "it has no trigger";
+            if (!Triggers.Contains(Trigger.Type, StringComparer.OrdinalIgnoreCase)) return $"a {Trigger.Type} is not known here";
+            return Bindings.FirstOrDefault(binding => binding != Trigger && !binding.Is("durableClient") && !binding.Is("http")) is { } other
+                ? $"its binding {other.Name} ({other.Type}) is not known here"
+                : null;
+        }
+    }
+}

@@ -1,0 +1,159 @@
+using System.Diagnostics;
+using System.Net;
+using System.Text.Json;
+using FunctionsPipeline.LocalHost.Functions;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Azure.WebJobs;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace FunctionsPipeline.LocalHost.Http;
+
+/// <summary>What a host answers over HTTP: the app's HTTP functions, the extensions' webhooks, and <c>/admin</c> as Core Tools have it.</summary>
+internal sealed class FrontEnd : IAsyncDisposable
+{
+    private readonly WebApplication _app;
+    private readonly ILogger _logger;
+    private readonly HostKey? _key;
+    private readonly WebHooks _hooks;
+    private readonly TaskCompletionSource<IJobHost> _jobs = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <param name="routePrefix">From host.json, such as <c>api</c>.</param>
+    /// <param name="key">What requests must bring; null on loopback, where none is asked for.</param>
+    public FrontEnd(
+        IPEndPoint endPoint, string routePrefix, IReadOnlyList<Function> functions, HostKey? key, WebHooks hooks, ILoggerFactory logs)
+    {
+        (_key, _hooks, _logger) = (key, hooks, logs.CreateLogger("Http"));
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        builder.Services.AddSingleton<IHostLifetime, EmbeddedLifetime>();
+        builder.Services.AddRouting(routing => routing.LowercaseUrls = false);
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            kestrel.Limits.MaxRequestBodySize = 210L * 1024 * 1024; // as in Azure
+            kestrel.Listen(endPoint, listen => listen.Protocols = HttpProtocols.Http1);
+        });
+        _app = builder.Build();
+        _app.Use(LogAsync);
+        _app.MapGet("/", (HttpRequest request) => Results.Json(functions.Select(function => new
+        {
+            function.Name,
+            Trigger = function.Trigger?.Type,
+            Route = function.Trigger is { } trigger && trigger.Is("httpTrigger") ? Pattern(trigger, function, routePrefix) : null,
+        })));
+        _app.MapGet("/admin/host/status", (HttpContext http) => GuardedAsync(http, _key, () =>
+            http.Response.WriteAsJsonAsync(new { State = _jobs.Task.IsCompletedSuccessfully ? "Running" : "Initialized" })));
+        _app.MapPost("/admin/functions/{name}", (HttpContext http, string name) =>
+            GuardedAsync(http, _key, () => StartAsync(http, functions.FirstOrDefault(f => f.Name.Equals(name, StringComparison.OrdinalIgnoreCase)))));
+        _app.Map("/runtime/webhooks/{extension}/{**rest}", (HttpContext http, string extension) => GuardedAsync(http, _key, async () =>
+        {
+            await _jobs.Task.WaitAsync(http.RequestAborted);
+            await _hooks.AnswerAsync(http, extension);
+        }));
+        foreach (var function in functions.Where(function => function.Obstacle is null && function.Trigger!.Is("httpTrigger")))
+            Map(function, function.Trigger!, routePrefix);
+    }
+
+    public Task StartAsync(CancellationToken cancellationToken) => _app.StartAsync(cancellationToken);
+
+    /// <summary>Lets the requests go on that wait for the start.</summary>
+    public void SetReady(IJobHost jobs) => _jobs.TrySetResult(jobs);
+
+    public async ValueTask DisposeAsync()
+    {
+        using var impatient = new CancellationTokenSource(TimeSpan.FromSeconds(1));
+        await _app.StopAsync(impatient.Token);
+        await _app.DisposeAsync();
+    }
+
+    private void Map(Function function, FunctionBinding trigger, string routePrefix)
+    {
+        var key = "anonymous".Equals(trigger.Text("authLevel"), StringComparison.OrdinalIgnoreCase) ? null : _key;
+        var methods = trigger.Texts("methods").Select(method => method.ToUpperInvariant()).ToList();
+        RequestDelegate run = http => GuardedAsync(http, key, () => RunAsync(http, function));
+        var endpoint = methods.Count > 0
+            ? _app.MapMethods(Pattern(trigger, function, routePrefix), methods, run)
+            : _app.Map(Pattern(trigger, function, routePrefix), run);
+        endpoint.WithDisplayName(function.Name);
+    }
+
+    private static string Pattern(FunctionBinding trigger, Function function, string routePrefix) =>
+        $"/{routePrefix.Trim('/')}/{(trigger.Text("route") ?? function.Name).Trim('/')}".Replace("//", "/", StringComparison.Ordinal);
+
+    private async Task RunAsync(HttpContext http, Function function)
+    {
+        var jobs = await _jobs.Task.WaitAsync(http.RequestAborted);
+        try
+        {
+            await jobs.CallAsync(function.Name, new Dictionary<string, object> { [EmittedFunctions.HttpArgument] = http }, http.RequestAborted);
+        }
+        catch (Exception)
+        {
+            // The SDK has logged it, and the worker has answered the request, unless it is gone.
+            if (!http.Response.HasStarted) http.Response.StatusCode = StatusCodes.Status500InternalServerError;
+        }
+    }
+
+    // Starts a function by hand, as Core Tools do: {"input": "…"} becomes what its trigger gives.
+    private async Task StartAsync(HttpContext http, Function? function)
+    {
+        if (function is null)
+        {
+            http.Response.StatusCode = StatusCodes.Status404NotFound;
+            return;
+        }
+        var obstacle = function.Obstacle ?? (function.Trigger!.Type switch
+        {
+            "httpTrigger" => "call it at its URL",
+            "orchestrationTrigger" or "entityTrigger" => "start it with a Durable Functions client",
+            _ => null,
+        });
+        string? input = null;
+        try
+        {
+            using var body = await JsonDocument.ParseAsync(http.Request.Body, cancellationToken: http.RequestAborted);
+            if (body.RootElement.ValueKind == JsonValueKind.Object && body.RootElement.TryGetProperty("input", out var given)) input = given.ToString();
+        }
+        catch (JsonException e)
+        {
+            obstacle ??= $"the body must be {{\"input\": \"…\"}}: {e.Message}";
+        }
+        if (obstacle is not null)
+        {
+            http.Response.StatusCode = StatusCodes.Status400BadRequest;
+            await http.Response.WriteAsJsonAsync(new { error = $"{function.Name} cannot be started by hand: {obstacle}" });
+            return;
+        }
+        var jobs = await _jobs.Task.WaitAsync(http.RequestAborted);
+        _ = Task.Run(async () =>
+        {
+            try
+            {
+                await jobs.CallAsync(function.Name, new Dictionary<string, object> { [function.Trigger!.Name] = input ?? "" });
+            }
+            catch (Exception)
+            {
+                // The SDK has logged it.
+            }
+        });
+        http.Response.StatusCode = StatusCodes.Status202Accepted;
+    }
+
+    private static Task GuardedAsync(HttpContext http, HostKey? key, Func<Task> answer)
+    {
+        if (key is null || key.Admits(http.Request)) return answer();
+        http.Response.StatusCode = StatusCodes.Status401Unauthorized;
+        return Task.CompletedTask;
+    }
+
+    private async Task LogAsync(HttpContext http, RequestDelegate next)
+    {
+        var started = Stopwatch.GetTimestamp();
+        await next(http);
+        Logs.Request(_logger, http.Request.Method, http.Request.Path, http.Response.StatusCode, Stopwatch.GetElapsedTime(started).TotalMilliseconds);
+    }
+}

@@ -1,0 +1,7 @@
+using FunctionsPipeline.LocalHost.Worker.Messages;
+
+namespace FunctionsPipeline.LocalHost.Worker;
+
+/// <summary>A function failed in the worker. The Durable Task extension reads type, message and stack from this very wording.</summary>
+internal sealed class FunctionFailedException(StatusResult result)
+    : Exception($"Result: {result.Status}\nException: {result.Exception?.Message}\nStack: {result.Exception?.StackTrace}");

@@ -1,0 +1,46 @@
+using System.Runtime.InteropServices;
+using Azure.Storage.Blobs;
+using FunctionsPipeline.Contracts;
+
+// Stands in for the GPU worker where a test is not about training: `train --run RUN` does at once what a job does in time. It reads the run's
+// request and leaves its result; the validation loss is a hundredth of the request's seed. A run whose name starts with "endless" trains until it
+// is asked to stop.
+if (args is not ["train", "--run", var run])
+{
+    await Console.Error.WriteLineAsync("usage: train --run RUN");
+    return 2;
+}
+var blobs = new BlobServiceClient(Environment.GetEnvironmentVariable("PipelineStorage"));
+var names = new RunBlobs(run);
+var request = await blobs.GetBlobContainerClient(Containers.Runs).GetBlobClient(names.Request).DownloadContentAsync();
+var job = request.Value.Content.ToObjectFromJson<TrainingJob>(PipelineJson.Options)!;
+
+await WriteAsync(Containers.Runs, names.Heartbeat, new Heartbeat { Run = run, At = DateTimeOffset.UtcNow, Phase = "training", Step = 3, Steps = 10, Loss = 1.25 });
+if (run.StartsWith("endless", StringComparison.Ordinal))
+{
+    var asked = new TaskCompletionSource();
+    using var termination = PosixSignalRegistration.Create(PosixSignal.SIGTERM, signal =>
+    {
+        signal.Cancel = true;
+        asked.SetResult();
+    });
+    await asked.Task;
+    Console.WriteLine("asked to stop");
+    return 0;
+}
+
+await WriteAsync(Containers.Runs, names.Metrics, new MetricsLine { Step = 3, Epoch = 1, Seconds = 1, Loss = 1.25 });
+await WriteAsync(Containers.Models, BlobNames.ModelComplete(job.OutputModel), new { });
+await WriteAsync(Containers.Runs, names.Result, new RunResult
+{
+    Run = run,
+    Succeeded = true,
+    Model = job.OutputModel,
+    TrainingSamples = job.Shards.Where(shard => shard.Split == "train").Sum(shard => shard.Samples),
+    FineTuned = new EvaluationMetrics { Loss = job.Settings.Seed / 100.0, Samples = 4 },
+});
+return 0;
+
+async Task WriteAsync<T>(string container, string name, T document) =>
+    await blobs.GetBlobContainerClient(container).GetBlobClient(name)
+        .UploadAsync(BinaryData.FromObjectAsJson(document, PipelineJson.Compact), overwrite: true);
