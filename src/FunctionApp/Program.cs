@@ -4,5 +4,6 @@ using Microsoft.Extensions.Hosting;
 
 var builder = FunctionsApplication.CreateBuilder(args);
 builder.ConfigureFunctionsWebApplication();
+builder.Logging.AddLogFilters();
 builder.Services.AddPipeline(builder.Configuration);
 builder.Build().Run();
