@@ -15,7 +15,11 @@ internal sealed class UnitIngestion(IngestPlan plan, IngestUnit unit, ImageStore
         var fates = new ManifestRow[rows.Count];
         await Parallel.ForAsync(0, rows.Count,
             new ParallelOptions { MaxDegreeOfParallelism = options.Concurrency, CancellationToken = cancellation },
-            async (i, token) => progress.Add(fates[i] = await IngestAsync(rows[i], token)));
+            async (i, token) =>
+            {
+                progress.Add(fates[i] = await IngestAsync(rows[i], token));
+                PipelineMetrics.CountRow(fates[i]);
+            });
         return fates;
     }
 

@@ -1,23 +1,11 @@
 using System.Collections.Concurrent;
-using FunctionsPipeline.Contracts;
-using FunctionsPipeline.Datasets;
 using FunctionsPipeline.FunctionApp;
 using FunctionsPipeline.SampleData;
-using Microsoft.Extensions.Configuration;
-using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
 namespace FunctionsPipeline.Tests.FunctionApp;
 
-/// <summary>The Azure clients' events are the whole process's: this test counts them while no other runs.</summary>
-[CollectionDefinition(Name, DisableParallelization = true)]
-public static class CountedLogs
-{
-    public const string Name = "Counted logs";
-}
-
-[Collection(CountedLogs.Name)]
+[Collection(WholeProcess.Name)]
 public sealed class LogFiltersTests(AzuriteFixture azurite) : IClassFixture<AzuriteFixture>
 {
     private const int Rows = 60;
@@ -30,12 +18,12 @@ public sealed class LogFiltersTests(AzuriteFixture azurite) : IClassFixture<Azur
     {
         await using var hub = await SampleHub.StartAsync(new HubServerOptions { Rows = Rows });
         var records = new Records();
-        using var app = Build(hub, records);
+        using var app = Ingestions.Build(azurite, hub, logging => logging.AddProvider(records).AddLogFilters());
         await app.StartAsync();
-        var counts = await IngestAsync(app.Services.GetRequiredService<DatasetIngestion>());
+        var report = await Ingestions.RunAsync(app.Services);
         await app.StopAsync();
 
-        Assert.Equal(Rows, counts.Rows);
+        Assert.Equal(Rows, report.Counts.Rows);
         Assert.True(records.All.Count <= Budget,
             $"{records.All.Count} log records of {Rows} rows: {string.Join(", ", records.All.CountBy(record => record))}");
     }
@@ -52,35 +40,6 @@ public sealed class LogFiltersTests(AzuriteFixture azurite) : IClassFixture<Azur
     {
         using var factory = LoggerFactory.Create(logging => logging.AddProvider(new Records()).AddLogFilters());
         Assert.Equal(isKept, factory.CreateLogger(category).IsEnabled(level));
-    }
-
-    private IHost Build(SampleHub hub, Records records)
-    {
-        var builder = new HostApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
-        builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>
-        {
-            ["Storage"] = azurite.ConnectionString,
-            ["HF_ENDPOINT"] = hub.Address.ToString(),
-            ["Ingestion:AllowedHosts:0"] = hub.Address.Authority,
-            ["Worker:Url"] = "http://127.0.0.1:9",
-            ["GpuWorker:Command"] = "unused",
-        });
-        builder.Logging.AddProvider(records).AddLogFilters();
-        builder.Services.AddPipeline(builder.Configuration);
-        return builder.Build();
-    }
-
-    private static async Task<RowCounts> IngestAsync(DatasetIngestion ingestion)
-    {
-        var resolved = await ingestion.ResolveAsync(new DatasetRequest { Repo = "samples/garments" });
-        foreach (var file in resolved.Files)
-        {
-            await ingestion.FetchFileAsync(resolved.Blobs, file.File);
-            foreach (var unit in Enumerable.Range(file.FirstUnit, file.Units)) await ingestion.IngestUnitAsync(resolved.Blobs, unit);
-        }
-        var summary = await ingestion.WriteCatalogAsync(resolved.Blobs);
-        foreach (var shard in Enumerable.Range(0, resolved.Shards)) await ingestion.PreprocessAsync(resolved.Blobs, shard);
-        return (await ingestion.WriteReportAsync(resolved.Blobs, summary, seconds: 1)).Counts;
     }
 
     private sealed class Records : ILoggerProvider

@@ -8,12 +8,16 @@ internal static class WorkerProcess
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);
 
     /// <summary>Starts it; the caller reads what it prints.</summary>
-    public static Process Start(params string[] arguments)
+    public static Process Start(params string[] arguments) => Start(new Dictionary<string, string>(), arguments);
+
+    /// <summary>Starts it with environment variables besides this process's.</summary>
+    public static Process Start(IReadOnlyDictionary<string, string> environment, params string[] arguments)
     {
         var worker = Path.Combine(AppContext.BaseDirectory, "FunctionsPipeline.GpuWorker.dll");
         // The test host is not always the dotnet command itself.
         var host = Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet" ? Environment.ProcessPath! : "dotnet";
         var start = new ProcessStartInfo(host, ["exec", worker, .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        foreach (var (name, value) in environment) start.Environment[name] = value;
         return Process.Start(start)!;
     }
 

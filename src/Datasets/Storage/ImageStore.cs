@@ -39,6 +39,7 @@ internal sealed class ImageStore(BlobContainerClient container, DatasetBlobs dat
         {
             header = await VerifyAsync(bytes, cancellation);
             await blob.CreateAsync(BinaryData.FromBytes(bytes).ToStream(), header.MediaType, cancellation);
+            PipelineMetrics.CountImage(bytes.Length);
         }
         return new StoredImage(sha, bytes.Length, header.Width, header.Height);
     }

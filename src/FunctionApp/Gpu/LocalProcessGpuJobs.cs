@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.ComponentModel;
 using System.Diagnostics;
+using FunctionsPipeline.Contracts;
 using FunctionsPipeline.Shared;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Hosting;
@@ -89,6 +90,7 @@ internal sealed class LocalProcessGpuJobs(
         };
         foreach (var (key, value) in configuration.GetSection(PipelineStorage.Connection).AsEnumerable())
             if (value is not null) start.Environment[key.Replace(":", "__", StringComparison.Ordinal)] = value;
+        foreach (var (key, value) in PipelineTracing.JobEnvironment()) start.Environment[key] = value;
 
         Process process;
         try

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net;
 using System.Net.Http.Json;
 using FunctionsPipeline.Contracts;
@@ -18,6 +19,9 @@ public sealed class PredictionClient(HttpClient http)
     public async Task<PredictionDocument?> PredictAsync(PredictRequest request, CancellationToken cancellation)
     {
         if (http.BaseAddress is null) throw new PermanentFailureException(NoUrl);
+        // The request carries this span's trace to the worker.
+        using var span = PipelineTracing.Source.StartActivity("ask the GPU worker", ActivityKind.Client);
+        span?.SetTag("pipeline.image", request.Blob);
         using var response = await http.PostAsJsonAsync("predict", request, PipelineJson.Compact, cancellation);
         if (response.StatusCode is HttpStatusCode.NotFound or HttpStatusCode.PreconditionFailed) return null;
         if (!response.IsSuccessStatusCode)

@@ -19,7 +19,9 @@ public sealed class PredictionWriter(BlobServiceClient blobs)
             var existing = await VersionAsync(target, cancellation);
             if ((await VersionAsync(image, cancellation))?.ToString() != prediction.ETag) return false;
             var unchanged = existing is { } version ? new BlobRequestConditions { IfMatch = version } : JsonBlobs.New;
-            if (await target.WriteJsonAsync(prediction, unchanged, cancellation)) return true;
+            if (!await target.WriteJsonAsync(prediction, unchanged, cancellation)) continue;
+            PipelineMetrics.CountPrediction(prediction);
+            return true;
         }
     }
 

@@ -1,8 +1,10 @@
 using System.CommandLine;
+using System.Diagnostics;
 using System.Text.Json;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.FineTuning;
 using FunctionsPipeline.GpuWorker.Storage;
+using FunctionsPipeline.Telemetry;
 using TorchSharp;
 
 namespace FunctionsPipeline.GpuWorker.Commands;
@@ -56,11 +58,14 @@ internal static class TrainCommand
         builder.Logging.AddFilter("Azure", LogLevel.Warning);
         if (folder is not null) builder.Services.AddSingleton<IRunStore>(new FolderRunStore(folder.FullName));
         else builder.Services.AddStorage(builder.Configuration);
+        builder.Services.AddWorkerTelemetry(builder.Configuration);
         using var host = builder.Build();
+        host.Services.StartTelemetry();
 
         var store = host.Services.GetRequiredService<IRunStore>();
         var logger = host.Services.GetRequiredService<ILogger<Trainer>>();
         var options = new TrainerOptions { WorkFolder = cache, Mlflow = MlflowOptions.Read(name => builder.Configuration[name], logger) };
+        using var span = PipelineTracing.StartJob("train", run, Environment.GetEnvironmentVariable);
         var trainer = new Trainer(store, options, TimeProvider.System, logger, new HeartbeatLines(Console.Out));
         RunResult result;
         try
@@ -69,10 +74,16 @@ internal static class TrainCommand
         }
         catch (OperationCanceledException)
         {
+            span?.AddEvent(new ActivityEvent(Heartbeat.Preempted));
             Console.WriteLine($"Asked to stop: {run} goes on from its last checkpoint when it is started again.");
             return CommandLine.Preempted;
         }
-        if (!result.Succeeded) throw new CommandException($"The run failed: {result.Error}");
+        if (!result.Succeeded)
+        {
+            PipelineMetrics.CountFailure("train", null);
+            span?.SetStatus(ActivityStatusCode.Error, result.Error);
+            throw new CommandException($"The run failed: {result.Error}");
+        }
         Console.WriteLine(
             $"Done: {Containers.Models}/{result.Model}, validation loss {result.Base?.Loss:0.000} before " +
             $"and {result.FineTuned?.Loss:0.000} after {result.Steps} steps.");

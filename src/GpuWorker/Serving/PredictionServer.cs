@@ -24,6 +24,7 @@ public static class PredictionServer
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(endpoint));
         builder.Services.AddProblemDetails();
         builder.Services.AddStorage(builder.Configuration);
+        builder.Services.AddWorkerTelemetry(builder.Configuration);
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddSingleton<UploadReader>().AddSingleton<PredictEndpoint>();
         builder.Services.AddSingleton(services => new CurrentPredictor(

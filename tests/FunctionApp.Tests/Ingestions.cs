@@ -1,0 +1,46 @@
+using FunctionsPipeline.Contracts;
+using FunctionsPipeline.Datasets;
+using FunctionsPipeline.FunctionApp;
+using FunctionsPipeline.SampleData;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace FunctionsPipeline.Tests.FunctionApp;
+
+/// <summary>Ingestions with the app's services, without a host that runs its functions.</summary>
+internal static class Ingestions
+{
+    /// <summary>The app's services on a storage account and a hub.</summary>
+    public static IHost Build(AzuriteFixture azurite, SampleHub hub, Action<ILoggingBuilder>? logging = null)
+    {
+        var builder = new HostApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
+        builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>
+        {
+            ["Storage"] = azurite.ConnectionString,
+            ["HF_ENDPOINT"] = hub.Address.ToString(),
+            ["Ingestion:AllowedHosts:0"] = hub.Address.Authority,
+            ["Worker:Url"] = "http://127.0.0.1:9",
+            ["GpuWorker:Command"] = "unused",
+        });
+        logging?.Invoke(builder.Logging);
+        builder.Services.AddPipeline(builder.Configuration);
+        return builder.Build();
+    }
+
+    /// <summary>Ingests the sample dataset as the orchestrators do, one step after another.</summary>
+    public static async Task<IngestReport> RunAsync(IServiceProvider services)
+    {
+        var ingestion = services.GetRequiredService<DatasetIngestion>();
+        var resolved = await ingestion.ResolveAsync(new DatasetRequest { Repo = "samples/garments" });
+        foreach (var file in resolved.Files)
+        {
+            await ingestion.FetchFileAsync(resolved.Blobs, file.File);
+            foreach (var unit in Enumerable.Range(file.FirstUnit, file.Units)) await ingestion.IngestUnitAsync(resolved.Blobs, unit);
+        }
+        var summary = await ingestion.WriteCatalogAsync(resolved.Blobs);
+        foreach (var shard in Enumerable.Range(0, resolved.Shards)) await ingestion.PreprocessAsync(resolved.Blobs, shard);
+        return await ingestion.WriteReportAsync(resolved.Blobs, summary, seconds: 1);
+    }
+}

@@ -1,0 +1,82 @@
+using FunctionsPipeline.Contracts;
+using FunctionsPipeline.FunctionApp;
+using FunctionsPipeline.FunctionApp.Predictions;
+using FunctionsPipeline.SampleData;
+
+namespace FunctionsPipeline.Tests.FunctionApp;
+
+[Collection(WholeProcess.Name)]
+public sealed class PipelineMetricsTests(AzuriteFixture azurite) : IClassFixture<AzuriteFixture>
+{
+    [Fact]
+    public async Task An_ingestion_counts_its_rows_by_status_and_its_images()
+    {
+        await using var hub = await SampleHub.StartAsync(new HubServerOptions { Rows = 60, Seed = 3 });
+        using var app = Ingestions.Build(azurite, hub);
+        await app.StartAsync();
+        using var metrics = new MetricsRecorder();
+
+        var report = await Ingestions.RunAsync(app.Services);
+        await app.StopAsync();
+
+        Assert.Equal(60, metrics.Sum("pipeline.rows"));
+        Assert.Equal(report.Counts.Stored + report.Counts.Duplicates, metrics.Sum("pipeline.rows", ("status", "stored")));
+        Assert.NotEmpty(report.Counts.RejectedBy);
+        foreach (var (reason, rows) in report.Counts.RejectedBy)
+            Assert.Equal(rows, metrics.Sum("pipeline.rows", ("status", "rejected"), ("reason", reason)));
+        Assert.InRange(metrics.Sum("pipeline.images"), 1, report.Counts.Stored);
+        Assert.InRange(metrics.Sum("pipeline.images.size"), 1000, double.MaxValue);
+    }
+
+    [Theory]
+    [InlineData(PredictionStatus.Predicted, null, "predicted")]
+    [InlineData(PredictionStatus.Rejected, Rejection.Corrupt, "rejected")]
+    public async Task A_prediction_is_counted_with_its_time_when_its_document_is_written(PredictionStatus status, string? reason, string tag)
+    {
+        foreach (var name in new[] { Containers.ProductImages, Containers.Predictions })
+            await azurite.Blobs.GetBlobContainerClient(name).CreateIfNotExistsAsync();
+        var image = azurite.Blobs.GetBlobContainerClient(Containers.ProductImages).GetBlobClient($"{tag}.jpg");
+        var version = (await image.UploadAsync(BinaryData.FromString("image"), overwrite: true)).Value.ETag.ToString();
+        var document = new PredictionDocument
+        {
+            Image = image.Name,
+            ETag = version,
+            Status = status,
+            Reason = reason,
+            Seconds = 1.5,
+            At = DateTimeOffset.UnixEpoch,
+        };
+        using var metrics = new MetricsRecorder();
+
+        Assert.True(await new PredictionWriter(azurite.Blobs).WriteAsync(image, document, default));
+        Assert.False(await new PredictionWriter(azurite.Blobs).WriteAsync(image, document with { ETag = "\"older\"" }, default));
+
+        Assert.Equal(1, metrics.Sum("pipeline.predictions"));
+        Assert.Equal(1, metrics.Sum("pipeline.predictions", ("status", tag)));
+        Assert.Equal(reason is null ? 0 : 1, metrics.Sum("pipeline.predictions", ("reason", Rejection.Corrupt)));
+        Assert.Equal(1.5, metrics.Sum("pipeline.predictions.duration", ("status", tag)));
+    }
+
+    [Fact]
+    public async Task A_call_of_a_function_that_fails_is_counted_and_fails_all_the_same()
+    {
+        using var metrics = new MetricsRecorder();
+        var call = new FakeFunctionContext("IngestShard");
+        var counter = new FailureCounter();
+
+        await counter.Invoke(call, _ => Task.CompletedTask);
+        await Assert.ThrowsAsync<IOException>(() => counter.Invoke(call, _ => throw new IOException("disk full")));
+
+        Assert.Equal(1, metrics.Sum("pipeline.failures"));
+        Assert.Equal(1, metrics.Sum("pipeline.failures", ("name", "IngestShard"), ("error.type", nameof(IOException))));
+    }
+
+    [Fact]
+    public async Task A_call_that_the_host_has_cancelled_is_no_failure()
+    {
+        using var metrics = new MetricsRecorder();
+        var call = new FakeFunctionContext("IngestShard", new CancellationToken(canceled: true));
+        await Assert.ThrowsAsync<OperationCanceledException>(() => new FailureCounter().Invoke(call, _ => throw new OperationCanceledException()));
+        Assert.Equal(0, metrics.Sum("pipeline.failures"));
+    }
+}
