@@ -19,6 +19,7 @@ internal static class Ingestions
         builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>
         {
             ["Storage"] = azurite.ConnectionString,
+            ["PipelineStorage"] = azurite.ConnectionString,
             ["HF_ENDPOINT"] = hub.Address.ToString(),
             ["Ingestion:AllowedHosts:0"] = hub.Address.Authority,
             ["Worker:Url"] = "http://127.0.0.1:9",

@@ -67,7 +67,7 @@ public sealed class WorkerTelemetryTests : IAsyncLifetime
     [Fact]
     public async Task A_prediction_goes_on_with_the_trace_of_its_request()
     {
-        var settings = Settings.Append(new("Storage", NoStorage)).ToDictionary(pair => pair.Key, string? (pair) => pair.Value);
+        var settings = Settings.Append(new("Storage", NoStorage)).Append(new("PipelineStorage", NoStorage)).ToDictionary(pair => pair.Key, string? (pair) => pair.Value);
         await using (var server = PredictionServer.Create(new IPEndPoint(IPAddress.Loopback, 0), _folder, torch.CPU, settings))
         {
             await server.StartAsync();
