@@ -26,8 +26,8 @@ public static class PipelineMetrics
     private static readonly Histogram<double> PredictionSeconds =
         Meter.CreateHistogram<double>("pipeline.predictions.duration", "s", "Time that the GPU worker took for a prediction.");
 
-    private static readonly Counter<long> Failures =
-        Meter.CreateCounter<long>("pipeline.failures", "{failure}", "Calls of functions and GPU jobs that failed, by name and type of error.");
+    private static readonly Counter<long> Failures = Meter.CreateCounter<long>(
+        "pipeline.failures", "{failure}", "Calls of functions and GPU jobs that failed, by name and type of error.");
 
     /// <summary>Counts a row whose status is known.</summary>
     public static void CountRow(ManifestRow row) => Rows.Add(1, Status(row.State), Reason(row.Reason));

@@ -8,8 +8,8 @@ internal static class WorkerTelemetry
 {
     private const string ServiceName = "functions-pipeline-gpu-worker";
 
-    /// <summary>Sends telemetry where the settings say. Requests go on with the trace in their header; probes of the health make none.</summary>
+    /// <summary>Sends telemetry where the settings say. Requests continue the trace in their header; health probes make none.</summary>
     public static void AddWorkerTelemetry(this IServiceCollection services, IConfiguration configuration) =>
-        services.AddTelemetry(configuration, ServiceName)?
-            .WithTracing(tracing => tracing.AddAspNetCoreInstrumentation(requests => requests.Filter = context => context.Request.Path != "/healthz"));
+        services.AddTelemetry(configuration, ServiceName)?.WithTracing(tracing => tracing.AddAspNetCoreInstrumentation(
+            requests => requests.Filter = context => context.Request.Path != "/healthz"));
 }

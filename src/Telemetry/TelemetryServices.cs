@@ -36,7 +36,9 @@ public static class TelemetryServices
         return telemetry;
     }
 
-    /// <summary>Begins to listen in a process that has services but starts no host. What was heard is sent when the services are disposed.</summary>
+    /// <summary>
+    /// Begins to listen in a process that has services but starts no host. What was heard is sent when the services are disposed.
+    /// </summary>
     public static void StartTelemetry(this IServiceProvider services)
     {
         _ = services.GetService<TracerProvider>();

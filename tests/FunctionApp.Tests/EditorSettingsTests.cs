@@ -10,12 +10,17 @@ namespace FunctionsPipeline.Tests.FunctionApp;
 /// <summary>The files that an editor and Core Tools start the app with say what is there.</summary>
 public sealed partial class EditorSettingsTests
 {
-    private static readonly JsonDocumentOptions WithComments = new() { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true };
+    private static readonly JsonDocumentOptions WithComments = new()
+    {
+        CommentHandling = JsonCommentHandling.Skip,
+        AllowTrailingCommas = true,
+    };
 
     private static readonly string Root = FindRoot();
 
-    private static readonly IReadOnlyList<(string Name, ParameterInfo[] Parameters)> Functions = typeof(PipelineServices).Assembly.GetTypes()
-        .SelectMany(type => type.GetMethods(BindingFlags.Public | BindingFlags.Instance | BindingFlags.Static | BindingFlags.DeclaredOnly))
+    private static readonly IReadOnlyList<(string Name, ParameterInfo[] Parameters)> Functions = typeof(PipelineServices)
+        .Assembly.GetTypes()
+        .SelectMany(type => type.GetMethods(BindingFlags.Public | BindingFlags.Instance | BindingFlags.Static))
         .Select(method => (method.GetCustomAttribute<FunctionAttribute>()?.Name!, method.GetParameters()))
         .Where(function => function.Item1 is not null)
         .ToList();
@@ -24,7 +29,8 @@ public sealed partial class EditorSettingsTests
 
     private static IReadOnlyList<JsonNode> Tasks => [.. Read(".vscode/tasks.json")["tasks"]!.AsArray().Select(task => task!)];
 
-    private static IReadOnlyList<JsonNode> Launches => [.. Read(".vscode/launch.json")["configurations"]!.AsArray().Select(launch => launch!)];
+    private static IReadOnlyList<JsonNode> Launches =>
+        [.. Read(".vscode/launch.json")["configurations"]!.AsArray().Select(launch => launch!)];
 
     [Fact]
     public void Host_json_is_the_apps_and_the_root_has_a_link_to_it()
@@ -40,14 +46,15 @@ public sealed partial class EditorSettingsTests
     {
         Assert.Equal("src/FunctionApp", (string)Editor["azureFunctions.projectSubpath"]!);
         Assert.Equal(("~4", "C#"), ((string)Editor["azureFunctions.projectRuntime"]!, (string)Editor["azureFunctions.projectLanguage"]!));
-        Assert.StartsWith("src/FunctionApp/bin/Release/net10.0/publish", (string)Editor["azureFunctions.deploySubpath"]!, StringComparison.Ordinal);
+        Assert.Equal("src/FunctionApp/bin/Release/net10.0/publish", (string)Editor["azureFunctions.deploySubpath"]!);
         Assert.Contains((string)Editor["azureFunctions.preDeployTask"]!, Tasks.Select(Label));
     }
 
     [Fact]
     public void Tasks_that_are_named_exist()
     {
-        var named = Launches.Select(launch => (string?)launch["preLaunchTask"]).Concat(Tasks.SelectMany(DependsOn)).OfType<string>().ToList();
+        var before = Launches.Select(launch => (string?)launch["preLaunchTask"]).OfType<string>();
+        var named = before.Concat(Tasks.SelectMany(DependsOn)).ToList();
         Assert.NotEmpty(named);
         Assert.Empty(named.Except(Tasks.Select(Label)));
         Assert.Equal(Tasks.Count, Tasks.Select(Label).Distinct().Count());
@@ -57,12 +64,14 @@ public sealed partial class EditorSettingsTests
     public void Paths_that_tasks_and_launches_name_exist()
     {
         var texts = Tasks.Concat(Launches).SelectMany(Texts).ToList();
-        // What a build or an installation makes is not there yet, but the project is.
-        var paths = texts.SelectMany(text => RepositoryPath().Matches(text).Select(match => match.Groups[1].Value.Split("/bin/")[0])).ToList();
+        // What a build makes may not be there yet, but the project is.
+        var paths = texts.SelectMany(text => RepositoryPath().Matches(text))
+            .Select(match => match.Groups[1].Value.Split("/bin/")[0]).ToList();
         Assert.Contains("src/FunctionApp", paths);
         Assert.All(paths, path => Assert.True(Path.Exists(Path.Combine(Root, path)), path));
         var programs = texts.Where(text => text.EndsWith(".dll", StringComparison.Ordinal)).ToList();
-        Assert.All(programs, program => Assert.Contains(Path.GetFileNameWithoutExtension(program).Split('.')[1] + "/bin/", program, StringComparison.Ordinal));
+        Assert.All(programs, program => Assert.Contains(
+            $"src/{Path.GetFileNameWithoutExtension(program).Split('.')[1]}/bin/", program, StringComparison.Ordinal));
     }
 
     [Theory]
@@ -77,19 +86,21 @@ public sealed partial class EditorSettingsTests
         var values = Read("src/FunctionApp/local.settings.sample.json")["Values"]!.AsObject().Select(value => value.Key).ToHashSet();
         // The host looks for a connection under its name with the prefix first.
         var connections = Functions.SelectMany(function => function.Parameters).SelectMany(parameter => parameter.GetCustomAttributes())
-            .Select(attribute => attribute.GetType().GetProperty("Connection")?.GetValue(attribute) as string).OfType<string>().Distinct().ToList();
+            .Select(attribute => attribute.GetType().GetProperty("Connection")?.GetValue(attribute) as string)
+            .OfType<string>().Distinct().ToList();
         Assert.NotEmpty(connections);
-        Assert.All(connections, connection => Assert.True(values.Contains(connection) || values.Contains($"AzureWebJobs{connection}"), connection));
-        foreach (var name in new[] { "FUNCTIONS_WORKER_RUNTIME", "AzureWebJobsStorage", "PipelineStorage", "Worker__Url", "GpuWorker__Command" })
-            Assert.Contains(name, values);
+        foreach (var connection in connections)
+            Assert.True(values.Contains(connection) || values.Contains($"AzureWebJobs{connection}"), connection);
+        string[] required = ["FUNCTIONS_WORKER_RUNTIME", "AzureWebJobsStorage", "PipelineStorage", "Worker__Url", "GpuWorker__Command"];
+        Assert.Empty(required.Except(values));
     }
 
     [Fact]
     public void Every_functions_route_is_among_the_requests()
     {
         var requests = Requests().Select(request => request.Line).ToList();
-        var triggers = Functions.SelectMany(function => function.Parameters).Select(parameter => parameter.GetCustomAttribute<HttpTriggerAttribute>())
-            .OfType<HttpTriggerAttribute>().ToList();
+        var triggers = Functions.SelectMany(function => function.Parameters)
+            .Select(parameter => parameter.GetCustomAttribute<HttpTriggerAttribute>()).OfType<HttpTriggerAttribute>().ToList();
         Assert.NotEmpty(triggers);
         foreach (var trigger in triggers)
         {
@@ -102,7 +113,8 @@ public sealed partial class EditorSettingsTests
     [Fact]
     public void Every_blob_functions_event_is_among_the_requests()
     {
-        var blobs = Functions.Where(function => function.Parameters.Any(parameter => parameter.GetCustomAttribute<BlobTriggerAttribute>() is not null)).ToList();
+        var blobs = Functions.Where(function => function.Parameters.Any(
+            parameter => parameter.GetCustomAttribute<BlobTriggerAttribute>() is not null)).ToList();
         Assert.NotEmpty(blobs);
         foreach (var (name, _) in blobs)
         {
@@ -133,7 +145,7 @@ public sealed partial class EditorSettingsTests
         {
             var parts = block.Trim().Split("\n\n", 2);
             var lines = parts[0].Split('\n').Where(line => line is not ['#', ..] and not ['@', ..]).ToList();
-            if (lines.Count > 0 && lines[0].Contains(' ', StringComparison.Ordinal)) requests.Add((lines[0], lines[1..], parts.ElementAtOrDefault(1) ?? ""));
+            if (lines.Count > 0) requests.Add((lines[0], lines[1..], parts.ElementAtOrDefault(1) ?? ""));
         }
         return requests;
     }

@@ -18,7 +18,6 @@ internal static class Ingestions
         var builder = new HostApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
         builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>
         {
-            ["Storage"] = azurite.ConnectionString,
             ["PipelineStorage"] = azurite.ConnectionString,
             ["HF_ENDPOINT"] = hub.Address.ToString(),
             ["Ingestion:AllowedHosts:0"] = hub.Address.Authority,

@@ -58,7 +58,8 @@ public sealed class LogFiltersTests(AzuriteFixture azurite) : IClassFixture<Azur
 
             public bool IsEnabled(LogLevel logLevel) => true;
 
-            public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+            public void Log<TState>(
+                LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
                 records.Enqueue($"{category} {logLevel} {eventId.Name}");
         }
     }

@@ -31,7 +31,8 @@ public sealed class PipelineMetricsTests(AzuriteFixture azurite) : IClassFixture
     [Theory]
     [InlineData(PredictionStatus.Predicted, null, "predicted")]
     [InlineData(PredictionStatus.Rejected, Rejection.Corrupt, "rejected")]
-    public async Task A_prediction_is_counted_with_its_time_when_its_document_is_written(PredictionStatus status, string? reason, string tag)
+    public async Task A_prediction_is_counted_with_its_time_when_its_document_is_written(
+        PredictionStatus status, string? reason, string tag)
     {
         foreach (var name in new[] { Containers.ProductImages, Containers.Predictions })
             await azurite.Blobs.GetBlobContainerClient(name).CreateIfNotExistsAsync();
@@ -76,7 +77,8 @@ public sealed class PipelineMetricsTests(AzuriteFixture azurite) : IClassFixture
     {
         using var metrics = new MetricsRecorder();
         var call = new FakeFunctionContext("IngestShard", new CancellationToken(canceled: true));
-        await Assert.ThrowsAsync<OperationCanceledException>(() => new FailureCounter().Invoke(call, _ => throw new OperationCanceledException()));
+        await Assert.ThrowsAsync<OperationCanceledException>(
+            () => new FailureCounter().Invoke(call, _ => throw new OperationCanceledException()));
         Assert.Equal(0, metrics.Sum("pipeline.failures"));
     }
 }

@@ -57,7 +57,8 @@ public sealed class TelemetryTests : IDisposable
 
     [Theory]
     [InlineData(TelemetryServices.OtlpEndpoint, "http://127.0.0.1:9")]
-    [InlineData(TelemetryServices.AzureMonitor, "InstrumentationKey=00000000-0000-0000-0000-000000000001;IngestionEndpoint=http://127.0.0.1:9/")]
+    [InlineData(
+        TelemetryServices.AzureMonitor, "InstrumentationKey=00000000-0000-0000-0000-000000000001;IngestionEndpoint=http://127.0.0.1:9/")]
     public void With_a_setting_the_app_has_traces_metrics_and_the_functions_defaults(string setting, string value)
     {
         var builder = FunctionsApplication.CreateBuilder([]);
@@ -174,7 +175,8 @@ public sealed class TelemetryTests : IDisposable
             GpuWorker = new GpuWorkerOptions { Command = $"sh \"{path}\"" },
             GpuJobs = new GpuJobsOptions { LogFolder = _folder },
         };
-        return new LocalProcessGpuJobs(new ConfigurationBuilder().Build(), Options.Create(options), NullLogger<LocalProcessGpuJobs>.Instance);
+        return new LocalProcessGpuJobs(
+            new ConfigurationBuilder().Build(), Options.Create(options), NullLogger<LocalProcessGpuJobs>.Instance);
     }
 
     private static async Task<string> OutputAsync(LocalProcessGpuJobs jobs, string job)

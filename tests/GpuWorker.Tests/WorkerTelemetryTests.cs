@@ -13,7 +13,9 @@ using TorchSharp;
 
 namespace FunctionsPipeline.Tests.GpuWorker;
 
-/// <summary>Traces of the worker go on where those of its callers stop. The collector takes OTLP over HTTP, in which a trace id is 16 bytes.</summary>
+/// <summary>
+/// Traces of the worker continue those of its callers. The collector takes OTLP over HTTP, in which a trace id is 16 bytes.
+/// </summary>
 public sealed class WorkerTelemetryTests : IAsyncLifetime
 {
     // Nothing listens there: what is asked for is not needed.
@@ -54,7 +56,7 @@ public sealed class WorkerTelemetryTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_training_goes_on_with_the_trace_of_its_environment_also_when_it_fails()
+    public async Task A_training_continues_the_trace_of_its_environment_also_when_it_fails()
     {
         var environment = new Dictionary<string, string>(Settings) { [PipelineTracing.TraceParent] = TraceParent };
         using var process = WorkerProcess.Start(environment, "train", "--run", "never-asked-for", "--folder", _folder);
@@ -65,9 +67,10 @@ public sealed class WorkerTelemetryTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_prediction_goes_on_with_the_trace_of_its_request()
+    public async Task A_prediction_continues_the_trace_of_its_request()
     {
-        var settings = Settings.Append(new("Storage", NoStorage)).Append(new("PipelineStorage", NoStorage)).ToDictionary(pair => pair.Key, string? (pair) => pair.Value);
+        var settings = Settings.Append(new("PipelineStorage", NoStorage))
+            .ToDictionary(pair => pair.Key, string? (pair) => pair.Value);
         await using (var server = PredictionServer.Create(new IPEndPoint(IPAddress.Loopback, 0), _folder, torch.CPU, settings))
         {
             await server.StartAsync();

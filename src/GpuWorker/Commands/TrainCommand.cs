@@ -78,6 +78,11 @@ internal static class TrainCommand
             Console.WriteLine($"Asked to stop: {run} goes on from its last checkpoint when it is started again.");
             return CommandLine.Preempted;
         }
+        catch (CommandException e)
+        {
+            span?.SetStatus(ActivityStatusCode.Error, e.Message);
+            throw;
+        }
         if (!result.Succeeded)
         {
             PipelineMetrics.CountFailure("train", null);

@@ -27,8 +27,6 @@ internal static class FunctionJobs
         ["extensions:durableTask:storageProvider:controlQueueVisibilityTimeout"] = "00:01:00",
         ["extensions:durableTask:extendedSessionsEnabled"] = "true",
         ["extensions:durableTask:useAppLease"] = "false",
-        ["extensions:durableTask:tracing:distributedTracingEnabled"] = "true",
-        ["extensions:durableTask:tracing:version"] = "V2",
     };
 
     /// <param name="hostJson">Path of the app's host.json.</param>
