@@ -7,6 +7,11 @@ namespace FunctionsPipeline.LocalHost.Processes;
 public sealed partial class ChildProcess : IAsyncDisposable
 {
     private const int Sigterm = 15;
+
+    // Ends a child with this process, however that ends: a shell beside it waits for the end of a pipe that this process holds. And leaves
+    // Ctrl-C to this process, which stops its children in order: a session of its own keeps the terminal's signals from the child.
+    private const string Bound = "exec 3<&0; (cat <&3; kill -9 $$) >/dev/null 2>&1 & exec setsid \"$@\" 3<&- </dev/null";
+
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(10);
 
     private readonly Process _process;
@@ -34,8 +39,7 @@ public sealed partial class ChildProcess : IAsyncDisposable
     {
         Directory.CreateDirectory(logFolder);
         var logFile = Path.Combine(logFolder, $"{name}.log");
-        var words = command.ToList();
-        var start = new ProcessStartInfo(words[0], words.Skip(1)) { RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = CreateStart(command);
         foreach (var (key, value) in environment ?? new Dictionary<string, string?>()) start.Environment[key] = value;
         var process = Process.Start(start) ?? throw new InvalidOperationException($"{name} did not start");
         var log = TextWriter.Synchronized(new StreamWriter(logFile, append: true) { AutoFlush = true });
@@ -46,6 +50,16 @@ public sealed partial class ChildProcess : IAsyncDisposable
         });
         return new ChildProcess(name, logFile, process, output);
     }
+
+    /// <summary>
+    /// What starts a program that ends with this process and gets none of the terminal's signals. Its standard input must stay open until it has ended.
+    /// </summary>
+    public static ProcessStartInfo CreateStart(IEnumerable<string> command) => new("/bin/sh", ["-c", Bound, "sh", .. command])
+    {
+        RedirectStandardInput = true,
+        RedirectStandardOutput = true,
+        RedirectStandardError = true,
+    };
 
     /// <summary>Runs a program to its end and returns what it printed.</summary>
     /// <exception cref="InvalidOperationException">It ended with another exit code than 0; the message has the end of its output.</exception>
@@ -95,6 +109,7 @@ public sealed partial class ChildProcess : IAsyncDisposable
         {
             _process.Kill(entireProcessTree: true);
         }
+        _process.StandardInput.Close();
         await _output;
         _process.Dispose();
     }

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Text.Json;
+using FunctionsPipeline.LocalHost.Processes;
 using Microsoft.Extensions.Logging;
 
 namespace FunctionsPipeline.LocalHost.Worker;
@@ -9,9 +10,6 @@ namespace FunctionsPipeline.LocalHost.Worker;
 internal sealed class WorkerProcess : IDisposable
 {
     private const int RememberedLines = 20;
-
-    // A worker lives on when its host is killed. So a shell beside it waits for the end of a pipe that this process holds, and kills it then.
-    private const string RunWithHost = "exec 3<&0; (cat <&3; kill -9 $$) >/dev/null 2>&1 & exec \"$@\" 3<&- </dev/null";
 
     private readonly Process _process;
     private readonly ConcurrentQueue<string> _lastLines = new();
@@ -39,21 +37,15 @@ internal sealed class WorkerProcess : IDisposable
     {
         var id = Guid.NewGuid().ToString();
         var requestId = Guid.NewGuid().ToString();
-        var start = new ProcessStartInfo("/bin/sh")
-        {
-            WorkingDirectory = appFolder,
-            RedirectStandardInput = true,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-            ArgumentList =
-            {
-                "-c", RunWithHost, "sh", "dotnet", Path.Combine(appFolder, ReadWorkerPath(appFolder)),
-                "--host", gateway.Host, "--port", $"{gateway.Port}", "--workerId", id, "--requestId", requestId,
-                "--grpcMaxMessageLength", $"{int.MaxValue}",
-                "--functions-uri", gateway.ToString(), "--functions-worker-id", id, "--functions-request-id", requestId,
-                "--functions-grpc-max-message-length", $"{int.MaxValue}",
-            },
-        };
+        var start = ChildProcess.CreateStart(
+        [
+            "dotnet", Path.Combine(appFolder, ReadWorkerPath(appFolder)),
+            "--host", gateway.Host, "--port", $"{gateway.Port}", "--workerId", id, "--requestId", requestId,
+            "--grpcMaxMessageLength", $"{int.MaxValue}",
+            "--functions-uri", gateway.ToString(), "--functions-worker-id", id, "--functions-request-id", requestId,
+            "--functions-grpc-max-message-length", $"{int.MaxValue}",
+        ]);
+        start.WorkingDirectory = appFolder;
         foreach (var (name, value) in environment) start.Environment[name] = value;
         var process = Process.Start(start) ?? throw new InvalidOperationException($"The worker of {appFolder} did not start.");
         return new WorkerProcess(id, process, logger);
