@@ -1,0 +1,46 @@
+using Azure.Storage.Blobs;
+using Microsoft.Azure.Functions.Worker;
+
+namespace FunctionsPipeline.TinyApp;
+
+/// <summary>Functions that blobs, queues and the clock start.</summary>
+public sealed class Triggers(Notes notes)
+{
+    /// <summary>Notes an upload's text below <c>blobs/</c>.</summary>
+    [Function(nameof(Uploaded))]
+    public async Task Uploaded(
+        [BlobTrigger("tiny-uploads/{folder}/{name}", Connection = "AzureWebJobsStorage")] BlobClient blob,
+        string folder, string name, FunctionContext context, CancellationToken cancellationToken)
+    {
+        var text = (await blob.DownloadContentAsync(cancellationToken)).Value.Content.ToString();
+        if (text == "broken") throw new InvalidDataException("the upload is broken");
+        await notes.WriteAsync($"blobs/{folder}/{name}", $"{context.BindingContext.BindingData["BlobTrigger"]}: {text}", cancellationToken);
+    }
+
+    /// <summary>Notes a message below <c>messages/</c>.</summary>
+    [Function(nameof(Received))]
+    public async Task Received(
+        [QueueTrigger("tiny-messages")] Message message, FunctionContext context, CancellationToken cancellationToken)
+    {
+        var count = context.BindingContext.BindingData["DequeueCount"];
+        await notes.WriteAsync($"messages/{message.Name}", $"{message.Text} ({count})", cancellationToken);
+    }
+
+    /// <summary>Notes the clock's last tick.</summary>
+    [Function(nameof(Ticked))]
+    public async Task Ticked([TimerTrigger("* * * * * *", RunOnStartup = true)] TimerInfo timer, CancellationToken cancellationToken) =>
+        await notes.WriteAsync("tick", $"past due: {timer.IsPastDue}", cancellationToken);
+
+    /// <summary>Notes a tick that comes on the first of January only, unless it is started by hand.</summary>
+    [Function(nameof(NewYear))]
+    public async Task NewYear([TimerTrigger("0 0 0 1 1 *")] TimerInfo timer, CancellationToken cancellationToken) =>
+        await notes.WriteAsync("new-year", $"past due: {timer.IsPastDue}", cancellationToken);
+
+    /// <summary>Has an output that the local host does not know.</summary>
+    [Function(nameof(Answered))]
+    [QueueOutput("tiny-answers")]
+    public static string Answered([QueueTrigger("tiny-questions")] string question) => question;
+
+    /// <summary>What the queue holds.</summary>
+    public sealed record Message(string Name, string Text);
+}
