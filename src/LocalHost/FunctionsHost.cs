@@ -80,6 +80,7 @@ public sealed class FunctionsHost : IAsyncDisposable
     {
         var hostJson = Path.Combine(_options.AppFolder, "host.json");
         var routePrefix = FunctionJobs.ReadHostJson(hostJson).ToDictionary().GetValueOrDefault("extensions:http:routePrefix") ?? "api";
+        await HostStorage.ConnectAsync(_options.Settings, cancellationToken);
         _gateway = await WorkerGateway.StartAsync(_logs, cancellationToken);
         _worker = new WorkerSupervisor(_options.AppFolder, _gateway, WorkerEnvironment(), _logs);
         List<Function> functions = [.. (await _worker.StartAsync(cancellationToken)).Select(metadata => new Function(metadata))];
@@ -94,7 +95,7 @@ public sealed class FunctionsHost : IAsyncDisposable
 
         _forwarding = new HttpForwarding(_services.GetRequiredService<IHttpForwarder>());
         var emitted = EmittedFunctions.Create(functions, new FunctionBridge(_worker, _forwarding));
-        var jobs = FunctionJobs.Create(hostJson, _options.Settings, emitted, hooks, ConfigureLogging);
+        var jobs = FunctionJobs.Create(hostJson, _options.Settings, _options.Port, emitted, hooks, ConfigureLogging);
         await jobs.StartAsync(cancellationToken);
         _jobs = jobs;
         _front.SetReady(_jobs.Services.GetRequiredService<IJobHost>());
@@ -129,6 +130,8 @@ public sealed class FunctionsHost : IAsyncDisposable
             logging.AddFilter(category, LogLevel.Warning);
         // Missing containers and queues are what the extensions expect; failed functions are logged under their own names.
         logging.AddFilter("Azure.Core", LogLevel.Error).AddFilter("Host.Triggers.DurableTask", LogLevel.Error).AddFilter("Host.Results", LogLevel.None);
+        // A start that fails is thrown, and told once by whoever catches it.
+        logging.AddFilter("Microsoft.Extensions.Hosting", LogLevel.None);
         // The SDK tells of every start and end of a function; a function's own lines are those of its category's User.
         logging.AddFilter((category, level) => level >= LogLevel.Warning || (level == LogLevel.Information
             && (category?.StartsWith("Function.", StringComparison.Ordinal) != true || category.EndsWith(".User", StringComparison.Ordinal))));

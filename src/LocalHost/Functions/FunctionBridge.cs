@@ -50,11 +50,13 @@ public sealed class FunctionBridge
         var channel = await _worker.GetAsync(cancellationToken);
         if (http is null) return Value((await channel.InvokeAsync(name, request, cancellationToken)).ReturnValue);
 
+        var server = channel.Http ?? throw new InvalidOperationException(
+            "The app serves no HTTP of its own: call ConfigureFunctionsWebApplication in its Program.cs.");
         request.InputData.Add(new ParameterBinding { Name = _functions[function].Function.Trigger!.Name, Data = new TypedData { Http = new RpcHttp() } });
         foreach (var (key, value) in http.Request.RouteValues) request.TriggerMetadata[key] = new TypedData { String = $"{value}" };
         // One half of the invocation comes to the worker over gRPC, the other is the request itself.
         await Task.WhenAll(
-            _http.ForwardAsync(http, channel.Http!, request.InvocationId), channel.InvokeAsync(name, request, cancellationToken));
+            _http.ForwardAsync(http, server, request.InvocationId), channel.InvokeAsync(name, request, cancellationToken));
         return null;
     }
 
@@ -80,7 +82,6 @@ public sealed class FunctionBridge
     {
         null => new TypedData(),
         string text => new TypedData { String = text },
-        long number => new TypedData { Int = number },
         ParameterBindingData reference => new TypedData
         {
             ModelBindingData = new ModelBindingData

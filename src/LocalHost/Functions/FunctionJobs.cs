@@ -31,9 +31,11 @@ internal static class FunctionJobs
 
     /// <param name="hostJson">Path of the app's host.json.</param>
     /// <param name="settings">App settings; they come before the environment.</param>
+    /// <param name="port">The host's port, by which the hosts on one machine are told apart.</param>
     /// <param name="functions">The class with the emitted functions.</param>
     public static IHost Create(
-        string hostJson, IReadOnlyDictionary<string, string?> settings, Type functions, WebHooks hooks, Action<ILoggingBuilder> configureLogging)
+        string hostJson, IReadOnlyDictionary<string, string?> settings, int port, Type functions, WebHooks hooks,
+        Action<ILoggingBuilder> configureLogging)
     {
         return new HostBuilder()
             .ConfigureWebJobs(
@@ -50,6 +52,10 @@ internal static class FunctionJobs
                     // Without it, the extension neither hands orchestrations to a worker nor opens its gRPC listener.
                     ["FUNCTIONS_WORKER_RUNTIME"] = "dotnet-isolated",
                     ["CONTAINER_NAME"] = "",
+                    // The name under which a host owns orchestrations. With one name, two hosts would run the same ones; with the same name
+                    // as before, a host that was killed has them back at once.
+                    ["WEBSITE_CURRENT_STAMPNAME"] = Environment.MachineName,
+                    ["RoleInstanceId"] = $"{port}",
                 }))
             .ConfigureLogging(configureLogging)
             .ConfigureServices(services => services

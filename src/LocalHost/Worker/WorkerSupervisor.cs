@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using FunctionsPipeline.LocalHost.Processes;
 using FunctionsPipeline.LocalHost.Worker.Messages;
 using Microsoft.Extensions.Logging;
 
@@ -100,8 +101,8 @@ internal sealed class WorkerSupervisor(
 
     private async Task<(WorkerChannel Channel, IReadOnlyList<RpcFunctionMetadata> Functions)> StartWorkerAsync(CancellationToken cancellationToken)
     {
-        _process?.Dispose();
-        var process = _process = WorkerProcess.Start(appFolder, gateway.Address, environment, _logger);
+        var process = WorkerProcess.Start(appFolder, gateway.Address, environment, _logger);
+        Interlocked.Exchange(ref _process, process)?.Dispose();
         using var giveUp = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var ready = GreetAsync(process, giveUp.Token);
         var exit = process.WaitForExitAsync();
@@ -122,6 +123,9 @@ internal sealed class WorkerSupervisor(
     {
         var channel = await gateway.AcceptAsync(process.Id, cancellationToken);
         await channel.InitializeAsync(appFolder, cancellationToken);
-        return (channel, await channel.LoadFunctionsAsync(appFolder, cancellationToken));
+        var functions = await channel.LoadFunctionsAsync(appFolder, cancellationToken);
+        // The worker starts its HTTP server last.
+        while (channel.Http is { } http && !await FreePort.AnswersAsync(http.Port, cancellationToken)) await Task.Delay(20, cancellationToken);
+        return (channel, functions);
     }
 }
