@@ -1,0 +1,69 @@
+using System.Diagnostics;
+using FunctionsPipeline.LocalHost;
+
+namespace FunctionsPipeline.Tests.LocalHost;
+
+/// <summary>The tiny app in a host that is a process of its own: <c>run DIR --port …</c>.</summary>
+internal sealed class HostProcess : IDisposable
+{
+    private readonly Process _process;
+    private readonly DirectoryInfo _home;
+
+    private HostProcess(Process process, DirectoryInfo home, Uri address) =>
+        (_process, _home, Client) = (process, home, new TinyAppClient(address));
+
+    public TinyAppClient Client { get; }
+
+    public static async Task<HostProcess> StartAsync(string storage, int port = 0)
+    {
+        var home = Directory.CreateTempSubdirectory("tiny-app-");
+        var start = new ProcessStartInfo("dotnet")
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            ArgumentList = { typeof(FunctionsHost).Assembly.Location, "run", TinyAppHost.AppFolder, "--port", $"{port}" },
+            Environment = { ["AzureWebJobsStorage"] = storage, ["HOME"] = home.FullName },
+        };
+        var process = Process.Start(start)!;
+        var lines = new List<string>();
+        while (await process.StandardOutput.ReadLineAsync() is { } line)
+        {
+            const string announcement = "functions listening on ";
+            lines.Add(line);
+            if (!line.StartsWith(announcement, StringComparison.Ordinal)) continue;
+            // What it still writes must not fill the pipes.
+            _ = process.StandardOutput.BaseStream.CopyToAsync(Stream.Null);
+            _ = process.StandardError.BaseStream.CopyToAsync(Stream.Null);
+            return new HostProcess(process, home, new Uri(line[announcement.Length..]));
+        }
+        using (process)
+        {
+            var errors = await process.StandardError.ReadToEndAsync();
+            await process.WaitForExitAsync();
+            home.Delete(recursive: true);
+            throw new InvalidOperationException(
+                $"The host did not start, exit code {process.ExitCode}:\n{string.Join('\n', lines)}\n{errors}");
+        }
+    }
+
+    /// <summary>Ends it at once, as <c>kill -9</c> does; its worker is left alone.</summary>
+    public void Kill() => _process.Kill();
+
+    /// <summary>Asks it to end, as <c>kill</c> and container hosts do.</summary>
+    /// <returns>Its exit code.</returns>
+    public async Task<int> TerminateAsync()
+    {
+        using var kill = Process.Start("kill", ["-TERM", $"{_process.Id}"]);
+        await _process.WaitForExitAsync();
+        return _process.ExitCode;
+    }
+
+    public void Dispose()
+    {
+        Client.Dispose();
+        if (!_process.HasExited) _process.Kill(entireProcessTree: true);
+        _process.WaitForExit();
+        _process.Dispose();
+        _home.Delete(recursive: true);
+    }
+}

@@ -1,0 +1,51 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using FunctionsPipeline.LocalHost.Processes;
+
+namespace FunctionsPipeline.Tests.LocalHost;
+
+public sealed class HostProcessTests(AzuriteFixture azurite) : IClassFixture<AzuriteFixture>
+{
+    [Fact]
+    public async Task After_a_kill_no_worker_stays_and_the_next_host_completes_what_ran()
+    {
+        var port = FreePort.Next();
+        using var killed = await HostProcess.StartAsync(azurite.ConnectionString, port);
+        var steps = await killed.Client.StartAsync("Steps", new { Activities = 5, Milliseconds = 200 });
+        await killed.Client.WaitAsync(steps, status => status.CustomStatus?.GetProperty("StepsDone").GetInt32() >= 2);
+        using var worker = await WorkerAsync(killed.Client);
+        killed.Kill();
+        await worker.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(10));
+
+        using var next = await HostProcess.StartAsync(azurite.ConnectionString, port);
+        Assert.Equal(5, (await next.Client.EndAsync(steps)).Result<int>());
+    }
+
+    [Fact]
+    public async Task A_host_that_is_asked_to_end_does_so_with_its_worker()
+    {
+        using var host = await HostProcess.StartAsync(azurite.ConnectionString);
+        using var worker = await WorkerAsync(host.Client);
+        var started = Stopwatch.StartNew();
+        Assert.Equal(0, await host.TerminateAsync());
+        Assert.InRange(started.Elapsed, TimeSpan.Zero, TimeSpan.FromSeconds(10));
+        Assert.True(worker.HasExited);
+    }
+
+    [Fact]
+    public async Task A_host_that_cannot_start_says_why_in_a_line()
+    {
+        using var taken = new TcpListener(IPAddress.Loopback, 0);
+        taken.Start();
+        var port = ((IPEndPoint)taken.LocalEndpoint).Port;
+        var failure = await Assert.ThrowsAsync<InvalidOperationException>(() => HostProcess.StartAsync(azurite.ConnectionString, port));
+        Assert.Contains("exit code 1", failure.Message, StringComparison.Ordinal);
+        Assert.Contains("address already in use", failure.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", failure.Message, StringComparison.Ordinal);
+    }
+
+    private static async Task<Process> WorkerAsync(TinyAppClient client) =>
+        Process.GetProcessById(int.Parse(await client.Http.GetStringAsync("tiny/processid"), CultureInfo.InvariantCulture));
+}
