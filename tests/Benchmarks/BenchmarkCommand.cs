@@ -16,7 +16,7 @@ internal static class BenchmarkCommand
     [
         new WeightsBenchmark(), new ImageBenchmark(), new TokenizerBenchmark(), new ModelBenchmark(), new TinyTrainingBenchmark(),
         new GpuBenchmark(), new ParquetBenchmark(), new IngestionBenchmark(),
-        new IngestionMemoryBenchmark(),
+        new IngestionMemoryBenchmark(), new HostBenchmark(),
     ];
 
     /// <summary>The command line of this program, without arguments.</summary>
@@ -37,7 +37,7 @@ internal static class BenchmarkCommand
         });
         var write = new Option<bool>("--write")
         {
-            Description = $"Also write the report to tests/Benchmarks: {BenchmarkReport.Main.File}, or with 'dataset' {BenchmarkReport.Datasets.File}.",
+            Description = $"Also write the report to tests/Benchmarks: {BenchmarkReport.Main.File}, with 'dataset' {BenchmarkReport.Datasets.File}, with 'host' {BenchmarkReport.Host.File}.",
         };
         var root = new RootCommand(
             $"""
@@ -45,9 +45,10 @@ internal static class BenchmarkCommand
 
             {List(BenchmarkReport.Main)}
 
-            Only when they are named, as they take minutes ('dataset' is all of them):
+            Only when they are named, as they take minutes ('dataset' is all of the first):
 
             {List(BenchmarkReport.Datasets)}
+            {List(BenchmarkReport.Host)}
 
             Exit codes: 0 done, also when something that needs what is not here went unmeasured; 1 something failed or left tensors behind.
             """)
@@ -59,7 +60,7 @@ internal static class BenchmarkCommand
                 if (!Chosen([name]).Any())
                     result.AddError($"There is no benchmark '{name}'; there are {string.Join(", ", All.Select(b => b.Name))}.");
             if (result.GetValue(write) && WholeReport(Chosen(chosen)) is null)
-                result.AddError("--write is for a whole report: leave the names out, or give 'dataset'.");
+                result.AddError("--write is for a whole report: leave the names out, or give 'dataset' or 'host'.");
         });
         root.SetAction(parsed =>
         {

@@ -10,4 +10,7 @@ internal sealed record BenchmarkReport(string Command, string File)
 
     /// <summary>The way of a dataset, which takes longer.</summary>
     public static BenchmarkReport Datasets { get; } = new("./pipeline bench dataset --write", "results-datasets.md");
+
+    /// <summary>The local host.</summary>
+    public static BenchmarkReport Host { get; } = new("./pipeline bench host --write", "results-host.md");
 }

@@ -19,9 +19,16 @@ public static class Orchestrators
     /// <summary>Runs activities side by side.</summary>
     /// <returns>The processes that ran them.</returns>
     [Function(nameof(FanOut))]
-    public static async Task<int[]> FanOut([OrchestrationTrigger] TaskOrchestrationContext context, Load load) =>
-        await Task.WhenAll(Enumerable.Range(0, load.Activities)
-            .Select(_ => context.CallActivityAsync<int>(nameof(Activities.Work), load.Milliseconds)));
+    public static async Task<int[]> FanOut([OrchestrationTrigger] TaskOrchestrationContext context, Load load)
+    {
+        var running = new List<Task<int>>();
+        for (var i = 0; i < load.Activities; i++)
+        {
+            if (i >= load.AtOnce) await Task.WhenAny(running.Where(task => !task.IsCompleted));
+            running.Add(context.CallActivityAsync<int>(nameof(Activities.Work), load.Milliseconds));
+        }
+        return await Task.WhenAll(running);
+    }
 
     /// <summary>Runs activities one after another, each a second time when it fails, and tells in its status how many there were.</summary>
     [Function(nameof(Steps))]
@@ -118,5 +125,6 @@ public static class Orchestrators
     public static async Task<string[]> Traces([OrchestrationTrigger] TaskOrchestrationContext context, string input) =>
         await context.CallActivityAsync<string[]>(nameof(Activities.Trace), input);
 
-    public sealed record Load(int Activities, int Milliseconds);
+    /// <param name="AtOnce">How many activities run at most at the same time.</param>
+    public sealed record Load(int Activities, int Milliseconds, int AtOnce = int.MaxValue);
 }

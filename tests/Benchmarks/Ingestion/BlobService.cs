@@ -2,7 +2,7 @@ using FunctionsPipeline.LocalHost.Processes;
 
 namespace FunctionsPipeline.Benchmarks;
 
-/// <summary>An Azurite of its own, in memory.</summary>
+/// <summary>An Azurite of its own.</summary>
 internal sealed class BlobService : IAsyncDisposable
 {
     private const string Account = "devstoreaccount1";
@@ -18,26 +18,29 @@ internal sealed class BlobService : IAsyncDisposable
     public string ConnectionString { get; }
 
     /// <summary>Starts it.</summary>
+    /// <param name="folder">For its log, and for what it keeps unless that is in memory.</param>
     /// <exception cref="NotMeasuredException">Azurite is not here.</exception>
-    public static async Task<BlobService> StartAsync(string logFolder)
+    public static async Task<BlobService> StartAsync(string folder, bool inMemory = true)
     {
-        var port = FreePort.Next();
+        int[] ports = [FreePort.Next(), FreePort.Next(), FreePort.Next()];
         ChildProcess process;
         try
         {
-            process = ChildProcess.Start("azurite", logFolder,
+            process = ChildProcess.Start("azurite", folder,
             [
-                Applications.Azurite, "--blobHost", "127.0.0.1", "--blobPort", $"{port}", "--queuePort", $"{FreePort.Next()}", "--tablePort",
-                $"{FreePort.Next()}", "--inMemoryPersistence", "--skipApiVersionCheck", "--silent", "--disableTelemetry",
+                Applications.Azurite, "--blobHost", "127.0.0.1", "--blobPort", $"{ports[0]}", "--queueHost", "127.0.0.1", "--queuePort", $"{ports[1]}",
+                "--tableHost", "127.0.0.1", "--tablePort", $"{ports[2]}", "--skipApiVersionCheck", "--silent", "--disableTelemetry",
+                .. inMemory ? ["--inMemoryPersistence"] : (string[])["--location", folder],
             ]);
         }
         catch (FileNotFoundException e)
         {
             throw new NotMeasuredException(e.Message);
         }
-        await process.WaitUntilAsync(stop => FreePort.AnswersAsync(port, stop), TimeSpan.FromMinutes(1), CancellationToken.None);
-        return new BlobService(process,
-            $"DefaultEndpointsProtocol=http;AccountName={Account};AccountKey={Key};BlobEndpoint=http://127.0.0.1:{port}/{Account};");
+        foreach (var port in ports)
+            await process.WaitUntilAsync(stop => FreePort.AnswersAsync(port, stop), TimeSpan.FromMinutes(1), CancellationToken.None);
+        return new BlobService(process, $"DefaultEndpointsProtocol=http;AccountName={Account};AccountKey={Key};" +
+            $"BlobEndpoint=http://127.0.0.1:{ports[0]}/{Account};QueueEndpoint=http://127.0.0.1:{ports[1]}/{Account};TableEndpoint=http://127.0.0.1:{ports[2]}/{Account};");
     }
 
     /// <inheritdoc/>
