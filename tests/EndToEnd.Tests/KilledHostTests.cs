@@ -14,6 +14,8 @@ public sealed class KilledHostTests(AzuriteFixture azurite) : IClassFixture<Azur
     private const int Rows = 400;
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(3);
 
+    // A host with the port of the killed one has its orchestrations back at once; another one waits until the lease has ended.
+    private readonly int _port = FreePort.Next();
     private readonly string _folder = Directory.CreateTempSubdirectory("killed-host-").FullName;
     private readonly HttpClient _http = new();
     private SampleHub _hub = null!;
@@ -61,7 +63,7 @@ public sealed class KilledHostTests(AzuriteFixture azurite) : IClassFixture<Azur
     private async Task<Uri> StartHostAsync(CancellationToken cancellation)
     {
         var start = new ProcessStartInfo("dotnet",
-            [typeof(LocalStack).Assembly.Location, "run", "--port", "0"])
+            [typeof(LocalStack).Assembly.Location, "run", "--port", $"{_port}"])
         {
             RedirectStandardOutput = true,
             Environment =

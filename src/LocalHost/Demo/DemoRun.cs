@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Azure.Core.Pipeline;
 using Azure.Storage.Blobs;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.LocalHost.Processes;
@@ -31,7 +32,9 @@ public static class DemoRun
             screen.Say, cancellation);
 
         using var http = new HttpClient { BaseAddress = stack.Host };
-        var client = new PipelineClient(http, new BlobServiceClient(stack.Storage));
+        // With one HTTP client for all, no connection is left that Azurite would wait for when it is stopped.
+        var storage = new BlobServiceClient(stack.Storage, new BlobClientOptions { Transport = new HttpClientTransport(http) });
+        var client = new PipelineClient(http, storage);
         var accepted = await client.StartRunAsync(options.Request(stack.Dataset, LocalStack.BaseModel), cancellation);
         screen.Say($"run           {accepted.Run}: {new Uri(stack.Host, accepted.StatusUrl)}");
         RunView? last = null;

@@ -154,6 +154,7 @@ internal sealed class FrontEnd : IAsyncDisposable
     {
         var started = Stopwatch.GetTimestamp();
         await next(http);
+        if (http.Request.Path.StartsWithSegments("/admin/host", StringComparison.OrdinalIgnoreCase)) return;
         Logs.Request(_logger, http.Request.Method, http.Request.Path, http.Response.StatusCode, Stopwatch.GetElapsedTime(started).TotalMilliseconds);
     }
 }

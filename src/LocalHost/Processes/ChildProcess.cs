@@ -12,17 +12,17 @@ public sealed partial class ChildProcess : IAsyncDisposable
     // Ctrl-C to this process, which stops its children in order: a session of its own keeps the terminal's signals from the child.
     private const string Bound = "exec 3<&0; (cat <&3; kill -9 $$) >/dev/null 2>&1 & exec setsid \"$@\" 3<&- </dev/null";
 
-    private static readonly TimeSpan Grace = TimeSpan.FromSeconds(10);
-
     private readonly Process _process;
     private readonly Task _output;
+    private readonly TimeSpan _grace;
 
-    private ChildProcess(string name, string logFile, Process process, Task output)
+    private ChildProcess(string name, string logFile, Process process, Task output, TimeSpan grace)
     {
         Name = name;
         LogFile = logFile;
         _process = process;
         _output = output;
+        _grace = grace;
     }
 
     /// <summary>What it is called in messages.</summary>
@@ -34,8 +34,9 @@ public sealed partial class ChildProcess : IAsyncDisposable
     public string LogFile { get; }
 
     /// <summary>Starts <paramref name="command"/> with <paramref name="environment"/> on top of this process's own.</summary>
+    /// <param name="grace">Time to end in when it is asked to, after which it is killed; ten seconds when left out.</param>
     public static ChildProcess Start(
-        string name, string logFolder, IEnumerable<string> command, IReadOnlyDictionary<string, string?>? environment = null)
+        string name, string logFolder, IEnumerable<string> command, IReadOnlyDictionary<string, string?>? environment = null, TimeSpan? grace = null)
     {
         Directory.CreateDirectory(logFolder);
         var logFile = Path.Combine(logFolder, $"{name}.log");
@@ -48,7 +49,7 @@ public sealed partial class ChildProcess : IAsyncDisposable
             await Task.WhenAll(CopyLines(process.StandardOutput, log), CopyLines(process.StandardError, log));
             await log.DisposeAsync();
         });
-        return new ChildProcess(name, logFile, process, output);
+        return new ChildProcess(name, logFile, process, output, grace ?? TimeSpan.FromSeconds(10));
     }
 
     /// <summary>
@@ -100,7 +101,7 @@ public sealed partial class ChildProcess : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         if (!_process.HasExited) _ = Kill(_process.Id, Sigterm);
-        using var patience = new CancellationTokenSource(Grace);
+        using var patience = new CancellationTokenSource(_grace);
         try
         {
             await _process.WaitForExitAsync(patience.Token);

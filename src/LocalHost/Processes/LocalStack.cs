@@ -1,8 +1,6 @@
-using Microsoft.Extensions.Logging;
-
 namespace FunctionsPipeline.LocalHost.Processes;
 
-/// <summary>Everything the pipeline needs on one machine: Azurite, the sample hub, the GPU worker, and a Functions host with its worker.</summary>
+/// <summary>Everything the pipeline needs on one machine: Azurite, the sample hub, the GPU worker, and the Functions host.</summary>
 public sealed class LocalStack : IAsyncDisposable
 {
     /// <summary>The repository of the base model that the sample hub serves.</summary>
@@ -71,7 +69,8 @@ public sealed class LocalStack : IAsyncDisposable
             "--tableHost", "127.0.0.1", "--tablePort", $"{ports[2]}", "--silent", "--skipApiVersionCheck", "--disableTelemetry",
             .. Options.InMemoryStorage ? ["--inMemoryPersistence"] : (string[])["--location", Path.Combine(Options.StateFolder, "storage")],
         ];
-        await StartAsync("azurite", ports[0], command, null, cancellation);
+        // It waits for its clients to close their connections, and writes down what it has in memory before it ends.
+        await StartAsync("azurite", ports[0], command, null, cancellation, grace: Options.InMemoryStorage ? TimeSpan.Zero : null);
         var endpoint = $"http://127.0.0.1:{ports[0]}/{Account}";
         Storage = $"DefaultEndpointsProtocol=http;AccountName={Account};AccountKey={AccountKey};BlobEndpoint={endpoint};" +
             $"QueueEndpoint=http://127.0.0.1:{ports[1]}/{Account};TableEndpoint=http://127.0.0.1:{ports[2]}/{Account};";
@@ -130,18 +129,16 @@ public sealed class LocalStack : IAsyncDisposable
 
     private async Task StartHostAsync(Action<string> say, CancellationToken cancellation)
     {
-        var host = await FunctionsHost.StartAsync(
-            new FunctionsHostOptions
-            {
-                AppFolder = Applications.FunctionApp,
-                Port = Options.HostPort,
-                WaitForDebugger = Options.WaitForDebugger,
-                ConfigureLogging = logging => logging.AddProvider(new FileLoggerProvider(Path.Combine(Options.LogFolder, "host.log"))),
-                Settings = Settings(),
-            },
-            cancellation);
-        _parts.Add(host);
-        Host = host.Address;
+        var port = Port(Options.HostPort);
+        List<string> command =
+        [
+            .. Applications.LocalHost, "run", Applications.FunctionApp, "--port", $"{port}",
+            .. Options.WaitForDebugger ? ["--wait-for-debugger"] : (string[])[],
+        ];
+        Host = new Uri($"http://127.0.0.1:{port}");
+        using var http = new HttpClient { BaseAddress = Host };
+        await StartAsync("host", port, command, Settings(), cancellation,
+            async stop => (await http.GetStringAsync("admin/host/status", stop)).Contains("Running", StringComparison.Ordinal));
         say($"functions     {Host}");
     }
 
@@ -152,29 +149,31 @@ public sealed class LocalStack : IAsyncDisposable
             ["PipelineStorage"] = Storage,
             ["AzureWebJobsStorage"] = Storage,
             ["HF_ENDPOINT"] = Hub.ToString(),
-            ["Worker:Url"] = Worker.ToString(),
-            ["GpuWorker:Command"] = string.Join(' ', Applications.GpuWorker.Select(word => $"\"{word}\"")),
-            ["GpuJobs:LogFolder"] = Options.LogFolder,
+            ["Worker__Url"] = Worker.ToString(),
+            ["GpuWorker__Command"] = string.Join(' ', Applications.GpuWorker.Select(word => $"\"{word}\"")),
+            ["GpuJobs__LogFolder"] = Options.LogFolder,
         };
         // Images are not fetched from this machine, unless a hub on it is meant to serve them.
         if (Hub.IsLoopback)
         {
-            settings["Ingestion:AllowedHosts:0"] = $"{Hub.Host}:{Hub.Port}";
+            settings["Ingestion__AllowedHosts__0"] = $"{Hub.Host}:{Hub.Port}";
             // It has one user, and is near: it need not be spared, and what takes it long will take forever.
-            settings["Ingestion:RequestsPerHost"] = "32";
-            settings["Ingestion:ReadTimeout"] = "00:00:05";
+            settings["Ingestion__RequestsPerHost"] = "32";
+            settings["Ingestion__ReadTimeout"] = "00:00:05";
         }
         return settings;
     }
 
     private async Task StartAsync(
-        string name, int port, IEnumerable<string> command, IReadOnlyDictionary<string, string?>? environment, CancellationToken cancellation)
+        string name, int port, IEnumerable<string> command, IReadOnlyDictionary<string, string?>? environment, CancellationToken cancellation,
+        Func<CancellationToken, Task<bool>>? isReady = null, TimeSpan? grace = null)
     {
         if (await FreePort.AnswersAsync(port, cancellation))
             throw new InvalidOperationException($"Port {port}, which {name} needs, is taken: stop what listens there, or choose another port.");
-        var process = ChildProcess.Start(name, Options.LogFolder, command, environment);
+        var process = ChildProcess.Start(name, Options.LogFolder, command, environment, grace);
         _parts.Add(process);
-        await process.WaitUntilAsync(stop => FreePort.AnswersAsync(port, stop), StartLimit, cancellation);
+        await process.WaitUntilAsync(
+            async stop => await FreePort.AnswersAsync(port, stop) && (isReady is null || await isReady(stop)), StartLimit, cancellation);
     }
 
     private static int Port(int configured, int offset = 0) => configured == 0 ? FreePort.Next() : configured + offset;

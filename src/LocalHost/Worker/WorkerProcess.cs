@@ -13,6 +13,7 @@ internal sealed class WorkerProcess : IDisposable
 
     private readonly Process _process;
     private readonly ConcurrentQueue<string> _lastLines = new();
+    private readonly Task<string> _end;
 
     private WorkerProcess(string id, Process process, ILogger logger)
     {
@@ -22,6 +23,7 @@ internal sealed class WorkerProcess : IDisposable
         process.ErrorDataReceived += (_, line) => Remember(line.Data, logger);
         process.BeginOutputReadLine();
         process.BeginErrorReadLine();
+        _end = EndAsync();
     }
 
     /// <summary>The id with which the worker opens its stream.</summary>
@@ -53,12 +55,7 @@ internal sealed class WorkerProcess : IDisposable
 
     /// <summary>Completes when the process has ended.</summary>
     /// <returns>Its exit code and the end of its output.</returns>
-    public async Task<string> WaitForExitAsync()
-    {
-        await _process.WaitForExitAsync();
-        _process.StandardInput.Close();
-        return $"exit code {_process.ExitCode}{(_lastLines.IsEmpty ? "" : $", and the end of its output is:\n{string.Join('\n', _lastLines)}")}";
-    }
+    public Task<string> WaitForExitAsync() => _end;
 
     /// <summary>Ends it at once.</summary>
     /// <param name="withChildren">Ends what it started too, such as jobs.</param>
@@ -68,6 +65,13 @@ internal sealed class WorkerProcess : IDisposable
     }
 
     public void Dispose() => _process.Dispose();
+
+    private async Task<string> EndAsync()
+    {
+        await _process.WaitForExitAsync();
+        _process.StandardInput.Close();
+        return $"exit code {_process.ExitCode}{(_lastLines.IsEmpty ? "" : $", and the end of its output is:\n{string.Join('\n', _lastLines)}")}";
+    }
 
     private void Remember(string? line, ILogger logger)
     {
