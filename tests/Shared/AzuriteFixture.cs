@@ -7,14 +7,15 @@ using Azure.Storage.Blobs;
 namespace FunctionsPipeline.Tests;
 
 /// <summary>
-/// A storage account of its own for the tests that share this fixture: Azurite on free loopback ports, in memory, gone with the fixture.
+/// Two storage accounts for the tests that share this fixture: Azurite on free loopback ports, in memory, gone with the fixture.
 /// The executable is <c>AZURITE</c>, or the one that <c>./pipeline setup azurite</c> installs.
 /// </summary>
 public sealed class AzuriteFixture : IAsyncLifetime
 {
     private const string Account = "devstoreaccount1";
+    private const string OtherAccount = "devstoreaccount2";
 
-    // Azurite's published key, the same on every machine.
+    // Azurite's published key, the same on every machine, for both accounts.
     private const string Key = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
 
     private readonly StringBuilder _output = new();
@@ -22,6 +23,9 @@ public sealed class AzuriteFixture : IAsyncLifetime
 
     /// <summary>For the setting <c>PipelineStorage</c>.</summary>
     public string ConnectionString { get; private set; } = "";
+
+    /// <summary>Another account, for tests that tell two apart.</summary>
+    public string OtherConnectionString { get; private set; } = "";
 
     public BlobServiceClient Blobs { get; private set; } = null!;
 
@@ -52,6 +56,7 @@ public sealed class AzuriteFixture : IAsyncLifetime
     {
         int[] ports = [FreePort(), FreePort(), FreePort()];
         var start = new ProcessStartInfo(Executable()) { RedirectStandardOutput = true, RedirectStandardError = true };
+        start.Environment["AZURITE_ACCOUNTS"] = $"{Account}:{Key};{OtherAccount}:{Key}";
         foreach (var argument in new[]
         {
             "--blobHost", "127.0.0.1", "--blobPort", $"{ports[0]}", "--queueHost", "127.0.0.1", "--queuePort", $"{ports[1]}",
@@ -64,12 +69,15 @@ public sealed class AzuriteFixture : IAsyncLifetime
         _process.ErrorDataReceived += (_, line) => Remember(line.Data);
         _process.BeginOutputReadLine();
         _process.BeginErrorReadLine();
-        ConnectionString = $"DefaultEndpointsProtocol=http;AccountName={Account};AccountKey={Key};"
-            + $"BlobEndpoint=http://127.0.0.1:{ports[0]}/{Account};QueueEndpoint=http://127.0.0.1:{ports[1]}/{Account};"
-            + $"TableEndpoint=http://127.0.0.1:{ports[2]}/{Account};";
+        ConnectionString = ConnectionTo(Account, ports);
+        OtherConnectionString = ConnectionTo(OtherAccount, ports);
         Blobs = new BlobServiceClient(ConnectionString);
         foreach (var port in ports) await WaitUntilListeningAsync(port);
     }
+
+    private static string ConnectionTo(string account, int[] ports) =>
+        $"DefaultEndpointsProtocol=http;AccountName={account};AccountKey={Key};BlobEndpoint=http://127.0.0.1:{ports[0]}/{account};"
+        + $"QueueEndpoint=http://127.0.0.1:{ports[1]}/{account};TableEndpoint=http://127.0.0.1:{ports[2]}/{account};";
 
     private async Task WaitUntilListeningAsync(int port)
     {

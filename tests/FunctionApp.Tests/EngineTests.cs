@@ -1,0 +1,103 @@
+using System.Text.Json;
+using Azure.Data.Tables;
+using Azure.Storage.Blobs;
+using Azure.Storage.Queues;
+using FunctionsPipeline.Contracts;
+using FunctionsPipeline.FunctionApp.Orchestration;
+
+namespace FunctionsPipeline.Tests.FunctionApp;
+
+/// <summary>The app's functions on the Durable Task and Storage extensions of the Azure host.</summary>
+public sealed class EngineTests(TwoAccountsFixture pipeline) : IClassFixture<TwoAccountsFixture>
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
+    [Fact]
+    public async Task Uploads_to_the_pipelines_account_are_read_and_those_to_the_hosts_are_not()
+    {
+        var images = new BlobContainerClient(pipeline.HostAccount, Containers.ProductImages);
+        await images.CreateIfNotExistsAsync();
+        await images.GetBlobClient("theirs.txt").UploadAsync(BinaryData.FromString("no image"));
+        await new BlobContainerClient(pipeline.PipelineAccount, Containers.ProductImages).GetBlobClient("ours.txt")
+            .UploadAsync(BinaryData.FromString("no image"));
+
+        var prediction = new BlobContainerClient(pipeline.PipelineAccount, Containers.Predictions).GetBlobClient("ours.txt.json");
+        await UntilAsync(async stop => await prediction.ExistsAsync(stop));
+        var document = (await prediction.DownloadContentAsync()).Value.Content.ToObjectFromJson<PredictionDocument>(PipelineJson.Options)!;
+        Assert.Equal(PredictionStatus.Rejected, document.Status);
+
+        // The other upload came first: whoever watched that account too would have seen it by now.
+        Assert.False(await new BlobContainerClient(pipeline.HostAccount, Containers.Predictions).ExistsAsync());
+        Assert.False(await new BlobContainerClient(pipeline.PipelineAccount, Containers.Predictions).GetBlobClient("theirs.txt.json").ExistsAsync());
+    }
+
+    [Fact]
+    public async Task Durable_state_lies_in_the_hosts_account_and_nothing_but_blobs_in_the_pipelines()
+    {
+        await pipeline.StartAsync(nameof(IngestDataset), "somewhere", new { repo = "samples/nothing" });
+        await pipeline.EndedAsync("somewhere");
+
+        Assert.Contains(new QueueServiceClient(pipeline.HostAccount).GetQueues(), queue => queue.Name == "functionspipeline-control-00");
+        Assert.Contains(new TableServiceClient(pipeline.HostAccount).Query(), table => table.Name == "FunctionsPipelineHistory");
+        Assert.Empty(new TableServiceClient(pipeline.PipelineAccount).Query());
+        Assert.DoesNotContain(
+            new QueueServiceClient(pipeline.PipelineAccount).GetQueues(), queue => queue.Name.StartsWith("functionspipeline", StringComparison.Ordinal));
+        Assert.Equal(Containers.All.Order(), new BlobServiceClient(pipeline.PipelineAccount).GetBlobContainers().Select(container => container.Name).Order());
+    }
+
+    [Fact]
+    public async Task A_failure_that_passes_is_tried_again_after_a_timer_and_the_state_on_the_way_is_camelCase()
+    {
+        await pipeline.StartAsync(nameof(IngestDataset), "unlucky", new
+        {
+            repo = TwoAccountsFixture.Dataset,
+            columns = new { image = "imageurl", title = "title" },
+        });
+        var instance = await pipeline.EndedAsync("unlucky");
+        Assert.Equal("Completed", instance.GetProperty("runtimeStatus").GetString());
+        Assert.Equal(["TaskFailed ResolveDataset", "TimerFired", "TaskCompleted ResolveDataset"], Tasks(instance).Take(3));
+
+        var status = instance.GetProperty("customStatus");
+        Assert.Equal("ingesting", status.GetProperty("phase").GetString());
+        AssertCamelCase(status);
+        AssertCamelCase(instance.GetProperty("output"));
+        var file = await pipeline.EndedAsync("unlucky.file-00000");
+        AssertCamelCase(file.GetProperty("input"));
+    }
+
+    [Fact]
+    public async Task A_failure_that_does_not_pass_ends_the_orchestration_at_once_and_says_why()
+    {
+        await pipeline.StartAsync(nameof(IngestDataset), "hopeless", new { repo = "samples/nothing" });
+        var instance = await pipeline.EndedAsync("hopeless");
+        Assert.Equal("Failed", instance.GetProperty("runtimeStatus").GetString());
+        Assert.Contains("samples/nothing", instance.GetProperty("output").GetString(), StringComparison.Ordinal);
+        Assert.Equal(["TaskFailed ResolveDataset"], Tasks(instance));
+    }
+
+    /// <summary>How its tasks ended, in this order, and when timers fired.</summary>
+    private static IEnumerable<string> Tasks(JsonElement instance) =>
+        from happened in instance.GetProperty("historyEvents").EnumerateArray()
+        let type = happened.GetProperty("EventType").GetString()!
+        where type is "TaskCompleted" or "TaskFailed" or "TimerFired"
+        select happened.TryGetProperty("FunctionName", out var function) ? $"{type} {function.GetString()}" : type;
+
+    private static void AssertCamelCase(JsonElement document)
+    {
+        Assert.Equal(JsonValueKind.Object, document.ValueKind);
+        Assert.All(Members(document), name => Assert.True(char.IsLower(name[0]), name));
+    }
+
+    private static IEnumerable<string> Members(JsonElement value) => value.ValueKind switch
+    {
+        JsonValueKind.Object => value.EnumerateObject().SelectMany(member => Members(member.Value).Prepend(member.Name)),
+        JsonValueKind.Array => value.EnumerateArray().SelectMany(Members),
+        _ => [],
+    };
+
+    private static async Task UntilAsync(Func<CancellationToken, Task<bool>> condition)
+    {
+        using var limit = new CancellationTokenSource(Patience);
+        while (!await condition(limit.Token)) await Task.Delay(100, limit.Token);
+    }
+}
