@@ -8,6 +8,7 @@ using FunctionsPipeline.FunctionApp.Predictions;
 using FunctionsPipeline.FunctionApp.Runs;
 using FunctionsPipeline.FunctionApp.Storage;
 using FunctionsPipeline.Shared;
+using Microsoft.Azure.Functions.Worker.Core.FunctionMetadata;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -34,6 +35,7 @@ public static class PipelineServices
         services.TryAddSingleton(TimeProvider.System);
         services.AddPipelineStorage(configuration);
         services.AddHostedService<StorageContainers>();
+        services.AddSingleton<IFunctionMetadataTransformer, EmulatorBlobTriggers>();
 
         services.AddSingleton(provider =>
         {

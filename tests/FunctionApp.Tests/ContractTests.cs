@@ -45,6 +45,14 @@ public sealed class ContractTests(AzuriteFixture azurite) : IClassFixture<Azurit
     }
 
     [Fact]
+    public async Task On_the_emulator_which_sends_no_events_the_host_is_told_to_scan_for_uploads()
+    {
+        await using var worker = await StartedWorker.StartAsync((PipelineStorage.Connection, azurite.ConnectionString));
+        Assert.Contains(
+            "UploadedImage: blobTrigger connection=PipelineStorage path=product-images/{name}", worker.Functions.Select(Describe));
+    }
+
+    [Fact]
     public async Task No_connection_is_one_that_the_host_would_look_up_under_another_name()
     {
         await using var worker = await StartedWorker.StartAsync((PipelineStorage.Connection, azurite.ConnectionString));

@@ -1,0 +1,43 @@
+using System.Text.Json.Nodes;
+using Azure.Storage.Blobs;
+using FunctionsPipeline.Shared;
+using Microsoft.Azure.Functions.Worker.Core.FunctionMetadata;
+using Microsoft.Extensions.Configuration;
+
+namespace FunctionsPipeline.FunctionApp.Storage;
+
+/// <summary>
+/// Leaves the source <c>EventGrid</c> out of what the host is told of blob triggers when the pipeline's account is the emulator, which sends no
+/// events: the host scans the container then. In Azure the source stays; a Flex Consumption plan takes no other.
+/// </summary>
+internal sealed class EmulatorBlobTriggers(IConfiguration configuration) : IFunctionMetadataTransformer
+{
+    public string Name => nameof(EmulatorBlobTriggers);
+
+    public void Transform(IList<IFunctionMetadata> original)
+    {
+        if (!IsEmulator()) return;
+        foreach (var bindings in original.Select(function => function.RawBindings).OfType<IList<string>>())
+        {
+            for (var i = 0; i < bindings.Count; i++)
+            {
+                var binding = JsonNode.Parse(bindings[i])!.AsObject();
+                if ((string?)binding["type"] == "blobTrigger" && (string?)binding["connection"] == PipelineStorage.Connection && binding.Remove("source"))
+                    bindings[i] = binding.ToJsonString();
+            }
+        }
+    }
+
+    private bool IsEmulator()
+    {
+        try
+        {
+            return PipelineStorage.Client(configuration, new BlobClientOptions()).Uri.IsLoopback;
+        }
+        catch (FormatException)
+        {
+            // No connection string. The app starts all the same, and its health says so.
+            return false;
+        }
+    }
+}
