@@ -17,9 +17,12 @@ namespace FunctionsPipeline.LocalHost;
 /// </summary>
 public sealed class FunctionsHost : IAsyncDisposable
 {
+    private static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(6);
+
     private readonly FunctionsHostOptions _options;
     private readonly ServiceProvider _services;
     private readonly ILoggerFactory _logs;
+    private readonly FailureHandler _failures = new();
     private WorkerGateway? _gateway;
     private WorkerSupervisor? _worker;
     private HttpForwarding? _forwarding;
@@ -41,6 +44,9 @@ public sealed class FunctionsHost : IAsyncDisposable
 
     /// <summary>Process id of the worker that runs now.</summary>
     public int WorkerProcessId => _worker?.ProcessId ?? 0;
+
+    /// <summary>Completes when the host cannot go on, such as without its storage account. It must be stopped then.</summary>
+    public Task<Exception> Failure => _failures.Failure;
 
     private bool IsLoopback => IPAddress.IsLoopback(_options.Listen);
 
@@ -65,11 +71,7 @@ public sealed class FunctionsHost : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         if (_front is not null) await _front.DisposeAsync();
-        if (_jobs is not null)
-        {
-            await _jobs.StopAsync();
-            _jobs.Dispose();
-        }
+        if (_jobs is not null && await StopAsync(_jobs)) _jobs.Dispose();
         if (_worker is not null) await _worker.DisposeAsync();
         if (_gateway is not null) await _gateway.DisposeAsync();
         _forwarding?.Dispose();
@@ -95,11 +97,18 @@ public sealed class FunctionsHost : IAsyncDisposable
 
         _forwarding = new HttpForwarding(_services.GetRequiredService<IHttpForwarder>());
         var emitted = EmittedFunctions.Create(functions, new FunctionBridge(_worker, _forwarding));
-        var jobs = FunctionJobs.Create(hostJson, _options.Settings, _options.Port, emitted, hooks, ConfigureLogging);
+        var jobs = FunctionJobs.Create(hostJson, _options.Settings, _options.Port, emitted, hooks, _failures, ConfigureLogging);
         await jobs.StartAsync(cancellationToken);
         _jobs = jobs;
         _front.SetReady(_jobs.Services.GetRequiredService<IJobHost>());
         Logs.Listening(logger, functions.Count, Address);
+    }
+
+    // Without its storage account, the Durable Task extension would try to stop for minutes, whatever the host's own limit is.
+    private static async Task<bool> StopAsync(IHost jobs)
+    {
+        var stopping = jobs.StopAsync();
+        return await Task.WhenAny(stopping, Task.Delay(StopLimit)) == stopping;
     }
 
     private Dictionary<string, string?> WorkerEnvironment()

@@ -45,7 +45,8 @@ internal static class RunCommand
             await using var host = await FunctionsHost.StartAsync(options, cancellation);
             Console.WriteLine($"functions listening on {host.Address}");
             if (host.Key is { } key) Console.WriteLine($"requests must bring the header x-functions-key: {key}");
-            await Task.Delay(Timeout.Infinite, cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (await Task.WhenAny(host.Failure, Task.Delay(Timeout.Infinite, cancellation)) == host.Failure)
+                throw new InvalidOperationException($"The host cannot go on: {(await host.Failure).Message}", await host.Failure);
             return 0;
         });
         return command;

@@ -42,7 +42,7 @@ internal static class UpCommand
             Console.WriteLine(Hints(stack));
             try
             {
-                await Task.Delay(Timeout.Infinite, cancellation);
+                await stack.WaitAsync(cancellation);
             }
             catch (OperationCanceledException)
             {

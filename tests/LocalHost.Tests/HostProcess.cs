@@ -8,9 +8,15 @@ internal sealed class HostProcess : IDisposable
 {
     private readonly Process _process;
     private readonly DirectoryInfo _home;
+    private readonly Task<string> _errors;
 
-    private HostProcess(Process process, DirectoryInfo home, Uri address) =>
+    private HostProcess(Process process, DirectoryInfo home, Uri address)
+    {
         (_process, _home, Client) = (process, home, new TinyAppClient(address));
+        // What it still writes must not fill the pipes.
+        _ = process.StandardOutput.BaseStream.CopyToAsync(Stream.Null);
+        _errors = process.StandardError.ReadToEndAsync();
+    }
 
     public TinyAppClient Client { get; }
 
@@ -31,9 +37,6 @@ internal sealed class HostProcess : IDisposable
             const string announcement = "functions listening on ";
             lines.Add(line);
             if (!line.StartsWith(announcement, StringComparison.Ordinal)) continue;
-            // What it still writes must not fill the pipes.
-            _ = process.StandardOutput.BaseStream.CopyToAsync(Stream.Null);
-            _ = process.StandardError.BaseStream.CopyToAsync(Stream.Null);
             return new HostProcess(process, home, new Uri(line[announcement.Length..]));
         }
         using (process)
@@ -49,11 +52,19 @@ internal sealed class HostProcess : IDisposable
     /// <summary>Ends it at once, as <c>kill -9</c> does; its worker is left alone.</summary>
     public void Kill() => _process.Kill();
 
+    /// <summary>Waits until it ends by itself.</summary>
+    public async Task<(int ExitCode, string Errors)> EndAsync()
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(2));
+        await _process.WaitForExitAsync(limit.Token);
+        return (_process.ExitCode, await _errors);
+    }
+
     /// <summary>Asks it to end, as <c>kill</c> and container hosts do.</summary>
     /// <returns>Its exit code.</returns>
     public async Task<int> TerminateAsync()
     {
-        using var kill = Process.Start("kill", ["-TERM", $"{_process.Id}"]);
+        using var kill = Process.Start("/bin/sh", ["-c", $"kill -TERM {_process.Id}"]);
         await _process.WaitForExitAsync();
         return _process.ExitCode;
     }

@@ -46,6 +46,20 @@ public sealed class HostProcessTests(AzuriteFixture azurite) : IClassFixture<Azu
         Assert.DoesNotContain("   at ", failure.Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task A_host_whose_storage_goes_away_ends_with_its_worker_and_says_why()
+    {
+        var storage = new AzuriteFixture();
+        await storage.InitializeAsync();
+        using var host = await HostProcess.StartAsync(storage.ConnectionString);
+        using var worker = await WorkerAsync(host.Client);
+        await storage.DisposeAsync();
+        var (exitCode, errors) = await host.EndAsync();
+        Assert.Equal(1, exitCode);
+        Assert.Contains("The host cannot go on: Connection refused", errors, StringComparison.Ordinal);
+        Assert.True(worker.HasExited);
+    }
+
     private static async Task<Process> WorkerAsync(TinyAppClient client) =>
         Process.GetProcessById(int.Parse(await client.Http.GetStringAsync("tiny/processid"), CultureInfo.InvariantCulture));
 }

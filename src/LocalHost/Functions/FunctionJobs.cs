@@ -3,6 +3,7 @@ using Microsoft.Azure.WebJobs;
 using Microsoft.Azure.WebJobs.Extensions.DurableTask;
 using Microsoft.Azure.WebJobs.Extensions.Timers;
 using Microsoft.Azure.WebJobs.Host.Config;
+using Microsoft.Azure.WebJobs.Host.Timers;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -33,9 +34,10 @@ internal static class FunctionJobs
     /// <param name="settings">App settings; they come before the environment.</param>
     /// <param name="port">The host's port, by which the hosts on one machine are told apart.</param>
     /// <param name="functions">The class with the emitted functions.</param>
+    /// <param name="failures">Is told what ends the host.</param>
     public static IHost Create(
         string hostJson, IReadOnlyDictionary<string, string?> settings, int port, Type functions, WebHooks hooks,
-        Action<ILoggingBuilder> configureLogging)
+        FailureHandler failures, Action<ILoggingBuilder> configureLogging)
     {
         return new HostBuilder()
             .ConfigureWebJobs(
@@ -61,6 +63,7 @@ internal static class FunctionJobs
             .ConfigureServices(services => services
                 .AddSingleton<IHostLifetime, EmbeddedLifetime>()
                 .AddSingleton<ITypeLocator>(new OneType(functions))
+                .AddSingleton<IWebJobsExceptionHandler>(failures)
                 // The monitor of timers that the extension brings was built for an older Host.Storage and does not load beside this one.
                 .AddSingleton<ScheduleMonitor>(_ => new FileSystemScheduleMonitor())
 #pragma warning disable CS0618 // see WebHooks

@@ -91,10 +91,18 @@ public sealed partial class ChildProcess : IAsyncDisposable
         var clock = Stopwatch.StartNew();
         while (!await answers(cancellation))
         {
-            if (_process.HasExited) throw new InvalidOperationException($"{Name} ended with exit code {_process.ExitCode}.{LogEnd()}");
+            if (_process.HasExited) throw Ended();
             if (clock.Elapsed > limit) throw new InvalidOperationException($"{Name} did not answer within {limit.TotalSeconds:0} s.{LogEnd()}");
             await Task.Delay(100, cancellation);
         }
+    }
+
+    /// <summary>Waits for the program to end, which it should not.</summary>
+    /// <exception cref="InvalidOperationException">It ended; the message has the end of its log.</exception>
+    public async Task WatchAsync(CancellationToken cancellation)
+    {
+        await _process.WaitForExitAsync(cancellation);
+        throw Ended();
     }
 
     /// <summary>Asks the program to stop, and ends it and all it started when it does not.</summary>
@@ -114,6 +122,8 @@ public sealed partial class ChildProcess : IAsyncDisposable
         await _output;
         _process.Dispose();
     }
+
+    private InvalidOperationException Ended() => new($"{Name} ended with exit code {_process.ExitCode}.{LogEnd()}");
 
     private string LogEnd() => $" The end of {LogFile}:\n{string.Join('\n', ReadLog().TakeLast(20))}";
 

@@ -12,7 +12,7 @@ public sealed class LocalStack : IAsyncDisposable
 
     private static readonly TimeSpan StartLimit = TimeSpan.FromMinutes(2);
 
-    private readonly List<IAsyncDisposable> _parts = [];
+    private readonly List<ChildProcess> _parts = [];
 
     private LocalStack(LocalStackOptions options) => Options = options;
 
@@ -52,6 +52,11 @@ public sealed class LocalStack : IAsyncDisposable
             throw;
         }
     }
+
+    /// <summary>Waits until it is cancelled.</summary>
+    /// <exception cref="InvalidOperationException">Something ended by itself; the message says what, with the end of its log.</exception>
+    public async Task WaitAsync(CancellationToken cancellation) =>
+        await await Task.WhenAny(_parts.Select(part => part.WatchAsync(cancellation)));
 
     /// <summary>Stops everything, last started first.</summary>
     public async ValueTask DisposeAsync()
