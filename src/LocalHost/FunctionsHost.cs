@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net;
 using FunctionsPipeline.LocalHost.Functions;
 using FunctionsPipeline.LocalHost.Http;
@@ -23,6 +24,7 @@ public sealed class FunctionsHost : IAsyncDisposable
     private readonly ServiceProvider _services;
     private readonly ILoggerFactory _logs;
     private readonly FailureHandler _failures = new();
+    private readonly ActivityListener _tracing = ListenToCalls();
     private WorkerGateway? _gateway;
     private WorkerSupervisor? _worker;
     private HttpForwarding? _forwarding;
@@ -75,6 +77,7 @@ public sealed class FunctionsHost : IAsyncDisposable
         if (_worker is not null) await _worker.DisposeAsync();
         if (_gateway is not null) await _gateway.DisposeAsync();
         _forwarding?.Dispose();
+        _tracing.Dispose();
         await _services.DisposeAsync();
     }
 
@@ -102,6 +105,20 @@ public sealed class FunctionsHost : IAsyncDisposable
         _jobs = jobs;
         _front.SetReady(_jobs.Services.GetRequiredService<IJobHost>());
         Logs.Listening(logger, functions.Count, Address);
+    }
+
+    // The host sends no traces. But a call that it does not record is not recorded by the worker either, which goes by its parent.
+    private static ActivityListener ListenToCalls()
+    {
+        var listener = new ActivityListener
+        {
+            ShouldListenTo = source => source.Name is "Microsoft.AspNetCore" or "DurableTask.Core" or "WebJobs.Extensions.DurableTask",
+            Sample = (ref options) => options.Parent == default || options.Parent.TraceFlags.HasFlag(ActivityTraceFlags.Recorded)
+                ? ActivitySamplingResult.AllDataAndRecorded
+                : ActivitySamplingResult.PropagationData,
+        };
+        ActivitySource.AddActivityListener(listener);
+        return listener;
     }
 
     // Without its storage account, the Durable Task extension would try to stop for minutes, whatever the host's own limit is.

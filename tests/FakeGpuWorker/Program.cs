@@ -10,6 +10,7 @@ if (args is not ["train", "--run", var run])
     await Console.Error.WriteLineAsync("usage: train --run RUN");
     return 2;
 }
+Console.WriteLine($"{PipelineTracing.TraceParent}={Environment.GetEnvironmentVariable(PipelineTracing.TraceParent)}");
 var blobs = new BlobServiceClient(Environment.GetEnvironmentVariable("PipelineStorage"));
 var names = new RunBlobs(run);
 var request = await blobs.GetBlobContainerClient(Containers.Runs).GetBlobClient(names.Request).DownloadContentAsync();

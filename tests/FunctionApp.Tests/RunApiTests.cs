@@ -184,6 +184,44 @@ public class RunApiTests(PipelineFixture pipeline) : IClassFixture<PipelineFixtu
         Assert.Contains("GpuWorker:Command", problem.Detail, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task A_run_whose_job_cannot_be_started_fails_and_says_why()
+    {
+        await using var host = await pipeline.StartAsync(new Dictionary<string, string?>
+        {
+            ["GpuWorker__Command"] = "/nowhere/gpu-worker",
+            ["AzureFunctionsJobHost__extensions__durableTask__hubName"] = "Failing",
+        });
+        using var http = new HttpClient { BaseAddress = host.Address };
+        var answer = await http.PostAsync("/api/runs", new StringContent(Body("failing"), Encoding.UTF8, "application/json"));
+        Assert.Equal(HttpStatusCode.Accepted, answer.StatusCode);
+
+        var view = await UntilAsync("failing", run => run.RuntimeStatus is not ("Pending" or "Running"), http);
+        Assert.Equal("Failed", view.RuntimeStatus);
+        Assert.Contains("cannot be started as '/nowhere/gpu-worker' (setting GpuWorker:Command)", view.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("Task '", view.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task One_trace_leads_from_the_request_to_the_GPU_job()
+    {
+        await using var host = await pipeline.StartAsync(new Dictionary<string, string?>
+        {
+            // Spans are recorded when they are to be sent somewhere, although nothing listens there.
+            ["OTEL_EXPORTER_OTLP_ENDPOINT"] = "http://127.0.0.1:9",
+            ["AzureFunctionsJobHost__extensions__durableTask__hubName"] = "Traced",
+        });
+        using var http = new HttpClient { BaseAddress = host.Address };
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/api/runs")
+        {
+            Content = new StringContent(Body("traced"), Encoding.UTF8, "application/json"),
+            Headers = { { "traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01" } },
+        };
+        Assert.Equal(HttpStatusCode.Accepted, (await http.SendAsync(request)).StatusCode);
+        await UntilAsync("traced", run => run.RuntimeStatus == "Completed", http);
+        Assert.Contains("TRACEPARENT=00-0af7651916cd43dd8448eb211c80319c-", pipeline.JobLog("traced"), StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("GET", "/api/runs/nothing")]
     [InlineData("GET", "/api/runs/nothing/metrics")]
@@ -239,12 +277,12 @@ public class RunApiTests(PipelineFixture pipeline) : IClassFixture<PipelineFixtu
     private Task<HttpResponseMessage> PostAsync(string body) =>
         pipeline.Http.PostAsync("/api/runs", new StringContent(body, Encoding.UTF8, "application/json"));
 
-    private async Task<RunView> UntilAsync(string run, Func<RunView, bool> condition)
+    private async Task<RunView> UntilAsync(string run, Func<RunView, bool> condition, HttpClient? http = null)
     {
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
         while (true)
         {
-            var view = (await pipeline.Http.GetFromJsonAsync<RunView>($"/api/runs/{run}", PipelineJson.Options, limit.Token))!;
+            var view = (await (http ?? pipeline.Http).GetFromJsonAsync<RunView>($"/api/runs/{run}", PipelineJson.Options, limit.Token))!;
             if (condition(view)) return view;
             Assert.True(view.RuntimeStatus is "Pending" or "Running", $"{view.RuntimeStatus}: {view.Error}");
             await Task.Delay(100, limit.Token);

@@ -13,7 +13,7 @@ if (Environment.GetEnvironmentVariable("TINY_APP_ENDS_WITH") is { } exitCode)
 ActivitySource.AddActivityListener(new ActivityListener
 {
     ShouldListenTo = source => source.Name is "Microsoft.Azure.Functions.Worker" or "Microsoft.DurableTask",
-    Sample = (ref _) => ActivitySamplingResult.PropagationData,
+    Sample = (ref _) => ActivitySamplingResult.AllDataAndRecorded,
 });
 var builder = FunctionsApplication.CreateBuilder(args);
 builder.ConfigureFunctionsWebApplication();

@@ -29,7 +29,6 @@ internal sealed class FrontEnd : IAsyncDisposable
     {
         (_key, _hooks, _logger) = (key, hooks, logs.CreateLogger("Http"));
         var builder = WebApplication.CreateSlimBuilder();
-        // With a log, ASP.NET Core also reads the traceparent of requests, and what they start belongs to the caller's trace.
         builder.Services.AddSingleton(logs).AddSingleton<IHostLifetime, EmbeddedLifetime>();
         builder.Services.AddRouting(routing => routing.LowercaseUrls = false);
         builder.WebHost.ConfigureKestrel(kestrel =>
