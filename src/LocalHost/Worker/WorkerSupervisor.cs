@@ -13,6 +13,8 @@ internal sealed class WorkerSupervisor(
 {
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(30);
+    // Longer than the minute that a worker waits for a debugger.
+    private static readonly TimeSpan StartLimit = TimeSpan.FromMinutes(2);
     private static readonly TimeSpan TerminationLimit = TimeSpan.FromSeconds(5);
 
     // A worker that lived this long is not counted as one that cannot start.
@@ -104,6 +106,7 @@ internal sealed class WorkerSupervisor(
         var process = WorkerProcess.Start(appFolder, gateway.Address, environment, _logger);
         Interlocked.Exchange(ref _process, process)?.Dispose();
         using var giveUp = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        giveUp.CancelAfter(StartLimit);
         var ready = GreetAsync(process, giveUp.Token);
         var exit = process.WaitForExitAsync();
         if (await Task.WhenAny(ready, exit) == exit)
@@ -112,6 +115,8 @@ internal sealed class WorkerSupervisor(
             throw new InvalidOperationException($"The worker of {appFolder} ended before it was ready: {await exit}");
         }
         if (!ready.IsCompletedSuccessfully) process.Kill(withChildren: true);
+        if (ready.IsCanceled && !cancellationToken.IsCancellationRequested)
+            throw new InvalidOperationException($"The worker of {appFolder} was not ready within {StartLimit.TotalMinutes:0} minutes.");
         var (channel, functions) = await ready;
         Logs.WorkerStarted(_logger, process.ProcessId, functions.Count);
         _ready.TrySetResult(channel);
