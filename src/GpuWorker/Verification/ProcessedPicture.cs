@@ -114,6 +114,6 @@ internal sealed record ProcessedPicture(
             actual);
 
     private static Comparison Largest(string field, IEnumerable<double> differences, double tolerance) =>
-        // Not Max: it passes over what is no number.
-        new(field, differences.Aggregate(0.0, (worst, difference) => difference <= worst ? worst : difference), tolerance);
+        // Math.Max keeps NaN, which Enumerable.Max passes over.
+        new(field, differences.Aggregate(0.0, Math.Max), tolerance);
 }

@@ -1,3 +1,6 @@
+using System.Runtime.InteropServices;
+using System.Text;
+
 namespace FunctionsPipeline.Tests.GpuWorker.Verification;
 
 [Collection(nameof(ConsoleCollection))]
@@ -55,6 +58,20 @@ public sealed class VerifyProcessorTests : IDisposable
         Assert.True(code == 1, output + error);
         Assert.Contains("DIFFERS ", output);
         Assert.Contains(expected, output.Replace("∞", "inf").Replace("Infinity", "inf"));
+    }
+
+    [Fact]
+    public async Task A_recorded_value_that_is_no_number_differs()
+    {
+        var values = new float[3 * 336 * 336];
+        values[0] = float.NaN;
+        var header = "{'descr': '<f4', 'fortran_order': False, 'shape': (3, 336, 336), }".PadRight(117) + "\n";
+        byte[] magic = [0x93, .. "NUMPY"u8, 1, 0, (byte)header.Length, 0];
+        await File.WriteAllBytesAsync(
+            Path.Combine(_folder, "global.npy"), [.. magic, .. Encoding.ASCII.GetBytes(header), .. MemoryMarshal.AsBytes(values.AsSpan())]);
+        var (code, output, error) = await VerifyAsync(Expected.Replace("\"hd_png\": null", "\"global_npy\": \"global.npy\""));
+        Assert.True(code == 1, output + error);
+        Assert.Contains("global_npy NaN", output);
     }
 
     [Fact]
