@@ -6,19 +6,19 @@ using OpenTelemetry;
 
 namespace FunctionsPipeline.FunctionApp;
 
-/// <summary>The app's own traces, metrics and logs, beside those of the Functions host.</summary>
+/// <summary>Registers the app's own traces, metrics and logs, in addition to those of the Functions host.</summary>
 public static class AppTelemetry
 {
     private const string ServiceName = "functions-pipeline";
 
-    // Its client hands the trace of a request to the orchestration that the request starts.
+    // The Durable Task client propagates the trace of an HTTP request to the orchestration that the request starts.
     private const string DurableTaskSource = "Microsoft.DurableTask";
 
-    /// <summary>Counts failures, and sends telemetry where the settings say.</summary>
+    /// <summary>Counts failed function calls and exports telemetry to the configured endpoints.</summary>
     public static FunctionsApplicationBuilder AddAppTelemetry(this FunctionsApplicationBuilder builder)
     {
         builder.UseMiddleware<FailureCounter>();
-        // The host and the worker share the telemetry out between them, for which the host must know that the worker sends its own.
+        // UseFunctionsWorkerDefaults tells the host that the worker exports its own telemetry; otherwise both would report the same calls.
         builder.Services.AddTelemetry(builder.Configuration, ServiceName)?
             .UseFunctionsWorkerDefaults()
             .WithTracing(tracing => tracing.AddSource(DurableTaskSource));

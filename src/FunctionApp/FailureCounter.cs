@@ -4,7 +4,7 @@ using Microsoft.Azure.Functions.Worker.Middleware;
 
 namespace FunctionsPipeline.FunctionApp;
 
-/// <summary>Counts the calls of functions that fail.</summary>
+/// <summary>Middleware that counts failed function calls.</summary>
 public sealed class FailureCounter : IFunctionsWorkerMiddleware
 {
     /// <inheritdoc/>

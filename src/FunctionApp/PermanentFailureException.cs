@@ -1,4 +1,4 @@
 namespace FunctionsPipeline.FunctionApp;
 
-/// <summary>A failure that stays the same however often one tries: activities that throw it are not retried.</summary>
+/// <summary>A failure that retrying cannot change; activities that throw it are not retried.</summary>
 public sealed class PermanentFailureException(string message, Exception? inner = null) : Exception(message, inner);

@@ -8,27 +8,27 @@ namespace FunctionsPipeline.FunctionApp;
 /// <summary>The app's settings, apart from those of the connection <c>PipelineStorage</c>.</summary>
 public sealed record PipelineOptions
 {
-    /// <summary>The Hugging Face Hub.</summary>
+    /// <summary>Base URL of the Hugging Face Hub.</summary>
     [ConfigurationKeyName("HF_ENDPOINT")]
     public Uri HubEndpoint { get; init; } = new("https://huggingface.co");
 
-    /// <summary>For gated and private repositories.</summary>
+    /// <summary>Access token for gated and private repositories on the Hub.</summary>
     [ConfigurationKeyName("HF_TOKEN")]
     public string? HubToken { get; init; }
 
-    /// <summary>Section <c>Ingestion</c>: how datasets are brought to blob storage.</summary>
+    /// <summary>Section <c>Ingestion</c>: reading of datasets into blob storage.</summary>
     public IngestionOptions Ingestion { get; init; } = new();
 
     /// <summary>Section <c>Worker</c>: the GPU worker that predicts.</summary>
     public PredictionOptions Worker { get; init; } = new();
 
-    /// <summary>Section <c>GpuWorker</c>: how a worker is started on this machine.</summary>
+    /// <summary>Section <c>GpuWorker</c>: start of a GPU worker on this machine.</summary>
     public GpuWorkerOptions GpuWorker { get; init; } = new();
 
     /// <summary>Section <c>GpuJobs</c>: the jobs that train.</summary>
     public GpuJobsOptions GpuJobs { get; init; } = new();
 
-    /// <summary>What is wrong with the settings, each with the way out; empty when nothing is.</summary>
+    /// <summary>Lists the mistakes in the settings, each with its correction; empty when the settings are valid.</summary>
     public IEnumerable<string> Mistakes()
     {
         if (!IsHttp(HubEndpoint)) yield return "HF_ENDPOINT must be an http(s) address, such as https://huggingface.co.";

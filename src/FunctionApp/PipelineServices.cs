@@ -17,10 +17,10 @@ using Microsoft.Extensions.Options;
 
 namespace FunctionsPipeline.FunctionApp;
 
-/// <summary>Everything that the functions need.</summary>
+/// <summary>Registers the services that the functions use.</summary>
 public static class PipelineServices
 {
-    // The Functions host kills the worker after 5 seconds. What stops by itself in 4 says so and closes its connections.
+    // The Functions host kills the worker 5 seconds after it asks it to stop. A shutdown within 4 still logs and closes connections.
     private static readonly TimeSpan ShutdownTimeout = TimeSpan.FromSeconds(4);
 
     /// <summary>
@@ -62,7 +62,7 @@ public static class PipelineServices
         return services;
     }
 
-    // The worker writes durable inputs, outputs and custom statuses by these options. Unlike in documents, unknown members are let pass:
+    // The worker serializes durable inputs, outputs and custom statuses with these options. Unlike documents, they allow unknown members:
     // state that another version of the app wrote must stay readable.
     private static void ConfigureDurableState(JsonSerializerOptions json)
     {

@@ -10,22 +10,25 @@ using Microsoft.Extensions.DependencyInjection;
 namespace FunctionsPipeline.Shared;
 
 /// <summary>
-/// The account of the pipeline's blobs, from the settings of one connection as the Functions host reads them: a connection string, or
+/// Client of the pipeline's storage account, from the settings of one connection as the Functions host reads them: a connection string, or
 /// <c>__blobServiceUri</c> with <c>__credential</c> and <c>__clientId</c> for an identity. Compiled into the app and into the GPU worker.
 /// </summary>
 internal static class PipelineStorage
 {
-    /// <summary>The connection's name, and the setting that holds its connection string.</summary>
-    /// <remarks>Not <c>Storage</c>: the Functions host looks for <c>AzureWebJobs</c> + name first, which is its own account.</remarks>
+    /// <summary>Name of the connection and of the setting that holds its connection string.</summary>
+    /// <remarks>
+    /// Not named <c>Storage</c>: the Functions host first looks for <c>AzureWebJobs</c> + name, and <c>AzureWebJobsStorage</c> is its own
+    /// account.
+    /// </remarks>
     public const string Connection = "PipelineStorage";
 
-    // What the Functions host puts before a connection's name at first, and then leaves out.
+    // The Functions host looks for a connection's name with this prefix first, then without it.
     private const string HostPrefix = "AzureWebJobs";
 
-    /// <summary>The value of <c>__credential</c> that asks for a managed identity and nothing else.</summary>
+    /// <summary>Value of <c>__credential</c> that restricts authentication to a managed identity.</summary>
     private const string ManagedIdentity = "managedidentity";
 
-    /// <summary>Describes what is wrong with the settings; null when they name an account.</summary>
+    /// <summary>Describes the mistake in the settings; null when they are valid.</summary>
     public static string? Mistake(IConfiguration configuration)
     {
         if (configuration.GetSection(HostPrefix + Connection).Exists())
@@ -43,12 +46,14 @@ internal static class PipelineStorage
         return null;
     }
 
-    /// <summary>Registers <see cref="BlobServiceClient"/>; it is made on first use, and then fails when there is a mistake.</summary>
+    /// <summary>
+    /// Registers <see cref="BlobServiceClient"/>. The client is created on first use, which throws when the settings have a mistake.
+    /// </summary>
     public static void AddPipelineStorage(this IServiceCollection services, IConfiguration configuration) =>
         services.AddAzureClients(clients =>
             clients.AddClient<BlobServiceClient, BlobClientOptions>(options => Client(configuration, options)));
 
-    /// <exception cref="InvalidOperationException">The settings name no account.</exception>
+    /// <exception cref="InvalidOperationException">The settings have a mistake.</exception>
     public static BlobServiceClient Client(IConfiguration configuration, BlobClientOptions options)
     {
         if (Mistake(configuration) is { } mistake) throw new InvalidOperationException(mistake);
@@ -58,7 +63,7 @@ internal static class PipelineStorage
             : new BlobServiceClient(section.Value, options);
     }
 
-    /// <summary>The identity that a connection's settings ask for; by default any that this machine offers.</summary>
+    /// <summary>Creates the credential that a connection's settings ask for; <c>DefaultAzureCredential</c> when they name none.</summary>
     public static TokenCredential Credential(IConfigurationSection connection)
     {
         var client = connection["clientId"] is { Length: > 0 } id ? id : null;

@@ -9,20 +9,20 @@ using OpenTelemetry.Trace;
 
 namespace FunctionsPipeline.Telemetry;
 
-/// <summary>Sends traces, metrics and logs of a process to where its settings say.</summary>
+/// <summary>Exports traces, metrics and logs of a process to the endpoints in its settings.</summary>
 public static class TelemetryServices
 {
-    /// <summary>Turns the OTLP exporter on; its other settings are those of OpenTelemetry, <c>OTEL_EXPORTER_OTLP_…</c>.</summary>
+    /// <summary>Setting that enables the OTLP exporter; its other settings are OpenTelemetry's own <c>OTEL_EXPORTER_OTLP_…</c>.</summary>
     public const string OtlpEndpoint = "OTEL_EXPORTER_OTLP_ENDPOINT";
 
-    /// <summary>Turns the exporter to Azure Monitor on.</summary>
+    /// <summary>Setting that enables the Azure Monitor exporter.</summary>
     public const string AzureMonitor = "APPLICATIONINSIGHTS_CONNECTION_STRING";
 
     private const string ServiceName = "OTEL_SERVICE_NAME";
 
-    /// <summary>Registers the exporters whose settings are there.</summary>
-    /// <param name="service">The name that the process has in traces, unless <c>OTEL_SERVICE_NAME</c> gives it one.</param>
-    /// <returns>Where more sources are added; null when there is no exporter, and nothing was registered.</returns>
+    /// <summary>Registers the exporters that the settings enable.</summary>
+    /// <param name="service">Service name of the process in traces, unless <c>OTEL_SERVICE_NAME</c> is set.</param>
+    /// <returns>Builder for more sources; null when no exporter is enabled, in which case nothing is registered.</returns>
     public static OpenTelemetryBuilder? AddTelemetry(this IServiceCollection services, IConfiguration configuration, string service)
     {
         var (otlp, azure) = (IsSet(configuration, OtlpEndpoint), IsSet(configuration, AzureMonitor));
@@ -37,7 +37,7 @@ public static class TelemetryServices
     }
 
     /// <summary>
-    /// Begins to listen in a process that has services but starts no host. What was heard is sent when the services are disposed.
+    /// Starts the exporters in a process that has services but no host. Disposing the services sends the collected telemetry.
     /// </summary>
     public static void StartTelemetry(this IServiceProvider services)
     {

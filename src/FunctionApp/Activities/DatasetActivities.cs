@@ -4,25 +4,25 @@ using Microsoft.Azure.Functions.Worker;
 
 namespace FunctionsPipeline.FunctionApp.Activities;
 
-/// <summary>A numbered part of a dataset: a file, a unit or a shard.</summary>
+/// <summary>A file, unit or shard of a dataset, by its number.</summary>
 public sealed record DatasetPart(DatasetBlobs Dataset, int Number);
 
-/// <param name="Seconds">Time the ingestion took.</param>
+/// <param name="Seconds">Duration of the ingestion.</param>
 public sealed record ReportInput(DatasetBlobs Dataset, CatalogSummary Summary, double Seconds);
 
-/// <summary>The steps of ingestion. Each may run twice and changes nothing the second time; each is given references and never rows.</summary>
+/// <summary>Activities of ingestion. Each is idempotent, and takes and returns references and counts, never rows.</summary>
 public sealed class DatasetActivities(DatasetIngestion ingestion)
 {
     [Function(nameof(ResolveDataset))]
     public Task<ResolvedDataset> ResolveDataset([ActivityTrigger] DatasetRequest request, CancellationToken cancellation) =>
         HubFailures.MarkPermanentAsync(() => ingestion.ResolveAsync(request, cancellation));
 
-    /// <summary>Brings one of the dataset's files to blob storage; gives its bytes.</summary>
+    /// <summary>Fetches one of the dataset's files into blob storage and returns its size in bytes.</summary>
     [Function(nameof(FetchFile))]
     public Task<long> FetchFile([ActivityTrigger] DatasetPart file, CancellationToken cancellation) =>
         HubFailures.MarkPermanentAsync(() => ingestion.FetchFileAsync(file.Dataset, file.Number, cancellation));
 
-    /// <summary>Reads a unit's rows, stores their images, writes what was found in every row.</summary>
+    /// <summary>Reads a unit's rows, stores their images, and writes the row statuses to the unit's manifest.</summary>
     [Function(nameof(IngestShard))]
     public Task<RowCounts> IngestShard([ActivityTrigger] DatasetPart unit, CancellationToken cancellation) =>
         HubFailures.MarkPermanentAsync(() => ingestion.IngestUnitAsync(unit.Dataset, unit.Number, cancellation));
@@ -35,7 +35,7 @@ public sealed class DatasetActivities(DatasetIngestion ingestion)
     public Task<CatalogSummary> WriteCatalog([ActivityTrigger] DatasetBlobs dataset, CancellationToken cancellation) =>
         ingestion.WriteCatalogAsync(dataset, cancellation);
 
-    /// <summary>Turns the stored images of a few units into training shards.</summary>
+    /// <summary>Writes a training shard from the stored images of its units.</summary>
     [Function(nameof(PreprocessShard))]
     public Task PreprocessShard([ActivityTrigger] DatasetPart shard, CancellationToken cancellation) =>
         ingestion.PreprocessAsync(shard.Dataset, shard.Number, cancellation);

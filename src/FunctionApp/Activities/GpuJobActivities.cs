@@ -6,23 +6,25 @@ using Microsoft.Azure.Functions.Worker;
 
 namespace FunctionsPipeline.FunctionApp.Activities;
 
-/// <param name="Job">Without its shards, which are many.</param>
-/// <param name="Dataset">The dataset that has them.</param>
-/// <param name="Attempt">1 for the first start, more for restarts of a lost job.</param>
+/// <param name="Job">The job without its shards, whose list is too long for an orchestration's history.</param>
+/// <param name="Dataset">The dataset whose shards the job trains on.</param>
+/// <param name="Attempt">1 for the first start, higher for restarts.</param>
 public sealed record StartGpuJobInput(TrainingJob Job, DatasetBlobs Dataset, int Attempt);
 
 /// <param name="Name">The job's name, as <see cref="GpuJobActivities.StartGpuJob"/> returned it.</param>
 public sealed record ReadGpuJobInput(string Run, string Name);
 
-/// <summary>What is known of a run's job.</summary>
-/// <param name="Result">How the run ended; null while there is no result.</param>
-/// <param name="Heartbeat">The last one; null before the first.</param>
+/// <summary>State of a run's GPU job.</summary>
+/// <param name="Result">Result of the run; null while there is none.</param>
+/// <param name="Heartbeat">Last heartbeat; null before the first.</param>
 public sealed record GpuJobReading(GpuJobStatus Status, RunResult? Result, Heartbeat? Heartbeat);
 
 /// <summary>Starts and watches the job that trains a run.</summary>
 public sealed class GpuJobActivities(IGpuJobs jobs, RunState state, DatasetIngestion datasets, TimeProvider time)
 {
-    /// <summary>Starts the job, once per attempt even when the activity runs twice, and returns its name.</summary>
+    /// <summary>
+    /// Starts the job and returns its name. A second execution for the same attempt returns the job that is already running.
+    /// </summary>
     [Function(nameof(StartGpuJob))]
     public async Task<string> StartGpuJob([ActivityTrigger] StartGpuJobInput input, CancellationToken cancellation)
     {
@@ -33,16 +35,16 @@ public sealed class GpuJobActivities(IGpuJobs jobs, RunState state, DatasetInges
         var name = await jobs.StartAsync(run, input.Attempt, cancellation);
         await state.RememberAsync(run, new StartedJob(name, input.Attempt, time.GetUtcNow()), cancellation);
 
-        // Whoever cancels first marks the run and then stops the job that is remembered: one of the two sees the other.
+        // Races with CancelRun, which marks the run and then stops the stored job: either it sees our job or we see its mark.
         if (await state.IsCancelledAsync(run, cancellation)) await jobs.StopAsync(name, cancellation);
         return name;
     }
 
-    /// <summary>Reads what the job left in storage, and whether it still runs.</summary>
+    /// <summary>Reads the job's status, result and last heartbeat.</summary>
     [Function(nameof(ReadGpuJob))]
     public async Task<GpuJobReading> ReadGpuJob([ActivityTrigger] ReadGpuJobInput input, CancellationToken cancellation)
     {
-        // In this order, a job that ends in between is seen as running with a result, not as lost.
+        // The status is read before the result: a job that ends in between is seen as running with a result, not as lost.
         var status = await jobs.GetStatusAsync(input.Name, cancellation);
         return new GpuJobReading(status, await state.ResultAsync(input.Run, cancellation), await state.HeartbeatAsync(input.Run, cancellation));
     }

@@ -2,10 +2,10 @@ using FunctionsPipeline.Datasets;
 
 namespace FunctionsPipeline.FunctionApp.Activities;
 
-/// <summary>Tells the Hub's refusals from its bad moments.</summary>
+/// <summary>Separates permanent refusals of the Hub from transient errors.</summary>
 internal static class HubFailures
 {
-    /// <summary>Runs the body of an activity; a refusal of the Hub fails it for good.</summary>
+    /// <summary>Runs the body of an activity and turns a refusal of the Hub into a failure that is not retried.</summary>
     public static async Task<T> MarkPermanentAsync<T>(Func<Task<T>> body)
     {
         try

@@ -4,7 +4,7 @@ using Microsoft.Azure.Functions.Worker;
 
 namespace FunctionsPipeline.FunctionApp.Activities;
 
-/// <summary>Brings a base checkpoint from the Hub into storage, once per commit.</summary>
+/// <summary>Copies a base checkpoint from the Hub into storage, once per commit.</summary>
 public sealed class MirrorBaseModel(ModelMirror mirror)
 {
     /// <returns>The checkpoint's folder in container <see cref="Containers.Models"/>.</returns>

@@ -4,10 +4,10 @@ using Microsoft.Azure.Functions.Worker;
 
 namespace FunctionsPipeline.FunctionApp.Activities;
 
-/// <param name="Dataset">What the run was validated on.</param>
+/// <param name="Dataset">Report of the dataset that the run was validated on.</param>
 public sealed record PublishModelInput(IngestReport Dataset, RunResult Result);
 
-/// <summary>Lets a run's model serve if it is no worse than the one that does.</summary>
+/// <summary>Publishes a run's model if it is no worse than the serving one.</summary>
 public sealed class PublishModel(ModelRegistry models, TimeProvider time)
 {
     [Function(nameof(PublishModel))]

@@ -4,14 +4,14 @@ public enum GpuJobState
 {
     Running,
 
-    /// <summary>It ended, one way or another.</summary>
+    /// <summary>The job ended, with or without success.</summary>
     Exited,
 
-    /// <summary>Nothing is known of a job of that name.</summary>
+    /// <summary>No job of that name is known.</summary>
     Unknown,
 }
 
-/// <summary>What is known of a job.</summary>
-/// <param name="ExitCode">How it ended, where that is known.</param>
-/// <param name="LastOutput">The last lines that it printed, when it has ended.</param>
+/// <summary>State of a job.</summary>
+/// <param name="ExitCode">Exit code of the job, where the service reports one.</param>
+/// <param name="LastOutput">Last lines of the output of a job that has ended.</param>
 public sealed record GpuJobStatus(GpuJobState State, int? ExitCode = null, string? LastOutput = null);

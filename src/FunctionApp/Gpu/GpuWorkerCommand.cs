@@ -2,10 +2,10 @@ using System.Text.RegularExpressions;
 
 namespace FunctionsPipeline.FunctionApp.Gpu;
 
-/// <summary>The command line that starts the GPU worker on this machine.</summary>
+/// <summary>Command line that starts the GPU worker on this machine.</summary>
 internal sealed partial record GpuWorkerCommand(string FileName, IReadOnlyList<string> Arguments)
 {
-    /// <summary>Reads the setting <see cref="GpuWorkerOptions.Command"/>. Null when it names nothing.</summary>
+    /// <summary>Parses the setting <see cref="GpuWorkerOptions.Command"/>. Null when it names no program.</summary>
     public static GpuWorkerCommand? Parse(string? setting)
     {
         var parts = Part().Matches(setting ?? "").Select(match => match.Value.Replace("\"", "", StringComparison.Ordinal)).ToList();

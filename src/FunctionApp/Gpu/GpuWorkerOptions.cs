@@ -4,8 +4,8 @@ namespace FunctionsPipeline.FunctionApp.Gpu;
 public sealed record GpuWorkerOptions
 {
     /// <summary>
-    /// The command line that starts the worker, to which <c>train --run {run}</c> is added; parts with spaces stand in double quotes. Only
-    /// training needs it.
+    /// Command line that starts the worker; <c>train --run {run}</c> is appended. Parts with spaces stand in double quotes. Only training
+    /// needs this setting.
     /// </summary>
     public string? Command { get; init; }
 }

@@ -4,7 +4,7 @@ using System.Globalization;
 
 namespace FunctionsPipeline.FunctionApp.Gpu;
 
-/// <summary>The files of one local job: its output, and the process it runs in, so that a host that was restarted finds it again.</summary>
+/// <summary>Files of one local job: its output and its process id, by which a restarted host finds the job again.</summary>
 internal sealed class JobProcess(string folder, string job)
 {
     private static readonly TimeSpan StartTimeTolerance = TimeSpan.FromSeconds(2);
@@ -13,14 +13,14 @@ internal sealed class JobProcess(string folder, string job)
 
     private string PidPath { get; } = Path.Combine(folder, $"{job}.pid");
 
-    /// <summary>Notes the process that the job runs in.</summary>
+    /// <summary>Writes the id and the start time of the job's process.</summary>
     public void Remember(Process process) =>
         File.WriteAllText(PidPath, string.Create(CultureInfo.InvariantCulture, $"{process.Id} {StartTime(process) ?? DateTime.UnixEpoch:O}"));
 
-    /// <summary>Whether the job was ever started here.</summary>
+    /// <summary>True when the job was ever started on this machine.</summary>
     public bool WasStarted => File.Exists(PidPath);
 
-    /// <summary>The process, if it still runs. A process that got the same id later started at another time.</summary>
+    /// <summary>Finds the job's process; null when it has ended. The start time tells it from a later process with the same id.</summary>
     public Process? Find()
     {
         if (!WasStarted) return null;
@@ -50,12 +50,12 @@ internal sealed class JobProcess(string folder, string job)
         }
         catch (Exception e) when (e is InvalidOperationException or Win32Exception)
         {
-            // It has ended: before it was asked, or while.
+            // The process ended before or during the call.
             return null;
         }
     }
 
-    /// <summary>The end of the output; null when there is none.</summary>
+    /// <summary>Reads the last lines of the job's output; null when there is none.</summary>
     public string? LastOutput(int lines = 20)
     {
         if (!File.Exists(LogPath)) return null;

@@ -11,8 +11,8 @@ using Microsoft.Extensions.Options;
 namespace FunctionsPipeline.FunctionApp.Gpu;
 
 /// <summary>
-/// GPU jobs as child processes of the host: <c>{GpuWorker:Command} train --run {run}</c>. They end with the host;
-/// a job that outlived a host that was killed is found again by the next one.
+/// Runs GPU jobs as child processes of the host: <c>{GpuWorker:Command} train --run {run}</c>. The jobs end with the host; a job that
+/// outlived a killed host is found again by the next one.
 /// </summary>
 internal sealed class LocalProcessGpuJobs(
     IConfiguration configuration, IOptions<PipelineOptions> options, ILogger<LocalProcessGpuJobs> logger) : IGpuJobs, IHostedService
@@ -52,7 +52,7 @@ internal sealed class LocalProcessGpuJobs(
         if (_started.TryGetValue(job, out var child))
         {
             if (!child.Process.HasExited) return new GpuJobStatus(GpuJobState.Running);
-            // A grandchild may hold the pipe open for longer than the job lives.
+            // A grandchild may hold the output pipe open after the job has ended, so the wait for the output has a limit.
             await Task.WhenAny(child.Output, Task.Delay(LastOutputPatience, cancellation));
             return new GpuJobStatus(GpuJobState.Exited, child.Process.ExitCode, files.LastOutput());
         }
@@ -122,7 +122,7 @@ internal sealed class LocalProcessGpuJobs(
     private async Task KillAsync(string job, Process process, CancellationToken cancellation)
     {
         if (process.HasExited) return;
-        // The worker writes a checkpoint when it is asked to stop, from which its run can go on.
+        // SIGTERM makes the worker write a checkpoint from which its run can resume.
         await ProcessTree.StopAsync(process, options.Value.GpuJobs.StopTimeout, cancellation);
         Logs.JobStopped(logger, job);
     }

@@ -4,14 +4,17 @@ using System.Runtime.InteropServices;
 
 namespace FunctionsPipeline.FunctionApp.Gpu;
 
-/// <summary>A process with all that it has started, as it is now; the library can only kill one, not ask it to stop.</summary>
+/// <summary>Stops a process with all its descendants. The .NET library can only kill a process, not send it SIGTERM.</summary>
 internal static class ProcessTree
 {
     private const int SigTerm = 15;
 
-    /// <summary>Asks a process and its descendants to stop (SIGTERM), and kills what is left of them after a time.</summary>
-    /// <param name="patience">0 kills at once. So does a system without <c>/proc</c>, which knows no such signal.</param>
-    /// <param name="cancellation">Ends the patience.</param>
+    /// <summary>
+    /// Sends SIGTERM to a process and its descendants, and kills those that are left when their time has passed.
+    /// </summary>
+    /// <param name="patience">Time to end in; 0 kills at once. A system without <c>/proc</c>, and so without SIGTERM, also kills at
+    /// once.</param>
+    /// <param name="cancellation">Ends the wait and kills at once.</param>
     public static async Task StopAsync(Process process, TimeSpan patience, CancellationToken cancellation)
     {
         if (patience > TimeSpan.Zero && Directory.Exists("/proc/self"))
@@ -67,7 +70,8 @@ internal static class ProcessTree
     {
         try
         {
-            // "1234 (name) S 1 …": the name may hold anything, a closing parenthesis too.
+            // /proc/{id}/stat reads "1234 (name) S 1 …": the parent follows the last parenthesis, because the name may contain parentheses
+            // itself.
             var stat = File.ReadAllText($"/proc/{id}/stat");
             return int.Parse(stat[(stat.LastIndexOf(')') + 2)..].Split(' ')[1], CultureInfo.InvariantCulture);
         }

@@ -8,19 +8,21 @@ using Microsoft.AspNetCore.WebUtilities;
 
 namespace FunctionsPipeline.FunctionApp.Http;
 
-/// <summary>Answers whose documents are written as <see cref="PipelineJson"/>, whatever the host's own JSON settings are.</summary>
+/// <summary>
+/// HTTP answers with documents that are serialized with <see cref="PipelineJson"/>, independently of the host's JSON settings.
+/// </summary>
 internal static class Answers
 {
     public static ContentResult Json<T>(T document, int status = StatusCodes.Status200OK) =>
         Content(JsonSerializer.Serialize(document, PipelineJson.Options), MediaTypeNames.Application.Json, status);
 
-    /// <summary>JSON lines.</summary>
+    /// <summary>Answers with JSON lines.</summary>
     public static ContentResult Lines(string lines) => Content(lines, "application/jsonl", StatusCodes.Status200OK);
 
     public static ContentResult Problem(int status, string detail, string? field = null) =>
         Problem(new Problem(status, ReasonPhrases.GetReasonPhrase(status), detail) { Field = field });
 
-    /// <summary>A problem with one or more members of the request; the first is the problem's own field.</summary>
+    /// <summary>Answers with a problem that lists one or more invalid members; the first is the problem's own field.</summary>
     public static ContentResult Problem(IReadOnlyList<FieldError> errors) =>
         Problem(new Problem(StatusCodes.Status400BadRequest, ReasonPhrases.GetReasonPhrase(StatusCodes.Status400BadRequest), errors[0].Message)
         {
@@ -28,7 +30,7 @@ internal static class Answers
             Errors = errors.Count > 1 ? errors : null,
         });
 
-    /// <summary>A refusal of the Hub, or that it does not answer.</summary>
+    /// <summary>Answers with a problem for an error of the Hub: 503 for a transient one, 400 for a refusal.</summary>
     public static ContentResult Problem(HubException e) =>
         Problem(e.IsTransient ? StatusCodes.Status503ServiceUnavailable : StatusCodes.Status400BadRequest, e.Message);
 

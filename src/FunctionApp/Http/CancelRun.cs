@@ -8,7 +8,7 @@ using Microsoft.Extensions.Logging;
 
 namespace FunctionsPipeline.FunctionApp.Http;
 
-/// <summary><c>POST /api/runs/{run}/cancel</c>: ends a run and its GPU job.</summary>
+/// <summary><c>POST /api/runs/{run}/cancel</c>: terminates a run's orchestration and stops its GPU job.</summary>
 public sealed class CancelRun(RunState state, IGpuJobs jobs, ILogger<CancelRun> logger)
 {
     [Function(nameof(CancelRun))]
@@ -22,7 +22,8 @@ public sealed class CancelRun(RunState state, IGpuJobs jobs, ILogger<CancelRun> 
         if (view.RuntimeStatus is nameof(OrchestrationRuntimeStatus.Completed) or nameof(OrchestrationRuntimeStatus.Failed))
             return Answers.Problem(StatusCodes.Status409Conflict, $"Run '{run}' has ended already: {view.RuntimeStatus}.", "run");
 
-        // Marked first: a job that is being started right now is stopped by its starter.
+        // Races with StartGpuJob, which stores the job and then checks the mark: marking first means that either it sees our mark or we see
+        // its job.
         await state.MarkCancelledAsync(run, cancellation);
         await client.TerminateInstanceAsync(run, new TerminateInstanceOptions("cancelled", Recursive: true), cancellation);
         if (await state.StartedAsync(run, cancellation) is { } job) await jobs.StopAsync(job.Name, cancellation);

@@ -9,18 +9,20 @@ using Microsoft.DurableTask.Client;
 
 namespace FunctionsPipeline.FunctionApp.Http;
 
-/// <summary>What can be done with a dataset without a run. The body of both requests is the <c>dataset</c> part of a run request.</summary>
+/// <summary>
+/// Endpoints that inspect or ingest a dataset without a run. The body of both requests is the <c>dataset</c> part of a run request.
+/// </summary>
 public sealed class DatasetEndpoints(DatasetIngestion datasets, TimeProvider time)
 {
     private const string Wanted = "a dataset, such as {\"repo\": \"owner/name\"}";
 
-    /// <summary><c>POST /api/datasets/inspect</c>: what a dataset has, and how it would be read; nothing is stored.</summary>
+    /// <summary><c>POST /api/datasets/inspect</c>: describes a dataset's columns and their mapping; stores nothing.</summary>
     [Function(nameof(InspectDataset))]
     public Task<IActionResult> InspectDataset(
         [HttpTrigger(AuthorizationLevel.Function, "post", Route = "datasets/inspect")] HttpRequest request, CancellationToken cancellation) =>
         AnswerAsync(request, async dataset => Answers.Json(await datasets.InspectAsync(dataset, cancellation)), cancellation);
 
-    /// <summary><c>POST /api/datasets/ingest</c>: brings a dataset into training shards, without training on it.</summary>
+    /// <summary><c>POST /api/datasets/ingest</c>: ingests a dataset into training shards, without training on it.</summary>
     [Function(nameof(StartIngestion))]
     public Task<IActionResult> StartIngestion(
         [HttpTrigger(AuthorizationLevel.Function, "post", Route = "datasets/ingest")] HttpRequest request,

@@ -3,10 +3,10 @@ using FunctionsPipeline.Contracts;
 
 namespace FunctionsPipeline.FunctionApp.Http;
 
-/// <summary>What the values of a dataset request may be, as far as can be said without asking the Hub.</summary>
+/// <summary>Validates a dataset request as far as that is possible without asking the Hub.</summary>
 internal static partial class DatasetRules
 {
-    /// <param name="prefix">Of the members' names: <c>dataset.</c> in a run request.</param>
+    /// <param name="prefix">Prefix of the members' names in errors: <c>dataset.</c> in a run request.</param>
     public static void Check(DatasetRequest dataset, string prefix, FieldErrors errors)
     {
         CheckRepo(prefix, dataset.Repo, dataset.Revision, errors);
@@ -19,7 +19,7 @@ internal static partial class DatasetRules
             errors.Add($"{prefix}testFraction", "and validationFraction must add up to less than 1: nothing would be left to train on");
     }
 
-    /// <summary>A repository on the Hub and a revision of it.</summary>
+    /// <summary>Validates the id of a repository on the Hub and its revision.</summary>
     public static void CheckRepo(string prefix, string repo, string revision, FieldErrors errors)
     {
         if (!RepoId().IsMatch(repo)) errors.Add($"{prefix}repo", "must be the id of a repository on the Hub, owner/name");

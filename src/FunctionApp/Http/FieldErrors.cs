@@ -5,7 +5,7 @@ using FunctionsPipeline.Contracts;
 
 namespace FunctionsPipeline.FunctionApp.Http;
 
-/// <summary>Collects what is wrong with the members of a request.</summary>
+/// <summary>Collects the invalid members of a request, each with its error message.</summary>
 internal sealed class FieldErrors
 {
     private readonly List<FieldError> _errors = [];
@@ -14,7 +14,7 @@ internal sealed class FieldErrors
 
     public void Add(string field, string message) => _errors.Add(new FieldError(field, $"{field} {message}."));
 
-    /// <summary>Not blank, not too long, no control characters.</summary>
+    /// <summary>Requires text that is not blank, not too long and without control characters.</summary>
     public void Text(string field, string? value, int longest = 200)
     {
         if (string.IsNullOrWhiteSpace(value) || value.Length > longest || value.Any(char.IsControl))
@@ -26,26 +26,26 @@ internal sealed class FieldErrors
         if (value < least) Add(field, $"is {value}, must be at least {least}");
     }
 
-    /// <summary>Both ends allowed.</summary>
+    /// <summary>Requires a value between two bounds, both included.</summary>
     public void From<T>(string field, T value, T from, T to)
         where T : INumber<T>
     {
         if (!(value >= from && value <= to)) Add(field, Text($"is {value}, must be from {from} to {to}"));
     }
 
-    /// <summary>The lower end not allowed, the upper end allowed.</summary>
+    /// <summary>Requires a value above the lower bound, which is excluded, and up to the upper one, which is included.</summary>
     public void Above(string field, double value, double above, double to)
     {
         if (!(value > above && value <= to)) Add(field, Text($"is {value}, must be above {above} and at most {to}"));
     }
 
-    /// <summary>Neither end allowed.</summary>
+    /// <summary>Requires a value between two bounds, both excluded.</summary>
     public void Between(string field, double value, double above, double below)
     {
         if (!(value > above && value < below)) Add(field, Text($"is {value}, must be above {above} and below {below}"));
     }
 
-    /// <summary>One of an enum's words; JSON may have given a number.</summary>
+    /// <summary>Requires a named value of the enum, because the JSON reader also accepts undefined numbers.</summary>
     public void Word<T>(string field, T value)
         where T : struct, Enum
     {

@@ -5,7 +5,7 @@ using Microsoft.Azure.Functions.Worker;
 
 namespace FunctionsPipeline.FunctionApp.Http;
 
-/// <summary><c>GET /api/models/current</c>: which model serves.</summary>
+/// <summary><c>GET /api/models/current</c>: the serving model.</summary>
 public sealed class GetCurrentModel(ModelRegistry models)
 {
     [Function(nameof(GetCurrentModel))]

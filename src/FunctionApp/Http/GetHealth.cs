@@ -9,17 +9,23 @@ using Microsoft.Azure.Functions.Worker;
 
 namespace FunctionsPipeline.FunctionApp.Http;
 
-/// <summary>The state of what the app works with. Without storage it cannot work; without the GPU worker it cannot predict.</summary>
+/// <summary>
+/// State of the services that the app depends on. Without storage it cannot work; without the GPU worker it cannot predict.
+/// </summary>
 public sealed record Health(string Storage, string Worker);
 
-/// <summary>Tells whether the app can work: to anybody in a word, to whoever has a key with the reasons.</summary>
+/// <summary>
+/// Reports the health of storage and GPU worker: in one word to anonymous callers, with reasons to callers that have a key.
+/// </summary>
 public sealed class GetHealth(BlobServiceClient blobs, PredictionClient worker)
 {
     private const string Ok = "ok";
     private const string Unreachable = "unreachable";
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
-    /// <summary><c>GET /api/health</c>: <c>ok</c> or <c>unreachable</c> for each part, and no more, as anybody may ask.</summary>
+    /// <summary>
+    /// <c>GET /api/health</c>: <c>ok</c> or <c>unreachable</c> for each service, without details, as the endpoint is anonymous.
+    /// </summary>
     [Function(nameof(GetHealth))]
     public async Task<IActionResult> RunAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "health")] HttpRequest request, CancellationToken cancellation)
@@ -30,7 +36,7 @@ public sealed class GetHealth(BlobServiceClient blobs, PredictionClient worker)
         static string Word(string detail) => detail == Ok ? Ok : Unreachable;
     }
 
-    /// <summary><c>GET /api/health/details</c>: <c>ok</c> for each part, or what is wrong with it.</summary>
+    /// <summary><c>GET /api/health/details</c>: <c>ok</c> or the error of each service.</summary>
     [Function(nameof(GetHealthDetails))]
     public async Task<IActionResult> GetHealthDetails(
         [HttpTrigger(AuthorizationLevel.Function, "get", Route = "health/details")] HttpRequest request, CancellationToken cancellation) =>

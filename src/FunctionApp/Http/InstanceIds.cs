@@ -3,10 +3,10 @@ using System.Security.Cryptography;
 
 namespace FunctionsPipeline.FunctionApp.Http;
 
-/// <summary>Ids of orchestrations that whoever started them has not named.</summary>
+/// <summary>Instance ids for orchestrations whose caller gave none.</summary>
 internal static class InstanceIds
 {
-    /// <summary>A new id: what it is, the time in UTC, and four digits by chance.</summary>
+    /// <summary>Creates an id from a prefix, the time in UTC, and four random hexadecimal digits.</summary>
     public static string New(string what, TimeProvider time) =>
         $"{what}-{time.GetUtcNow().ToString("yyyyMMdd-HHmmss", CultureInfo.InvariantCulture)}-{RandomNumberGenerator.GetHexString(4, lowercase: true)}";
 }

@@ -2,10 +2,10 @@ using Microsoft.Azure.Functions.Worker;
 
 namespace FunctionsPipeline.FunctionApp.Http;
 
-/// <summary>The URLs of the durable extension's management API for an orchestration, by their name there.</summary>
+/// <summary>URLs of the durable extension's management API for an orchestration, keyed by their names in that API.</summary>
 internal static class ManagementUrls
 {
-    /// <summary>Where the orchestration can be followed.</summary>
+    /// <summary>Name of the URL that returns the orchestration's status.</summary>
     public const string Status = "statusQueryGetUri";
 
     public static IReadOnlyDictionary<string, string> Of(HttpManagementPayload payload) => new (string Name, string? Url)[]

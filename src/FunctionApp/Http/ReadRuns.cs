@@ -9,7 +9,7 @@ using Microsoft.DurableTask.Client;
 
 namespace FunctionsPipeline.FunctionApp.Http;
 
-/// <summary>What can be asked about runs.</summary>
+/// <summary>Read-only endpoints for runs.</summary>
 public sealed class ReadRuns(RunState state, RunIndex index)
 {
     /// <summary>
@@ -34,7 +34,7 @@ public sealed class ReadRuns(RunState state, RunIndex index)
         }
     }
 
-    /// <summary><c>GET /api/runs/{run}</c>: where a run stands.</summary>
+    /// <summary><c>GET /api/runs/{run}</c>: the state of a run.</summary>
     [Function(nameof(GetRun))]
     public async Task<IActionResult> GetRun(
         [HttpTrigger(AuthorizationLevel.Function, "get", Route = "runs/{run}")] HttpRequest request,
@@ -44,8 +44,8 @@ public sealed class ReadRuns(RunState state, RunIndex index)
         await RunViews.GetAsync(client, run, cancellation) is { } view ? Answers.Json(view) : Answers.NoRun(run);
 
     /// <summary>
-    /// <c>GET /api/runs/{run}/metrics?afterStep=</c>: the metrics written so far, as JSON lines, or those of later steps. With an ETag:
-    /// whoever sends it back as <c>If-None-Match</c> gets 304 until there is more.
+    /// <c>GET /api/runs/{run}/metrics?afterStep=</c>: the metrics written so far, or those of later steps, as JSON lines with an ETag. A
+    /// request with that ETag as <c>If-None-Match</c> gets 304 until there are more.
     /// </summary>
     [Function(nameof(GetMetrics))]
     public async Task<IActionResult> GetMetrics(

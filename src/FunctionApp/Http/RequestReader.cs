@@ -3,21 +3,21 @@ using FunctionsPipeline.Contracts;
 
 namespace FunctionsPipeline.FunctionApp.Http;
 
-/// <summary>Reads a request from the body of an HTTP request.</summary>
+/// <summary>Reads a JSON document from the body of an HTTP request.</summary>
 internal static class RequestReader
 {
-    /// <summary>The field that is named when it is not one of them, but the body itself: JSONPath's root.</summary>
+    /// <summary>Field name of an error that concerns the complete body: the root in JSONPath.</summary>
     public const string WholeBody = "$";
 
-    // A request is typed by hand: a null where a value belongs or a member given twice is a mistake worth pointing out.
+    // Requests are typed by hand, so nulls in required members and duplicate members are reported as mistakes.
     private static readonly JsonSerializerOptions Options = new(PipelineJson.Options)
     {
         RespectNullableAnnotations = true,
         AllowDuplicateProperties = false,
     };
 
-    /// <param name="what">What the body should be, with an example, for whoever gets it wrong.</param>
-    /// <exception cref="RequestException">The body is no JSON, has unknown members, or values of the wrong type.</exception>
+    /// <param name="what">Description of the expected body, with an example, for error messages.</param>
+    /// <exception cref="RequestException">The body is not JSON, has unknown members, or has values of the wrong type.</exception>
     public static async Task<T> ReadAsync<T>(Stream body, string what, CancellationToken cancellation)
     {
         try
@@ -31,6 +31,6 @@ internal static class RequestReader
         }
     }
 
-    // "$.training.learningRate" is "training.learningRate" for whoever wrote the request.
+    // Turns the reader's JSON path, "$.training.learningRate", into the member name of the request, "training.learningRate".
     private static string Field(string? path) => path?.TrimStart('$').TrimStart('.') is { Length: > 0 } field ? field : WholeBody;
 }

@@ -4,18 +4,18 @@ using Microsoft.DurableTask.Client;
 
 namespace FunctionsPipeline.FunctionApp.Http;
 
-/// <summary>Which runs <c>GET /api/runs</c> is asked for.</summary>
-/// <param name="Top">Runs on a page at most.</param>
-/// <param name="Statuses">Runtime statuses; empty for all.</param>
-/// <param name="From">Accepted at this time or later.</param>
-/// <param name="To">Accepted at this time or earlier.</param>
+/// <summary>Query parameters of <c>GET /api/runs</c>.</summary>
+/// <param name="Top">Maximum number of runs on a page.</param>
+/// <param name="Statuses">Runtime statuses to include; empty for all.</param>
+/// <param name="From">Earliest time of acceptance, included.</param>
+/// <param name="To">Latest time of acceptance, included.</param>
 internal sealed record RunQuery(
     int Top, string? Continuation, IReadOnlyCollection<OrchestrationRuntimeStatus> Statuses, DateTimeOffset? From, DateTimeOffset? To)
 {
     private const int DefaultTop = 50;
     private const int MostTop = 200;
 
-    /// <summary>Reads the query's parameters, and adds those that cannot be read to <paramref name="errors"/>.</summary>
+    /// <summary>Parses the query's parameters and adds invalid ones to <paramref name="errors"/>.</summary>
     public static RunQuery Read(IQueryCollection query, FieldErrors errors)
     {
         var top = DefaultTop;
@@ -24,7 +24,7 @@ internal sealed record RunQuery(
         var statuses = new List<OrchestrationRuntimeStatus>();
         foreach (var word in query["status"].SelectMany(value => (value ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries)))
         {
-            // Enum.TryParse takes numbers, too.
+            // Enum.TryParse also accepts numbers.
             if (char.IsLetter(word[0]) && Enum.TryParse<OrchestrationRuntimeStatus>(word, ignoreCase: true, out var one)) statuses.Add(one);
             else errors.Add("status", $"has '{word}', must be some of Pending, Running, Completed, Failed, Terminated and Suspended");
         }

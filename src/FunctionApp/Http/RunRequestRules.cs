@@ -3,10 +3,10 @@ using FunctionsPipeline.Contracts;
 
 namespace FunctionsPipeline.FunctionApp.Http;
 
-/// <summary>What the values of a run request may be, as far as can be said without asking the Hub.</summary>
+/// <summary>Validates a run request as far as that is possible without asking the Hub.</summary>
 internal static partial class RunRequestRules
 {
-    /// <summary>Everything that is wrong with a request, in the order of its members; empty when it is fine.</summary>
+    /// <summary>Lists all mistakes in a request, in the order of its members; empty when the request is valid.</summary>
     public static IReadOnlyList<FieldError> Check(RunRequest request)
     {
         var errors = new FieldErrors();

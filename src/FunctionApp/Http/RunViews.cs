@@ -5,12 +5,12 @@ using Microsoft.DurableTask.Client;
 
 namespace FunctionsPipeline.FunctionApp.Http;
 
-/// <summary>Runs as the HTTP API shows them, from what the durable client knows of their orchestrations.</summary>
+/// <summary>Builds the HTTP API's views of runs from the durable client's records of their orchestrations.</summary>
 internal static class RunViews
 {
     private const int LookupsAtOnce = 8;
 
-    /// <summary>A run's view; null when there is no such run.</summary>
+    /// <summary>Reads a run's view; null when there is no such run.</summary>
     public static async Task<RunView?> GetAsync(DurableTaskClient client, string run, CancellationToken cancellation) =>
         await client.GetInstanceAsync(run, getInputsAndOutputs: true, cancellation) is { } instance && IsRun(instance)
             ? await ViewAsync(client, instance, cancellation)
@@ -19,7 +19,7 @@ internal static class RunViews
     public static async Task<bool> ExistsAsync(DurableTaskClient client, string run, CancellationToken cancellation) =>
         await client.GetInstanceAsync(run, cancellation) is { } instance && IsRun(instance);
 
-    /// <summary>A page of runs, newest first.</summary>
+    /// <summary>Reads a page of runs, newest first.</summary>
     public static async Task<RunPage> ListAsync(DurableTaskClient client, RunIndex index, RunQuery query, CancellationToken cancellation)
     {
         var continuation = query.Continuation;
@@ -40,14 +40,15 @@ internal static class RunViews
         var instance = await client.GetInstanceAsync(run, cancellation);
         if (instance is null || !IsRun(instance)) return null;
         if (query.Statuses.Count > 0 && !query.Statuses.Contains(instance.RuntimeStatus)) return null;
-        // The outcome is large. What the others have is small, and tells how far they are or why they failed.
+        // The output of a completed run is large and stays out of the list. Other runs have a small custom status or error, which the list
+        // shows.
         return instance.RuntimeStatus == OrchestrationRuntimeStatus.Completed ? View(instance) : await GetAsync(client, run, cancellation);
     }
 
     private static async Task<RunView> ViewAsync(DurableTaskClient client, OrchestrationMetadata instance, CancellationToken cancellation)
     {
         var status = Read<RunStatus>(instance, instance.SerializedCustomStatus);
-        // While a run ingests, the counts are the status of its sub-orchestration.
+        // While a run ingests, its row counts are in the custom status of the ingestion's sub-orchestration.
         if (status is { Phase: RunPhase.Ingesting, Rows: null }
             && await client.GetInstanceAsync(FineTune.IngestionId(instance.InstanceId), getInputsAndOutputs: true, cancellation) is { } ingestion)
             status = Read<RunStatus>(ingestion, ingestion.SerializedCustomStatus) ?? status;

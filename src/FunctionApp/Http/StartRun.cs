@@ -13,7 +13,7 @@ using Microsoft.Extensions.Options;
 
 namespace FunctionsPipeline.FunctionApp.Http;
 
-/// <summary><c>POST /api/runs</c>: checks a request in every way that is possible beforehand, then starts its run.</summary>
+/// <summary><c>POST /api/runs</c>: validates a request, including its repositories on the Hub, then starts the run.</summary>
 public sealed class StartRun(
     DatasetIngestion datasets, ModelMirror models, RunState state, RunIndex index, IGpuJobs jobs, IOptions<PipelineOptions> options,
     TimeProvider time, ILogger<StartRun> logger)
@@ -53,10 +53,12 @@ public sealed class StartRun(
         }
     }
 
-    /// <summary>Where the run is found: beside the requests for runs, whatever route prefix host.json gives them.</summary>
+    /// <summary>Returns the URL path of a run, relative to the request's own path: host.json may change the route prefix.</summary>
     internal static string Location(HttpRequest request, string run) => $"{request.PathBase}{request.Path.Value?.TrimEnd('/')}/{run}";
 
-    /// <summary>The request with the commits that its revisions stand for now; fails when the Hub does not have what it names.</summary>
+    /// <summary>
+    /// Replaces the request's revisions with the commits that they point to now; throws when the Hub lacks a repository or revision.
+    /// </summary>
     private async Task<RunRequest> PinAsync(RunRequest request, CancellationToken cancellation)
     {
         var dataset = await datasets.CheckAsync(request.Dataset, cancellation);

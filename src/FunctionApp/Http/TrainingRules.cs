@@ -2,12 +2,12 @@ using FunctionsPipeline.Contracts;
 
 namespace FunctionsPipeline.FunctionApp.Http;
 
-/// <summary>What the values of <see cref="TrainingSettings"/> may be.</summary>
+/// <summary>Validates the values of <see cref="TrainingSettings"/>.</summary>
 internal static class TrainingRules
 {
     private const int LongestTemplate = 4000;
 
-    /// <summary>Adds everything that is wrong, in the order of the settings.</summary>
+    /// <summary>Adds every mistake to the errors, in the order of the settings.</summary>
     public static void Check(TrainingSettings training, FieldErrors errors)
     {
         errors.Word("training.method", training.Method);
@@ -36,7 +36,7 @@ internal static class TrainingRules
         errors.AtLeast("training.keepCheckpoints", training.KeepCheckpoints, 1);
         errors.From("training.maxAnswerTokens", training.MaxAnswerTokens, 1, 1024);
         errors.Text("training.question", training.Question, longest: 1000);
-        // A marker of the chat format inside the question would end it, or ask for a second image.
+        // A marker of the chat format, such as <|end|>, would end the question or insert a second image.
         if (training.Question.Contains("<|", StringComparison.Ordinal)) errors.Add("training.question", "must not contain '<|'");
         CheckTemplate("training.promptTemplate", training.PromptTemplate, template => _ = new PromptTemplate(template), errors);
         CheckTemplate("training.answerTemplate", training.AnswerTemplate, template => _ = new AnswerTemplate(template), errors);

@@ -5,15 +5,17 @@ using FunctionsPipeline.FunctionApp.Storage;
 
 namespace FunctionsPipeline.FunctionApp.Models;
 
-/// <summary>Which model serves: <c>models/current.json</c>, moved only from the version that the decision was made on.</summary>
+/// <summary>
+/// The serving model in <c>models/current.json</c>, which is replaced only if it is still the version that the decision was based on.
+/// </summary>
 public sealed class ModelRegistry(BlobServiceClient blobs)
 {
-    /// <summary>The serving model; null when there is none yet.</summary>
+    /// <summary>Reads the serving model; null when there is none yet.</summary>
     public async Task<CurrentModel?> CurrentAsync(CancellationToken cancellation) =>
         (await Blob(BlobNames.CurrentModel).ReadJsonAsync<CurrentModel>(cancellation))?.Document;
 
-    /// <summary>Lets a model serve if <see cref="PublishRule"/> says so. Publishing the same run again changes nothing.</summary>
-    /// <exception cref="PermanentFailureException">The model's folder is not whole.</exception>
+    /// <summary>Publishes a model if <see cref="PublishRule"/> allows it. Publishing the same run again changes nothing.</summary>
+    /// <exception cref="PermanentFailureException">The model's folder is not complete.</exception>
     public async Task<PublishDecision> PublishAsync(CurrentModel candidate, CancellationToken cancellation)
     {
         if (!await Blob(BlobNames.ModelComplete(candidate.Version)).ExistsAsync(cancellation))

@@ -1,4 +1,4 @@
 namespace FunctionsPipeline.FunctionApp.Models;
 
-/// <summary>Whether a model serves, and why or why not.</summary>
+/// <summary>Outcome of publishing a model, with its reason.</summary>
 public sealed record PublishDecision(bool Published, string Reason);

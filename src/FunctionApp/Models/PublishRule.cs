@@ -3,11 +3,12 @@ using FunctionsPipeline.Contracts;
 
 namespace FunctionsPipeline.FunctionApp.Models;
 
-/// <summary>Whether a model takes the place of the one that serves.</summary>
+/// <summary>Decides if a candidate replaces the serving model.</summary>
 internal static class PublishRule
 {
     /// <summary>
-    /// A candidate serves when nothing serves yet, when it was validated on other data than the serving model, or when its loss on the same data is no worse.
+    /// Publishes a candidate when there is no serving model, when the serving model was validated on other data, or when the candidate's
+    /// loss on the same data is no worse.
     /// </summary>
     public static PublishDecision Decide(CurrentModel? current, CurrentModel candidate)
     {

@@ -1,11 +1,11 @@
 namespace FunctionsPipeline.FunctionApp.Orchestration;
 
-/// <summary>Many tasks of an orchestrator with a bound on how many wait at once.</summary>
+/// <summary>Fan-out of an orchestrator with a bound on the number of open tasks.</summary>
 internal static class BoundedFanOut
 {
     /// <summary>
-    /// Calls each item's task in order, at most <paramref name="atOnce"/> at a time, and says when one has finished. Only awaits the
-    /// orchestrator's own tasks, so that a replay takes the same way. The first failure ends it.
+    /// Calls the items' tasks in order, at most <paramref name="atOnce"/> at a time, and reports each completion. Awaits only the
+    /// orchestrator's own tasks, so that a replay is deterministic. The first failure ends the fan-out.
     /// </summary>
     public static async Task ForEachAsync<TItem>(IReadOnlyList<TItem> items, int atOnce, Func<TItem, Task> call, Action? finished = null)
     {

@@ -6,10 +6,10 @@ using Microsoft.DurableTask;
 
 namespace FunctionsPipeline.FunctionApp.Orchestration;
 
-/// <summary>A run from the dataset on the Hub to the serving model. Its instance id is the run's id.</summary>
+/// <summary>Orchestrates a run from the dataset on the Hub to the serving model. The instance id is the run's id.</summary>
 public static class FineTune
 {
-    /// <summary>The instance id of a run's ingestion.</summary>
+    /// <summary>Returns the instance id of a run's ingestion.</summary>
     public static string IngestionId(string run) => $"{run}.ingest";
 
     [Function(nameof(FineTune))]
@@ -23,7 +23,7 @@ public static class FineTune
             nameof(IngestDataset), plan.Request.Dataset, new SubOrchestrationOptions(instanceId: IngestionId(run)));
         var mirroring = context.CallActivityAsync<string>(nameof(MirrorBaseModel), plan.Request.BaseModel, Retries.Transient);
 
-        // Whichever ends first may have failed, and there is no use in waiting for the other then.
+        // The inner await rethrows the failure of the first task to end, without waiting for the other one.
         await await Task.WhenAny((Task)ingesting, mirroring);
         var dataset = await ingesting;
         RequireSamples(dataset);

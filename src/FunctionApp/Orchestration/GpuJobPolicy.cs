@@ -1,13 +1,13 @@
 namespace FunctionsPipeline.FunctionApp.Orchestration;
 
-/// <summary>When a job counts as lost, and how often it is started again.</summary>
-/// <param name="MaxRestarts">Restarts of a lost job.</param>
-/// <param name="MaxPreemptions">Restarts of a job that was asked to stop and left a checkpoint.</param>
-/// <param name="HeartbeatTimeout">A job of which nothing else is known is lost when it has sent no heartbeat for this long.</param>
+/// <summary>Limits of a run's GPU job: heartbeat age and restarts.</summary>
+/// <param name="MaxRestarts">Maximum number of restarts of a lost job.</param>
+/// <param name="MaxPreemptions">Maximum number of restarts of a preempted job, one that was asked to stop and left a checkpoint.</param>
+/// <param name="HeartbeatTimeout">Age of the last heartbeat from which a job of unknown state counts as lost.</param>
 public sealed record GpuJobPolicy(int MaxRestarts, int MaxPreemptions, TimeSpan HeartbeatTimeout)
 {
     private static readonly TimeSpan LongestPause = TimeSpan.FromMinutes(1);
 
-    /// <summary>The pause before the next look at a job.</summary>
+    /// <summary>Returns the pause before the next poll of a job.</summary>
     public static TimeSpan Pause(TimeSpan running) => GrowingPause.After(running, 60, LongestPause);
 }

@@ -6,18 +6,18 @@ using Microsoft.DurableTask;
 namespace FunctionsPipeline.FunctionApp.Orchestration;
 
 /// <summary>
-/// The part of an orchestrator that has a run trained: starts the job, watches it, starts it again when it is lost or preempted. A job
-/// that is started again goes on from the run's last checkpoint.
+/// Trains a run from within an orchestrator: starts the GPU job, watches it, and restarts it when it is lost or preempted. A restarted job
+/// resumes from the run's last checkpoint.
 /// </summary>
 internal static class GpuTraining
 {
-    // How the worker's command line says that it was called wrongly (sysexits.h); it will be the next time, too.
+    // EX_USAGE of sysexits.h: the worker rejected its command line. A restart would be rejected as well.
     private const int UsageError = 64;
 
-    // How it says that it was asked to stop and has left a checkpoint.
+    // EX_TEMPFAIL of sysexits.h: the worker was asked to stop and left a checkpoint.
     private const int PreemptedExit = 75;
 
-    /// <exception cref="RunFailedException">The training failed, or its job was lost too often.</exception>
+    /// <exception cref="RunFailedException">The training failed, or its job exceeded the number of restarts.</exception>
     public static async Task<RunResult> RunAsync(
         TaskOrchestrationContext context, TrainingJob job, DatasetBlobs dataset, GpuJobPolicy policy, Action<string, Heartbeat?> report)
     {
@@ -43,12 +43,12 @@ internal static class GpuTraining
         }
     }
 
-    // Not every service tells exit codes, so the last heartbeat says it, too.
+    // Not every service reports exit codes, so a last heartbeat that is newer than the job's start counts as well.
     private static bool IsPreempted(GpuJobReading reading, DateTime started) =>
         reading.Status.ExitCode == PreemptedExit
         || reading is { Status.State: not GpuJobState.Running, Heartbeat: { Phase: Heartbeat.Preempted } last } && last.At.UtcDateTime >= started;
 
-    /// <summary>Looks at the job until it has a result or is lost.</summary>
+    /// <summary>Polls the job until it has a result or is lost.</summary>
     private static async Task<GpuJobReading> WatchAsync(
         TaskOrchestrationContext context, string run, string name, GpuJobPolicy policy, Action<string, Heartbeat?> report)
     {

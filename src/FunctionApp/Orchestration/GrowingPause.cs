@@ -1,13 +1,15 @@
 namespace FunctionsPipeline.FunctionApp.Orchestration;
 
-/// <summary>The pause before the next look at long work: short at first, and longer for long work, as every look is in the history.</summary>
+/// <summary>
+/// Pause between two polls of a long task. It grows with the task's age, because every poll adds to the orchestration's history.
+/// </summary>
 internal static class GrowingPause
 {
     private static readonly TimeSpan Shortest = TimeSpan.FromSeconds(2);
 
-    /// <param name="running">How long the work has taken.</param>
-    /// <param name="part">The pause is this part of it: 10 for a tenth.</param>
-    /// <param name="longest">At most.</param>
+    /// <param name="running">Age of the task.</param>
+    /// <param name="part">Divisor of the age: 10 pauses for a tenth of it.</param>
+    /// <param name="longest">Upper bound of the pause.</param>
     public static TimeSpan After(TimeSpan running, int part, TimeSpan longest) =>
         TimeSpan.FromTicks(Math.Clamp(running.Ticks / part, Shortest.Ticks, longest.Ticks));
 }

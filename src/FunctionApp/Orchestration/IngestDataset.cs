@@ -7,14 +7,14 @@ using Microsoft.DurableTask;
 namespace FunctionsPipeline.FunctionApp.Orchestration;
 
 /// <summary>
-/// Brings a dataset from the Hub into training shards: a sub-orchestration for each of its files, several at a time. Its history holds
-/// references and counts only.
+/// Orchestrator that ingests a dataset from the Hub into training shards, with one sub-orchestration per file, several at a time. Its
+/// history holds only references and counts.
 /// </summary>
 public static class IngestDataset
 {
     private const int FilesAtOnce = 4;
 
-    // Of the eight activities that host.json lets run at once in an instance, two are left to looks at the progress and to the base model.
+    // host.json runs eight activities at once per instance; two of them are kept free for progress reports and the base model.
     private const int UnitsAtOnce = 6;
     private const int ShardsAtOnce = 4;
 

@@ -6,10 +6,10 @@ using Microsoft.DurableTask;
 
 namespace FunctionsPipeline.FunctionApp.Orchestration;
 
-/// <param name="AtOnce">Units in work at the same time.</param>
+/// <param name="AtOnce">Maximum number of units in progress at the same time.</param>
 public sealed record IngestFileInput(DatasetBlobs Dataset, FileUnits File, int AtOnce);
 
-/// <summary>Brings one file of a dataset to blob storage, then the images of its rows, unit by unit.</summary>
+/// <summary>Sub-orchestrator that fetches one file of a dataset, then ingests its units.</summary>
 public static class IngestFile
 {
     [Function(nameof(IngestFile))]

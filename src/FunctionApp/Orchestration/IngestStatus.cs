@@ -5,20 +5,20 @@ using Microsoft.DurableTask;
 
 namespace FunctionsPipeline.FunctionApp.Orchestration;
 
-/// <summary>The custom status of an ingestion: counts, rates and what is left, far below 16 kB.</summary>
+/// <summary>Custom status of an ingestion: counts, rate and time left. Far below 16 kB, the limit of a custom status.</summary>
 internal sealed class IngestStatus(TaskOrchestrationContext context, ResolvedDataset dataset)
 {
     private static readonly TimeSpan LongestPause = TimeSpan.FromMinutes(5);
 
     private readonly DateTime _started = context.CurrentUtcDateTime;
 
-    // What was there already says nothing about how fast it goes.
+    // Rows counted by the first report: they were ingested earlier and are left out of the rate.
     private RowCounts? _before;
 
     private RowCounts _last = new();
 
-    /// <summary>Shows what is being done.</summary>
-    /// <param name="counts">Rows so far; those of the report before when left out.</param>
+    /// <summary>Sets the custom status to a message and row counts.</summary>
+    /// <param name="counts">Rows so far; those of the previous report when left out.</param>
     public void Report(string message, RowCounts? counts = null)
     {
         _last = counts ?? _last;
@@ -34,7 +34,7 @@ internal sealed class IngestStatus(TaskOrchestrationContext context, ResolvedDat
         });
     }
 
-    /// <summary>Waits for the reading of rows, and shows how far it is.</summary>
+    /// <summary>Reports row counts until the reading of rows has ended.</summary>
     public async Task WatchAsync(string message, Task reading)
     {
         Report(message);

@@ -3,16 +3,18 @@ using Microsoft.DurableTask;
 
 namespace FunctionsPipeline.FunctionApp.Orchestration;
 
-/// <summary>How activities are tried again.</summary>
+/// <summary>Retry policies of activities.</summary>
 internal static class Retries
 {
     private const int Attempts = 5;
     private const double Backoff = 2.5;
     private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(2);
 
-    /// <summary>Five times over about a minute, unless trying again is of no use.</summary>
-    /// <remarks>Not a <see cref="RetryPolicy"/> with a predicate: that one is called with exceptions which only the Durable Task engine
-    /// can make, so that neither the local host nor a test could follow it.</remarks>
+    /// <summary>Up to five attempts within about a minute; failures that retrying cannot change are not retried.</summary>
+    /// <remarks>
+    /// A retry handler instead of a <see cref="RetryPolicy"/> with a predicate: only the Durable Task engine can create the exceptions that
+    /// such a predicate receives, so neither the local host nor a test could exercise it.
+    /// </remarks>
     public static TaskOptions Transient { get; } = TaskOptions.FromRetryHandler(async retry =>
     {
         if (retry.LastAttemptNumber >= Attempts || !IsTransient(retry.LastFailure)) return false;

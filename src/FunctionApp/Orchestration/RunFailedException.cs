@@ -1,4 +1,4 @@
 namespace FunctionsPipeline.FunctionApp.Orchestration;
 
-/// <summary>A run that cannot go on; the message says why.</summary>
+/// <summary>A run failed for good; the message gives the reason.</summary>
 public sealed class RunFailedException(string message) : Exception(message);

@@ -2,13 +2,13 @@ using Microsoft.DurableTask;
 
 namespace FunctionsPipeline.FunctionApp.Orchestration;
 
-/// <summary>Reads failures of tasks.</summary>
+/// <summary>Inspects the failures of tasks.</summary>
 internal static class TaskFailures
 {
-    /// <summary>True when the failure, or one that it was caused by, is an exception of exactly this type.</summary>
+    /// <summary>True when the failure or one of its causes is an exception of exactly this type.</summary>
     /// <remarks>
-    /// <see cref="TaskFailureDetails.IsCausedBy{T}"/> looks the type up by its name in every loaded assembly, and throws
-    /// <see cref="System.Reflection.AmbiguousMatchException"/> for those that an assembly forwards, such as HttpRequestException.
+    /// <see cref="TaskFailureDetails.IsCausedBy{T}"/> looks the type up by name in every loaded assembly and throws <see
+    /// cref="System.Reflection.AmbiguousMatchException"/> for forwarded types, such as HttpRequestException.
     /// </remarks>
     public static bool Has<T>(this TaskFailureDetails? failure)
         where T : Exception

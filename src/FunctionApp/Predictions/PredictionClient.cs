@@ -5,21 +5,22 @@ using FunctionsPipeline.Contracts;
 
 namespace FunctionsPipeline.FunctionApp.Predictions;
 
-/// <summary>Asks the GPU worker what an image shows.</summary>
-/// <param name="http">With the worker's URL as its base address, or none when the setting is missing.</param>
+/// <summary>HTTP client of the GPU worker's prediction endpoint.</summary>
+/// <param name="http">Client with the worker's URL as base address; none when the setting is missing.</param>
 public sealed class PredictionClient(HttpClient http)
 {
     private const string NoUrl = "The setting Worker:Url is missing: where the GPU worker answers, such as http://127.0.0.1:8080.";
     private const int QuotedCharacters = 500;
     private static readonly TimeSpan HealthPatience = TimeSpan.FromSeconds(5);
 
-    /// <summary>Asks for a prediction. Null when the blob was changed (412) or deleted (404) since.</summary>
-    /// <exception cref="HttpRequestException">The worker cannot be reached or cannot answer now; try again later.</exception>
+    /// <summary>Requests a prediction. Null when the blob was changed (412) or deleted (404) in the meantime.</summary>
+    /// <exception cref="HttpRequestException">The worker is unreachable or cannot answer at the moment; the request may be
+    /// retried.</exception>
     /// <exception cref="PermanentFailureException">The setting <c>Worker:Url</c> is missing.</exception>
     public async Task<PredictionDocument?> PredictAsync(PredictRequest request, CancellationToken cancellation)
     {
         if (http.BaseAddress is null) throw new PermanentFailureException(NoUrl);
-        // The request carries this span's trace to the worker.
+        // HttpClient sends the current span as the trace context, so that the worker continues this trace.
         using var span = PipelineTracing.Source.StartActivity("ask the GPU worker", ActivityKind.Client);
         span?.SetTag("pipeline.image", request.Blob);
         using var response = await http.PostAsJsonAsync("predict", request, PipelineJson.Compact, cancellation);
@@ -35,7 +36,7 @@ public sealed class PredictionClient(HttpClient http)
             ?? throw new HttpRequestException($"The GPU worker at {http.BaseAddress} answered null for '{request.Blob}'.");
     }
 
-    /// <summary>Whether the worker answers: <c>ok</c>, or what it does instead.</summary>
+    /// <summary>Checks the worker's health: <c>ok</c>, or a description of the problem.</summary>
     public async Task<string> HealthAsync(CancellationToken cancellation)
     {
         if (http.BaseAddress is null) return NoUrl;

@@ -6,16 +6,21 @@ using FunctionsPipeline.FunctionApp.Storage;
 
 namespace FunctionsPipeline.FunctionApp.Predictions;
 
-/// <summary>Writes prediction documents so that the one of an image's latest version remains, in whatever order answers arrive.</summary>
+/// <summary>
+/// Writes prediction documents so that the one for an image's latest version remains, whatever the order in which answers arrive.
+/// </summary>
 public sealed class PredictionWriter(BlobServiceClient blobs)
 {
-    /// <summary>Writes the answer. False when the image was changed or deleted since, so that the answer is of no use.</summary>
+    /// <summary>
+    /// Writes a prediction. False when the image was changed or deleted in the meantime, so that the prediction is outdated.
+    /// </summary>
     public async Task<bool> WriteAsync(BlobClient image, PredictionDocument prediction, CancellationToken cancellation)
     {
         var target = blobs.GetBlobContainerClient(Containers.Predictions).GetBlobClient(BlobNames.Prediction(prediction.Image));
         while (true)
         {
-            // The document is read before the image: an answer to a later version that is written from here on fails the condition below.
+            // Order matters: the document's ETag is read before the image's, so a prediction for a later version that is written in between
+            // fails the condition below.
             var existing = await VersionAsync(target, cancellation);
             if ((await VersionAsync(image, cancellation))?.ToString() != prediction.ETag) return false;
             var unchanged = existing is { } version ? new BlobRequestConditions { IfMatch = version } : JsonBlobs.New;

@@ -8,8 +8,8 @@ using Microsoft.Extensions.Logging;
 namespace FunctionsPipeline.FunctionApp.Predictions;
 
 /// <summary>
-/// Has every uploaded image read by the GPU worker. An image that was changed or deleted meanwhile is dropped: its next version comes by itself.
-/// A worker that cannot answer fails the call, so that the trigger tries again.
+/// Blob trigger that has the GPU worker read each uploaded image. An image that was changed or deleted in the meantime is skipped, because
+/// its next version triggers again. A worker that cannot answer fails the call, so that the trigger retries.
 /// </summary>
 public sealed class UploadedImage(PredictionClient worker, PredictionWriter predictions, ILogger<UploadedImage> logger)
 {

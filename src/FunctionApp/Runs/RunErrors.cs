@@ -5,11 +5,11 @@ using Microsoft.DurableTask.Client;
 
 namespace FunctionsPipeline.FunctionApp.Runs;
 
-/// <summary>Tells why a run failed, from what the storage of orchestrations keeps of it.</summary>
+/// <summary>Extracts the reason why a run failed from its orchestration's record.</summary>
 internal static partial class RunErrors
 {
-    /// <summary>The message of the failure at the bottom of it all; null when the run has not failed.</summary>
-    /// <remarks>Azure Storage keeps no failure details, only the output: <c>Type: message</c> as plain text.</remarks>
+    /// <summary>Returns the message of the innermost failure; null when the run has not failed.</summary>
+    /// <remarks>The Azure Storage backend keeps no failure details, only the output as plain text: <c>Type: message</c>.</remarks>
     public static string? Of(OrchestrationMetadata instance)
     {
         if (instance.RuntimeStatus != OrchestrationRuntimeStatus.Failed) return null;
@@ -17,7 +17,7 @@ internal static partial class RunErrors
         return message is null ? "The run failed without saying why." : TaskFailed().Replace(message, "");
     }
 
-    // The orchestrator's own failure only says which task failed.
+    // The orchestrator's own failure only names the task that failed.
     private static TaskFailureDetails Cause(TaskFailureDetails failure) =>
         failure.InnerFailure is { } inner && failure.ErrorType == typeof(TaskFailedException).FullName ? Cause(inner) : failure;
 
@@ -35,11 +35,11 @@ internal static partial class RunErrors
         }
     }
 
-    // How an exception begins that is written as text. "(unknown)" stands where the host could not tell the type.
+    // Type name at the start of an exception's text; "(unknown)" where the host could not determine the type.
     [GeneratedRegex(@"\A(?:\(unknown\)|[^\s:]+): ")]
     private static partial Regex TypeName();
 
-    // What TaskFailedException puts before the message of the task's failure: once for each orchestration in between.
+    // Prefix that TaskFailedException adds to the message of the task's failure, once per level of sub-orchestrations.
     [GeneratedRegex(@"\A(?:Task '[^']*' \(#\d+\) failed with an unhandled exception: )+")]
     private static partial Regex TaskFailed();
 }

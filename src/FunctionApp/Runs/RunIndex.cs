@@ -6,8 +6,8 @@ using FunctionsPipeline.Contracts;
 
 namespace FunctionsPipeline.FunctionApp.Runs;
 
-/// <summary>All accepted runs, newest first: an empty blob for each, whose name holds the time and the run.</summary>
-/// <remarks>The storage of orchestrations sorts by id, and has the sub-orchestrations of all runs between the runs.</remarks>
+/// <summary>Index of accepted runs, newest first: one empty blob per run, whose name holds the time and the run id.</summary>
+/// <remarks>The Durable Task storage cannot page runs by time: it sorts by id and mixes runs with their sub-orchestrations.</remarks>
 public sealed class RunIndex(BlobServiceClient blobs)
 {
     private const int TickDigits = 19;
@@ -20,9 +20,9 @@ public sealed class RunIndex(BlobServiceClient blobs)
     public Task RemoveAsync(string run, DateTimeOffset acceptedAt) =>
         Container.GetBlobClient(new RunBlobs(run).IndexEntry(acceptedAt)).DeleteIfExistsAsync();
 
-    /// <summary>Reads one page of runs that were accepted in a span of time, both ends included.</summary>
-    /// <param name="most">Runs on the page at most; there may be fewer, or none, and a page after it.</param>
-    /// <param name="continuation">Of the page before; null for the first page.</param>
+    /// <summary>Reads one page of the runs that were accepted in a time range, both ends included.</summary>
+    /// <param name="most">Maximum number of runs on the page. A page may hold fewer or none and still have a successor.</param>
+    /// <param name="continuation">Continuation token of the previous page; null for the first page.</param>
     public async Task<(IReadOnlyList<string> Runs, string? Continuation)> ReadAsync(
         DateTimeOffset? from, DateTimeOffset? to, int most, string? continuation, CancellationToken cancellationToken)
     {
@@ -39,7 +39,7 @@ public sealed class RunIndex(BlobServiceClient blobs)
         }
         catch (RequestFailedException e) when (e.ErrorCode == BlobErrorCode.ContainerNotFound)
         {
-            // The containers are still to be created: there is no run.
+            // The container does not exist yet, so there are no runs.
         }
         return ([], null);
     }

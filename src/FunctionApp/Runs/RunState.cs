@@ -6,25 +6,25 @@ using FunctionsPipeline.FunctionApp.Storage;
 
 namespace FunctionsPipeline.FunctionApp.Runs;
 
-/// <summary>What storage knows of runs.</summary>
+/// <summary>Reads and writes the documents of runs in blob storage.</summary>
 public sealed class RunState(BlobServiceClient blobs, TimeProvider time)
 {
-    /// <summary>Claims the run's id by writing down its request. False when the id is taken.</summary>
+    /// <summary>Claims a run id by creating its request document. False when the id is taken.</summary>
     public Task<bool> ClaimAsync(string run, RunRequest request, CancellationToken cancellation) =>
         Blob(new RunBlobs(run).Accepted).WriteJsonAsync(request, JsonBlobs.New, cancellation);
 
-    /// <summary>Gives the id back when the run could not be started.</summary>
+    /// <summary>Releases a claimed id when the run could not be started.</summary>
     public Task UnclaimAsync(string run) => Blob(new RunBlobs(run).Accepted).DeleteIfExistsAsync();
 
-    /// <summary>Writes what the GPU worker is to do.</summary>
+    /// <summary>Writes the job's request, which the GPU worker reads.</summary>
     public Task WriteJobAsync(TrainingJob job, CancellationToken cancellation) =>
         Blob(new RunBlobs(job.Run).Request).WriteJsonAsync(job, null, cancellation);
 
-    /// <summary>Remembers which job was started.</summary>
+    /// <summary>Stores the started job.</summary>
     public Task RememberAsync(string run, StartedJob job, CancellationToken cancellation) =>
         Blob(new RunBlobs(run).Job).WriteJsonAsync(job, null, cancellation);
 
-    /// <summary>The job that was started last; null when none was.</summary>
+    /// <summary>Reads the job that was started last; null when there is none.</summary>
     public async Task<StartedJob?> StartedAsync(string run, CancellationToken cancellation) =>
         (await Blob(new RunBlobs(run).Job).ReadJsonAsync<StartedJob>(cancellation))?.Document;
 
@@ -41,8 +41,8 @@ public sealed class RunState(BlobServiceClient blobs, TimeProvider time)
     public async Task<RunResult?> ResultAsync(string run, CancellationToken cancellation) =>
         (await Blob(new RunBlobs(run).Result).ReadJsonAsync<RunResult>(cancellation))?.Document;
 
-    /// <summary>The metrics written so far, as JSON lines, with their version; null when there are none yet.</summary>
-    /// <param name="known">A version that need not be read again: its lines are null.</param>
+    /// <summary>Reads the metrics written so far, as JSON lines with their ETag; null when there are none yet.</summary>
+    /// <param name="known">ETag that the caller already has: when it is still current, the lines are null.</param>
     public async Task<(BinaryData? Lines, ETag ETag)?> MetricsAsync(string run, ETag? known, CancellationToken cancellation)
     {
         var options = new BlobDownloadOptions { Conditions = new BlobRequestConditions { IfNoneMatch = known } };

@@ -1,6 +1,6 @@
 namespace FunctionsPipeline.FunctionApp.Runs;
 
-/// <summary>The job of a run that was started last: <c>runs/{run}/job.json</c>.</summary>
-/// <param name="Name">Its name, by which it is watched and stopped.</param>
-/// <param name="Attempt">1 for the first start, more for restarts.</param>
+/// <summary>Last started job of a run: <c>runs/{run}/job.json</c>.</summary>
+/// <param name="Name">The job's name, which identifies it when it is watched or stopped.</param>
+/// <param name="Attempt">1 for the first start, higher for restarts.</param>
 public sealed record StartedJob(string Name, int Attempt, DateTimeOffset StartedAt);

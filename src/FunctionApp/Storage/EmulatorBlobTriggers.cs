@@ -7,8 +7,8 @@ using Microsoft.Extensions.Configuration;
 namespace FunctionsPipeline.FunctionApp.Storage;
 
 /// <summary>
-/// Leaves the source <c>EventGrid</c> out of what the host is told of blob triggers when the pipeline's account is the emulator, which sends no
-/// events: the host scans the container then. In Azure the source stays; a Flex Consumption plan takes no other.
+/// Removes the source <c>EventGrid</c> from the metadata of blob triggers when the pipeline's account is the emulator, which sends no
+/// events: the host then scans the container. In Azure the source stays, because a Flex Consumption plan supports no other.
 /// </summary>
 internal sealed class EmulatorBlobTriggers(IConfiguration configuration) : IFunctionMetadataTransformer
 {
@@ -36,7 +36,7 @@ internal sealed class EmulatorBlobTriggers(IConfiguration configuration) : IFunc
         }
         catch (FormatException)
         {
-            // No connection string. The app starts all the same, and its health says so.
+            // No connection string. The app starts all the same, and its health endpoint reports the mistake.
             return false;
         }
     }

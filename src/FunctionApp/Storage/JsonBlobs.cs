@@ -6,13 +6,13 @@ using FunctionsPipeline.Contracts;
 
 namespace FunctionsPipeline.FunctionApp.Storage;
 
-/// <summary>JSON documents as blobs.</summary>
+/// <summary>Reads and writes JSON documents as blobs.</summary>
 internal static class JsonBlobs
 {
-    /// <summary>The condition that a blob does not exist yet.</summary>
+    /// <summary>Condition that the blob does not exist yet (<c>If-None-Match: *</c>).</summary>
     public static BlobRequestConditions New { get; } = new() { IfNoneMatch = ETag.All };
 
-    /// <summary>Reads a document and the version that was read; null when there is none.</summary>
+    /// <summary>Reads a document together with its ETag; null when the blob does not exist.</summary>
     public static async Task<(T Document, ETag ETag)?> ReadJsonAsync<T>(this BlobClient blob, CancellationToken cancellation)
         where T : class
     {
@@ -29,7 +29,7 @@ internal static class JsonBlobs
         }
     }
 
-    /// <summary>Writes a document. False when the condition does not hold (any more).</summary>
+    /// <summary>Writes a document. False when the condition does not hold.</summary>
     public static async Task<bool> WriteJsonAsync<T>(
         this BlobClient blob, T document, BlobRequestConditions? conditions, CancellationToken cancellation)
     {

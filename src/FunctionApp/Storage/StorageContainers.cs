@@ -7,15 +7,15 @@ using Microsoft.Extensions.Logging;
 namespace FunctionsPipeline.FunctionApp.Storage;
 
 /// <summary>
-/// Creates the containers at start, so that everything else may count on them. Without storage the app starts all the same, and this tries
-/// again in the background.
+/// Creates the blob containers at start, so that all other code can rely on them. Without storage the app starts all the same, and the
+/// creation is retried in the background.
 /// </summary>
 internal sealed class StorageContainers(IServiceProvider services, TimeProvider time, ILogger<StorageContainers> logger) : BackgroundService
 {
     private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LongestPause = TimeSpan.FromMinutes(1);
 
-    // The start waits this long for the first attempt: it is enough for a storage that answers.
+    // The host's start waits this long for the first attempt, which is enough for a storage account that answers.
     private static readonly TimeSpan StartPatience = TimeSpan.FromSeconds(5);
 
     private readonly TaskCompletionSource _firstAttempt = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -42,7 +42,8 @@ internal sealed class StorageContainers(IServiceProvider services, TimeProvider 
     {
         try
         {
-            // Not by the constructor: the host makes its services before it checks the settings, and a client cannot be made without them.
+            // Resolved here instead of in the constructor: the host constructs its services before it validates the settings, and a client
+            // cannot be created from invalid ones.
             var blobs = services.GetRequiredService<BlobServiceClient>();
             await Task.WhenAll(Containers.All.Select(
                 name => blobs.GetBlobContainerClient(name).CreateIfNotExistsAsync(cancellationToken: cancellationToken)));
@@ -50,7 +51,7 @@ internal sealed class StorageContainers(IServiceProvider services, TimeProvider 
         }
         catch (Exception e) when (!cancellationToken.IsCancellationRequested)
         {
-            // Whatever it is, an app that has ended could tell nobody.
+            // Every exception is retried: a background service that throws would end the app, and its health endpoint with it.
             Logs.StorageUnreachable(logger, pause.TotalSeconds, e.Message);
             return false;
         }
