@@ -5,25 +5,27 @@ using FunctionsPipeline.Images;
 
 namespace FunctionsPipeline.GpuWorker;
 
-/// <summary>The worker's command line.</summary>
+/// <summary>Command line of the GPU worker.</summary>
 public static class CommandLine
 {
-    /// <summary>Done.</summary>
+    /// <summary>Exit code of a successful command.</summary>
     public const int Done = 0;
 
-    /// <summary>The command failed; for a run, <c>result.json</c> says why.</summary>
+    /// <summary>Exit code of a failed command; for a run, <c>result.json</c> has the reason.</summary>
     public const int Failed = 1;
 
-    /// <summary>A run was asked to stop and left a checkpoint to go on from (<c>EX_TEMPFAIL</c> of sysexits.h): start it again.</summary>
+    /// <summary>
+    /// Exit code of a run that was asked to stop and left a checkpoint (<c>EX_TEMPFAIL</c> of sysexits.h): a restart resumes from it.
+    /// </summary>
     public const int Preempted = 75;
 
-    /// <summary>The command line makes no sense (<c>EX_USAGE</c> of sysexits.h): trying again is no use.</summary>
+    /// <summary>Exit code of an invalid command line (<c>EX_USAGE</c> of sysexits.h): retrying cannot help.</summary>
     public const int Usage = 64;
 
-    // A checkpoint of a large model takes its time; whoever asked to stop decides how much of it there is.
+    // Saving a checkpoint of a large model takes minutes, so the limit is generous: whoever stops the process sets the real one.
     private static readonly TimeSpan TerminationTimeout = TimeSpan.FromMinutes(10);
 
-    /// <summary>Runs a command line.</summary>
+    /// <summary>Parses and runs a command line.</summary>
     /// <returns>The exit code.</returns>
     public static async Task<int> RunAsync(IReadOnlyList<string> arguments)
     {

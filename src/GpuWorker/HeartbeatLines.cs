@@ -3,7 +3,7 @@ using FunctionsPipeline.Contracts;
 
 namespace FunctionsPipeline.GpuWorker;
 
-/// <summary>Prints heartbeats as lines for a person, where they say something new.</summary>
+/// <summary>Prints heartbeats as readable lines and skips repeated ones.</summary>
 internal sealed class HeartbeatLines(TextWriter output) : IProgress<Heartbeat>
 {
     private string? _last;
@@ -17,7 +17,7 @@ internal sealed class HeartbeatLines(TextWriter output) : IProgress<Heartbeat>
         _last = line;
     }
 
-    /// <summary>One line.</summary>
+    /// <summary>Formats a heartbeat as one line.</summary>
     public static string Describe(Heartbeat heartbeat)
     {
         var parts = new List<string> { heartbeat.Phase };

@@ -3,12 +3,14 @@ using OpenTelemetry.Trace;
 
 namespace FunctionsPipeline.GpuWorker;
 
-/// <summary>The worker's traces, metrics and logs.</summary>
+/// <summary>Registers the worker's traces, metrics and logs.</summary>
 internal static class WorkerTelemetry
 {
     private const string ServiceName = "functions-pipeline-gpu-worker";
 
-    /// <summary>Sends telemetry where the settings say. Requests continue the trace in their header; health probes make none.</summary>
+    /// <summary>
+    /// Exports telemetry to the configured endpoints. Requests continue the trace in their headers; health probes are not traced.
+    /// </summary>
     public static void AddWorkerTelemetry(this IServiceCollection services, IConfiguration configuration) =>
         services.AddTelemetry(configuration, ServiceName)?.WithTracing(tracing => tracing.AddAspNetCoreInstrumentation(
             requests => requests.Filter = context => context.Request.Path != "/healthz"));

@@ -3,13 +3,14 @@ using System.Globalization;
 namespace FunctionsPipeline.GpuWorker.Commands;
 
 /// <summary>
-/// Shows how far a long write is: bytes, rate and time left; on one line of a terminal, in lines seconds apart elsewhere.
+/// Prints the progress of a long write: bytes, rate and time left. Rewrites one line in a terminal, and prints a line every few seconds
+/// elsewhere.
 /// </summary>
-/// <param name="verb">What is done, such as <c>written</c>.</param>
-/// <param name="total">Bytes in the end.</param>
-/// <param name="time">The clock.</param>
-/// <param name="output">Where to.</param>
-/// <param name="overwrite">Whether each line takes the place of the one before.</param>
+/// <param name="verb">Participle that begins the line, such as <c>written</c>.</param>
+/// <param name="total">Total number of bytes.</param>
+/// <param name="time">Clock that measures the rate.</param>
+/// <param name="output">Writer that receives the lines.</param>
+/// <param name="overwrite">True to rewrite one line, false to print a line each time.</param>
 internal sealed class ByteProgress(string verb, long total, TimeProvider time, TextWriter output, bool overwrite) : IProgress<long>
 {
     private static readonly TimeSpan TerminalPause = TimeSpan.FromSeconds(0.5);
@@ -17,7 +18,7 @@ internal sealed class ByteProgress(string verb, long total, TimeProvider time, T
     private readonly long _started = time.GetTimestamp();
     private TimeSpan _last = TimeSpan.Zero;
 
-    /// <param name="value">Bytes so far.</param>
+    /// <param name="value">Number of bytes so far.</param>
     public void Report(long value)
     {
         var elapsed = time.GetElapsedTime(_started);
@@ -29,7 +30,7 @@ internal sealed class ByteProgress(string verb, long total, TimeProvider time, T
             $"{verb} {value / 1e9:0.00} of {Gigabytes.Text(total)}, {rate / 1e6:0} MB/s, {left:c} left"), overwrite);
     }
 
-    /// <summary>Shows the end.</summary>
+    /// <summary>Prints the total with its duration and rate.</summary>
     public void Complete()
     {
         var elapsed = time.GetElapsedTime(_started);
@@ -40,7 +41,7 @@ internal sealed class ByteProgress(string verb, long total, TimeProvider time, T
 
     private void Show(string line, bool again)
     {
-        // Blanks cover what a longer line has left.
+        // Padded to 70 characters, so that a shorter line covers the previous one.
         if (overwrite) output.Write($"\r{line,-70}{(again ? "" : Environment.NewLine)}");
         else output.WriteLine(line);
     }

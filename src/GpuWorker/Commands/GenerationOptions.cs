@@ -4,7 +4,7 @@ using FunctionsPipeline.Phi3Vision;
 
 namespace FunctionsPipeline.GpuWorker.Commands;
 
-/// <summary>Options that say how an answer is generated.</summary>
+/// <summary>Command-line options for the generation of answers.</summary>
 internal sealed class GenerationOptions
 {
     private readonly Option<int?> _maxTokens = Checked<int?>(
@@ -32,7 +32,7 @@ internal sealed class GenerationOptions
         "--repetition-penalty", "Above 1 makes tokens less likely that occurred already.",
         value => value > 0 && double.IsFinite(value), "above 0", 1.0);
 
-    /// <summary>Adds the options to a command, with the check that they make sense together.</summary>
+    /// <summary>Adds the options to a command, together with the validation of their combination.</summary>
     public void AddTo(Command command)
     {
         foreach (var option in (Option[])[_maxTokens, _temperature, _topK, _topP, _seed, _penalty]) command.Add(option);
@@ -44,7 +44,7 @@ internal sealed class GenerationOptions
         });
     }
 
-    /// <summary>What was asked for; the rest is as in <paramref name="defaults"/>.</summary>
+    /// <summary>Reads the options that were given; others keep their value in <paramref name="defaults"/>.</summary>
     public GenerationSettings Read(ParseResult parsed, GenerationSettings defaults) => defaults with
     {
         MaxTokens = parsed.GetValue(_maxTokens) ?? defaults.MaxTokens,
@@ -55,7 +55,7 @@ internal sealed class GenerationOptions
         RepetitionPenalty = parsed.GetValue(_penalty),
     };
 
-    // While a command is checked, options that were left out do not have their defaults yet.
+    // Default values are not assigned yet while validators run, so options that were left out are detected here.
     private static T Given<T>(CommandResult result, Option<T> option, T otherwise) where T : struct =>
         result.GetResult(option) is { Implicit: false } given ? given.GetValueOrDefault<T>() : otherwise;
 

@@ -2,10 +2,10 @@ using System.Globalization;
 
 namespace FunctionsPipeline.GpuWorker.Commands;
 
-/// <summary>Sizes for a person: decimal units, as disks and GPUs are sold.</summary>
+/// <summary>Formats byte counts in decimal units, as disks and GPUs are labelled.</summary>
 internal static class Gigabytes
 {
-    /// <summary>Such as <c>8.29 GB</c>, <c>393 MB</c> or <c>2.5 MB</c>.</summary>
+    /// <summary>Formats a size, such as <c>8.29 GB</c>, <c>393 MB</c> or <c>2.5 MB</c>.</summary>
     public static string Text(long bytes) => bytes switch
     {
         < 1_000_000 => string.Create(CultureInfo.InvariantCulture, $"{bytes / 1e3:0} kB"),

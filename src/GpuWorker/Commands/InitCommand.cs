@@ -6,7 +6,7 @@ using TorchSharp;
 
 namespace FunctionsPipeline.GpuWorker.Commands;
 
-/// <summary><c>init</c>: a base checkpoint with random weights.</summary>
+/// <summary><c>init</c>: writes a base checkpoint with random weights.</summary>
 internal static class InitCommand
 {
     private const string Tiny = "tiny";
@@ -66,7 +66,8 @@ internal static class InitCommand
             if (IsGiven(result, tokenizer) && (IsGiven(result, texts) || IsGiven(result, vocabulary)))
                 result.AddError("--tokenizer takes a tokenizer over; --texts and --vocabulary are for training one.");
         });
-        // In the background, so that Ctrl-C reaches the token.
+        // Runs on the thread pool: an action that does not yield keeps System.CommandLine from handling Ctrl-C, so the token would never be
+        // cancelled.
         command.SetAction((parsed, cancellationToken) => Task.Run(
             () =>
             {

@@ -7,7 +7,7 @@ using TorchSharp;
 
 namespace FunctionsPipeline.GpuWorker.Commands;
 
-/// <summary><c>inspect</c>: what is in a model folder.</summary>
+/// <summary><c>inspect</c>: describes a model folder.</summary>
 internal static class InspectCommand
 {
     private const int CacheTokens = 1000;
@@ -88,7 +88,7 @@ internal static class InspectCommand
 
     private static void Load(string folder, string type, torch.Device device)
     {
-        // The engine itself is loaded before the measurement: it takes 100 MB, and as much again on a GPU.
+        // libtorch is loaded before the measurement: it takes about 100 MB, and as much again on a GPU.
         torch.zeros(1, device: device).Dispose();
         var peak = PeakMemory.Begin();
         var started = Stopwatch.GetTimestamp();

@@ -2,19 +2,19 @@ using FunctionsPipeline.Phi3Vision;
 
 namespace FunctionsPipeline.GpuWorker.Commands;
 
-/// <summary>Whether a folder can take a large checkpoint, before hours are spent on it.</summary>
+/// <summary>Checks a folder before hours are spent on a large checkpoint for it.</summary>
 internal static class ModelDisk
 {
-    /// <exception cref="CommandException">The folder has weights, which would be lost.</exception>
+    /// <exception cref="CommandException">The folder already has weights, which would be overwritten.</exception>
     public static void RequireNoWeights(string folder)
     {
         if (ModelFolder.HasWeights(folder))
             throw new CommandException($"'{folder}' holds weights already: delete them, or choose another --out.");
     }
 
-    /// <param name="folder">A folder that is there.</param>
-    /// <param name="bytes">What will be written.</param>
-    /// <exception cref="CommandException">The disk has less.</exception>
+    /// <param name="folder">An existing folder.</param>
+    /// <param name="bytes">Size of the checkpoint.</param>
+    /// <exception cref="CommandException">The disk has less free space.</exception>
     public static void RequireSpace(string folder, long bytes) => RequireSpace(folder, bytes, new DriveInfo(folder).AvailableFreeSpace);
 
     internal static void RequireSpace(string folder, long bytes, long free)

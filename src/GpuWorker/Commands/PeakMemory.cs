@@ -3,7 +3,7 @@ using System.Globalization;
 namespace FunctionsPipeline.GpuWorker.Commands;
 
 /// <summary>
-/// The most resident memory that the process has had since a moment, as Linux counts it (<c>VmHWM</c> of <c>/proc/self/status</c>).
+/// Measures the peak of the process's resident memory since a point in time, as Linux counts it (<c>VmHWM</c> of <c>/proc/self/status</c>).
 /// </summary>
 internal sealed class PeakMemory
 {
@@ -12,12 +12,12 @@ internal sealed class PeakMemory
 
     private PeakMemory(long before) => _before = before;
 
-    /// <summary>Begins a measurement; null where there is none.</summary>
+    /// <summary>Starts a measurement; null where <c>/proc</c> is missing or not writable.</summary>
     public static PeakMemory? Begin()
     {
         try
         {
-            // "5" sets the peak back to what is resident now.
+            // Writing "5" resets VmHWM to the current resident memory.
             File.WriteAllText("/proc/self/clear_refs", "5");
             return Read("VmRSS:") is { } before ? new PeakMemory(before) : null;
         }
@@ -27,7 +27,7 @@ internal sealed class PeakMemory
         }
     }
 
-    /// <summary>Bytes at the peak above those at the beginning.</summary>
+    /// <summary>Bytes by which the peak exceeds the memory at the start.</summary>
     public long Growth => Read("VmHWM:")!.Value - _before;
 
     private static long? Read(string key)

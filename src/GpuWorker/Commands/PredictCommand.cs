@@ -8,7 +8,7 @@ using TorchSharp;
 
 namespace FunctionsPipeline.GpuWorker.Commands;
 
-/// <summary><c>predict</c>: answers for image files, without storage.</summary>
+/// <summary><c>predict</c>: answers for local image files, without storage.</summary>
 internal static class PredictCommand
 {
     public static Command Create()
@@ -105,7 +105,7 @@ internal static class PredictCommand
         }
     }
 
-    /// <exception cref="UnreadableImageException">There is no such file, or it is larger than any image that is read.</exception>
+    /// <exception cref="UnreadableImageException">There is no such file, or it exceeds the size limit of images.</exception>
     private static byte[] Read(FileInfo file)
     {
         try

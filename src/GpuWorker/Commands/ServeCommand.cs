@@ -5,7 +5,7 @@ using TorchSharp;
 
 namespace FunctionsPipeline.GpuWorker.Commands;
 
-/// <summary><c>serve</c>: predictions over HTTP.</summary>
+/// <summary><c>serve</c>: answers prediction requests over HTTP.</summary>
 internal static class ServeCommand
 {
     public static Command Create()
@@ -59,7 +59,7 @@ internal static class ServeCommand
             }
             catch (OperationCanceledException)
             {
-                // The ordinary end: a signal.
+                // SIGTERM or Ctrl-C: the normal end.
             }
             await app.StopAsync(CancellationToken.None);
             return CommandLine.Done;

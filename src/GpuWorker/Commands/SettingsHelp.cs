@@ -7,28 +7,28 @@ using FunctionsPipeline.Contracts;
 namespace FunctionsPipeline.GpuWorker.Commands;
 
 /// <summary>
-/// A run's settings for <c>train --help</c>: the names that a request has them by, their defaults, and what the contracts' own documentation
-/// says about them, so that there is one place to keep right.
+/// Lists a run's settings for <c>train --help</c>: their names in a request, their defaults, and the summaries of the contracts' XML
+/// documentation, so that the text is maintained in one place.
 /// </summary>
 internal static class SettingsHelp
 {
     private const int Indent = 6;
 
-    /// <summary>A setting.</summary>
-    /// <param name="Name">Dotted, such as <c>lora.rank</c>.</param>
-    /// <param name="Words">What it may be, when it is one of a few words.</param>
-    /// <param name="Default">Empty when it may be left out and then has no value.</param>
+    /// <summary>One setting of a run.</summary>
+    /// <param name="Name">Dotted name, such as <c>lora.rank</c>.</param>
+    /// <param name="Words">Allowed words of an enum, separated by bars; empty for other types.</param>
+    /// <param name="Default">Default value; empty for an optional setting without one.</param>
     public sealed record Setting(string Name, string Words, string Default, string Text);
 
-    /// <summary>Every setting, in the order of the contracts.</summary>
+    /// <summary>Lists every setting, in the order of the contracts.</summary>
     public static IReadOnlyList<Setting> All()
     {
         var documentation = XmlDocumentation.Load(typeof(TrainingSettings).Assembly);
         return [.. Of(new TrainingSettings(), "", documentation)];
     }
 
-    /// <summary>All of them as text.</summary>
-    /// <param name="width">Of a line, in characters.</param>
+    /// <summary>Writes all settings as text.</summary>
+    /// <param name="width">Width of a line, in characters.</param>
     public static void Write(TextWriter writer, int width)
     {
         writer.WriteLine("Settings (training.* of a run's request):");
@@ -48,7 +48,7 @@ internal static class SettingsHelp
             var value = property.GetValue(settings);
             if (value is not null && IsRecord(property.PropertyType))
             {
-                // What the part is, then its own settings.
+                // The nested record itself comes first, then its settings.
                 yield return new Setting($"{name}.*", "", "", documentation.SummaryOf(property));
                 foreach (var setting in Of(value, $"{name}.", documentation)) yield return setting;
             }

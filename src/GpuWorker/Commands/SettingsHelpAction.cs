@@ -4,13 +4,13 @@ using System.CommandLine.Invocation;
 
 namespace FunctionsPipeline.GpuWorker.Commands;
 
-/// <summary>A command's usual help, and a run's settings below it.</summary>
+/// <summary>Help action that prints a command's usual help, followed by a run's settings.</summary>
 internal sealed class SettingsHelpAction(HelpAction usual) : SynchronousCommandLineAction
 {
     private const int WidthOfNoConsole = 120;
     private const int Widest = 140;
 
-    /// <summary>Gives a command this help.</summary>
+    /// <summary>Replaces a command's help action by this one.</summary>
     public static void AddTo(Command command)
     {
         var option = new HelpOption();
@@ -18,7 +18,7 @@ internal sealed class SettingsHelpAction(HelpAction usual) : SynchronousCommandL
         command.Add(option);
     }
 
-    /// <summary>Whoever asks for help need not name a run.</summary>
+    /// <summary>True, so that <c>train --help</c> works without the required run.</summary>
     public override bool ClearsParseErrors => true;
 
     /// <inheritdoc/>
@@ -32,7 +32,7 @@ internal sealed class SettingsHelpAction(HelpAction usual) : SynchronousCommandL
     private static int Width()
     {
         if (Console.IsOutputRedirected) return WidthOfNoConsole;
-        // A terminal that does not tell has a width of 0.
+        // The width is 0 in terminals that do not report one.
         return Console.WindowWidth is > 0 and var width ? Math.Min(width, Widest) : WidthOfNoConsole;
     }
 }

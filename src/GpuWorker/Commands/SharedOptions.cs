@@ -3,7 +3,7 @@ using TorchSharp;
 
 namespace FunctionsPipeline.GpuWorker.Commands;
 
-/// <summary>Options that several commands have.</summary>
+/// <summary>Options shared by several commands.</summary>
 internal static class SharedOptions
 {
     public static Option<int> Threads()

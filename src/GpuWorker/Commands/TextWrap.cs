@@ -1,9 +1,9 @@
 namespace FunctionsPipeline.GpuWorker.Commands;
 
-/// <summary>Breaks text between words.</summary>
+/// <summary>Wraps text between words.</summary>
 internal static class TextWrap
 {
-    /// <summary>Lines of at most <paramref name="width"/> characters; a word that is longer has a line of its own.</summary>
+    /// <summary>Splits text into lines of at most <paramref name="width"/> characters; a longer word gets a line of its own.</summary>
     public static IEnumerable<string> Lines(string text, int width)
     {
         var line = "";

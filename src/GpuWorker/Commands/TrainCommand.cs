@@ -9,7 +9,7 @@ using TorchSharp;
 
 namespace FunctionsPipeline.GpuWorker.Commands;
 
-/// <summary><c>train</c>: one run, from its request to its result.</summary>
+/// <summary><c>train</c>: trains one run, from its request to its result.</summary>
 internal static class TrainCommand
 {
     public static Command Create()

@@ -6,13 +6,13 @@ using TorchSharp;
 
 namespace FunctionsPipeline.GpuWorker.Commands;
 
-/// <summary><c>verify</c>: this machine and a model against recorded answers.</summary>
+/// <summary><c>verify</c>: compares this machine and a model with recorded outputs.</summary>
 internal static class VerifyCommand
 {
-    /// <summary>An output is out of tolerance.</summary>
+    /// <summary>Exit code when an output is out of tolerance.</summary>
     public const int Differs = 1;
 
-    /// <summary>The command line makes no sense, or what it names cannot be read.</summary>
+    /// <summary>Exit code when the command line is invalid or a file that it names cannot be read.</summary>
     public const int Unusable = 2;
 
     private const string Name = "verify";
@@ -35,7 +35,7 @@ internal static class VerifyCommand
         Model(), Processor(), TokenizerCommand(), VerifyRecordCommand.Create(),
     };
 
-    /// <summary>Whether a command line is one of these, which have exit codes of their own.</summary>
+    /// <summary>True when a command line is <c>verify</c> or one of its subcommands, which have exit codes of their own.</summary>
     public static bool IsMeant(ParseResult parsed)
     {
         for (SymbolResult? result = parsed.CommandResult; result is not null; result = result.Parent)
@@ -43,7 +43,7 @@ internal static class VerifyCommand
         return false;
     }
 
-    /// <summary>Does something, and says why it cannot be done.</summary>
+    /// <summary>Runs an action and turns its expected exceptions into a message and an exit code.</summary>
     public static int Run(Func<int> action)
     {
         try

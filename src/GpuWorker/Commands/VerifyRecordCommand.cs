@@ -4,7 +4,7 @@ using TorchSharp;
 
 namespace FunctionsPipeline.GpuWorker.Commands;
 
-/// <summary><c>verify record</c>: a recording of a model, for another engine or machine to be checked against.</summary>
+/// <summary><c>verify record</c>: records a model's outputs, for other engines and machines to be compared with.</summary>
 internal static class VerifyRecordCommand
 {
     public static Command Create()

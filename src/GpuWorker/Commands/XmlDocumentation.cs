@@ -5,14 +5,16 @@ using System.Xml.Linq;
 
 namespace FunctionsPipeline.GpuWorker.Commands;
 
-/// <summary>The comments of an assembly's public members, from the XML file that the compiler writes beside it.</summary>
+/// <summary>
+/// Documentation comments of an assembly's public members, from the XML file that the compiler writes beside the assembly.
+/// </summary>
 internal sealed partial class XmlDocumentation
 {
     private readonly Dictionary<string, XElement> _members;
 
     private XmlDocumentation(Dictionary<string, XElement> members) => _members = members;
 
-    /// <summary>Reads the file beside the assembly; where there is none, nothing is documented.</summary>
+    /// <summary>Reads the XML file beside the assembly; a missing file yields empty summaries.</summary>
     public static XmlDocumentation Load(Assembly assembly)
     {
         var path = Path.Combine(AppContext.BaseDirectory, $"{assembly.GetName().Name}.xml");
@@ -21,7 +23,7 @@ internal sealed partial class XmlDocumentation
             : []);
     }
 
-    /// <summary>The summary of a property in one line of plain text; empty when it has none.</summary>
+    /// <summary>Returns the summary of a property as one line of plain text; empty when it has none.</summary>
     public string SummaryOf(PropertyInfo property) =>
         _members.TryGetValue($"P:{property.DeclaringType!.FullName}.{property.Name}", out var member) && member.Element("summary") is { } summary
             ? Whitespace().Replace(string.Concat(summary.Nodes().Select(Plain)), " ").Trim() : "";
@@ -36,7 +38,7 @@ internal sealed partial class XmlDocumentation
         _ => "",
     };
 
-    // P:Namespace.Type.Member, as a request spells a property.
+    // Turns "P:Namespace.Type.Member" into the camel-case name of a request's member.
     private static string Name(string reference)
     {
         var name = reference.Split('(')[0].Split('.')[^1];

@@ -4,22 +4,22 @@ using FunctionsPipeline.Phi3Vision;
 namespace FunctionsPipeline.GpuWorker.Serving;
 
 /// <summary>
-/// Turns tokens into text piece by piece; the pieces add up to the text of all tokens. Bytes are held back until the run that they belong
-/// to has ended, because only then it is known what they mean, and white space until something follows it.
+/// Decodes tokens into pieces of text that add up to the text of all tokens. Holds byte tokens back until their sequence has ended, because
+/// a partial UTF-8 sequence cannot be decoded, and white space until more text follows.
 /// </summary>
 internal sealed class AnswerText(Tokenizer tokenizer, RowBuilder rows)
 {
     private readonly List<int> _ids = [];
     private int _shown;
 
-    /// <summary>What a token adds; empty while nothing is certain.</summary>
+    /// <summary>Returns the text that a token adds; empty while its bytes or white space are held back.</summary>
     public string Add(int id)
     {
         _ids.Add(id);
         return tokenizer.Token(id) is ['<', '0', 'x', _, _, '>'] ? "" : Rest();
     }
 
-    /// <summary>What was held back. Nothing may be added afterwards.</summary>
+    /// <summary>Returns the text that was held back. No tokens may be added afterwards.</summary>
     public string Finish() => Rest();
 
     private string Rest()

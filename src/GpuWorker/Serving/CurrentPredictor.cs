@@ -6,19 +6,20 @@ using TorchSharp;
 namespace FunctionsPipeline.GpuWorker.Serving;
 
 /// <summary>
-/// The predictor of the model that serves: follows <c>models/current.json</c>, downloads each version once, and lets one caller in at a time.
+/// Holds the predictor of the serving model: follows <c>models/current.json</c>, downloads each version once, and serves one caller at a
+/// time.
 /// </summary>
-/// <param name="cache">Local folder for models.</param>
+/// <param name="cache">Local folder that caches models.</param>
 internal sealed class CurrentPredictor(IRunStore store, string cache, torch.Device device, ILogger<CurrentPredictor> logger) : IDisposable
 {
     private readonly SemaphoreSlim _turn = new(1);
     private (string Version, Predictor Predictor)? _loaded;
 
-    /// <summary>The version that is loaded; null before the first.</summary>
+    /// <summary>Version of the loaded model; null before the first load.</summary>
     public string? Version => _loaded?.Version;
 
-    /// <summary>Does something with the model that serves now.</summary>
-    /// <returns>Default when no model has been published yet.</returns>
+    /// <summary>Calls a function with the predictor of the serving model, which is loaded first when the version has changed.</summary>
+    /// <returns>The function's result; null when no model has been published yet.</returns>
     public async Task<TResult?> UseAsync<TResult>(Func<string, Predictor, TResult> use, CancellationToken cancellationToken)
         where TResult : class
     {

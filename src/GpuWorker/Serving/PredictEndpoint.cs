@@ -5,10 +5,10 @@ using FunctionsPipeline.Images;
 
 namespace FunctionsPipeline.GpuWorker.Serving;
 
-/// <summary><c>POST /predict</c>: a <see cref="PredictRequest"/> becomes a <see cref="PredictionDocument"/>.</summary>
+/// <summary><c>POST /predict</c>: answers a <see cref="PredictRequest"/> with a <see cref="PredictionDocument"/>.</summary>
 internal sealed class PredictEndpoint(CurrentPredictor current, UploadReader uploads, TimeProvider time, ILogger<PredictEndpoint> logger)
 {
-    /// <summary>200 with the document, also for an upload that is no image; 400, 404, 412 or 503 with a problem.</summary>
+    /// <summary>Answers 200 with the document, also for an upload that is not an image; 400, 404, 412 or 503 with a problem.</summary>
     public async Task<IResult> HandleAsync(HttpContext context)
     {
         var cancellationToken = context.RequestAborted;

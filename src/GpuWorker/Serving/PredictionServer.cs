@@ -9,11 +9,11 @@ namespace FunctionsPipeline.GpuWorker.Serving;
 /// <summary>The web server of <c>serve</c>: <c>POST /predict</c> and <c>GET /healthz</c>.</summary>
 public static class PredictionServer
 {
-    /// <summary>A server that is ready to start.</summary>
-    /// <param name="endpoint">Where it listens; port 0 picks a free one.</param>
-    /// <param name="cache">Local folder for models.</param>
-    /// <param name="settings">Settings besides the environment's, such as <c>PipelineStorage=…</c>.</param>
-    /// <exception cref="CommandException">The setting PipelineStorage is missing.</exception>
+    /// <summary>Creates the server, ready to start.</summary>
+    /// <param name="endpoint">Endpoint to listen on; port 0 takes a free one.</param>
+    /// <param name="cache">Local folder that caches models.</param>
+    /// <param name="settings">Settings in addition to the environment's, such as <c>PipelineStorage=…</c>.</param>
+    /// <exception cref="CommandException">The setting <c>PipelineStorage</c> is missing.</exception>
     public static WebApplication Create(
         IPEndPoint endpoint, string cache, torch.Device device, IEnumerable<KeyValuePair<string, string?>>? settings = null)
     {

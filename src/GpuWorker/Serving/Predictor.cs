@@ -6,7 +6,7 @@ using static TorchSharp.torch;
 
 namespace FunctionsPipeline.GpuWorker.Serving;
 
-/// <summary>A loaded model that answers what an image shows, asked as it was trained. One call at a time.</summary>
+/// <summary>Loaded model that describes images, with the prompt it was trained on. Not thread-safe.</summary>
 public sealed class Predictor : IDisposable
 {
     private readonly LoadedModel _loaded;
@@ -15,7 +15,7 @@ public sealed class Predictor : IDisposable
     private readonly Phi3Vision.Generator _generator;
     private readonly Device _device;
 
-    /// <param name="folder">A model folder.</param>
+    /// <param name="folder">Folder of the model.</param>
     public Predictor(string folder, Device device)
     {
         _device = device;
@@ -29,19 +29,21 @@ public sealed class Predictor : IDisposable
     }
 
     /// <summary>
-    /// How answers are generated when nothing else is asked for: the most likely tokens, as many as the model was trained to give.
+    /// Default generation settings: greedy decoding, up to the number of tokens that the model was trained to answer with.
     /// </summary>
     public GenerationSettings Generation { get; }
 
-    /// <summary>The model's answer with <see cref="Generation"/>.</summary>
-    /// <param name="bytes">An encoded image.</param>
-    /// <exception cref="UnreadableImageException">It cannot be read as an image.</exception>
+    /// <summary>Generates the answer to an image with the settings in <see cref="Generation"/>.</summary>
+    /// <param name="bytes">Encoded image.</param>
+    /// <exception cref="UnreadableImageException">The bytes cannot be decoded as an image.</exception>
     public PredictedAnswer Answer(ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken) =>
         Answer(bytes, Generation, cancellationToken);
 
-    /// <summary>The model's answer, with other settings than <see cref="Generation"/>; keep its stop tokens.</summary>
+    /// <summary>
+    /// Generates the answer to an image with the given settings, which must keep the stop tokens of <see cref="Generation"/>.
+    /// </summary>
     /// <inheritdoc cref="Answer(ReadOnlyMemory{byte}, CancellationToken)"/>
-    /// <exception cref="ArgumentException">The settings make no sense.</exception>
+    /// <exception cref="ArgumentException">The settings are invalid.</exception>
     public PredictedAnswer Answer(ReadOnlyMemory<byte> bytes, GenerationSettings settings, CancellationToken cancellationToken)
     {
         using var prompt = Prompt(bytes);
@@ -50,7 +52,7 @@ public sealed class Predictor : IDisposable
         return new PredictedAnswer(text, _rows.Read(text), generated);
     }
 
-    /// <summary>The answer in pieces of text, as they come.</summary>
+    /// <summary>Generates the answer and yields its text in pieces as they become available.</summary>
     /// <inheritdoc cref="Answer(ReadOnlyMemory{byte}, GenerationSettings, CancellationToken)"/>
     public async IAsyncEnumerable<string> StreamAsync(
         ReadOnlyMemory<byte> bytes, GenerationSettings settings, [EnumeratorCancellation] CancellationToken cancellationToken = default)

@@ -4,12 +4,12 @@ using static TorchSharp.torch;
 namespace FunctionsPipeline.GpuWorker.Serving;
 
 /// <summary>
-/// A prompt about one image as the model's input. It owns the tensors, outside of any dispose scope, so that a thread other than the one
-/// that made them can read and free them.
+/// Model input for a prompt about one image. Owns its tensors, detached from every dispose scope, so that a thread other than their
+/// creator's may read and free them.
 /// </summary>
 internal sealed class PromptTensors : IDisposable
 {
-    /// <param name="ids">With a negative id for every position of the image.</param>
+    /// <param name="ids">Token ids, with a negative id for every position of the image.</param>
     public PromptTensors(IReadOnlyList<int> ids, ProcessedImage image, Device device)
     {
         const int side = Phi3VisionConfig.ViewSize;
@@ -22,7 +22,7 @@ internal sealed class PromptTensors : IDisposable
         scope.Detach(Input.InputIds, Input.PixelValues!, Input.ImageSizes!);
     }
 
-    /// <summary>I64 [1, L], F32 [1, K, 3, 336, 336] and I64 [1, 2].</summary>
+    /// <summary>Token ids I64 [1, L], pixels F32 [1, K, 3, 336, 336] and image sizes I64 [1, 2].</summary>
     public ModelInput Input { get; }
 
     /// <inheritdoc/>

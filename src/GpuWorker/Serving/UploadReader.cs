@@ -9,9 +9,9 @@ namespace FunctionsPipeline.GpuWorker.Serving;
 /// <summary>Reads uploaded images from blob storage.</summary>
 internal sealed class UploadReader(BlobServiceClient blobs)
 {
-    /// <summary>The bytes of exactly the version that is asked for.</summary>
-    /// <exception cref="RequestFailedException">404: it is gone. 412: there is another version.</exception>
-    /// <exception cref="UnreadableImageException">It is larger than any image that is read.</exception>
+    /// <summary>Downloads exactly the requested version of an image.</summary>
+    /// <exception cref="RequestFailedException">404: the blob does not exist. 412: it has another version.</exception>
+    /// <exception cref="UnreadableImageException">The blob exceeds the size limit of images.</exception>
     public async Task<byte[]> ReadAsync(PredictRequest request, CancellationToken cancellationToken)
     {
         var blob = blobs.GetBlobContainerClient(Containers.ProductImages).GetBlobClient(request.Blob);
@@ -35,7 +35,7 @@ internal sealed class UploadReader(BlobServiceClient blobs)
         }
         catch (RequestFailedException e) when (e.Status == 412)
         {
-            // Some services check the condition before they look whether there is a blob at all.
+            // Some services check the condition first and answer 412 even when the blob does not exist.
             if (!await blob.ExistsAsync(cancellationToken)) throw new RequestFailedException(404, "There is no such image (any more).", e);
             throw;
         }

@@ -6,7 +6,7 @@ using FunctionsPipeline.FineTuning;
 
 namespace FunctionsPipeline.GpuWorker.Storage;
 
-/// <summary>A run store in blob storage. Metrics are append blobs, everything else block blobs.</summary>
+/// <summary>Run store in blob storage. Metrics are append blobs, all other files block blobs.</summary>
 public sealed class BlobRunStore(BlobServiceClient blobs) : IRunStore
 {
     /// <inheritdoc/>

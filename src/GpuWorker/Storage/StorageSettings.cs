@@ -4,11 +4,11 @@ using FunctionsPipeline.Shared;
 
 namespace FunctionsPipeline.GpuWorker.Storage;
 
-/// <summary>Where the pipeline's blobs are: the settings of <see cref="PipelineStorage"/>.</summary>
+/// <summary>Registers the pipeline's storage from the settings of <see cref="PipelineStorage"/>.</summary>
 internal static class StorageSettings
 {
     /// <summary>Registers <see cref="BlobServiceClient"/> and <see cref="BlobRunStore"/>.</summary>
-    /// <exception cref="CommandException">The settings name no account.</exception>
+    /// <exception cref="CommandException">The settings name no storage account.</exception>
     public static IServiceCollection AddStorage(this IServiceCollection services, IConfiguration configuration)
     {
         if (PipelineStorage.Mistake(configuration) is { } mistake) throw new CommandException($"The setting {mistake}");

@@ -2,11 +2,11 @@ using System.Text.Json;
 
 namespace FunctionsPipeline.GpuWorker.Verification;
 
-/// <summary>Finds recordings below a folder.</summary>
+/// <summary>Finds the recordings in a folder.</summary>
 internal static class CaseFolders
 {
-    /// <summary>The folder itself when it holds one of the files, or all folders below it that do, in order.</summary>
-    /// <exception cref="CommandException">There is none.</exception>
+    /// <summary>Returns the folder itself when it contains one of the files, otherwise all folders below that do, in order.</summary>
+    /// <exception cref="CommandException">No folder contains one of the files.</exception>
     public static IReadOnlyList<string> Find(string folder, params string[] files)
     {
         bool IsCase(string candidate) => files.Any(file => File.Exists(Path.Combine(candidate, file)));
@@ -17,11 +17,11 @@ internal static class CaseFolders
         throw new CommandException($"'{folder}' holds no recording: neither it nor a folder below it has {string.Join(" or ", files)}.");
     }
 
-    /// <summary>A case's name: its path below the folder that was given.</summary>
+    /// <summary>Returns a case's name: its path relative to the root.</summary>
     public static string Name(string root, string folder) =>
         root == folder ? Path.GetFileName(Path.TrimEndingDirectorySeparator(folder)) : Path.GetRelativePath(root, folder);
 
-    /// <summary>A report for each case; what goes wrong while one is read is said in its own.</summary>
+    /// <summary>Verifies each case; an error in reading one is reported as that case's problem.</summary>
     public static IEnumerable<CaseReport> Report(
         string root, IEnumerable<string> folders, Func<string, string, IEnumerable<CaseReport>> verify)
     {

@@ -1,16 +1,16 @@
 namespace FunctionsPipeline.GpuWorker.Verification;
 
-/// <summary>A recorded output against the one computed here.</summary>
-/// <param name="Output">Its name in the recording.</param>
-/// <param name="Difference">The largest one; for outputs that must be equal, how many entries are not.</param>
-/// <param name="Tolerance">What the difference may be.</param>
-/// <param name="Detail">Where it differs, for a person.</param>
+/// <summary>Result of comparing a recorded output with the computed one.</summary>
+/// <param name="Output">Name of the output in the recording.</param>
+/// <param name="Difference">Largest difference; for outputs that must be equal, the number of entries that differ.</param>
+/// <param name="Tolerance">Largest allowed difference.</param>
+/// <param name="Detail">Description of the first difference, for messages.</param>
 public sealed record Comparison(string Output, double Difference, double Tolerance, string? Detail = null)
 {
-    /// <summary>Not when the difference is no number.</summary>
+    /// <summary>True when the difference is within the tolerance; false for NaN.</summary>
     public bool Fits => Difference <= Tolerance;
 
-    /// <summary>Entries that must be equal, with the first of those that are not as detail.</summary>
+    /// <summary>Compares entries that must be equal; the detail describes the first difference.</summary>
     public static Comparison Exact<T>(string output, IEnumerable<T> expected, IEnumerable<T> actual)
     {
         var (left, right) = (expected.ToList(), actual.ToList());
@@ -22,16 +22,16 @@ public sealed record Comparison(string Output, double Difference, double Toleran
     }
 }
 
-/// <summary>What a case came to.</summary>
-/// <param name="Case">Its folder, or what else tells it from the others.</param>
-/// <param name="NotChecked">What is recorded and was not compared, each with the reason.</param>
-/// <param name="Problem">Why the case could not be read; null when it could.</param>
+/// <summary>Report on one case.</summary>
+/// <param name="Case">Name of the case: its folder, or another identification.</param>
+/// <param name="NotChecked">Recorded outputs that were not compared, each with the reason.</param>
+/// <param name="Problem">Reason why the case could not be read; null when it could.</param>
 public sealed record CaseReport(
     string Case, IReadOnlyList<Comparison> Comparisons, IReadOnlyList<string> NotChecked, string? Problem = null)
 {
-    /// <summary>A case that could not be read.</summary>
+    /// <summary>Creates the report of a case that could not be read.</summary>
     public static CaseReport Unreadable(string name, string problem) => new(name, [], [], problem);
 
-    /// <summary>Whether an output is out of tolerance.</summary>
+    /// <summary>True when an output is out of tolerance.</summary>
     public bool Differs => Comparisons.Any(comparison => !comparison.Fits);
 }

@@ -1,12 +1,12 @@
 namespace FunctionsPipeline.GpuWorker.Verification;
 
-/// <summary>Counts for every field in how many lines of a recording it differs, and remembers the first of them.</summary>
+/// <summary>Counts the lines of a recording in which each field differs, and keeps the first difference of each.</summary>
 internal sealed class FieldCounts
 {
     private readonly Dictionary<string, (int Differing, string? First)> _fields = new(StringComparer.Ordinal);
     private readonly Dictionary<string, string> _notCompared = new(StringComparer.Ordinal);
 
-    /// <summary>What tells the current line from the others.</summary>
+    /// <summary>Identifies the current line in messages.</summary>
     public string Line { get; set; } = "";
 
     public void Equal<T>(string field, IEnumerable<T> expected, IEnumerable<T> actual)

@@ -4,19 +4,19 @@ using static TorchSharp.torch;
 
 namespace FunctionsPipeline.GpuWorker.Verification;
 
-/// <summary>A case's loss, its gradients, their norms, and which parameters have none.</summary>
+/// <summary>Compares a case's loss, its gradients, their norms, and the parameters without a gradient.</summary>
 internal static class GradientComparisons
 {
-    /// <summary>What the name of a recorded gradient begins with; the parameter's name follows.</summary>
+    /// <summary>Name prefix of a recorded gradient, followed by the parameter's name.</summary>
     public const string Prefix = "grad.";
 
-    /// <summary>In <c>case.json</c>: names of the parameters that no gradient reaches.</summary>
+    /// <summary>Key in <c>case.json</c>: names of the parameters that no gradient reaches.</summary>
     public const string WithoutGradient = "no_grad_params";
 
-    /// <summary>In <c>case.json</c>: L2 norm of every parameter's gradient, null where it has none.</summary>
+    /// <summary>Key in <c>case.json</c>: L2 norm of every parameter's gradient, null for parameters without one.</summary>
     public const string Norms = "grad_norms";
 
-    /// <summary>Compares what is recorded of these.</summary>
+    /// <summary>Compares the loss and gradients that are recorded.</summary>
     public static IEnumerable<Comparison> Compare(ModelCase recorded, Phi3VisionModel model, ModelCaseInputs inputs)
     {
         var gradients = recorded.Outputs.Where(output => output.StartsWith(Prefix, StringComparison.Ordinal)).ToList();

@@ -4,12 +4,12 @@ using static TorchSharp.torch;
 
 namespace FunctionsPipeline.GpuWorker.Verification;
 
-/// <summary>Greedy continuations without stop tokens, with the logits of every step.</summary>
-/// <param name="Tokens">I64 [B, steps].</param>
-/// <param name="Logits">F32 [B, steps, V]: what each token was chosen by.</param>
+/// <summary>Greedy continuations of prompts without stop tokens, with the logits of every step.</summary>
+/// <param name="Tokens">Generated tokens, I64 [B, steps].</param>
+/// <param name="Logits">Logits that each token was chosen from, F32 [B, steps, V].</param>
 internal sealed record GreedySteps(Tensor Tokens, Tensor Logits)
 {
-    /// <summary>With a key-value cache, as generation does it.</summary>
+    /// <summary>Generates with a key-value cache, as <c>predict</c> and <c>serve</c> do.</summary>
     public static GreedySteps Cached(Phi3VisionModel model, ModelInput prompts, int steps)
     {
         using var scope = NewDisposeScope();
@@ -19,8 +19,10 @@ internal sealed record GreedySteps(Tensor Tokens, Tensor Logits)
         return Stacked(logits, scope);
     }
 
-    /// <summary>Without: everything is computed again at every step, with positions counted from each row's first real token.</summary>
-    /// <param name="along">I64 [B, steps]: tokens to append in place of the most likely ones.</param>
+    /// <summary>
+    /// Generates without a cache: recomputes the complete sequence at every step, with positions counted from each row's first real token.
+    /// </summary>
+    /// <param name="along">Tokens to append instead of the most likely ones, I64 [B, steps].</param>
     public static GreedySteps Recomputed(Phi3VisionModel model, ModelInput prompts, int steps, Tensor? along = null)
     {
         using var scope = NewDisposeScope();
@@ -28,7 +30,7 @@ internal sealed record GreedySteps(Tensor Tokens, Tensor Logits)
         var logits = new List<Tensor>();
         for (var step = 0; step < steps; step++)
         {
-            // The prefill of a session of one token is the whole sequence without a cache.
+            // The prefill of a one-token session computes the complete sequence, which is the same as no cache.
             using (var session = new DecodingSession(model, input, maxTokens: 1)) logits.Add(session.Start());
             var next = (along is null ? logits[^1].argmax(-1) : along.select(1, step)).cpu().unsqueeze(1);
             input = input with

@@ -5,23 +5,23 @@ using static TorchSharp.torch;
 namespace FunctionsPipeline.GpuWorker.Verification;
 
 /// <summary>
-/// Fine-tuning of adapters as recorded: from those in <c>adapter_init</c> by <see cref="TrainingSteps"/> to those in <c>adapter_final</c>, both in
-/// PEFT's layout, with gradients, logits before and after, and merged weights.
+/// Repeats a recorded fine-tuning of adapters: from <c>adapter_init</c> by <see cref="TrainingSteps"/> to <c>adapter_final</c>, both in
+/// PEFT's layout. Compares gradients, logits before and after, adapters and merged weights.
 /// </summary>
 internal static class LoraStepsVerifier
 {
-    /// <summary>What the name of a gradient before the first step begins with; the adapter's name in PEFT's files follows.</summary>
+    /// <summary>Name prefix of a gradient before the first step, followed by the adapter's name in PEFT's files.</summary>
     public const string GradientPrefix = "grad0.";
 
-    /// <summary>What the name of a tensor in <c>adapter_final</c> begins with in reports.</summary>
+    /// <summary>Name prefix in reports of a tensor in <c>adapter_final</c>.</summary>
     public const string FinalPrefix = "adapter_final ";
 
-    /// <summary>What the name of a weight with its adapter merged begins with; the weight's name follows.</summary>
+    /// <summary>Name prefix of a weight with its adapter merged, followed by the weight's name.</summary>
     public const string MergedPrefix = "merged.";
 
     private const string Prefix = "base_model.model.";
 
-    /// <param name="model">With the weights that the adapters belong to; it is changed.</param>
+    /// <param name="model">Model with the weights that the adapters belong to; it is modified.</param>
     /// <exception cref="InvalidDataException">The adapters cannot be read or do not fit the model.</exception>
     public static CaseReport Verify(ModelCase recorded, Phi3VisionModel model, string name)
     {

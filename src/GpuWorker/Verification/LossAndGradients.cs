@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 
 namespace FunctionsPipeline.GpuWorker.Verification;
 
-/// <summary>A batch's loss and what it makes of the parameters' gradients; they are cleared when this is disposed.</summary>
+/// <summary>Computes a batch's loss and the parameters' gradients, which are cleared on disposal.</summary>
 internal sealed class LossAndGradients : IDisposable
 {
     private readonly Phi3VisionModel _model;
@@ -18,16 +18,14 @@ internal sealed class LossAndGradients : IDisposable
         if (backward) Loss.backward();
     }
 
-    /// <summary>F32 [].</summary>
+    /// <summary>Loss F32 [], in nats.</summary>
     public Tensor Loss { get; }
 
-    /// <param name="backward">Compute gradients too.</param>
+    /// <param name="backward">True to compute gradients as well.</param>
     /// <exception cref="InvalidDataException">The case has no labels.</exception>
     public static LossAndGradients Compute(Phi3VisionModel model, ModelCaseInputs inputs, bool backward) => new(model, inputs, backward);
 
-    /// <summary>
-    /// Mean cross-entropy over all labels of the batch, in nats: the logits at t predict the label at t + 1.
-    /// </summary>
+    /// <summary>Returns the mean cross-entropy over all labels of the batch, in nats; the logits at t predict the label at t + 1.</summary>
     public static Tensor Mean(Phi3VisionModel model, ModelCaseInputs inputs)
     {
         if (inputs is not { Batch: { } batch, Labels: { } labels })
@@ -40,21 +38,21 @@ internal sealed class LossAndGradients : IDisposable
             labels.to(logits.device).narrow(1, 1, length - 1).reshape(-1)).MoveToOuterDisposeScope();
     }
 
-    /// <summary>A parameter's gradient; null when it has none at all.</summary>
-    /// <exception cref="InvalidDataException">There is no such parameter.</exception>
+    /// <summary>Returns a parameter's gradient; null when no gradient reached the parameter.</summary>
+    /// <exception cref="InvalidDataException">The model has no such parameter.</exception>
     public Tensor? Gradient(string parameter) =>
         Parameters().FirstOrDefault(pair => pair.Name == parameter) is { Parameter: { } found }
             ? found.grad
             : throw new InvalidDataException($"A gradient of '{parameter}' is recorded, but the model has no such parameter.");
 
-    /// <summary>The names of the parameters that no gradient reached.</summary>
+    /// <summary>Lists the parameters that no gradient reached.</summary>
     public IReadOnlyList<string> WithoutGradient()
     {
         using var scope = NewDisposeScope();
         return [.. Parameters().Where(pair => pair.Parameter.grad is null).Select(pair => pair.Name)];
     }
 
-    /// <summary>L2 norm of every parameter's gradient; null where it has none.</summary>
+    /// <summary>Returns the L2 norm of every parameter's gradient; null for parameters without one.</summary>
     public IReadOnlyDictionary<string, double?> Norms()
     {
         using var scope = NewDisposeScope();

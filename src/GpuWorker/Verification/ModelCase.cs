@@ -5,16 +5,16 @@ using static TorchSharp.torch;
 namespace FunctionsPipeline.GpuWorker.Verification;
 
 /// <summary>
-/// A recording of a model in a folder: <c>io.safetensors</c> with inputs and outputs, <c>case.json</c>, and the weights they belong to, its
-/// own (<c>config.json</c>, <c>model.safetensors</c>) or those of the folder that <c>case.json</c> names as <c>base</c>. A case without a
-/// batch has the base's.
+/// Recording of a model in a folder: inputs and outputs in <c>io.safetensors</c>, and <c>case.json</c>. The weights are the folder's own
+/// (<c>config.json</c>, <c>model.safetensors</c>) or those of the folder that <c>case.json</c> names as <c>base</c>, which also supplies
+/// the batch when the case has none.
 /// </summary>
 internal sealed class ModelCase : IDisposable
 {
     /// <summary>Name of the file with the tensors.</summary>
     public const string TensorsName = "io.safetensors";
 
-    /// <summary>Name of the file with everything else.</summary>
+    /// <summary>Name of the file with all other facts.</summary>
     public const string DescriptionName = "case.json";
 
     private static readonly string[] InputNames =
@@ -42,31 +42,31 @@ internal sealed class ModelCase : IDisposable
 
     public string Folder { get; }
 
-    /// <summary>What <c>case.json</c> says besides.</summary>
+    /// <summary>Root element of <c>case.json</c>.</summary>
     public JsonElement Description => _description.RootElement;
 
-    /// <summary>What was recorded of the model, such as <c>adamw</c>; null for forward, backward and generation.</summary>
+    /// <summary>Kind of the recording, such as <c>adamw</c>; null for forward, backward and generation.</summary>
     public string? Kind => Text("kind");
 
-    /// <summary>Names of what was recorded, without the inputs.</summary>
+    /// <summary>Names of the recorded tensors, without the inputs.</summary>
     public IReadOnlyList<string> Outputs => [.. _file.Entries.Select(entry => entry.Name).Except(InputNames)];
 
-    /// <summary>The folder with the weights.</summary>
+    /// <summary>Folder with the weights.</summary>
     public string WeightsFolder => File.Exists(Path.Combine(Folder, Phi3VisionConfig.FileName)) ? Folder : BaseFolder ?? Folder;
 
     private string? BaseFolder { get; }
 
-    /// <exception cref="InvalidDataException">The folder's files are not what they should be.</exception>
+    /// <exception cref="InvalidDataException">A file in the folder is missing or malformed.</exception>
     public static ModelCase Open(string folder) => new(folder, followBase: true);
 
-    /// <summary>Whether a tensor is recorded, here or in the base.</summary>
+    /// <summary>True when a tensor is recorded, in this folder or in the base.</summary>
     public bool Has(string name) => _file.Entries.Any(entry => entry.Name == name) || _base?.Has(name) == true;
 
-    /// <summary>A recorded tensor, on the CPU and in its own type.</summary>
+    /// <summary>Reads a recorded tensor, on the CPU and in its recorded type.</summary>
     public Tensor Read(string name) =>
         _file.Entries.Any(entry => entry.Name == name) || _base is null ? _file.Read(name) : _base.Read(name);
 
-    /// <summary>The batch, the prompts and so on that the outputs belong to.</summary>
+    /// <summary>Reads the inputs that the outputs belong to.</summary>
     public ModelCaseInputs Inputs() => new()
     {
         Batch = Input("input_ids", "attention_mask"),
@@ -75,7 +75,7 @@ internal sealed class ModelCase : IDisposable
         Crossing = Has("cross.input_ids") ? new ModelInput(Read("cross.input_ids")) : null,
     };
 
-    /// <summary>A text in <c>case.json</c>.</summary>
+    /// <summary>Returns a string of <c>case.json</c>; null when it is missing.</summary>
     public string? Text(string key) =>
         Description.TryGetProperty(key, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
 
@@ -87,7 +87,7 @@ internal sealed class ModelCase : IDisposable
         _base?.Dispose();
     }
 
-    // Pixels may be recorded in bfloat16 to keep the file small: float32 of that was fed in.
+    // Pixels may be recorded in bfloat16 to keep the file small; the model was fed their float32 values.
     private ModelInput? Input(string ids, string mask) =>
         Has(ids)
             ? new ModelInput(Read(ids), Optional(mask), Optional("pixel_values")?.to(ScalarType.Float32), Optional("image_sizes"))

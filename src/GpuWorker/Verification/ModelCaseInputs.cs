@@ -3,18 +3,18 @@ using static TorchSharp.torch;
 
 namespace FunctionsPipeline.GpuWorker.Verification;
 
-/// <summary>What is fed to a model for a recording. B rows, L tokens.</summary>
+/// <summary>Inputs of the model in a recording, with B rows and L tokens.</summary>
 internal sealed record ModelCaseInputs
 {
-    /// <summary>Prompts and answers: forward and backward. Positions are 0 to L - 1 in every row, padding included.</summary>
+    /// <summary>Prompts and answers, for forward and backward. Positions are 0 to L - 1 in every row, padding included.</summary>
     public ModelInput? Batch { get; init; }
 
-    /// <summary>I64 [B, L]: -100 where there is no loss.</summary>
+    /// <summary>Labels I64 [B, L]: -100 at positions without loss.</summary>
     public Tensor? Labels { get; init; }
 
-    /// <summary>Prompts alone, padded on the left: generation.</summary>
+    /// <summary>Prompts alone, padded on the left, for generation.</summary>
     public ModelInput? Prompts { get; init; }
 
-    /// <summary>A prompt that grows past the original positions while it is continued.</summary>
+    /// <summary>Prompt whose continuation crosses the end of the original positions.</summary>
     public ModelInput? Crossing { get; init; }
 }

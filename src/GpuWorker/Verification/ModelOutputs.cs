@@ -5,15 +5,15 @@ using static TorchSharp.torch;
 namespace FunctionsPipeline.GpuWorker.Verification;
 
 /// <summary>
-/// Computes what a recording of a model consists of. Recording and verifying both come here, so that what is recorded on a machine is found
-/// again on it to the last bit.
+/// Computes the outputs that a recording of a model holds. Recorder and verifier share this code, so that a recording is reproduced bit by
+/// bit on the machine that made it.
 /// </summary>
 internal static class ModelOutputs
 {
-    /// <summary>The outputs of forward and generation, one after the other.</summary>
-    /// <param name="wants">Tells by its name whether an output is wanted. Gradients are <see cref="LossAndGradients"/>'s.</param>
-    /// <param name="steps">Tokens to generate.</param>
-    /// <returns>Names as in the recordings; a tensor lives until the next one is asked for.</returns>
+    /// <summary>Computes the outputs of forward and generation, one after another.</summary>
+    /// <param name="wants">True for the names of outputs to compute. Gradients are left to <see cref="LossAndGradients"/>.</param>
+    /// <param name="steps">Number of tokens to generate.</param>
+    /// <returns>Outputs by their names in recordings; a tensor is valid until the next one is requested.</returns>
     public static IEnumerable<(string Name, Tensor Value)> Compute(
         Phi3VisionModel model, ModelCaseInputs inputs, Func<string, bool> wants, int steps)
     {
@@ -64,8 +64,8 @@ internal static class ModelOutputs
     }
 
     /// <summary>
-    /// Cached keys keep the rotation that they were stored with, so that beyond the original positions the cached run and the recomputed
-    /// one part. The logits without a cache are those along the cached run's tokens.
+    /// Generates past the original positions, with and without a cache. Cached keys keep the rotation of their time, so that from there on
+    /// the two runs diverge; the logits without a cache are therefore computed along the cached run's tokens.
     /// </summary>
     private static IEnumerable<(string, Tensor)> Crossing(Phi3VisionModel model, ModelInput prompt, Func<string, bool> wants, int steps)
     {

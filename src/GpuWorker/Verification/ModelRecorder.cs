@@ -6,7 +6,7 @@ using static TorchSharp.torch;
 namespace FunctionsPipeline.GpuWorker.Verification;
 
 /// <summary>
-/// Writes a recording of a model that <see cref="ModelVerifier"/> reads, in the layout of the published code's recordings.
+/// Writes recordings of a model that <see cref="ModelVerifier"/> reads, in the layout of the reference implementation's recordings.
 /// </summary>
 internal static class ModelRecorder
 {
@@ -16,7 +16,7 @@ internal static class ModelRecorder
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
     };
 
-    /// <returns>Bytes of the tensors.</returns>
+    /// <returns>Size of the tensor file, in bytes.</returns>
     /// <exception cref="CommandException">The request cannot be carried out.</exception>
     /// <exception cref="InvalidDataException">The model folder is damaged.</exception>
     public static long Record(RecordingRequest request, Device device)
@@ -41,7 +41,8 @@ internal static class ModelRecorder
         return new FileInfo(path).Length;
     }
 
-    // Of the decoder's layers the first: with it and the last one goes every mistake that the logits would show.
+    // Of the decoder layers only the first is recorded, to keep the file small: mistakes in later ones show in the final hidden state and
+    // the logits.
     private static bool IsRecorded(string output) =>
         !output.StartsWith("hidden_layer_", StringComparison.Ordinal) || output == "hidden_layer_0";
 

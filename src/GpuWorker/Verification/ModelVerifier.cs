@@ -3,12 +3,12 @@ using static TorchSharp.torch;
 
 namespace FunctionsPipeline.GpuWorker.Verification;
 
-/// <summary>Computes what recordings of a model hold, and compares.</summary>
-/// <param name="weights">A model folder to take in place of the cases' own; null for those.</param>
+/// <summary>Computes the outputs that are recorded of a model and compares them.</summary>
+/// <param name="weights">Model folder to use instead of the weights of the cases; null to use those.</param>
 internal sealed class ModelVerifier(string? weights, Device device)
 {
-    /// <summary>A report for each case in a folder, or the one of the folder itself.</summary>
-    /// <exception cref="CommandException">There is no case.</exception>
+    /// <summary>Verifies the case in a folder, or all cases in the folders below.</summary>
+    /// <exception cref="CommandException">The folder has no case.</exception>
     public IEnumerable<CaseReport> Verify(string root) =>
         CaseFolders.Report(root, CaseFolders.Find(root, ModelCase.TensorsName), (folder, name) => [Verify(folder, name)]);
 
@@ -38,7 +38,7 @@ internal sealed class ModelVerifier(string? weights, Device device)
     private static IEnumerable<Comparison> CompareOutputs(ModelCase recorded, Phi3VisionModel model, ModelCaseInputs inputs)
     {
         var outputs = recorded.Outputs;
-        // All that is generated, tokens [B, steps] and logits [B, steps, V], has as many steps.
+        // All generated outputs, tokens [B, steps] and logits [B, steps, V], have the same number of steps.
         var generated = outputs.FirstOrDefault(
             output => output.Contains("greedy_", StringComparison.Ordinal) || output.StartsWith("cross.", StringComparison.Ordinal));
         var steps = generated is null ? 1 : (int)recorded.Read(generated).shape[1];
@@ -55,7 +55,7 @@ internal sealed class ModelVerifier(string? weights, Device device)
 
     private static bool IsGradient(string output) => output.StartsWith(GradientComparisons.Prefix, StringComparison.Ordinal);
 
-    // [B, L, …], where rows of padding have no meaning.
+    // True for outputs of shape [B, L, …], whose padding positions have no meaning.
     private static bool IsByPosition(string output) =>
         output is "logits" or "final_hidden" || output.StartsWith("hidden_", StringComparison.Ordinal);
 }

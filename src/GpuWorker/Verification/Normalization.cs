@@ -2,7 +2,9 @@ using System.Text.Json;
 
 namespace FunctionsPipeline.GpuWorker.Verification;
 
-/// <summary>What each byte of each channel becomes: recorded, or (byte / 255 - mean) / deviation in float32 where it is not.</summary>
+/// <summary>
+/// Normalised value of each byte of each channel: as recorded, or (byte / 255 - mean) / deviation in float32 when no table is recorded.
+/// </summary>
 internal sealed class Normalization
 {
     private readonly float[] _table;
@@ -10,7 +12,7 @@ internal sealed class Normalization
 
     private Normalization(float[] table, float[] computed) => (_table, _computed) = (table, computed);
 
-    /// <summary>The value of a byte of a channel (0 red, 1 green, 2 blue).</summary>
+    /// <summary>Returns the value of a byte in a channel (0 red, 1 green, 2 blue).</summary>
     public float this[int channel, byte value] => _table[channel * 256 + value];
 
     /// <exception cref="InvalidDataException">The recording has neither a table nor a mean and a deviation.</exception>
@@ -27,7 +29,7 @@ internal sealed class Normalization
         return new Normalization(recorded ?? computed, computed);
     }
 
-    /// <summary>The recorded table against the mean and the deviation.</summary>
+    /// <summary>Compares the recorded table with the values computed from mean and deviation.</summary>
     public IReadOnlyList<Comparison> Compare() =>
         [new Comparison("normalize_lut", _table.Zip(_computed, (a, b) => (double)Math.Abs(a - b)).Max(), 5e-7)];
 }

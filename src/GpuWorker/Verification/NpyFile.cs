@@ -6,17 +6,17 @@ using System.Text.RegularExpressions;
 
 namespace FunctionsPipeline.GpuWorker.Verification;
 
-/// <summary>Reads float32 arrays in NumPy's file format (version 1 to 3, C order, little endian).</summary>
+/// <summary>Reads float32 arrays from NumPy's .npy files (versions 1 to 3, C order, little-endian).</summary>
 internal static partial class NpyFile
 {
-    /// <returns>The values, the last axis fastest, and the shape.</returns>
-    /// <exception cref="InvalidDataException">The file is something else.</exception>
+    /// <returns>The values in C order, and the shape.</returns>
+    /// <exception cref="InvalidDataException">The file has another format.</exception>
     public static (float[] Values, int[] Shape) Read(string path)
     {
         if (!File.Exists(path)) throw new InvalidDataException($"'{path}' is missing.");
         var bytes = File.ReadAllBytes(path);
         if (bytes.Length < 12 || !bytes.AsSpan(0, 6).SequenceEqual(Magic)) throw Unusable(path, "it does not begin as a .npy file");
-        // The header's length takes two bytes in version 1, four from version 2 on.
+        // The header's length takes two bytes in version 1 and four from version 2 on.
         var (start, length) = bytes[6] == 1
             ? (10, BinaryPrimitives.ReadUInt16LittleEndian(bytes.AsSpan(8)))
             : (12, (long)BinaryPrimitives.ReadUInt32LittleEndian(bytes.AsSpan(8)));

@@ -4,10 +4,10 @@ using SixLabors.ImageSharp.PixelFormats;
 
 namespace FunctionsPipeline.GpuWorker.Verification;
 
-/// <summary>Reads the pictures of a recording, as uploads are read.</summary>
+/// <summary>Reads the images of a recording with the decoder that reads uploads.</summary>
 internal static class PictureFile
 {
-    /// <exception cref="InvalidDataException">It is missing or no picture.</exception>
+    /// <exception cref="InvalidDataException">The file is missing or not an image.</exception>
     public static Image<Rgb24> Load(string folder, string file)
     {
         var path = Path.Combine(folder, file);
@@ -22,7 +22,7 @@ internal static class PictureFile
         }
     }
 
-    /// <summary>Interleaved bytes, row by row.</summary>
+    /// <summary>Copies the pixels row by row, as interleaved RGB bytes.</summary>
     public static byte[] Bytes(Image<Rgb24> image)
     {
         var rgb = new byte[image.Width * image.Height * 3];

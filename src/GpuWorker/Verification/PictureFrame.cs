@@ -6,25 +6,25 @@ using SixLabors.ImageSharp.PixelFormats;
 namespace FunctionsPipeline.GpuWorker.Verification;
 
 /// <summary>
-/// What the image processor does to a picture of some size, whatever is on it, measured on a black one: resizing leaves it black and
-/// padding is white, so that the edge between them shows.
+/// Measures where the image processor puts an image of a given size, independently of its content. The probe is a black image: resizing
+/// keeps it black and padding is white, so that the edges are visible.
 /// </summary>
-/// <param name="Width">Of the resized and padded picture, pixels.</param>
-/// <param name="ResizedWidth">Before padding.</param>
-/// <param name="Left">Columns of padding at the left.</param>
-/// <param name="Top">Rows of padding at the top.</param>
+/// <param name="Width">Width of the resized and padded image, in pixels.</param>
+/// <param name="ResizedWidth">Width before padding, in pixels.</param>
+/// <param name="Left">Number of padding columns on the left.</param>
+/// <param name="Top">Number of padding rows at the top.</param>
 internal sealed record PictureFrame(int Width, int Height, int ResizedWidth, int ResizedHeight, int Left, int Top)
 {
-    /// <summary>Columns of padding at the right.</summary>
+    /// <summary>Number of padding columns on the right.</summary>
     public int Right => Width - ResizedWidth - Left;
 
-    /// <summary>Rows of padding at the bottom.</summary>
+    /// <summary>Number of padding rows at the bottom.</summary>
     public int Bottom => Height - ResizedHeight - Top;
 
-    /// <summary>Positions that the picture takes in a prompt.</summary>
+    /// <summary>Number of positions that the image takes in a prompt.</summary>
     public int Tokens => ProcessedImage.TokensOf(Height / Phi3VisionConfig.ViewSize, Width / Phi3VisionConfig.ViewSize);
 
-    /// <returns>Null for a picture that is too thin to show anything, which is refused.</returns>
+    /// <returns>The frame; null for an image that is refused because it is too thin.</returns>
     public static PictureFrame? Measure(int width, int height, int numCrops)
     {
         using var black = new Image<Rgb24>(width, height, new Rgb24(0, 0, 0));
@@ -45,6 +45,7 @@ internal sealed record PictureFrame(int Width, int Height, int ResizedWidth, int
             : new PictureFrame(picture.Width, picture.Height, columns.Count, rows.Count, columns[0], rows[0]);
     }
 
-    // The resized picture is centred, the odd pixel of padding at the right or bottom: this is inside it however thin it is.
+    // The resized image is centred, with an odd pixel of padding on the right or bottom, so this coordinate is inside however thin the
+    // image is.
     private static int Middle(int side) => (side - 1) / 2;
 }

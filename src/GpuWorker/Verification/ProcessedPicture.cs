@@ -4,7 +4,7 @@ using FunctionsPipeline.Phi3Vision;
 
 namespace FunctionsPipeline.GpuWorker.Verification;
 
-/// <summary>A picture after the image processor, against the fields that were recorded of it.</summary>
+/// <summary>Compares an image after the image processor with its recorded fields.</summary>
 internal sealed record ProcessedPicture(
     string Folder, int Width, int Height, int NumCrops, PictureFrame Frame, HdPicture Hd, ProcessedImage Views, Normalization Normalization)
 {
@@ -16,7 +16,7 @@ internal sealed record ProcessedPicture(
 
     private int Columns => Views.Width / Side;
 
-    /// <summary>Compares a field of <c>expected.json</c>; null for one that means nothing here.</summary>
+    /// <summary>Compares a field of <c>expected.json</c>; null for an unknown field.</summary>
     public Comparison? Compare(string field, JsonElement recorded) => field switch
     {
         "width" => Exact(field, recorded, Width),
@@ -29,7 +29,7 @@ internal sealed record ProcessedPicture(
         "crops_hw" => Exact(field, recorded, Rows, Columns),
         "crop_count" => Exact(field, recorded, Views.Views - 1),
         "num_img_tokens" => Exact(field, recorded, Views.Tokens),
-        // The views that are made, and zeros up to one more than the crops that are allowed.
+        // The reference pads with zero views up to one global view plus the allowed number of crops.
         "pixel_values_shape" => Exact(field, recorded, Math.Max(NumCrops + 1, Views.Views), 3, Side, Side),
         "padding_crops_all_zero" => Comparison.Exact(field, [recorded.GetBoolean()], [true]),
         "hd_rgb_sha256" => Comparison.Exact(field, [recorded.GetString()], [Convert.ToHexStringLower(SHA256.HashData(Hd.Rgb))]),
@@ -42,7 +42,7 @@ internal sealed record ProcessedPicture(
         _ => null,
     };
 
-    /// <summary>Every value of every crop is the normalised byte of the picture that the crops tile.</summary>
+    /// <summary>Compares every value of every crop with the normalised byte of the image that the crops tile.</summary>
     public Comparison CropValues()
     {
         var worst = 0.0;
@@ -89,7 +89,7 @@ internal sealed record ProcessedPicture(
             : new Comparison(field, double.PositiveInfinity, Tolerances.Pixels, $"[{string.Join(", ", shape)}] is recorded");
     }
 
-    // Views beyond those that are made are filler, all zero.
+    // Views beyond the computed ones are filler, all zero.
     private float Value(int view, int channel, int y, int x) =>
         view < Views.Views ? Views.PixelValues[(view * 3 + channel) * Plane + y * Side + x] : 0;
 

@@ -3,14 +3,14 @@ using FunctionsPipeline.Phi3Vision;
 
 namespace FunctionsPipeline.GpuWorker.Verification;
 
-/// <summary>Processes recorded pictures and compares what becomes of them: <c>expected.json</c> and <c>sizes.json</c>.</summary>
+/// <summary>Processes recorded images and compares the results with <c>expected.json</c> and <c>sizes.json</c>.</summary>
 internal static class ProcessorVerifier
 {
     private const string EntriesName = "expected.json";
     private const string SizesName = "sizes.json";
 
-    /// <summary>A report for each picture and number of crops, one for the table of normalised bytes, one for the sizes.</summary>
-    /// <exception cref="CommandException">There is no recording.</exception>
+    /// <summary>Yields a report for each image and number of crops, one for the normalisation table and one for the sizes.</summary>
+    /// <exception cref="CommandException">The folder has no recording.</exception>
     public static IEnumerable<CaseReport> Verify(string root) =>
         CaseFolders.Report(root, CaseFolders.Find(root, EntriesName, SizesName), (folder, name) => Folder(folder, name));
 
@@ -48,7 +48,7 @@ internal static class ProcessorVerifier
             if (picture.Compare(field.Name, field.Value) is { } comparison) comparisons.Add(comparison);
             else unknown.Add($"{field.Name}: unknown");
         }
-        // Every value of every crop, whatever was recorded of them.
+        // Needs no recording: compares every value of every crop with the normalised bytes of the resized image.
         comparisons.Add(picture.CropValues());
         return new CaseReport(name, comparisons, unknown);
     }

@@ -4,13 +4,13 @@ using static TorchSharp.torch;
 
 namespace FunctionsPipeline.GpuWorker.Verification;
 
-/// <summary>The pictures that a case of a model began with, where it has them, against the pixels that were fed in.</summary>
+/// <summary>Compares the image files of a case, where it has them, with the recorded pixels.</summary>
 internal static class RecordedPictures
 {
-    // Half the distance to the next bfloat16 is at most this part of a value.
+    // Largest relative rounding error of bfloat16, whose significand has 8 bits: half a step of 2^-7.
     private const double HalfBfloat16 = 1.0 / 256;
 
-    /// <param name="notChecked">What cannot be compared, with the reason.</param>
+    /// <param name="notChecked">Outputs that cannot be compared, each with the reason.</param>
     public static IReadOnlyList<Comparison> Compare(ModelCase recorded, out IReadOnlyList<string> notChecked)
     {
         notChecked = [];
@@ -46,7 +46,7 @@ internal static class RecordedPictures
         ];
     }
 
-    /// <summary>The largest difference over all views; what is beyond the processed ones must be filler, all zero.</summary>
+    /// <summary>Returns the largest difference over all views. Views beyond the processed ones are filler and must be zero.</summary>
     private static double Largest(ReadOnlySpan<float> expected, ProcessedImage processed, bool skipGlobal)
     {
         const int view = 3 * Phi3VisionConfig.ViewSize * Phi3VisionConfig.ViewSize;

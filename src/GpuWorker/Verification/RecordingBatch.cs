@@ -7,13 +7,13 @@ using static TorchSharp.torch;
 
 namespace FunctionsPipeline.GpuWorker.Verification;
 
-/// <summary>Prompts, answers and images as the tensors that are fed in, laid out as in training and generation.</summary>
+/// <summary>Model inputs built from prompts, answers and images, laid out as in training and generation.</summary>
 internal sealed partial record RecordingBatch(
     ModelCaseInputs Inputs, IReadOnlyList<string> Prompts, int NumCrops, IReadOnlyList<(int Width, int Height)> Sources)
 {
     private const long Ignored = -100;
 
-    /// <exception cref="CommandException">Prompts and images do not belong together, or an image cannot be read.</exception>
+    /// <exception cref="CommandException">The numbers of prompts and images do not match, or an image cannot be read.</exception>
     public static RecordingBatch Create(RecordingRequest request, LoadedModel model)
     {
         var serving = ServingSettings.Load(request.Model);
@@ -32,7 +32,7 @@ internal sealed partial record RecordingBatch(
 
         var tokenizer = model.Tokenizer;
         var starts = PromptIds(prompts, images, tokenizer);
-        // As in training: the answer, its end, and the end of the text, all of which are labels.
+        // As in training: the labels are the answer's tokens, the end-of-turn token and the end of the text.
         long[] Answered(string answer) =>
             Longs(tokenizer.Encode($"{answer}{SpecialTokens.End}\n{SpecialTokens.EndOfText}", addBos: false));
         List<long[]> rows = request.Answers.Count == 0
@@ -67,7 +67,7 @@ internal sealed partial record RecordingBatch(
         }
     }
 
-    /// <summary>Each prompt takes as many of the images, in order, as it has numbers in its tags.</summary>
+    /// <summary>Builds the token ids of each prompt, which takes as many of the images, in order, as it has image tags.</summary>
     private static List<long[]> PromptIds(IReadOnlyList<string> prompts, List<ProcessedImage> images, Tokenizer tokenizer)
     {
         var taken = 0;

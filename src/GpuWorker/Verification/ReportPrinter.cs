@@ -4,8 +4,8 @@ using FunctionsPipeline.Contracts;
 
 namespace FunctionsPipeline.GpuWorker.Verification;
 
-/// <summary>Prints reports as they come, a line for each case, and counts them.</summary>
-/// <param name="json">A JSON object a line, with every output.</param>
+/// <summary>Prints a line for each report as it arrives, and counts the outcomes.</summary>
+/// <param name="json">True to print each report as a JSON object with every output, one per line.</param>
 internal sealed class ReportPrinter(TextWriter output, bool json)
 {
     private static readonly (string Prefix, string Name)[] Families =
@@ -16,16 +16,16 @@ internal sealed class ReportPrinter(TextWriter output, bool json)
 
     private int _agreeing, _unchecked;
 
-    /// <summary>Cases with an output out of tolerance.</summary>
+    /// <summary>Number of cases with an output out of tolerance.</summary>
     public int Differing { get; private set; }
 
-    /// <summary>Cases that could not be read.</summary>
+    /// <summary>Number of cases that could not be read.</summary>
     public int Unreadable { get; private set; }
 
-    /// <summary>Cases of which something was compared.</summary>
+    /// <summary>Number of cases with at least one comparison.</summary>
     public int Compared => _agreeing + Differing;
 
-    /// <summary>How many cases came to what.</summary>
+    /// <summary>Numbers of cases by outcome, as one sentence.</summary>
     public string Summary => $"{_agreeing} agree, {Differing} differ, {Unreadable} could not be read, {_unchecked} were not checked.";
 
     public void Print(CaseReport report)
@@ -68,7 +68,7 @@ internal sealed class ReportPrinter(TextWriter output, bool json)
         if (report.NotChecked.Count > 0) yield return $"not checked: {string.Join(", ", report.NotChecked)}";
     }
 
-    /// <summary>All of a family have one tolerance; the one that is the furthest away stands for them.</summary>
+    /// <summary>Describes a family of outputs by its worst member; all members have the same tolerance.</summary>
     private static string Worst(string family, IReadOnlyList<Comparison> members)
     {
         var worst = members.Aggregate((a, b) => b.Difference <= a.Difference ? a : b);
@@ -91,7 +91,7 @@ internal sealed class ReportPrinter(TextWriter output, bool json)
             outputs = report.Comparisons.Select(comparison => new
             {
                 comparison.Output,
-                // JSON has no infinity: null for what cannot be measured.
+                // JSON has no infinity, so a difference that cannot be measured is null.
                 difference = double.IsFinite(comparison.Difference) ? comparison.Difference : (double?)null,
                 comparison.Tolerance,
                 comparison.Fits,

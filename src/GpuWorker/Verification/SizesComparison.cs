@@ -2,10 +2,10 @@ using System.Text.Json;
 
 namespace FunctionsPipeline.GpuWorker.Verification;
 
-/// <summary><c>sizes.json</c>: for many sizes of pictures only what size they become, and how many tokens.</summary>
+/// <summary>Compares <c>sizes.json</c>: for many image sizes only the processed size and the number of tokens.</summary>
 internal static class SizesComparison
 {
-    /// <exception cref="InvalidDataException">A column is missing that says what to measure.</exception>
+    /// <exception cref="InvalidDataException">A column with the input sizes is missing.</exception>
     public static CaseReport Compare(JsonElement sizes, string name)
     {
         var columns = sizes.GetProperty("columns").EnumerateArray().Select(column => column.GetString()!).ToList();
@@ -31,7 +31,7 @@ internal static class SizesComparison
         return new CaseReport(name, [.. columns.Where(known.Contains).Select(Of)], [.. unknown.Select(column => $"{column}: unknown")]);
     }
 
-    // A picture that is refused has no size.
+    // A refused image has no frame and is recorded with size 0.
     private static int? Measured(string column, PictureFrame? frame) => column switch
     {
         "resized_w" => frame?.ResizedWidth ?? 0,

@@ -3,11 +3,11 @@ using static TorchSharp.torch;
 
 namespace FunctionsPipeline.GpuWorker.Verification;
 
-/// <summary>Compares tensors of any device.</summary>
+/// <summary>Compares tensors on any device.</summary>
 internal static class TensorDifference
 {
-    /// <summary>The largest absolute difference.</summary>
-    /// <param name="mask">I64 [B, L]: positions of padding (0) have no meaning and are not compared; null compares all.</param>
+    /// <summary>Compares by the largest absolute difference.</summary>
+    /// <param name="mask">I64 [B, L]: positions of padding (0) have no meaning and are not compared; null compares all positions.</param>
     public static Comparison Absolute(string output, Tensor expected, Tensor actual, double tolerance, Tensor? mask = null)
     {
         if (Shape(output, expected, actual) is { } wrong) return wrong;
@@ -17,8 +17,8 @@ internal static class TensorDifference
         return new Comparison(output, Largest(difference), tolerance);
     }
 
-    /// <summary>The largest difference as a part of the recorded tensor's largest entry.</summary>
-    /// <param name="smallest">What stands for a largest entry below it.</param>
+    /// <summary>Compares by the largest difference, relative to the largest entry of the recorded tensor.</summary>
+    /// <param name="smallest">Lower bound of the divisor.</param>
     public static Comparison Relative(string output, Tensor expected, Tensor actual, double tolerance, double smallest)
     {
         var comparison = Absolute(output, expected, actual, tolerance);
@@ -27,7 +27,7 @@ internal static class TensorDifference
         return comparison with { Difference = comparison.Difference / Math.Max(largest, smallest) };
     }
 
-    /// <summary>How many entries are not equal.</summary>
+    /// <summary>Counts the entries that are not equal.</summary>
     public static Comparison Exact(string output, Tensor expected, Tensor actual)
     {
         if (Shape(output, expected, actual) is { } wrong) return wrong;
@@ -35,7 +35,7 @@ internal static class TensorDifference
         return Comparison.Exact(output, Integers(expected), Integers(actual));
     }
 
-    /// <summary>Values of an integer tensor.</summary>
+    /// <summary>Copies the values of an integer tensor.</summary>
     public static long[] Integers(Tensor tensor)
     {
         using var scope = NewDisposeScope();

@@ -3,7 +3,7 @@ using FunctionsPipeline.Phi3Vision;
 
 namespace FunctionsPipeline.GpuWorker.Verification;
 
-/// <summary>Encodes and decodes recorded texts, and builds recorded prompts; everything must be equal.</summary>
+/// <summary>Encodes and decodes recorded texts and builds recorded prompts; all results must be equal.</summary>
 internal sealed class TokenizerVerifier(Tokenizer tokenizer)
 {
     private const string TextsName = "cases.jsonl";
@@ -11,8 +11,8 @@ internal sealed class TokenizerVerifier(Tokenizer tokenizer)
     private const string PromptsName = "prompt_cases.jsonl";
     private const string RefusedName = "prompt_error_cases.jsonl";
 
-    /// <summary>A report for each file.</summary>
-    /// <exception cref="CommandException">There is no recording.</exception>
+    /// <summary>Yields a report for each file of each recording.</summary>
+    /// <exception cref="CommandException">The folder has no recording.</exception>
     public IEnumerable<CaseReport> Verify(string root) =>
         CaseFolders.Find(root, TextsName, DecodeName, PromptsName, RefusedName).SelectMany(folder =>
             new (string File, Action<JsonElement, FieldCounts> Compare)[]
@@ -104,7 +104,7 @@ internal sealed class TokenizerVerifier(Tokenizer tokenizer)
         }
     }
 
-    /// <summary>Each chunk has its recorded ids when it is encoded, and the prompt is the chunks and the images.</summary>
+    /// <summary>Compares each chunk's ids with its encoding, and the prompt's text ids with the chunks in order.</summary>
     private void CompareChunks(JsonElement chunks, int[] ids, FieldCounts counts)
     {
         if (chunks.ValueKind == JsonValueKind.Null) return;
@@ -131,7 +131,7 @@ internal sealed class TokenizerVerifier(Tokenizer tokenizer)
     }
 
     /// <summary>
-    /// The reference gives an added token together with the white space that it swallowed; compared is what comes before.
+    /// Removes the white space that the reference includes in the text of an added token, so that only the token itself is compared.
     /// </summary>
     private string Own(string recorded, int[] ids, int position)
     {

@@ -1,38 +1,39 @@
 namespace FunctionsPipeline.GpuWorker.Verification;
 
 /// <summary>
-/// How far a correct engine in float32 may be from a recording, several times what was observed between float32 and float64. Known
-/// mistakes, such as an epsilon of 1e-6 for 1e-5, are further away.
+/// Largest allowed differences between a float32 engine and a recording: several times the difference observed between float32 and float64,
+/// and less than the effect of known mistakes, such as an epsilon of 1e-6 instead of 1e-5.
 /// </summary>
 internal static class Tolerances
 {
-    /// <summary>Of AdamW's losses.</summary>
+    /// <summary>Tolerance of the losses of AdamW's steps.</summary>
     public const double StepLosses = 1e-4;
 
-    /// <summary>Of weights after AdamW's steps.</summary>
+    /// <summary>Tolerance of weights after AdamW's steps.</summary>
     public const double StepWeights = 1e-5;
 
-    /// <summary>Of A and B after AdamW's steps.</summary>
+    /// <summary>Tolerance of the adapter matrices A and B after AdamW's steps.</summary>
     public const double Adapters = 5e-5;
 
-    /// <summary>Of weights that adapters have been merged into after AdamW's steps.</summary>
+    /// <summary>Tolerance of merged weights after AdamW's steps on adapters.</summary>
     public const double MergedWeights = 2e-5;
 
-    /// <summary>Of logits after AdamW's steps on adapters.</summary>
+    /// <summary>Tolerance of logits after AdamW's steps on adapters.</summary>
     public const double AdaptedLogits = 2e-4;
 
-    /// <summary>Of gradients, as a part of the largest entry.</summary>
+    /// <summary>Tolerance of gradients, relative to their largest entry.</summary>
     public const double Gradients = 5e-5;
 
     /// <summary>
-    /// Gradients whose largest entry is below this are rounding noise, such as those of key biases, which are 0 in exact arithmetic.
+    /// Lower bound of a gradient's largest entry: smaller gradients are rounding noise, such as those of key biases, which are 0 in exact
+    /// arithmetic.
     /// </summary>
     public const double SmallestGradient = 2e-3;
 
-    /// <summary>Of pixels after the image processor; its crops are exact.</summary>
+    /// <summary>Tolerance of pixels after the image processor; cropping itself is exact.</summary>
     public const double Pixels = 2e-6;
 
-    /// <summary>Of an output of the model by its name; null for a name that means nothing here.</summary>
+    /// <summary>Returns the tolerance of a model output by its name; null for an unknown name.</summary>
     public static double? Of(string output) => output switch
     {
         "rope_cos" or "rope_sin" => 2e-6,

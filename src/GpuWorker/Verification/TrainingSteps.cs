@@ -8,14 +8,14 @@ using static TorchSharp.torch;
 namespace FunctionsPipeline.GpuWorker.Verification;
 
 /// <summary>
-/// Some steps of AdamW on a recording's batch, with all parameters in one group. Parameters without a gradient are not touched, not even by
-/// weight decay.
+/// Repeats recorded steps of AdamW on a recording's batch, with all parameters in one group. Parameters without a gradient stay unchanged,
+/// also by weight decay.
 /// </summary>
 internal static class TrainingSteps
 {
     private const string Losses = "losses";
 
-    /// <summary>Why the recorded steps cannot be taken; null when they can.</summary>
+    /// <summary>Returns the reason why the recorded steps cannot be repeated; null when they can.</summary>
     public static string? Unsupported(ModelCase recorded)
     {
         var options = recorded.Description.GetProperty("optimizer");
@@ -24,8 +24,8 @@ internal static class TrainingSteps
         return Text("schedule") is null or "constant" ? null : $"the schedule '{Text("schedule")}' is unknown";
     }
 
-    /// <summary>Takes the steps, and compares the loss before each and after the last.</summary>
-    /// <param name="parameters">What is trained.</param>
+    /// <summary>Takes the recorded steps and compares the loss before each step and after the last.</summary>
+    /// <param name="parameters">Parameters to train.</param>
     public static IReadOnlyList<Comparison> Take(ModelCase recorded, Phi3VisionModel model, IReadOnlyList<Parameter> parameters)
     {
         var losses = torch.tensor(Train(recorded, model, parameters));

@@ -2,12 +2,12 @@ using FunctionsPipeline.Phi3Vision;
 
 namespace FunctionsPipeline.GpuWorker.Verification;
 
-/// <summary>Full fine-tuning as recorded: losses and weights of <see cref="TrainingSteps"/>.</summary>
+/// <summary>Repeats a recorded full fine-tuning by <see cref="TrainingSteps"/> and compares losses and weights.</summary>
 internal static class TrainingStepsVerifier
 {
     private const string FinalPrefix = "final.";
 
-    /// <param name="model">With the weights to start from; it is changed.</param>
+    /// <param name="model">Model with the initial weights; it is modified.</param>
     public static CaseReport Verify(ModelCase recorded, Phi3VisionModel model, string name)
     {
         if (TrainingSteps.Unsupported(recorded) is { } reason) return new CaseReport(name, [], [$"everything: {reason}"]);
