@@ -6,7 +6,7 @@ using FunctionsPipeline.LocalHost.Processes;
 
 namespace FunctionsPipeline.LocalHost;
 
-/// <summary><c>demo</c>: the whole way on sample data, with a verdict.</summary>
+/// <summary><c>demo</c>: runs the complete pipeline on sample data and checks the results.</summary>
 internal static class DemoCommand
 {
     public static Command Create()

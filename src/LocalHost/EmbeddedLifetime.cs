@@ -2,7 +2,7 @@ using Microsoft.Extensions.Hosting;
 
 namespace FunctionsPipeline.LocalHost;
 
-/// <summary>Leaves Ctrl-C and SIGTERM to the command that the host is a part of.</summary>
+/// <summary>Host lifetime that ignores Ctrl-C and SIGTERM, which the command that embeds the host handles.</summary>
 internal sealed class EmbeddedLifetime : IHostLifetime
 {
     public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;

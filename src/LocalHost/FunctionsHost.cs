@@ -13,8 +13,8 @@ using Yarp.ReverseProxy.Forwarder;
 namespace FunctionsPipeline.LocalHost;
 
 /// <summary>
-/// An Azure Functions host for one machine. It starts the app's own worker process, learns its functions, and runs their triggers on the WebJobs
-/// SDK and the extensions that the host in Azure runs. Everything that must last is in the storage account <c>AzureWebJobsStorage</c>.
+/// Azure Functions host for one machine. Starts the app's own worker process, loads its functions, and runs their triggers on the WebJobs
+/// SDK and the extensions that the host in Azure runs. All durable state is in the storage account <c>AzureWebJobsStorage</c>.
 /// </summary>
 public sealed class FunctionsHost : IAsyncDisposable
 {
@@ -38,22 +38,22 @@ public sealed class FunctionsHost : IAsyncDisposable
         _logs = _services.GetRequiredService<ILoggerFactory>();
     }
 
-    /// <summary>Where HTTP functions are served, such as <c>http://127.0.0.1:7071/</c>.</summary>
+    /// <summary>Base URL of the HTTP functions, such as <c>http://127.0.0.1:7071/</c>.</summary>
     public Uri Address => new($"http://{(IsLoopback ? "127.0.0.1" : Dns.GetHostName())}:{_options.Port}/");
 
-    /// <summary>What requests must bring as <c>x-functions-key</c>; null on loopback, where none is asked for.</summary>
+    /// <summary>Key that requests must send as <c>x-functions-key</c>; null on loopback, where no key is required.</summary>
     public string? Key { get; private set; }
 
-    /// <summary>Process id of the worker that runs now.</summary>
+    /// <summary>Process id of the current worker.</summary>
     public int WorkerProcessId => _worker?.ProcessId ?? 0;
 
-    /// <summary>Completes when the host cannot go on, such as without its storage account. It must be stopped then.</summary>
+    /// <summary>Completes when the host has failed, for example without its storage account, and must be disposed.</summary>
     public Task<Exception> Failure => _failures.Failure;
 
     private bool IsLoopback => IPAddress.IsLoopback(_options.Listen);
 
-    /// <summary>Starts an app and returns when its functions run.</summary>
-    /// <exception cref="InvalidOperationException">There is no app in the folder, its worker does not start, or a setting is wrong.</exception>
+    /// <summary>Starts an app and returns when its functions are ready.</summary>
+    /// <exception cref="InvalidOperationException">The folder has no app, its worker does not start, or a setting is invalid.</exception>
     public static async Task<FunctionsHost> StartAsync(FunctionsHostOptions options, CancellationToken cancellationToken = default)
     {
         var host = new FunctionsHost(options);
@@ -69,7 +69,7 @@ public sealed class FunctionsHost : IAsyncDisposable
         }
     }
 
-    /// <summary>Stops: takes no more requests, lets functions end for up to five seconds, and ends the worker.</summary>
+    /// <summary>Stops accepting requests, lets functions finish for up to five seconds, and ends the worker.</summary>
     public async ValueTask DisposeAsync()
     {
         if (_front is not null) await _front.DisposeAsync();
@@ -107,7 +107,8 @@ public sealed class FunctionsHost : IAsyncDisposable
         Logs.Listening(logger, functions.Count, Address);
     }
 
-    // The host sends no traces. But a call that it does not record is not recorded by the worker either, which goes by its parent.
+    // The host exports no traces, but the worker follows its parent's sampling: a call that the host does not record, the worker does not
+    // record either.
     private static ActivityListener ListenToCalls()
     {
         var listener = new ActivityListener
@@ -121,7 +122,7 @@ public sealed class FunctionsHost : IAsyncDisposable
         return listener;
     }
 
-    // Without its storage account, the Durable Task extension would try to stop for minutes, whatever the host's own limit is.
+    // The host's own shutdown limit does not bind the Durable Task extension, which retries for minutes when the storage account is gone.
     private static async Task<bool> StopAsync(IHost jobs)
     {
         var stopping = jobs.StopAsync();
@@ -154,11 +155,12 @@ public sealed class FunctionsHost : IAsyncDisposable
         logging.ClearProviders();
         foreach (var category in new[] { "Microsoft", "System.Net.Http", "Azure", "Host", "Yarp", "DurableTask" })
             logging.AddFilter(category, LogLevel.Warning);
-        // Missing containers and queues are what the extensions expect; failed functions are logged under their own names.
+        // The extensions cause 404s by probing for containers and queues; failed functions are logged in their own categories.
         logging.AddFilter("Azure.Core", LogLevel.Error).AddFilter("Host.Triggers.DurableTask", LogLevel.Error).AddFilter("Host.Results", LogLevel.None);
-        // A start that fails is thrown, and told once by whoever catches it.
+        // A failed start is thrown to the caller, which prints it; the host would log it a second time.
         logging.AddFilter("Microsoft.Extensions.Hosting", LogLevel.None);
-        // The SDK tells of every start and end of a function; a function's own lines are those of its category's User.
+        // The SDK logs every start and end of a function at Information; only the function's own lines, in category Function.{name}.User,
+        // are kept.
         logging.AddFilter((category, level) => level >= LogLevel.Warning || (level == LogLevel.Information
             && (category?.StartsWith("Function.", StringComparison.Ordinal) != true || category.EndsWith(".User", StringComparison.Ordinal))));
         if (_options.ConfigureLogging is { } configure) configure(logging);

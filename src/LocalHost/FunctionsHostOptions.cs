@@ -3,24 +3,26 @@ using Microsoft.Extensions.Logging;
 
 namespace FunctionsPipeline.LocalHost;
 
-/// <summary>How a host runs an app.</summary>
+/// <summary>Options of a host.</summary>
 public sealed record FunctionsHostOptions
 {
-    /// <summary>The app's build output, with <c>worker.config.json</c> and <c>host.json</c>.</summary>
+    /// <summary>Build output of the app, with <c>worker.config.json</c> and <c>host.json</c>.</summary>
     public required string AppFolder { get; init; }
 
-    /// <summary>Where HTTP is served. Anything but loopback has the host ask for a key.</summary>
+    /// <summary>IP address to listen on. Beyond loopback the host requires a key.</summary>
     public IPAddress Listen { get; init; } = IPAddress.Loopback;
 
-    /// <summary>TCP port; 0 takes a free one, which <see cref="FunctionsHost.Address"/> tells after the start.</summary>
+    /// <summary>TCP port to listen on; 0 takes a free one, which <see cref="FunctionsHost.Address"/> contains after the start.</summary>
     public int Port { get; init; } = 7071;
 
-    /// <summary>App settings, for the host and the worker, such as <c>AzureWebJobsStorage</c>. They come before those of the environment.</summary>
+    /// <summary>
+    /// App settings of the host and the worker, such as <c>AzureWebJobsStorage</c>. They take precedence over the environment.
+    /// </summary>
     public IReadOnlyDictionary<string, string?> Settings { get; init; } = new Dictionary<string, string?>();
 
-    /// <summary>Has the worker wait, for a minute at most, until a debugger is attached to it.</summary>
+    /// <summary>True to have the worker wait up to a minute for a debugger.</summary>
     public bool WaitForDebugger { get; init; }
 
-    /// <summary>Where log lines go; the console, one line an event, when left out.</summary>
+    /// <summary>Configures the log providers; null logs to the console, one line per event.</summary>
     public Action<ILoggingBuilder>? ConfigureLogging { get; init; }
 }

@@ -5,18 +5,21 @@ using Microsoft.Extensions.Configuration;
 
 namespace FunctionsPipeline.LocalHost;
 
-/// <summary>The storage account that a host keeps everything in.</summary>
+/// <summary>Storage account that holds the host's durable state.</summary>
 internal static class HostStorage
 {
     private const string Setting = "AzureWebJobsStorage";
 
-    /// <summary>Tries to reach the account, because the extensions would try for a minute and name neither setting nor URL.</summary>
-    /// <exception cref="InvalidOperationException">It is not reachable, or the setting is missing or wrong.</exception>
+    /// <summary>
+    /// Checks that the account is reachable. Without this check, the extensions would retry for a minute and report neither setting nor
+    /// URL.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">The account is unreachable, or its setting is missing or invalid.</exception>
     public static async Task ConnectAsync(IReadOnlyDictionary<string, string?> settings, CancellationToken cancellationToken)
     {
         var given = settings.ToDictionary(setting => setting.Key.Replace("__", ":", StringComparison.Ordinal), setting => setting.Value);
         var all = new ConfigurationBuilder().AddEnvironmentVariables().AddInMemoryCollection(given).Build();
-        // The account may also be given by its name or URLs, with an identity: left to the extensions.
+        // Settings of an identity, with an account name or service URLs, are left to the extensions.
         if (all.GetSection(Setting).GetChildren().Any()) return;
         if (all[Setting] is not { Length: > 0 } connection)
             throw new InvalidOperationException($"The setting {Setting} is missing: the connection string of a storage account.");

@@ -2,7 +2,7 @@ using Microsoft.Extensions.Logging;
 
 namespace FunctionsPipeline.LocalHost;
 
-/// <summary>The host's log lines.</summary>
+/// <summary>Log messages of the host.</summary>
 internal static partial class Logs
 {
     [LoggerMessage(Level = LogLevel.Information, Message = "Host of {Functions} functions listens on {Address}")]

@@ -18,7 +18,7 @@ catch (OperationCanceledException)
 }
 catch (Exception e) when (e is InvalidOperationException or IOException or HttpRequestException)
 {
-    // Things that a user can put right. The rest is a defect, and shows its stack.
+    // These exceptions have causes that the user can fix. All others are defects and show their stack trace.
     await Console.Error.WriteLineAsync(e.Message);
     return 1;
 }

@@ -4,7 +4,7 @@ using FunctionsPipeline.LocalHost.Processes;
 
 namespace FunctionsPipeline.LocalHost;
 
-/// <summary><c>run</c>: a Functions app alone, with the settings of the environment.</summary>
+/// <summary><c>run</c>: runs one Functions app, with the settings of the environment.</summary>
 internal static class RunCommand
 {
     public static Command Create()
@@ -52,7 +52,7 @@ internal static class RunCommand
         return command;
     }
 
-    /// <summary>The option that <c>up</c> has too.</summary>
+    /// <summary>Creates an option that <c>up</c> shares.</summary>
     public static Option<bool> WaitForDebugger() => new("--wait-for-debugger")
     {
         Description = "Hold the worker, for a minute at most, until a debugger is attached to it; its process id is logged.",

@@ -3,7 +3,7 @@ using FunctionsPipeline.LocalHost.Processes;
 
 namespace FunctionsPipeline.LocalHost;
 
-/// <summary><c>up</c>: everything, until Ctrl-C.</summary>
+/// <summary><c>up</c>: runs the complete local stack until Ctrl-C.</summary>
 internal static class UpCommand
 {
     public static Command Create()

@@ -2,9 +2,8 @@ using System.Runtime.InteropServices;
 using Azure.Storage.Blobs;
 using FunctionsPipeline.Contracts;
 
-// Stands in for the GPU worker where a test is not about training: `train --run RUN` does at once what a job does in time. It reads the run's
-// request and leaves its result; the validation loss is a hundredth of the request's seed. A run whose name starts with "endless" trains until it
-// is asked to stop.
+// Replaces the GPU worker in tests that are not about training. `train --run RUN` reads the run's request and writes its result at once;
+// the validation loss is a hundredth of the request's seed. A run whose name starts with "endless" trains until SIGTERM.
 if (args is not ["train", "--run", var run])
 {
     await Console.Error.WriteLineAsync("usage: train --run RUN");

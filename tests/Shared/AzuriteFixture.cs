@@ -7,8 +7,8 @@ using Azure.Storage.Blobs;
 namespace FunctionsPipeline.Tests;
 
 /// <summary>
-/// Two storage accounts for the tests that share this fixture: Azurite on free loopback ports, in memory, gone with the fixture.
-/// The executable is <c>AZURITE</c>, or the one that <c>./pipeline setup azurite</c> installs.
+/// Runs Azurite with two storage accounts, in memory and on free loopback ports, for the tests that share this fixture. The executable is
+/// <c>AZURITE</c>, or the one that <c>./pipeline setup azurite</c> installs.
 /// </summary>
 public sealed class AzuriteFixture : IAsyncLifetime
 {
@@ -21,17 +21,17 @@ public sealed class AzuriteFixture : IAsyncLifetime
     private readonly StringBuilder _output = new();
     private Process? _process;
 
-    /// <summary>For the setting <c>PipelineStorage</c>.</summary>
+    /// <summary>Connection string for the setting <c>PipelineStorage</c>.</summary>
     public string ConnectionString { get; private set; } = "";
 
-    /// <summary>Another account, for tests that tell two apart.</summary>
+    /// <summary>Connection string of a second account, for tests that tell accounts apart.</summary>
     public string OtherConnectionString { get; private set; } = "";
 
     public BlobServiceClient Blobs { get; private set; } = null!;
 
     public async Task InitializeAsync()
     {
-        // Another process may take a free port between finding and using it, so a failed start is tried again.
+        // Another process may take a free port before Azurite listens on it, so a failed start is retried.
         for (var attempt = 1; ; attempt++)
         {
             try
@@ -136,7 +136,7 @@ public sealed class AzuriteFixture : IAsyncLifetime
         var root = folder?.FullName
             ?? throw new DirectoryNotFoundException("The tests are not within the repository: set AZURITE to an executable.");
         var azurite = Path.Combine(root, ".pipeline", "azurite");
-        // Written when the installation is complete.
+        // The installation writes this file last.
         var version = Path.Combine(azurite, "version");
         if (!File.Exists(version))
         {

@@ -1,6 +1,6 @@
 namespace FunctionsPipeline.Tests;
 
-/// <summary>A clock that stands still until a test moves it; timers fire on the way, in the order of their times.</summary>
+/// <summary>Clock that advances only when a test moves it; due timers fire on the way, in the order of their times.</summary>
 internal sealed class ManualTimeProvider(DateTimeOffset start) : TimeProvider
 {
     private readonly Lock _gate = new();
@@ -44,7 +44,7 @@ internal sealed class ManualTimeProvider(DateTimeOffset start) : TimeProvider
         }
     }
 
-    /// <summary>Waits until that many sleep until the time that far from now.</summary>
+    /// <summary>Waits until the given number of timers is due that far from now.</summary>
     public async Task SleepingAsync(TimeSpan fromNow, int sleepers = 1)
     {
         for (var i = 0; i < 1000; i++)
@@ -68,7 +68,7 @@ internal sealed class ManualTimeProvider(DateTimeOffset start) : TimeProvider
 
         public bool Change(TimeSpan dueTime, TimeSpan period)
         {
-            // Task.Delay and CancellationTokenSource, the only users here, have no periodic timers.
+            // The period is ignored: Task.Delay and CancellationTokenSource, the only users here, have no periodic timers.
             lock (provider._gate)
             {
                 provider._timers.Remove(this);

@@ -4,7 +4,7 @@ using Microsoft.Azure.Functions.Worker;
 
 namespace FunctionsPipeline.TinyApp;
 
-/// <summary>What orchestrators have done.</summary>
+/// <summary>Activities that the orchestrators call.</summary>
 public static class Activities
 {
     private static readonly ConcurrentDictionary<string, int> Attempts = new();
@@ -15,7 +15,7 @@ public static class Activities
     [Function(nameof(Double))]
     public static Parcel Double([ActivityTrigger] Parcel parcel) => parcel with { Weight = parcel.Weight * 2 };
 
-    /// <summary>Fails as often as it is told to, counted by name.</summary>
+    /// <summary>Fails the given number of times per name, then succeeds.</summary>
     [Function(nameof(Flaky))]
     public static int Flaky([ActivityTrigger] Flakiness flakiness)
     {
@@ -27,7 +27,7 @@ public static class Activities
     public static void Hopeless([ActivityTrigger] string reason) =>
         throw new InvalidDataException(reason, new FormatException("a cause of its own"));
 
-    /// <summary>Takes a while, whoever asks it to stop, and tells in which process.</summary>
+    /// <summary>Waits without observing cancellation, and returns the process id.</summary>
     [Function(nameof(Work))]
     public static async Task<int> Work([ActivityTrigger] int milliseconds)
     {
@@ -35,7 +35,7 @@ public static class Activities
         return Environment.ProcessId;
     }
 
-    /// <summary>Tells the trace that it is a part of: as the host says, and as code in it sees it.</summary>
+    /// <summary>Returns the trace context from the host and the current activity's id.</summary>
     [Function(nameof(Trace))]
     public static string[] Trace([ActivityTrigger] string input, FunctionContext context) =>
         [context.TraceContext.TraceParent, Activity.Current?.Id ?? "", input];

@@ -6,7 +6,7 @@ using Microsoft.DurableTask.Entities;
 
 namespace FunctionsPipeline.TinyApp;
 
-/// <summary>An entity that counts.</summary>
+/// <summary>Entity that counts.</summary>
 public sealed class Counter : TaskEntity<int>
 {
     public int Add(int amount) => State += amount;
@@ -14,7 +14,7 @@ public sealed class Counter : TaskEntity<int>
     [Function(nameof(Counter))]
     public static Task Run([EntityTrigger] TaskEntityDispatcher dispatcher) => dispatcher.DispatchAsync<Counter>();
 
-    /// <summary>Adds to a counter on POST, and tells its count on GET.</summary>
+    /// <summary>Adds to a counter on POST and returns its count on GET.</summary>
     [Function(nameof(Counters))]
     public static async Task<IActionResult> Counters(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", "post", Route = "counters/{key}")] HttpRequest request,

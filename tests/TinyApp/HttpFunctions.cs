@@ -5,16 +5,16 @@ using Microsoft.Azure.Functions.Worker;
 
 namespace FunctionsPipeline.TinyApp;
 
-/// <summary>HTTP functions, for anyone and with a key.</summary>
+/// <summary>HTTP functions, anonymous and with a key.</summary>
 public static class HttpFunctions
 {
-    /// <summary>Greets in the words of the query.</summary>
+    /// <summary>Greets with the greeting in the query.</summary>
     [Function(nameof(Greet))]
     public static IActionResult Greet(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "greet/{name}")] HttpRequest request, string name) =>
         new OkObjectResult($"{request.Query["greeting"]} {name}");
 
-    /// <summary>Repeats what it was asked.</summary>
+    /// <summary>Returns the parts of the request.</summary>
     [Function(nameof(Echo))]
     public static async Task<IActionResult> Echo(
         [HttpTrigger(AuthorizationLevel.Function, "put", "post", Route = "echo/{number:int}/{*path}")] HttpRequest request,
@@ -26,16 +26,16 @@ public static class HttpFunctions
         return new AcceptedResult("", new Echoed(request.Method, number, path, body));
     }
 
-    /// <summary>Fails.</summary>
+    /// <summary>Always fails.</summary>
     [Function(nameof(Throws))]
     public static IActionResult Throws([HttpTrigger(AuthorizationLevel.Anonymous)] HttpRequest request) =>
         throw new InvalidDataException($"{request.Method} is not what it wants");
 
-    /// <summary>Tells the id of the worker's process.</summary>
+    /// <summary>Returns the process id of the worker.</summary>
     [Function(nameof(ProcessId))]
     public static IActionResult ProcessId([HttpTrigger(AuthorizationLevel.Anonymous, "get")] HttpRequest request) =>
         new OkObjectResult(JsonSerializer.Serialize(Environment.ProcessId));
 
-    /// <summary>Body of an answer of <see cref="Echo"/>.</summary>
+    /// <summary>Response body of <see cref="Echo"/>.</summary>
     public sealed record Echoed(string Method, int Number, string? Path, string Body);
 }

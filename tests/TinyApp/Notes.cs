@@ -3,10 +3,10 @@ using Microsoft.Extensions.Configuration;
 
 namespace FunctionsPipeline.TinyApp;
 
-/// <summary>Writes down in the container <c>tiny-notes</c> what a function was given, for a test to read.</summary>
+/// <summary>Writes the inputs of functions to the container <c>tiny-notes</c>, where tests read them.</summary>
 public sealed class Notes(IConfiguration configuration)
 {
-    /// <summary>The container's name.</summary>
+    /// <summary>Name of the container.</summary>
     public const string Container = "tiny-notes";
 
     public async Task WriteAsync(string name, string text, CancellationToken cancellationToken)

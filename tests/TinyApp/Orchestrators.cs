@@ -4,7 +4,7 @@ using Microsoft.DurableTask.Entities;
 
 namespace FunctionsPipeline.TinyApp;
 
-/// <summary>One orchestrator for each thing that orchestrators do.</summary>
+/// <summary>One orchestrator for each feature of Durable Functions.</summary>
 public static class Orchestrators
 {
     [Function(nameof(Hello))]
@@ -16,8 +16,8 @@ public static class Orchestrators
         [OrchestrationTrigger] TaskOrchestrationContext context, Activities.Parcel parcel) =>
         await context.CallActivityAsync<Activities.Parcel>(nameof(Activities.Double), parcel);
 
-    /// <summary>Runs activities side by side.</summary>
-    /// <returns>The processes that ran them.</returns>
+    /// <summary>Runs activities in parallel.</summary>
+    /// <returns>Process ids of the workers that ran the activities.</returns>
     [Function(nameof(FanOut))]
     public static async Task<int[]> FanOut([OrchestrationTrigger] TaskOrchestrationContext context, Load load)
     {
@@ -30,7 +30,7 @@ public static class Orchestrators
         return await Task.WhenAll(running);
     }
 
-    /// <summary>Runs activities one after another, each a second time when it fails, and tells in its status how many there were.</summary>
+    /// <summary>Runs activities in sequence, each with one retry, and reports the number of finished ones in the custom status.</summary>
     [Function(nameof(Steps))]
     public static async Task<int> Steps([OrchestrationTrigger] TaskOrchestrationContext context, Load load)
     {
@@ -43,8 +43,8 @@ public static class Orchestrators
         return load.Activities;
     }
 
-    /// <summary>Tries an activity until it succeeds, four times at most.</summary>
-    /// <returns>The number of tries.</returns>
+    /// <summary>Retries an activity until it succeeds, with at most four attempts.</summary>
+    /// <returns>The number of attempts.</returns>
     [Function(nameof(Retries))]
     public static async Task<int> Retries([OrchestrationTrigger] TaskOrchestrationContext context, int failures) =>
         await context.CallActivityAsync<int>(
@@ -52,7 +52,7 @@ public static class Orchestrators
             new Activities.Flakiness(context.InstanceId, failures),
             TaskOptions.FromRetryPolicy(new RetryPolicy(4, TimeSpan.FromMilliseconds(100))));
 
-    /// <summary>Tells type and message of an activity's failure, and those of its cause.</summary>
+    /// <summary>Returns type and message of an activity's failure and of its cause.</summary>
     [Function(nameof(Catches))]
     public static async Task<string[]> Catches([OrchestrationTrigger] TaskOrchestrationContext context, string reason)
     {
@@ -77,7 +77,7 @@ public static class Orchestrators
         await Task.WhenAll(names.Select(name => context.CallSubOrchestratorAsync<string>(
             nameof(Hello), name, new SubOrchestrationOptions(instanceId: $"{context.InstanceId}-{name}"))));
 
-    /// <summary>Waits to be approved, as many seconds as it is told.</summary>
+    /// <summary>Waits for an approval event, at most the given number of seconds.</summary>
     [Function(nameof(Approval))]
     public static async Task<string> Approval([OrchestrationTrigger] TaskOrchestrationContext context, int seconds)
     {
@@ -92,7 +92,7 @@ public static class Orchestrators
         }
     }
 
-    /// <summary>Sleeps, and tells how long by the orchestration's own clock.</summary>
+    /// <summary>Waits for a durable timer and returns the elapsed seconds by the orchestration's clock.</summary>
     [Function(nameof(Sleeps))]
     public static async Task<double> Sleeps([OrchestrationTrigger] TaskOrchestrationContext context, int seconds)
     {
@@ -101,7 +101,7 @@ public static class Orchestrators
         return (context.CurrentUtcDateTime - started).TotalSeconds;
     }
 
-    /// <summary>Counts down, with a new history for each number.</summary>
+    /// <summary>Counts down, continuing as new with each number.</summary>
     [Function(nameof(Countdown))]
     public static async Task<string> Countdown([OrchestrationTrigger] TaskOrchestrationContext context, int from)
     {
@@ -111,7 +111,7 @@ public static class Orchestrators
         return "";
     }
 
-    /// <summary>Adds numbers in an entity.</summary>
+    /// <summary>Sums numbers in an entity.</summary>
     [Function(nameof(Adds))]
     public static async Task<int> Adds([OrchestrationTrigger] TaskOrchestrationContext context, int[] numbers)
     {
@@ -125,6 +125,6 @@ public static class Orchestrators
     public static async Task<string[]> Traces([OrchestrationTrigger] TaskOrchestrationContext context, string input) =>
         await context.CallActivityAsync<string[]>(nameof(Activities.Trace), input);
 
-    /// <param name="AtOnce">How many activities run at most at the same time.</param>
+    /// <param name="AtOnce">Maximum number of activities in progress at the same time.</param>
     public sealed record Load(int Activities, int Milliseconds, int AtOnce = int.MaxValue);
 }

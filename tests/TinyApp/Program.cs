@@ -9,7 +9,7 @@ if (Environment.GetEnvironmentVariable("TINY_APP_ENDS_WITH") is { } exitCode)
     Console.Error.WriteLine("the tiny app was told to end at once");
     return int.Parse(exitCode, null);
 }
-// As OpenTelemetry does: with somebody listening, invocations are part of a trace.
+// Listens as OpenTelemetry would, because invocations have an activity only when a listener samples them.
 ActivitySource.AddActivityListener(new ActivityListener
 {
     ShouldListenTo = source => source.Name is "Microsoft.Azure.Functions.Worker" or "Microsoft.DurableTask",

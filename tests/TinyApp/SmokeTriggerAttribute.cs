@@ -3,11 +3,11 @@ using Microsoft.Azure.Functions.Worker.Extensions.Abstractions;
 
 namespace FunctionsPipeline.TinyApp;
 
-/// <summary>A trigger that no host knows.</summary>
+/// <summary>Trigger type that no host supports.</summary>
 [AttributeUsage(AttributeTargets.Parameter)]
 public sealed class SmokeTriggerAttribute : TriggerBindingAttribute;
 
-/// <summary>A function that nothing starts.</summary>
+/// <summary>Function with an unsupported trigger.</summary>
 public static class SmokeDetector
 {
     [Function(nameof(Smelled))]

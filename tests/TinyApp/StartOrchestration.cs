@@ -9,8 +9,8 @@ namespace FunctionsPipeline.TinyApp;
 
 public static class StartOrchestration
 {
-    /// <summary>Starts an orchestration with the request's body, JSON, as its input.</summary>
-    /// <returns>The URLs of its management API, and the trace that the function is a part of.</returns>
+    /// <summary>Starts an orchestration with the request's JSON body as input.</summary>
+    /// <returns>The URLs of its management API; the header <c>x-trace</c> has the trace parent of the function.</returns>
     [Function("Start")]
     public static async Task<IActionResult> RunAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "orchestrations/{name}")] HttpRequest request,

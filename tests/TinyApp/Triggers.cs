@@ -3,10 +3,10 @@ using Microsoft.Azure.Functions.Worker;
 
 namespace FunctionsPipeline.TinyApp;
 
-/// <summary>Functions that blobs, queues and the clock start.</summary>
+/// <summary>Functions with blob, queue and timer triggers.</summary>
 public sealed class Triggers(Notes notes)
 {
-    /// <summary>Notes an upload's text below <c>blobs/</c>.</summary>
+    /// <summary>Writes the text of an upload to a note below <c>blobs/</c>.</summary>
     [Function(nameof(Uploaded))]
     public async Task Uploaded(
         [BlobTrigger("tiny-uploads/{folder}/{name}", Connection = "AzureWebJobsStorage")] BlobClient blob,
@@ -17,7 +17,7 @@ public sealed class Triggers(Notes notes)
         await notes.WriteAsync($"blobs/{folder}/{name}", $"{context.BindingContext.BindingData["BlobTrigger"]}: {text}", cancellationToken);
     }
 
-    /// <summary>Notes a message below <c>messages/</c>.</summary>
+    /// <summary>Writes a queue message to a note below <c>messages/</c>.</summary>
     [Function(nameof(Received))]
     public async Task Received(
         [QueueTrigger("tiny-messages")] Message message, FunctionContext context, CancellationToken cancellationToken)
@@ -26,21 +26,21 @@ public sealed class Triggers(Notes notes)
         await notes.WriteAsync($"messages/{message.Name}", $"{message.Text} ({count})", cancellationToken);
     }
 
-    /// <summary>Notes the clock's last tick.</summary>
+    /// <summary>Writes a note at every tick of the timer.</summary>
     [Function(nameof(Ticked))]
     public async Task Ticked([TimerTrigger("* * * * * *", RunOnStartup = true)] TimerInfo timer, CancellationToken cancellationToken) =>
         await notes.WriteAsync("tick", $"past due: {timer.IsPastDue}", cancellationToken);
 
-    /// <summary>Notes a tick that comes on the first of January only, unless it is started by hand.</summary>
+    /// <summary>Writes a note on the first of January, or when it is started manually.</summary>
     [Function(nameof(NewYear))]
     public async Task NewYear([TimerTrigger("0 0 0 1 1 *")] TimerInfo timer, CancellationToken cancellationToken) =>
         await notes.WriteAsync("new-year", $"past due: {timer.IsPastDue}", cancellationToken);
 
-    /// <summary>Has an output that the local host does not know.</summary>
+    /// <summary>Has an output binding that the local host does not support.</summary>
     [Function(nameof(Answered))]
     [QueueOutput("tiny-answers")]
     public static string Answered([QueueTrigger("tiny-questions")] string question) => question;
 
-    /// <summary>What the queue holds.</summary>
+    /// <summary>Queue message.</summary>
     public sealed record Message(string Name, string Text);
 }

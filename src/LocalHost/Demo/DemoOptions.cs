@@ -2,33 +2,35 @@ using FunctionsPipeline.Contracts;
 
 namespace FunctionsPipeline.LocalHost.Demo;
 
-/// <summary>What the demo runs on.</summary>
+/// <summary>Options of the demo.</summary>
 public sealed record DemoOptions
 {
-    /// <summary>A folder of pictures, <c>{split}/{label}/*.jpg</c>; drawn garments when null.</summary>
+    /// <summary>Folder of images, <c>{split}/{label}/*.jpg</c>; null for drawn garments.</summary>
     public string? Images { get; init; }
 
-    /// <summary>Rows of the dataset.</summary>
+    /// <summary>Number of rows of the dataset.</summary>
     public int Rows { get; init; } = 800;
 
-    /// <summary>Whether the sample hub has a bad day: pictures that are gone, busy, stalled or damaged, and a connection that breaks.</summary>
+    /// <summary>
+    /// True to have the sample hub inject faults: missing, busy, stalled and damaged images, and a connection that is cut.
+    /// </summary>
     public bool Faults { get; init; }
 
-    /// <summary>Images that are uploaded after training and are in no split.</summary>
+    /// <summary>Number of images in no split that are uploaded after training.</summary>
     public int Uploads { get; init; } = 8;
 
-    /// <summary>Training time at most, in minutes.</summary>
+    /// <summary>Maximum training time, in minutes.</summary>
     public double? Minutes { get; init; }
 
-    /// <summary>How to train; what suits the sample when null.</summary>
+    /// <summary>Training settings; null for those that suit the sample.</summary>
     public TrainingSettings? Training { get; init; }
 
-    /// <summary>Where everything is written; started afresh.</summary>
+    /// <summary>Folder for all files of the demo, emptied at the start.</summary>
     public required string StateFolder { get; init; }
 
-    /// <summary>The request that the demo posts.</summary>
-    /// <param name="dataset">The sample hub's dataset.</param>
-    /// <param name="baseModel">The sample hub's base model.</param>
+    /// <summary>Builds the run request that the demo posts.</summary>
+    /// <param name="dataset">Repository id of the sample hub's dataset.</param>
+    /// <param name="baseModel">Repository id of the sample hub's base model.</param>
     public RunRequest Request(string dataset, string baseModel) => new()
     {
         Run = "demo",
@@ -38,7 +40,7 @@ public sealed record DemoOptions
             Columns = Images is null
                 ? new ColumnMapping { Image = "imageurl", Title = "title", Category = "category3_code", Price = "full_price" }
                 : new ColumnMapping { Image = "image", Category = "label" },
-            // Photographs are few, and what is uploaded is in no split either.
+            // Photographs are too few for a test split, and the uploaded images are outside of every split anyway.
             TestFraction = Images is null ? 0.1 : 0,
         },
         BaseModel = new BaseModelRequest { Repo = baseModel },
@@ -51,7 +53,7 @@ public sealed record DemoOptions
         MaxSteps = Images is null ? 350 : 3000,
         MaxMinutes = Images is null ? 3 : 7,
         BatchSize = 8,
-        // Photographs are few and differ in more than their labels: they are learned slowly, and never seen twice in the same way.
+        // Photographs are few and differ in more than their labels, so they get a lower learning rate and random augmentation.
         LearningRate = Images is null ? 2e-3 : 5e-4,
         AugmentImages = Images is not null,
         WarmupSteps = 40,

@@ -4,9 +4,9 @@ using Spectre.Console;
 
 namespace FunctionsPipeline.LocalHost.Demo;
 
-/// <summary>What the demo measured, as tables, and whether that is what it promises.</summary>
-/// <param name="faults">What was wrong with the hub on purpose; null when nothing was.</param>
-/// <param name="runFolder">Where the run's gallery and TensorBoard files were copied to.</param>
+/// <summary>Prints the demo's measurements as tables and checks them against its promises.</summary>
+/// <param name="faults">Faults that the hub injected on purpose; null when there were none.</param>
+/// <param name="runFolder">Folder with copies of the run's gallery and TensorBoard files.</param>
 public sealed class DemoReport(
     RunOutcome outcome,
     IReadOnlyList<MetricsLine> metrics,
@@ -24,7 +24,7 @@ public sealed class DemoReport(
     private EvaluationMetrics? Test => outcome.Result.Test;
 
     /// <summary>Prints the tables and the verdict.</summary>
-    /// <returns>0 when every promise was kept, 1 otherwise.</returns>
+    /// <returns>0 when every promise was kept, otherwise 1.</returns>
     public int Print(IAnsiConsole console)
     {
         console.WriteLine();
@@ -64,7 +64,7 @@ public sealed class DemoReport(
         }
         else
         {
-            // Clearly: by more than always answering the majority class reaches by luck on that many samples (one-sided, 95 %).
+            // "Clearly" is a one-sided 95 % bound: 1.645 standard errors of the majority class's accuracy on that number of samples.
             var majority = FineTuned.MajorityCategoryAccuracy ?? 0;
             var margin = 1.645 * Math.Sqrt(majority * (1 - majority) / Math.Max(1, FineTuned.Generated));
             yield return (Invariant($"category accuracy clearly over the majority class ({FineTuned.CategoryAccuracy:0.00} against {majority:0.00} + {margin:0.00})"),

@@ -7,12 +7,12 @@ using Spectre.Console;
 
 namespace FunctionsPipeline.LocalHost.Demo;
 
-/// <summary>The whole way, as a user would go it: start a run over HTTP, follow it, upload images, read the predictions.</summary>
+/// <summary>Runs the demo as a user would proceed: start a run over HTTP, follow it, upload images, read the predictions.</summary>
 public static class DemoRun
 {
     private static readonly TimeSpan PredictionLimit = TimeSpan.FromMinutes(2);
 
-    /// <returns>The process exit code: 0 when everything that the demo promises was reached.</returns>
+    /// <returns>Process exit code: 0 when every promise of the demo was kept.</returns>
     public static async Task<int> RunAsync(DemoOptions options, CancellationToken cancellation)
     {
         var clock = Stopwatch.StartNew();
@@ -32,7 +32,7 @@ public static class DemoRun
             screen.Say, cancellation);
 
         using var http = new HttpClient { BaseAddress = stack.Host };
-        // With one HTTP client for all, no connection is left that Azurite would wait for when it is stopped.
+        // Azurite waits for open connections when it stops. All requests share one HTTP client, whose disposal closes them.
         var storage = new BlobServiceClient(stack.Storage, new BlobClientOptions { Transport = new HttpClientTransport(http) });
         var client = new PipelineClient(http, storage);
         var accepted = await client.StartRunAsync(options.Request(stack.Dataset, LocalStack.BaseModel), cancellation);

@@ -5,7 +5,7 @@ using Spectre.Console;
 
 namespace FunctionsPipeline.LocalHost.Demo;
 
-/// <summary>Progress of a run: a line that is rewritten in a terminal, a line every few seconds elsewhere.</summary>
+/// <summary>Prints the progress of a run: rewrites one line in a terminal, and prints a line every few seconds elsewhere.</summary>
 public sealed class DemoScreen
 {
     private static readonly TimeSpan LogInterval = TimeSpan.FromSeconds(10);
@@ -16,14 +16,14 @@ public sealed class DemoScreen
     private TimeSpan _lastShown = TimeSpan.MinValue;
     private bool _open;
 
-    /// <summary>Prints a line that stays.</summary>
+    /// <summary>Prints a permanent line.</summary>
     public void Say(string line)
     {
         Close();
         AnsiConsole.MarkupLineInterpolated(CultureInfo.InvariantCulture, $"[grey]{Time()}[/] {line}");
     }
 
-    /// <summary>Shows where a run stands.</summary>
+    /// <summary>Shows the state of a run.</summary>
     public void Show(RunView view)
     {
         var key = $"{view.Status?.Phase}/{view.Status?.Training?.Phase}";

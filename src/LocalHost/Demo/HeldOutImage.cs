@@ -3,10 +3,10 @@ using FunctionsPipeline.Contracts;
 
 namespace FunctionsPipeline.LocalHost.Demo;
 
-/// <summary>An image that is in no split, and what it shows: a line of <c>truth.jsonl</c>.</summary>
+/// <summary>Image in no split, with its true title, category and price: a line of <c>truth.jsonl</c>.</summary>
 public sealed record HeldOutImage(string File, string? Title, string? Category, double? Price)
 {
-    /// <summary>Reads <c>truth.jsonl</c> in a folder.</summary>
+    /// <summary>Reads the file <c>truth.jsonl</c> in a folder.</summary>
     public static IReadOnlyList<HeldOutImage> Load(string folder) =>
         [.. System.IO.File.ReadLines(Path.Combine(folder, "truth.jsonl"))
             .Select(line => JsonSerializer.Deserialize<HeldOutImage>(line, PipelineJson.Compact)!)];

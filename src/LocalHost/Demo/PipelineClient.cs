@@ -9,27 +9,27 @@ using FunctionsPipeline.Contracts;
 
 namespace FunctionsPipeline.LocalHost.Demo;
 
-/// <summary>The pipeline as its users see it: HTTP for runs, a blob container for images, another for predictions.</summary>
-/// <param name="http">With the Functions host as its base address.</param>
-/// <param name="blobs">The storage account.</param>
+/// <summary>Client of the pipeline as its users see it: HTTP for runs, one blob container for images, another for predictions.</summary>
+/// <param name="http">Client with the Functions host as base address.</param>
+/// <param name="blobs">Client of the storage account.</param>
 public sealed class PipelineClient(HttpClient http, BlobServiceClient blobs)
 {
     /// <summary>Starts a run.</summary>
-    /// <exception cref="HttpRequestException">It was refused; the message is the problem document.</exception>
+    /// <exception cref="HttpRequestException">The request was refused; the message is the problem document.</exception>
     public async Task<RunAccepted> StartRunAsync(RunRequest request, CancellationToken cancellation)
     {
         using var response = await http.PostAsJsonAsync("api/runs", request, PipelineJson.Options, cancellation);
         return await ReadAsync<RunAccepted>(response, cancellation);
     }
 
-    /// <summary>Where a run stands.</summary>
+    /// <summary>Reads the state of a run.</summary>
     public async Task<RunView> GetRunAsync(string run, CancellationToken cancellation)
     {
         using var response = await http.GetAsync($"api/runs/{run}", cancellation);
         return await ReadAsync<RunView>(response, cancellation);
     }
 
-    /// <summary>Follows a run to its end, a view about every second.</summary>
+    /// <summary>Yields a view of a run about every second, until the run has ended.</summary>
     public async IAsyncEnumerable<RunView> FollowAsync(string run, [EnumeratorCancellation] CancellationToken cancellation)
     {
         while (true)
@@ -41,14 +41,14 @@ public sealed class PipelineClient(HttpClient http, BlobServiceClient blobs)
         }
     }
 
-    /// <summary>What a run measured.</summary>
+    /// <summary>Reads the metrics of a run.</summary>
     public async Task<IReadOnlyList<MetricsLine>> GetMetricsAsync(string run, CancellationToken cancellation)
     {
         var content = await blobs.GetBlobContainerClient(Containers.Runs).GetBlobClient(new RunBlobs(run).Metrics).DownloadContentAsync(cancellation);
         return [.. Lines<MetricsLine>(content.Value.Content)];
     }
 
-    /// <summary>Every row of an ingested dataset, with what was found in it.</summary>
+    /// <summary>Reads every row of an ingested dataset, with its row status.</summary>
     public async Task<IReadOnlyList<ManifestRow>> GetRowsAsync(IngestReport dataset, CancellationToken cancellation)
     {
         var container = blobs.GetBlobContainerClient(Containers.Datasets);
@@ -62,14 +62,16 @@ public sealed class PipelineClient(HttpClient http, BlobServiceClient blobs)
         return rows;
     }
 
-    /// <summary>The faults that a sample hub has injected.</summary>
+    /// <summary>Reads the faults that a sample hub has injected.</summary>
     public async Task<IReadOnlyList<InjectedFault>> GetFaultsAsync(Uri hub, CancellationToken cancellation)
     {
         using var response = await http.GetAsync(new Uri(hub, "faults"), cancellation);
         return await ReadAsync<IReadOnlyList<InjectedFault>>(response, cancellation);
     }
 
-    /// <summary>Copies a run's gallery and TensorBoard files to sub-folders <c>samples</c> and <c>tensorboard</c> of a local folder.</summary>
+    /// <summary>
+    /// Copies a run's gallery and TensorBoard files to the subfolders <c>samples</c> and <c>tensorboard</c> of a local folder.
+    /// </summary>
     public async Task SaveTrackingAsync(string run, string folder, CancellationToken cancellation)
     {
         var container = blobs.GetBlobContainerClient(Containers.Runs);
@@ -85,11 +87,11 @@ public sealed class PipelineClient(HttpClient http, BlobServiceClient blobs)
         }
     }
 
-    /// <summary>Uploads an image the way a user does.</summary>
+    /// <summary>Uploads an image as a user would.</summary>
     public Task UploadAsync(string name, Stream image, CancellationToken cancellation) =>
         blobs.GetBlobContainerClient(Containers.ProductImages).GetBlobClient(name).UploadAsync(image, overwrite: true, cancellation);
 
-    /// <summary>Waits for the prediction of an uploaded image; null when none came within <paramref name="limit"/>.</summary>
+    /// <summary>Waits for the prediction of an uploaded image; null when there is none within <paramref name="limit"/>.</summary>
     public async Task<PredictionDocument?> WaitForPredictionAsync(string name, TimeSpan limit, CancellationToken cancellation)
     {
         var blob = blobs.GetBlobContainerClient(Containers.Predictions).GetBlobClient(BlobNames.Prediction(name));

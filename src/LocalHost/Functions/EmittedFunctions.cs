@@ -8,19 +8,19 @@ using Microsoft.Azure.WebJobs.Extensions.DurableTask;
 namespace FunctionsPipeline.LocalHost.Functions;
 
 /// <summary>
-/// Makes the methods that the WebJobs SDK runs: it finds functions as static methods with attributes, so a class is emitted with a method for each
-/// of the app's functions. The body of each hands its arguments to a <see cref="FunctionBridge"/>.
+/// Emits a class with one static method per function of the app, because the WebJobs SDK finds functions as static methods with attributes.
+/// Each method passes its arguments to a <see cref="FunctionBridge"/>.
 /// </summary>
 internal static partial class EmittedFunctions
 {
-    /// <summary>Argument of HTTP functions, which nothing but <c>CallAsync</c> starts.</summary>
+    /// <summary>Parameter name of HTTP functions, which only <c>CallAsync</c> starts.</summary>
     public const string HttpArgument = "httpContext";
 
     private const string CancellationArgument = "cancellationToken";
 
-    /// <param name="functions">The app's functions; those with an obstacle are left out.</param>
-    /// <param name="bridge">What the emitted methods call.</param>
-    /// <exception cref="InvalidOperationException">A trigger lacks what it needs.</exception>
+    /// <param name="functions">The app's functions; those with an obstacle are skipped.</param>
+    /// <param name="bridge">Target of the emitted methods.</param>
+    /// <exception cref="InvalidOperationException">A trigger lacks a required property.</exception>
     public static Type Create(IEnumerable<Function> functions, FunctionBridge bridge)
     {
         var assembly = AssemblyBuilder.DefineDynamicAssembly(new AssemblyName("Functions"), AssemblyBuilderAccess.RunAndCollect);
@@ -38,7 +38,7 @@ internal static partial class EmittedFunctions
         var call = function.Trigger!.Is("orchestrationTrigger") || function.Trigger.Is("entityTrigger")
             ? typeof(FunctionBridge).GetMethod(nameof(FunctionBridge.InvokeForTextAsync))!
             : typeof(FunctionBridge).GetMethod(nameof(FunctionBridge.InvokeAsync))!;
-        // Durable triggers take a return value; the SDK refuses one of the others.
+        // Only durable triggers use a return value; the SDK rejects methods of other triggers that have one.
         var returned = function.Trigger.Is("orchestrationTrigger") || function.Trigger.Is("entityTrigger") || function.Trigger.Is("activityTrigger")
             ? call.ReturnType
             : typeof(Task);
@@ -108,7 +108,7 @@ internal static partial class EmittedFunctions
                     [], (nameof(EntityTriggerAttribute.EntityName), trigger.Text("entityName"))));
                 break;
             case "blobTrigger":
-                // Without its Source: Azurite sends no events, so the container is scanned.
+                // The trigger's Source is dropped: Azurite sends no events, so the container is scanned.
                 yield return new Parameter(trigger.Name, data, Attribute<BlobTriggerAttribute>(
                     [Required("path")], (nameof(BlobTriggerAttribute.Connection), trigger.Text("connection"))));
                 yield return new Parameter("blobTrigger", typeof(string));

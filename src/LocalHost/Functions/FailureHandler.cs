@@ -4,7 +4,7 @@ using Microsoft.Azure.WebJobs.Host.Timers;
 namespace FunctionsPipeline.LocalHost.Functions;
 
 /// <summary>
-/// Is told what the SDK cannot go on with, such as a storage account that went away while a container was scanned. The SDK's own handler would end the
+/// Receives the SDK's fatal failures, such as the loss of the storage account during a container scan. The SDK's own handler would exit the
 /// process at once.
 /// </summary>
 internal sealed class FailureHandler : IWebJobsExceptionHandler
@@ -19,7 +19,7 @@ internal sealed class FailureHandler : IWebJobsExceptionHandler
     public Task OnUnhandledExceptionAsync(ExceptionDispatchInfo exceptionInfo)
     {
         var exception = exceptionInfo.SourceException;
-        // The tries of an Azure client come in one; the last of them says it in a line.
+        // Azure clients wrap their attempts in one AggregateException; the last attempt's message is the concise one.
         _failure.TrySetResult(exception is AggregateException { InnerExceptions: [.., var last] } ? last : exception);
         return Task.CompletedTask;
     }

@@ -3,7 +3,7 @@ using FunctionsPipeline.LocalHost.Worker.Messages;
 
 namespace FunctionsPipeline.LocalHost.Functions;
 
-/// <summary>A function of the app, as the worker reports it.</summary>
+/// <summary>Function of the app, from the worker's metadata.</summary>
 internal sealed class Function
 {
     private static readonly string[] Triggers =
@@ -17,7 +17,7 @@ internal sealed class Function
         Trigger = Bindings.FirstOrDefault(binding => binding.IsTrigger);
     }
 
-    /// <summary>What the worker calls it in messages.</summary>
+    /// <summary>Function id in messages to the worker.</summary>
     public string Id { get; }
 
     public string Name { get; }
@@ -28,7 +28,7 @@ internal sealed class Function
 
     public IEnumerable<FunctionBinding> DurableClients => Bindings.Where(binding => binding.Is("durableClient"));
 
-    /// <summary>Why this host cannot run it; null when it can.</summary>
+    /// <summary>Reason why this host cannot run the function; null when it can.</summary>
     public string? Obstacle
     {
         get

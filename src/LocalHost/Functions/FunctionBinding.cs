@@ -2,18 +2,18 @@ using System.Text.Json;
 
 namespace FunctionsPipeline.LocalHost.Functions;
 
-/// <summary>A binding of a function, as the worker reports it.</summary>
+/// <summary>Binding of a function, from the worker's metadata.</summary>
 internal sealed class FunctionBinding(JsonElement json)
 {
     /// <summary>Name of the function's parameter, or <c>$return</c>.</summary>
     public string Name => Text("name") ?? "";
 
-    /// <summary>Such as <c>httpTrigger</c>, <c>durableClient</c>.</summary>
+    /// <summary>Type of the binding, such as <c>httpTrigger</c> or <c>durableClient</c>.</summary>
     public string Type => Text("type") ?? "";
 
     public bool IsTrigger => Type.EndsWith("Trigger", StringComparison.OrdinalIgnoreCase);
 
-    /// <summary>Whether the worker makes its own client of what it binds, from a reference (<c>ModelBindingData</c>).</summary>
+    /// <summary>True when the worker creates the bound client itself, from a reference (<c>ModelBindingData</c>).</summary>
     public bool IsDeferred => json.TryGetProperty("properties", out var properties)
         && properties.TryGetProperty("supportsDeferredBinding", out var deferred) && string.Equals(deferred.ToString(), "true", StringComparison.OrdinalIgnoreCase);
 

@@ -10,10 +10,12 @@ using Newtonsoft.Json.Linq;
 
 namespace FunctionsPipeline.LocalHost.Functions;
 
-/// <summary>Carries an invocation from the WebJobs SDK to the worker and its result back. Public, because emitted code calls it.</summary>
+/// <summary>
+/// Passes invocations from the WebJobs SDK to the worker and returns their results. Public, because emitted code calls it.
+/// </summary>
 public sealed class FunctionBridge
 {
-    // The dates of a JSON document stay the text that the function wrote.
+    // Json.NET would parse strings that look like dates; functions must receive them exactly as they were written.
     private static readonly JsonSerializerSettings PlainDates = new() { DateParseHandling = DateParseHandling.None };
 
     private readonly WorkerSupervisor _worker;
@@ -26,10 +28,10 @@ public sealed class FunctionBridge
         _http = http;
     }
 
-    /// <summary>Runs a function and returns what it returned.</summary>
-    /// <param name="function">The number that <see cref="Add"/> gave.</param>
-    /// <param name="arguments">As many as it has parameters.</param>
-    /// <returns>null, a string, a number, bytes, or a JSON token.</returns>
+    /// <summary>Invokes a function and returns its result.</summary>
+    /// <param name="function">Function number from <see cref="Add"/>.</param>
+    /// <param name="arguments">One argument for each of the function's parameters.</param>
+    /// <returns>null, a string, a number, bytes or a JSON token.</returns>
     public async Task<object?> InvokeAsync(int function, object?[] arguments)
     {
         var request = new InvocationRequest
@@ -54,16 +56,16 @@ public sealed class FunctionBridge
             "The app serves no HTTP of its own: call ConfigureFunctionsWebApplication in its Program.cs.");
         request.InputData.Add(new ParameterBinding { Name = _functions[function].Function.Trigger!.Name, Data = new TypedData { Http = new RpcHttp() } });
         foreach (var (key, value) in http.Request.RouteValues) request.TriggerMetadata[key] = new TypedData { String = $"{value}" };
-        // One half of the invocation comes to the worker over gRPC, the other is the request itself.
+        // The worker matches both by the invocation id: the invocation comes over gRPC, the HTTP request through the proxy.
         await Task.WhenAll(
             _http.ForwardAsync(http, server, request.InvocationId), channel.InvokeAsync(name, request, cancellationToken));
         return null;
     }
 
-    /// <summary>Runs an orchestrator or an entity, which return text.</summary>
+    /// <summary>Invokes an orchestrator or an entity, whose result is text.</summary>
     public async Task<string?> InvokeForTextAsync(int function, object?[] arguments) => (await InvokeAsync(function, arguments))?.ToString();
 
-    /// <returns>The number by which the function is invoked.</returns>
+    /// <returns>Number that identifies the function in invocations.</returns>
     internal int Add(Function function, string[] parameters)
     {
         _functions.Add((function, parameters));

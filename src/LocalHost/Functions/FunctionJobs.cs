@@ -11,19 +11,21 @@ using Microsoft.Extensions.Logging;
 
 namespace FunctionsPipeline.LocalHost.Functions;
 
-/// <summary>The WebJobs SDK with the extensions that the Azure Functions host has: it watches blobs, queues and clocks, and runs orchestrations.</summary>
+/// <summary>
+/// Configures the WebJobs SDK with the extensions of the Azure Functions host: triggers for blobs, queues and timers, and Durable Task.
+/// </summary>
 internal static class FunctionJobs
 {
-    // Where the SDK looks for what host.json says.
+    // Configuration section in which the SDK and its extensions expect host.json.
     private const string HostJsonSection = "AzureFunctionsJobHost";
 
-    // What makes Azurite on one machine pleasant; host.json has what is right for Azure. Measured with './pipeline bench host'.
+    // Overrides of host.json, whose values suit Azure: lower latency with Azurite on one machine. Measured with './pipeline bench host'.
     private static readonly Dictionary<string, string?> LocalSettings = new()
     {
         ["extensions:durableTask:storageProvider:partitionCount"] = "1",
         ["extensions:durableTask:storageProvider:maxQueuePollingInterval"] = "00:00:00.100",
         ["extensions:durableTask:storageProvider:useTablePartitionManagement"] = "true",
-        // What a killed host was doing is done again after this time. The extension takes no less than a minute for the control queue.
+        // Time until the work items of a killed host are processed again. The extension's minimum for the control queue is one minute.
         ["extensions:durableTask:storageProvider:workItemQueueVisibilityTimeout"] = "00:00:15",
         ["extensions:durableTask:storageProvider:controlQueueVisibilityTimeout"] = "00:01:00",
         ["extensions:durableTask:extendedSessionsEnabled"] = "true",
@@ -31,10 +33,10 @@ internal static class FunctionJobs
     };
 
     /// <param name="hostJson">Path of the app's host.json.</param>
-    /// <param name="settings">App settings; they come before the environment.</param>
-    /// <param name="port">The host's port, by which the hosts on one machine are told apart.</param>
+    /// <param name="settings">App settings, which take precedence over the environment.</param>
+    /// <param name="port">The host's port, which distinguishes hosts on one machine.</param>
     /// <param name="functions">The class with the emitted functions.</param>
-    /// <param name="failures">Is told what ends the host.</param>
+    /// <param name="failures">Receives the failures that end the host.</param>
     public static IHost Create(
         string hostJson, IReadOnlyDictionary<string, string?> settings, int port, Type functions, WebHooks hooks,
         FailureHandler failures, Action<ILoggingBuilder> configureLogging)
@@ -51,11 +53,11 @@ internal static class FunctionJobs
                 {
                     ["AzureWebJobsConfigurationSection"] = HostJsonSection,
                     ["AzureFunctionsWebHost:hostid"] = "localhost",
-                    // Without it, the extension neither hands orchestrations to a worker nor opens its gRPC listener.
+                    // Without this setting, the extension neither dispatches orchestrations to a worker nor opens its gRPC listener.
                     ["FUNCTIONS_WORKER_RUNTIME"] = "dotnet-isolated",
                     ["CONTAINER_NAME"] = "",
-                    // The name under which a host owns orchestrations. With one name, two hosts would run the same ones; with the same name
-                    // as before, a host that was killed has them back at once.
+                    // Owner name of the orchestrations' leases. Hosts must differ in it, or two of them would run the same orchestrations;
+                    // a restarted host must keep it, so that it reclaims its leases at once.
                     ["WEBSITE_CURRENT_STAMPNAME"] = Environment.MachineName,
                     ["RoleInstanceId"] = $"{port}",
                 }))
@@ -64,7 +66,7 @@ internal static class FunctionJobs
                 .AddSingleton<IHostLifetime, EmbeddedLifetime>()
                 .AddSingleton<ITypeLocator>(new OneType(functions))
                 .AddSingleton<IWebJobsExceptionHandler>(failures)
-                // The monitor of timers that the extension brings was built for an older Host.Storage and does not load beside this one.
+                // The extension's own ScheduleMonitor was built for an older Host.Storage and fails to load with this one.
                 .AddSingleton<ScheduleMonitor>(_ => new FileSystemScheduleMonitor())
 #pragma warning disable CS0618 // see WebHooks
                 .AddSingleton<IWebHookProvider>(hooks)
@@ -73,8 +75,8 @@ internal static class FunctionJobs
             .Build();
     }
 
-    /// <summary>Reads host.json into flat settings, such as <c>extensions:http:routePrefix</c>.</summary>
-    /// <exception cref="InvalidOperationException">The file is missing or no JSON.</exception>
+    /// <summary>Reads host.json as flat settings, such as <c>extensions:http:routePrefix</c>.</summary>
+    /// <exception cref="InvalidOperationException">The file is missing or not valid JSON.</exception>
     public static IEnumerable<KeyValuePair<string, string?>> ReadHostJson(string path)
     {
         try

@@ -13,7 +13,7 @@ using Microsoft.Extensions.Logging;
 
 namespace FunctionsPipeline.LocalHost.Http;
 
-/// <summary>What a host answers over HTTP: the app's HTTP functions, the extensions' webhooks, and <c>/admin</c> as Core Tools have it.</summary>
+/// <summary>HTTP server of the host: the app's HTTP functions, the extensions' webhooks, and <c>/admin</c> as in Core Tools.</summary>
 internal sealed class FrontEnd : IAsyncDisposable
 {
     private readonly WebApplication _app;
@@ -22,8 +22,8 @@ internal sealed class FrontEnd : IAsyncDisposable
     private readonly WebHooks _hooks;
     private readonly TaskCompletionSource<IJobHost> _jobs = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    /// <param name="routePrefix">From host.json, such as <c>api</c>.</param>
-    /// <param name="key">What requests must bring; null on loopback, where none is asked for.</param>
+    /// <param name="routePrefix">Route prefix in host.json, such as <c>api</c>.</param>
+    /// <param name="key">Key that requests must send; null on loopback, where no key is required.</param>
     public FrontEnd(
         IPEndPoint endPoint, string routePrefix, IReadOnlyList<Function> functions, HostKey? key, WebHooks hooks, ILoggerFactory logs)
     {
@@ -33,7 +33,7 @@ internal sealed class FrontEnd : IAsyncDisposable
         builder.Services.AddRouting(routing => routing.LowercaseUrls = false);
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
-            kestrel.Limits.MaxRequestBodySize = 210L * 1024 * 1024; // as in Azure
+            kestrel.Limits.MaxRequestBodySize = 210L * 1024 * 1024; // same limit as in Azure
             kestrel.Listen(endPoint, listen => listen.Protocols = HttpProtocols.Http1);
         });
         _app = builder.Build();
@@ -59,7 +59,7 @@ internal sealed class FrontEnd : IAsyncDisposable
 
     public Task StartAsync(CancellationToken cancellationToken) => _app.StartAsync(cancellationToken);
 
-    /// <summary>Lets the requests go on that wait for the start.</summary>
+    /// <summary>Releases the requests that wait for the start.</summary>
     public void SetReady(IJobHost jobs) => _jobs.TrySetResult(jobs);
 
     public async ValueTask DisposeAsync()
@@ -92,12 +92,12 @@ internal sealed class FrontEnd : IAsyncDisposable
         }
         catch (Exception)
         {
-            // The SDK has logged it, and the worker has answered the request, unless it is gone.
+            // The SDK has logged the failure. If the worker still runs, it has answered the request itself.
             if (!http.Response.HasStarted) http.Response.StatusCode = StatusCodes.Status500InternalServerError;
         }
     }
 
-    // Starts a function by hand, as Core Tools do: {"input": "…"} becomes what its trigger gives.
+    // Starts a non-HTTP function manually, as Core Tools do: the body {"input": "…"} supplies the trigger's value.
     private async Task StartAsync(HttpContext http, Function? function)
     {
         if (function is null)
@@ -136,7 +136,7 @@ internal sealed class FrontEnd : IAsyncDisposable
             }
             catch (Exception)
             {
-                // The SDK has logged it.
+                // The SDK has logged the failure, and the request is already answered with 202.
             }
         });
         http.Response.StatusCode = StatusCodes.Status202Accepted;

@@ -4,7 +4,7 @@ using Yarp.ReverseProxy.Forwarder;
 
 namespace FunctionsPipeline.LocalHost.Http;
 
-/// <summary>Forwards requests to the HTTP server inside the worker.</summary>
+/// <summary>Forwards requests to the HTTP server in the worker process.</summary>
 internal sealed class HttpForwarding(IHttpForwarder forwarder) : IDisposable
 {
     private static readonly ForwarderRequestConfig Config = new() { ActivityTimeout = TimeSpan.FromMinutes(4) };
@@ -18,8 +18,8 @@ internal sealed class HttpForwarding(IHttpForwarder forwarder) : IDisposable
         ActivityHeadersPropagator = null,
     });
 
-    /// <summary>Sends a request on and its response back.</summary>
-    /// <param name="invocationId">The invocation that the request belongs to.</param>
+    /// <summary>Forwards a request and copies back the response.</summary>
+    /// <param name="invocationId">Id of the invocation that the request belongs to.</param>
     public async Task ForwardAsync(HttpContext http, Uri worker, string invocationId) =>
         await forwarder.SendAsync(http, worker.ToString(), _invoker, Config, new Headers(invocationId));
 
@@ -35,7 +35,7 @@ internal sealed class HttpForwarding(IHttpForwarder forwarder) : IDisposable
             proxyRequest.Headers.Host = null;
             proxyRequest.Headers.Remove("x-ms-invocation-id");
             proxyRequest.Headers.Add("x-ms-invocation-id", invocationId);
-            // The worker makes URLs of the management API from these.
+            // The worker builds the management API's URLs from these headers.
             proxyRequest.Headers.TryAddWithoutValidation("X-Forwarded-Proto", request.Scheme);
             proxyRequest.Headers.TryAddWithoutValidation("X-Forwarded-Host", request.Host.Value);
         }

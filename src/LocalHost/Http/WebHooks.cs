@@ -8,10 +8,10 @@ using Microsoft.Azure.WebJobs.Host.Config;
 namespace FunctionsPipeline.LocalHost.Http;
 
 /// <summary>
-/// The URLs below <c>/runtime/webhooks/</c> that extensions answer themselves: the management API of Durable Functions, and Event Grid's
-/// notifications of blobs.
+/// Routes requests below <c>/runtime/webhooks/</c> to the extensions that handle them: the management API of Durable Functions, and Event
+/// Grid's blob events.
 /// </summary>
-#pragma warning disable CS0618 // "Not ready for public consumption", and still the only way for an extension to be reached over HTTP.
+#pragma warning disable CS0618 // "Not ready for public consumption", but the only way for an extension to receive HTTP requests.
 internal sealed class WebHooks(Uri address, HostKey? key) : IWebHookProvider
 {
     private readonly Dictionary<string, IAsyncConverter<HttpRequestMessage, HttpResponseMessage>> _extensions = new(StringComparer.OrdinalIgnoreCase);
@@ -24,7 +24,7 @@ internal sealed class WebHooks(Uri address, HostKey? key) : IWebHookProvider
         return new Uri(address, $"runtime/webhooks/{name}{(key is null ? "" : $"?code={Uri.EscapeDataString(key.Value)}")}");
     }
 
-    /// <summary>Has the extension answer a request.</summary>
+    /// <summary>Has the extension handle a request.</summary>
     public async Task AnswerAsync(HttpContext http, string extension)
     {
         if (!_extensions.TryGetValue(extension, out var handler))

@@ -1,27 +1,27 @@
 namespace FunctionsPipeline.LocalHost.Processes;
 
-/// <summary>Where the other programs of this repository are, as built beside this one.</summary>
+/// <summary>Locates the other programs of this repository, as built beside this one.</summary>
 public static class Applications
 {
-    /// <summary>The folder with <c>FunctionsPipeline.sln</c>.</summary>
+    /// <summary>Folder with <c>FunctionsPipeline.sln</c>.</summary>
     public static string RepositoryRoot { get; } = FindRoot();
 
-    /// <summary>Everything that is written while running locally.</summary>
+    /// <summary>Folder for all files that local runs write.</summary>
     public static string StateFolder => Path.Combine(RepositoryRoot, ".pipeline");
 
-    /// <summary>The build output of the pipeline's Functions app.</summary>
+    /// <summary>Build output of the pipeline's Functions app.</summary>
     public static string FunctionApp => Output("FunctionApp");
 
-    /// <summary>The command line of this program, without its arguments.</summary>
+    /// <summary>Command line of this program, without arguments.</summary>
     public static IReadOnlyList<string> LocalHost => Command("LocalHost");
 
-    /// <summary>The GPU worker's command line, without its arguments.</summary>
+    /// <summary>Command line of the GPU worker, without arguments.</summary>
     public static IReadOnlyList<string> GpuWorker => Command("GpuWorker");
 
-    /// <summary>The sample data program's command line, without its arguments.</summary>
+    /// <summary>Command line of the sample data program, without arguments.</summary>
     public static IReadOnlyList<string> SampleData => Command("SampleData");
 
-    /// <summary>The Azurite executable: <c>AZURITE</c>, or the one that <c>./pipeline</c> installs.</summary>
+    /// <summary>Path of the Azurite executable: <c>AZURITE</c>, or the one that <c>./pipeline</c> installs.</summary>
     public static string Azurite =>
         Environment.GetEnvironmentVariable("AZURITE") is { Length: > 0 } configured
             ? configured
@@ -30,7 +30,7 @@ public static class Applications
     private static IReadOnlyList<string> Command(string project) =>
         ["dotnet", Existing(Path.Combine(Output(project), $"FunctionsPipeline.{project}.dll"), project)];
 
-    // …/bin/{configuration}/{framework}/ of this program names the build of the others.
+    // This program runs from …/bin/{configuration}/{framework}/; the others are expected in the same build.
     private static string Output(string project)
     {
         var build = new DirectoryInfo(AppContext.BaseDirectory);

@@ -3,13 +3,13 @@ using System.Runtime.InteropServices;
 
 namespace FunctionsPipeline.LocalHost.Processes;
 
-/// <summary>A program that runs beside the host, with its output in a log file, and ends with it.</summary>
+/// <summary>Child process with its output in a log file. It ends when this process ends.</summary>
 public sealed partial class ChildProcess : IAsyncDisposable
 {
     private const int Sigterm = 15;
 
-    // Ends a child with this process, however that ends: a shell beside it waits for the end of a pipe that this process holds. And leaves
-    // Ctrl-C to this process, which stops its children in order: a session of its own keeps the terminal's signals from the child.
+    // Kills the child when this process ends, even by SIGKILL: a shell beside it waits for the end of a pipe that this process holds open.
+    // The session of its own (setsid) keeps the terminal's Ctrl-C from the child, because this process stops its children in order.
     private const string Bound = "exec 3<&0; (cat <&3; kill -9 $$) >/dev/null 2>&1 & exec setsid \"$@\" 3<&- </dev/null";
 
     private readonly Process _process;
@@ -25,16 +25,16 @@ public sealed partial class ChildProcess : IAsyncDisposable
         _grace = grace;
     }
 
-    /// <summary>What it is called in messages.</summary>
+    /// <summary>Name of the process in messages.</summary>
     public string Name { get; }
 
     public int Id => _process.Id;
 
-    /// <summary>Its standard output and error.</summary>
+    /// <summary>Path of the log file with the standard output and error.</summary>
     public string LogFile { get; }
 
-    /// <summary>Starts <paramref name="command"/> with <paramref name="environment"/> on top of this process's own.</summary>
-    /// <param name="grace">Time to end in when it is asked to, after which it is killed; ten seconds when left out.</param>
+    /// <summary>Starts <paramref name="command"/> with this process's environment, extended by <paramref name="environment"/>.</summary>
+    /// <param name="grace">Time between the request to stop and the kill; ten seconds when left out.</param>
     public static ChildProcess Start(
         string name, string logFolder, IEnumerable<string> command, IReadOnlyDictionary<string, string?>? environment = null, TimeSpan? grace = null)
     {
@@ -53,7 +53,8 @@ public sealed partial class ChildProcess : IAsyncDisposable
     }
 
     /// <summary>
-    /// What starts a program that ends with this process and gets none of the terminal's signals. Its standard input must stay open until it has ended.
+    /// Creates the start information of a program that ends with this process and receives no signals of the terminal. The caller must keep
+    /// its standard input open until the program has ended.
     /// </summary>
     public static ProcessStartInfo CreateStart(IEnumerable<string> command) => new("/bin/sh", ["-c", Bound, "sh", .. command])
     {
@@ -62,8 +63,8 @@ public sealed partial class ChildProcess : IAsyncDisposable
         RedirectStandardError = true,
     };
 
-    /// <summary>Runs a program to its end and returns what it printed.</summary>
-    /// <exception cref="InvalidOperationException">It ended with another exit code than 0; the message has the end of its output.</exception>
+    /// <summary>Runs a program to its end and returns its output.</summary>
+    /// <exception cref="InvalidOperationException">The exit code was not 0; the message has the end of the output.</exception>
     public static async Task<string> RunAsync(string name, IEnumerable<string> command, CancellationToken cancellation)
     {
         var words = command.ToList();
@@ -85,7 +86,8 @@ public sealed partial class ChildProcess : IAsyncDisposable
     }
 
     /// <summary>Waits until the program answers.</summary>
-    /// <exception cref="InvalidOperationException">It ended before, or did not answer in time; the message has the end of its log.</exception>
+    /// <exception cref="InvalidOperationException">The program ended first, or did not answer in time; the message has the end of its
+    /// log.</exception>
     public async Task WaitUntilAsync(Func<CancellationToken, Task<bool>> answers, TimeSpan limit, CancellationToken cancellation)
     {
         var clock = Stopwatch.StartNew();
@@ -97,15 +99,15 @@ public sealed partial class ChildProcess : IAsyncDisposable
         }
     }
 
-    /// <summary>Waits for the program to end, which it should not.</summary>
-    /// <exception cref="InvalidOperationException">It ended; the message has the end of its log.</exception>
+    /// <summary>Waits for the program to end, which is an error.</summary>
+    /// <exception cref="InvalidOperationException">The program ended; the message has the end of its log.</exception>
     public async Task WatchAsync(CancellationToken cancellation)
     {
         await _process.WaitForExitAsync(cancellation);
         throw Ended();
     }
 
-    /// <summary>Asks the program to stop, and ends it and all it started when it does not.</summary>
+    /// <summary>Asks the program to stop, and kills it and its descendants when it does not.</summary>
     public async ValueTask DisposeAsync()
     {
         if (!_process.HasExited) _ = Kill(_process.Id, Sigterm);

@@ -2,22 +2,23 @@ using System.Globalization;
 
 namespace FunctionsPipeline.LocalHost.Processes;
 
-/// <summary>Keeps a second process out of a folder of state, for as long as this process lives.</summary>
+/// <summary>Locks a state folder against other processes until this process ends.</summary>
 public sealed class FolderLock : IDisposable
 {
     private readonly FileStream _file;
 
     private FolderLock(FileStream file) => _file = file;
 
-    /// <summary>Takes the folder: the lock is the file <c>{folder}.lock</c> beside it, and who holds it stands in <c>{folder}.holder</c>.</summary>
-    /// <exception cref="InvalidOperationException">Another process holds it; the message says which, and since when.</exception>
+    /// <summary>Locks the folder with the file <c>{folder}.lock</c> beside it, and names the holder in <c>{folder}.holder</c>.</summary>
+    /// <exception cref="InvalidOperationException">Another process holds the lock; the message names that process and its
+    /// start.</exception>
     public static FolderLock Acquire(string folder)
     {
         var holder = $"{folder}.holder";
         Directory.CreateDirectory(Path.GetDirectoryName(folder)!);
         try
         {
-            // A lock of the operating system: gone with the process, however that ends.
+            // The operating system releases this lock when the process ends, even by SIGKILL.
             var file = new FileStream($"{folder}.lock", FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
             File.WriteAllText(holder, string.Create(
                 CultureInfo.InvariantCulture, $"process {Environment.ProcessId} ({Environment.CommandLine}), since {DateTime.Now:yyyy-MM-dd HH:mm:ss}"));

@@ -3,10 +3,10 @@ using System.Net.Sockets;
 
 namespace FunctionsPipeline.LocalHost.Processes;
 
-/// <summary>Loopback TCP ports.</summary>
+/// <summary>Finds and probes loopback TCP ports.</summary>
 public static class FreePort
 {
-    /// <summary>A port that nothing listens on now.</summary>
+    /// <summary>Returns a port that is free at the moment.</summary>
     public static int Next()
     {
         using var listener = new TcpListener(IPAddress.Loopback, 0);
@@ -14,7 +14,7 @@ public static class FreePort
         return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
-    /// <summary>Whether something listens on a port.</summary>
+    /// <summary>True when a process listens on the port.</summary>
     public static async Task<bool> AnswersAsync(int port, CancellationToken cancellation)
     {
         using var client = new TcpClient();

@@ -1,12 +1,12 @@
 namespace FunctionsPipeline.LocalHost.Processes;
 
-/// <summary>Everything the pipeline needs on one machine: Azurite, the sample hub, the GPU worker, and the Functions host.</summary>
+/// <summary>Runs the complete pipeline on one machine: Azurite, the sample hub, the GPU worker and the Functions host.</summary>
 public sealed class LocalStack : IAsyncDisposable
 {
-    /// <summary>The repository of the base model that the sample hub serves.</summary>
+    /// <summary>Repository id of the base model that the sample hub serves.</summary>
     public const string BaseModel = "samples/phi-3-vision-tiny";
 
-    // Azurite's published account, the same on every machine.
+    // Azurite's published account and key, the same on every machine.
     private const string Account = "devstoreaccount1";
     private const string AccountKey = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
 
@@ -21,19 +21,19 @@ public sealed class LocalStack : IAsyncDisposable
     /// <summary>Connection string of the storage account.</summary>
     public string Storage { get; private set; } = "";
 
-    /// <summary>The hub that datasets and base models come from.</summary>
+    /// <summary>URL of the hub that datasets and base models come from.</summary>
     public Uri Hub { get; private set; } = null!;
 
-    /// <summary>Address of the GPU worker.</summary>
+    /// <summary>Base URL of the GPU worker.</summary>
     public Uri Worker { get; private set; } = null!;
 
-    /// <summary>Address of the Functions host.</summary>
+    /// <summary>Base URL of the Functions host.</summary>
     public Uri Host { get; private set; } = null!;
 
-    /// <summary>The sample hub's dataset: <c>samples/garments</c>, or <c>samples/{name of the image folder}</c>.</summary>
+    /// <summary>Repository id of the sample hub's dataset: <c>samples/garments</c>, or <c>samples/{name of the image folder}</c>.</summary>
     public string Dataset => $"samples/{(Options.Images is null ? "garments" : new DirectoryInfo(Options.Images).Name)}";
 
-    /// <summary>Starts everything and returns when it answers; what was started is stopped when something does not.</summary>
+    /// <summary>Starts all processes and returns when they answer. When one does not, the others are stopped again.</summary>
     public static async Task<LocalStack> StartAsync(LocalStackOptions options, Action<string> say, CancellationToken cancellation)
     {
         var stack = new LocalStack(options);
@@ -53,12 +53,12 @@ public sealed class LocalStack : IAsyncDisposable
         }
     }
 
-    /// <summary>Waits until it is cancelled.</summary>
-    /// <exception cref="InvalidOperationException">Something ended by itself; the message says what, with the end of its log.</exception>
+    /// <summary>Waits for cancellation while all processes run.</summary>
+    /// <exception cref="InvalidOperationException">A process ended by itself; the message names it, with the end of its log.</exception>
     public async Task WaitAsync(CancellationToken cancellation) =>
         await await Task.WhenAny(_parts.Select(part => part.WatchAsync(cancellation)));
 
-    /// <summary>Stops everything, last started first.</summary>
+    /// <summary>Stops all processes, the last started one first.</summary>
     public async ValueTask DisposeAsync()
     {
         foreach (var part in _parts.AsEnumerable().Reverse()) await part.DisposeAsync();
@@ -74,7 +74,8 @@ public sealed class LocalStack : IAsyncDisposable
             "--tableHost", "127.0.0.1", "--tablePort", $"{ports[2]}", "--silent", "--skipApiVersionCheck", "--disableTelemetry",
             .. Options.InMemoryStorage ? ["--inMemoryPersistence"] : (string[])["--location", Path.Combine(Options.StateFolder, "storage")],
         ];
-        // It waits for its clients to close their connections, and writes down what it has in memory before it ends.
+        // At its end Azurite waits for open connections and saves its memory to disk, which takes longer than a kill; in-memory storage
+        // needs neither.
         await StartAsync("azurite", ports[0], command, null, cancellation, grace: Options.InMemoryStorage ? TimeSpan.Zero : null);
         var endpoint = $"http://127.0.0.1:{ports[0]}/{Account}";
         Storage = $"DefaultEndpointsProtocol=http;AccountName={Account};AccountKey={AccountKey};BlobEndpoint={endpoint};" +
@@ -158,11 +159,11 @@ public sealed class LocalStack : IAsyncDisposable
             ["GpuWorker__Command"] = string.Join(' ', Applications.GpuWorker.Select(word => $"\"{word}\"")),
             ["GpuJobs__LogFolder"] = Options.LogFolder,
         };
-        // Images are not fetched from this machine, unless a hub on it is meant to serve them.
+        // Ingestion refuses loopback URLs in datasets, so a loopback hub that serves images must be allowed explicitly.
         if (Hub.IsLoopback)
         {
             settings["Ingestion__AllowedHosts__0"] = $"{Hub.Host}:{Hub.Port}";
-            // It has one user, and is near: it need not be spared, and what takes it long will take forever.
+            // Loopback hub with a single client: raise the request limit and treat slow answers as hung.
             settings["Ingestion__RequestsPerHost"] = "32";
             settings["Ingestion__ReadTimeout"] = "00:00:05";
         }

@@ -6,7 +6,7 @@ using RpcException = Grpc.Core.RpcException;
 
 namespace FunctionsPipeline.LocalHost.Worker;
 
-/// <summary>The conversation with one worker. A worker repeats the <c>request_id</c> of a request in its response.</summary>
+/// <summary>gRPC stream of one worker. Requests and responses are matched by their <c>request_id</c>.</summary>
 internal sealed class WorkerChannel(IServerStreamWriter<StreamingMessage> outgoing, ILoggerFactory logs)
 {
     private readonly ConcurrentDictionary<string, TaskCompletionSource<StreamingMessage>> _pending = new();
@@ -14,14 +14,14 @@ internal sealed class WorkerChannel(IServerStreamWriter<StreamingMessage> outgoi
     private readonly SemaphoreSlim _writing = new(1);
     private readonly TaskCompletionSource _closed = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    /// <summary>Completes when the worker has closed its stream, or died.</summary>
+    /// <summary>Completes when the worker has closed its stream or died.</summary>
     public Task Closed => _closed.Task;
 
-    /// <summary>Where the worker serves HTTP, when it does (capability <c>HttpUri</c>).</summary>
+    /// <summary>Base URL of the worker's HTTP server (capability <c>HttpUri</c>); null when it has none.</summary>
     public Uri? Http { get; private set; }
 
-    /// <summary>Greets the worker and learns its capabilities.</summary>
-    /// <exception cref="InvalidOperationException">The worker refuses.</exception>
+    /// <summary>Sends the init request and reads the worker's capabilities.</summary>
+    /// <exception cref="InvalidOperationException">The worker rejects the request.</exception>
     public async Task InitializeAsync(string appFolder, CancellationToken cancellationToken)
     {
         var request = new WorkerInitRequest { HostVersion = "4.0.0.0", FunctionAppDirectory = appFolder, WorkerDirectory = appFolder };
@@ -31,8 +31,8 @@ internal sealed class WorkerChannel(IServerStreamWriter<StreamingMessage> outgoi
         if (response.Capabilities.TryGetValue("HttpUri", out var http)) Http = new Uri(http);
     }
 
-    /// <summary>Asks for the app's functions and has the worker load them.</summary>
-    /// <returns>The functions that were loaded; one that the worker cannot load is logged and left out.</returns>
+    /// <summary>Requests the app's functions and has the worker load them.</summary>
+    /// <returns>The loaded functions; one that fails to load is logged and left out.</returns>
     public async Task<IReadOnlyList<RpcFunctionMetadata>> LoadFunctionsAsync(string appFolder, CancellationToken cancellationToken)
     {
         var asked = new StreamingMessage { FunctionsMetadataRequest = new FunctionsMetadataRequest { FunctionAppDirectory = appFolder } };
@@ -49,16 +49,16 @@ internal sealed class WorkerChannel(IServerStreamWriter<StreamingMessage> outgoi
         return loaded;
     }
 
-    /// <summary>Runs a function in the worker.</summary>
-    /// <param name="function">Its name, for log categories.</param>
-    /// <exception cref="FunctionFailedException">It failed.</exception>
+    /// <summary>Invokes a function in the worker.</summary>
+    /// <param name="function">Function name, for log categories.</param>
+    /// <exception cref="FunctionFailedException">The function failed.</exception>
     /// <exception cref="WorkerProcessExitException">The worker ended before it answered.</exception>
     public async Task<InvocationResponse> InvokeAsync(string function, InvocationRequest request, CancellationToken cancellationToken)
     {
         _functions[request.InvocationId] = function;
         try
         {
-            // The token asks the function to stop; the worker's answer is awaited either way.
+            // Cancellation only asks the function to stop: the worker still sends a response, which is awaited.
             await using var cancelled = cancellationToken.UnsafeRegister(_ => Tell(
                 new StreamingMessage { InvocationCancel = new InvocationCancel { InvocationId = request.InvocationId } }), null);
             var response = (await AskAsync(new StreamingMessage { InvocationRequest = request }, CancellationToken.None)).InvocationResponse;
@@ -70,10 +70,10 @@ internal sealed class WorkerChannel(IServerStreamWriter<StreamingMessage> outgoi
         }
     }
 
-    /// <summary>Asks the worker to end; it does so with exit code 0.</summary>
+    /// <summary>Asks the worker to exit with code 0.</summary>
     public void Terminate() => Tell(new StreamingMessage { WorkerTerminate = new WorkerTerminate() });
 
-    /// <summary>Reads what the worker sends until its stream ends.</summary>
+    /// <summary>Reads the worker's messages until its stream ends.</summary>
     public async Task RunAsync(IAsyncStreamReader<StreamingMessage> incoming, CancellationToken cancellationToken)
     {
         try
@@ -82,7 +82,7 @@ internal sealed class WorkerChannel(IServerStreamWriter<StreamingMessage> outgoi
         }
         catch (Exception e) when (e is OperationCanceledException or IOException or RpcException)
         {
-            // The worker is gone; whoever waits for it is told below.
+            // The worker is gone; the finally block fails the pending requests.
         }
         finally
         {
@@ -122,7 +122,7 @@ internal sealed class WorkerChannel(IServerStreamWriter<StreamingMessage> outgoi
         }
         catch (WorkerProcessExitException)
         {
-            // Nobody is left to be told.
+            // The worker is gone, so there is no need to tell it.
         }
     }
 

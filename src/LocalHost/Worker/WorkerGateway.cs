@@ -11,7 +11,7 @@ using RpcException = Grpc.Core.RpcException;
 
 namespace FunctionsPipeline.LocalHost.Worker;
 
-/// <summary>The gRPC server that workers connect to: HTTP/2 without TLS on a loopback port of its own.</summary>
+/// <summary>gRPC server that workers connect to: HTTP/2 without TLS on its own loopback port.</summary>
 internal sealed class WorkerGateway : IAsyncDisposable
 {
     private readonly WebApplication _app;
@@ -31,7 +31,7 @@ internal sealed class WorkerGateway : IAsyncDisposable
         _app.MapGrpcService<Service>();
     }
 
-    /// <summary>Where workers connect.</summary>
+    /// <summary>URL that workers connect to.</summary>
     public Uri Address => new(_app.Urls.First());
 
     public static async Task<WorkerGateway> StartAsync(ILoggerFactory logs, CancellationToken cancellationToken)
@@ -41,7 +41,7 @@ internal sealed class WorkerGateway : IAsyncDisposable
         return gateway;
     }
 
-    /// <summary>Completes when the worker with this id has opened its stream.</summary>
+    /// <summary>Waits until the worker with this id has opened its stream.</summary>
     public async Task<WorkerChannel> AcceptAsync(string workerId, CancellationToken cancellationToken)
     {
         var arrival = _expected.GetOrAdd(workerId, _ => new(TaskCreationOptions.RunContinuationsAsynchronously));

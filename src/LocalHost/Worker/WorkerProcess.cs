@@ -6,7 +6,7 @@ using Microsoft.Extensions.Logging;
 
 namespace FunctionsPipeline.LocalHost.Worker;
 
-/// <summary>An app's own worker process, started as the Azure Functions host starts it.</summary>
+/// <summary>Worker process of an app, started with the arguments that the Azure Functions host passes.</summary>
 internal sealed class WorkerProcess : IDisposable
 {
     private const int RememberedLines = 20;
@@ -26,15 +26,15 @@ internal sealed class WorkerProcess : IDisposable
         _end = EndAsync();
     }
 
-    /// <summary>The id with which the worker opens its stream.</summary>
+    /// <summary>Worker id with which the worker opens its gRPC stream.</summary>
     public string Id { get; }
 
     public int ProcessId => _process.Id;
 
-    /// <param name="appFolder">The app's build output, with <c>worker.config.json</c>.</param>
-    /// <param name="gateway">Where the worker connects.</param>
-    /// <param name="environment">Variables on top of this process's own.</param>
-    /// <exception cref="InvalidOperationException">There is no isolated app in the folder, or it cannot be started.</exception>
+    /// <param name="appFolder">Build output of the app, with <c>worker.config.json</c>.</param>
+    /// <param name="gateway">URL of the gRPC server that the worker connects to.</param>
+    /// <param name="environment">Environment variables in addition to this process's own.</param>
+    /// <exception cref="InvalidOperationException">The folder has no isolated app, or the app cannot be started.</exception>
     public static WorkerProcess Start(string appFolder, Uri gateway, IReadOnlyDictionary<string, string?> environment, ILogger logger)
     {
         var id = Guid.NewGuid().ToString();
@@ -54,11 +54,11 @@ internal sealed class WorkerProcess : IDisposable
     }
 
     /// <summary>Completes when the process has ended.</summary>
-    /// <returns>Its exit code and the end of its output.</returns>
+    /// <returns>The exit code and the end of the output, as text.</returns>
     public Task<string> WaitForExitAsync() => _end;
 
-    /// <summary>Ends it at once.</summary>
-    /// <param name="withChildren">Ends what it started too, such as jobs.</param>
+    /// <summary>Kills the process.</summary>
+    /// <param name="withChildren">True to kill its descendants as well, such as jobs.</param>
     public void Kill(bool withChildren)
     {
         if (!_process.HasExited) _process.Kill(withChildren);

@@ -5,9 +5,9 @@ using Microsoft.Extensions.Logging;
 
 namespace FunctionsPipeline.LocalHost.Worker;
 
-/// <summary>Keeps one worker running: starts another one when it ends, after a pause that doubles each time.</summary>
-/// <param name="appFolder">The app's build output.</param>
-/// <param name="environment">Variables of the worker on top of this process's own.</param>
+/// <summary>Keeps one worker running: restarts it when it ends, after a pause that doubles each time.</summary>
+/// <param name="appFolder">Build output of the app.</param>
+/// <param name="environment">Environment variables of the worker in addition to this process's own.</param>
 internal sealed class WorkerSupervisor(
     string appFolder, WorkerGateway gateway, IReadOnlyDictionary<string, string?> environment, ILoggerFactory logs) : IAsyncDisposable
 {
@@ -17,7 +17,7 @@ internal sealed class WorkerSupervisor(
     private static readonly TimeSpan StartLimit = TimeSpan.FromMinutes(2);
     private static readonly TimeSpan TerminationLimit = TimeSpan.FromSeconds(5);
 
-    // A worker that lived this long is not counted as one that cannot start.
+    // A worker that ran this long has started properly: its end resets the pause between restarts.
     private static readonly TimeSpan Stable = TimeSpan.FromMinutes(1);
 
     private readonly ILogger _logger = logs.CreateLogger("Worker");
@@ -26,12 +26,12 @@ internal sealed class WorkerSupervisor(
     private WorkerProcess? _process;
     private Task _watching = Task.CompletedTask;
 
-    /// <summary>Process id of the worker that runs now.</summary>
+    /// <summary>Process id of the current worker.</summary>
     public int ProcessId => _process?.ProcessId ?? 0;
 
     /// <summary>Starts the first worker.</summary>
     /// <returns>The functions of the app.</returns>
-    /// <exception cref="InvalidOperationException">It ended or did not answer; the message has the end of its output.</exception>
+    /// <exception cref="InvalidOperationException">The worker ended or did not answer; the message has the end of its output.</exception>
     public async Task<IReadOnlyList<RpcFunctionMetadata>> StartAsync(CancellationToken cancellationToken)
     {
         var (channel, functions) = await StartWorkerAsync(cancellationToken);
@@ -39,10 +39,10 @@ internal sealed class WorkerSupervisor(
         return functions;
     }
 
-    /// <summary>The worker that runs, once it is ready.</summary>
+    /// <summary>Waits for a ready worker and returns its channel.</summary>
     public Task<WorkerChannel> GetAsync(CancellationToken cancellationToken) => _ready.Task.WaitAsync(cancellationToken);
 
-    /// <summary>Asks the worker to end, and ends it when it does not.</summary>
+    /// <summary>Asks the worker to exit, and kills it when it does not.</summary>
     public async ValueTask DisposeAsync()
     {
         await _stopping.CancelAsync();
@@ -74,7 +74,8 @@ internal sealed class WorkerSupervisor(
             await channel.Closed;
             if (_stopping.IsCancellationRequested) return;
             _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
-            // Its stream ends when it dies, or when it hangs half dead: then nothing is to be had from it either. The jobs that it started go on.
+            // The stream also ends when a worker hangs; such a worker serves no more, so it is killed as well. Jobs that it started
+            // continue.
             _process!.Kill(withChildren: false);
             var end = await _process.WaitForExitAsync();
             if (Stopwatch.GetElapsedTime(started) > Stable) pause = FirstPause;
@@ -129,7 +130,7 @@ internal sealed class WorkerSupervisor(
         var channel = await gateway.AcceptAsync(process.Id, cancellationToken);
         await channel.InitializeAsync(appFolder, cancellationToken);
         var functions = await channel.LoadFunctionsAsync(appFolder, cancellationToken);
-        // The worker starts its HTTP server last.
+        // The worker reports its HTTP URL before its server listens.
         while (channel.Http is { } http && !await FreePort.AnswersAsync(http.Port, cancellationToken)) await Task.Delay(20, cancellationToken);
         return (channel, functions);
     }
