@@ -19,13 +19,13 @@ public sealed record PipelineOptions
     /// <summary>Section <c>Ingestion</c>: reading of datasets into blob storage.</summary>
     public IngestionOptions Ingestion { get; init; } = new();
 
-    /// <summary>Section <c>Worker</c>: the GPU worker that predicts.</summary>
+    /// <summary>Section <c>Worker</c>: connection to the GPU worker that predicts.</summary>
     public PredictionOptions Worker { get; init; } = new();
 
     /// <summary>Section <c>GpuWorker</c>: start of a GPU worker on this machine.</summary>
     public GpuWorkerOptions GpuWorker { get; init; } = new();
 
-    /// <summary>Section <c>GpuJobs</c>: the jobs that train.</summary>
+    /// <summary>Section <c>GpuJobs</c>: start and supervision of training jobs.</summary>
     public GpuJobsOptions GpuJobs { get; init; } = new();
 
     /// <summary>Lists the mistakes in the settings, each with its correction; empty when the settings are valid.</summary>

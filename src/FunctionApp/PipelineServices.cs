@@ -24,8 +24,8 @@ public static class PipelineServices
     private static readonly TimeSpan ShutdownTimeout = TimeSpan.FromSeconds(4);
 
     /// <summary>
-    /// Registers the pipeline. Its settings are <see cref="PipelineOptions"/> and those of <see cref="PipelineStorage"/>; they are
-    /// checked when the host starts.
+    /// Registers the pipeline's services. Their settings, <see cref="PipelineOptions"/> and those of <see cref="PipelineStorage"/>, are
+    /// validated when the host starts.
     /// </summary>
     public static IServiceCollection AddPipeline(this IServiceCollection services, IConfiguration configuration)
     {

@@ -2,7 +2,7 @@ using Azure.Core;
 using Azure.Identity;
 using Azure.Storage.Blobs;
 using Microsoft.Extensions.Azure;
-#pragma warning disable IDE0005 // The GPU worker has these two in every file, the app has not.
+#pragma warning disable IDE0005 // Global usings supply these two in the GPU worker, but not in the app.
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 #pragma warning restore IDE0005

@@ -9,8 +9,8 @@ public sealed record GpuJobsOptions
     public int MaxRestarts { get; init; } = 2;
 
     /// <summary>
-    /// Maximum number of restarts of a preempted job, one that was asked to stop and left a checkpoint. Counted apart from <see
-    /// cref="MaxRestarts"/>.
+    /// Maximum number of restarts of a preempted job, one that was asked to stop and left a checkpoint. Counted apart from
+    /// restarts of lost jobs.
     /// </summary>
     public int MaxPreemptions { get; init; } = 50;
 

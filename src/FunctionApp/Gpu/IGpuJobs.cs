@@ -8,7 +8,7 @@ public interface IGpuJobs
 
     /// <summary>Starts the training of a run. Returns the running job when one was already started for the same run and attempt.</summary>
     /// <param name="run">The run, whose <c>request.json</c> is in storage.</param>
-    /// <param name="attempt">1 for the first start, more for restarts of a lost job.</param>
+    /// <param name="attempt">1 for the first start, higher for restarts.</param>
     /// <param name="cancellation">Ends the wait for the start, not the job.</param>
     /// <returns>The job's name, which identifies it in the other calls.</returns>
     /// <exception cref="PermanentFailureException">The current settings do not allow a start; retrying cannot help.</exception>

@@ -12,8 +12,7 @@ internal static class ProcessTree
     /// <summary>
     /// Sends SIGTERM to a process and its descendants, and kills those that are left when their time has passed.
     /// </summary>
-    /// <param name="patience">Time to end in; 0 kills at once. A system without <c>/proc</c>, and so without SIGTERM, also kills at
-    /// once.</param>
+    /// <param name="patience">Time to end in; 0 kills at once, as does a system without <c>/proc</c>.</param>
     /// <param name="cancellation">Ends the wait and kills at once.</param>
     public static async Task StopAsync(Process process, TimeSpan patience, CancellationToken cancellation)
     {

@@ -53,7 +53,7 @@ internal static class GpuTraining
         TaskOrchestrationContext context, string run, string name, GpuJobPolicy policy, Action<string, Heartbeat?> report)
     {
         var started = context.CurrentUtcDateTime;
-#pragma warning disable DURABLE0011 // The loop ends with what it watches, and its pauses grow: the history stays short.
+#pragma warning disable DURABLE0011 // The loop ends with the watched job, and growing pauses keep the history short.
         while (true)
 #pragma warning restore DURABLE0011
         {

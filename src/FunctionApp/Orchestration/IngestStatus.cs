@@ -38,7 +38,7 @@ internal sealed class IngestStatus(TaskOrchestrationContext context, ResolvedDat
     public async Task WatchAsync(string message, Task reading)
     {
         Report(message);
-#pragma warning disable DURABLE0011 // The loop ends with what it watches, and its pauses grow: the history stays short.
+#pragma warning disable DURABLE0011 // The loop ends with the watched task, and growing pauses keep the history short.
         while (true)
 #pragma warning restore DURABLE0011
         {

@@ -7,8 +7,8 @@ internal static class TaskFailures
 {
     /// <summary>True when the failure or one of its causes is an exception of exactly this type.</summary>
     /// <remarks>
-    /// <see cref="TaskFailureDetails.IsCausedBy{T}"/> looks the type up by name in every loaded assembly and throws <see
-    /// cref="System.Reflection.AmbiguousMatchException"/> for forwarded types, such as HttpRequestException.
+    /// <see cref="TaskFailureDetails.IsCausedBy{T}"/> looks the type up by name in every loaded assembly and throws
+    /// <see cref="System.Reflection.AmbiguousMatchException"/> for forwarded types, such as HttpRequestException.
     /// </remarks>
     public static bool Has<T>(this TaskFailureDetails? failure)
         where T : Exception

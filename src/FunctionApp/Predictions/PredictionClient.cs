@@ -14,8 +14,7 @@ public sealed class PredictionClient(HttpClient http)
     private static readonly TimeSpan HealthPatience = TimeSpan.FromSeconds(5);
 
     /// <summary>Requests a prediction. Null when the blob was changed (412) or deleted (404) in the meantime.</summary>
-    /// <exception cref="HttpRequestException">The worker is unreachable or cannot answer at the moment; the request may be
-    /// retried.</exception>
+    /// <exception cref="HttpRequestException">The worker cannot be reached or cannot answer now; retry later.</exception>
     /// <exception cref="PermanentFailureException">The setting <c>Worker:Url</c> is missing.</exception>
     public async Task<PredictionDocument?> PredictAsync(PredictRequest request, CancellationToken cancellation)
     {

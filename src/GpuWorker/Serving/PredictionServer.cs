@@ -6,7 +6,7 @@ using TorchSharp;
 
 namespace FunctionsPipeline.GpuWorker.Serving;
 
-/// <summary>The web server of <c>serve</c>: <c>POST /predict</c> and <c>GET /healthz</c>.</summary>
+/// <summary>Web server of <c>serve</c>: <c>POST /predict</c> and <c>GET /healthz</c>.</summary>
 public static class PredictionServer
 {
     /// <summary>Creates the server, ready to start.</summary>

@@ -86,8 +86,7 @@ public sealed partial class ChildProcess : IAsyncDisposable
     }
 
     /// <summary>Waits until the program answers.</summary>
-    /// <exception cref="InvalidOperationException">The program ended first, or did not answer in time; the message has the end of its
-    /// log.</exception>
+    /// <exception cref="InvalidOperationException">The program ended, or did not answer in time; the message quotes its log.</exception>
     public async Task WaitUntilAsync(Func<CancellationToken, Task<bool>> answers, TimeSpan limit, CancellationToken cancellation)
     {
         var clock = Stopwatch.StartNew();

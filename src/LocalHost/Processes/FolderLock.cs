@@ -10,8 +10,7 @@ public sealed class FolderLock : IDisposable
     private FolderLock(FileStream file) => _file = file;
 
     /// <summary>Locks the folder with the file <c>{folder}.lock</c> beside it, and names the holder in <c>{folder}.holder</c>.</summary>
-    /// <exception cref="InvalidOperationException">Another process holds the lock; the message names that process and its
-    /// start.</exception>
+    /// <exception cref="InvalidOperationException">Another process holds the lock; the message names the holder.</exception>
     public static FolderLock Acquire(string folder)
     {
         var holder = $"{folder}.holder";
