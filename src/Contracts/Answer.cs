@@ -1,10 +1,10 @@
 namespace FunctionsPipeline.Contracts;
 
-/// <summary>What is said about a product; a part is null where nothing is known.</summary>
+/// <summary>Title, category and price of a product; a field that is unknown is null.</summary>
 public sealed record Answer(string? Title, string? Category, double? Price)
 {
     private static readonly AnswerTemplate Standard = new(AnswerTemplate.Default);
 
-    /// <summary>The answer in the words of the default template; empty when there is nothing to say.</summary>
+    /// <summary>Formats the answer by the default template; empty when all fields are null.</summary>
     public override string ToString() => Standard.Write(this);
 }

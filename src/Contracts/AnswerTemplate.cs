@@ -4,12 +4,12 @@ using System.Text.RegularExpressions;
 namespace FunctionsPipeline.Contracts;
 
 /// <summary>
-/// How an answer is written, and read back: parts between commas, each with one of <c>{title}</c>, <c>{category}</c> and <c>{price}</c>.
-/// A part whose field is missing is left out.
+/// Formats and parses answers: parts separated by commas, each with exactly one of the placeholders <c>{title}</c>, <c>{category}</c> and
+/// <c>{price}</c>. A part whose field is missing is left out.
 /// </summary>
 public sealed partial class AnswerTemplate
 {
-    /// <summary>The template of the published fine-tuning recipe.</summary>
+    /// <summary>Template of the published fine-tuning recipe.</summary>
     public const string Default = "Product: {title}, Category: {category}, Full Price: {price}";
 
     private const string Separator = ", ";
@@ -17,7 +17,7 @@ public sealed partial class AnswerTemplate
     private readonly IReadOnlyList<(string Before, string Field, string After)> _parts;
     private readonly Regex _format;
 
-    /// <exception cref="FormatException">Says what is wrong with the template.</exception>
+    /// <exception cref="FormatException">The template is invalid; the message gives the reason.</exception>
     public AnswerTemplate(string template)
     {
         _parts = [.. template.Split(Separator).Select(Part)];
@@ -26,12 +26,12 @@ public sealed partial class AnswerTemplate
         _format = new Regex($"^{string.Concat(optional)}$", RegexOptions.CultureInvariant | RegexOptions.Singleline, TimeSpan.FromSeconds(1));
     }
 
-    /// <summary>The answer as text; empty when there is nothing to say.</summary>
+    /// <summary>Formats an answer; empty when all its fields are null.</summary>
     public string Write(Answer answer) =>
         string.Join(Separator, _parts.Select(part => (part, Value: Value(answer, part.Field))).Where(p => p.Value is not null)
             .Select(p => p.part.Before + p.Value + p.part.After));
 
-    /// <summary>Reads an answer back. Null when the text has none of the parts, or something else than the parts.</summary>
+    /// <summary>Parses an answer; null when the text has no part of the template, or text outside the parts.</summary>
     public Answer? Read(string text)
     {
         var match = _format.Match(text.Trim());

@@ -2,7 +2,7 @@ using System.Text.Json.Serialization;
 
 namespace FunctionsPipeline.Contracts;
 
-/// <summary>The blob containers.</summary>
+/// <summary>Names of the blob containers.</summary>
 public static class Containers
 {
     /// <summary>Images, manifests, shards and catalogs of ingested datasets.</summary>
@@ -11,44 +11,45 @@ public static class Containers
     /// <summary>Requests, metrics, heartbeats and results of runs.</summary>
     public const string Runs = "runs";
 
-    /// <summary>Base and fine-tuned models, and which one serves.</summary>
+    /// <summary>Base and fine-tuned models, and the pointer to the serving version.</summary>
     public const string Models = "models";
 
-    /// <summary>What users upload.</summary>
+    /// <summary>Images that users upload.</summary>
     public const string ProductImages = "product-images";
 
-    /// <summary>What users get.</summary>
+    /// <summary>Prediction documents, one for each uploaded image.</summary>
     public const string Predictions = "predictions";
 
-    /// <summary>All of them, created at start.</summary>
+    /// <summary>All containers; created at startup.</summary>
     public static IReadOnlyList<string> All { get; } = [Datasets, Runs, Models, ProductImages, Predictions];
 }
 
 /// <summary>
-/// Blob names in <see cref="Containers.Datasets"/> of one view of a dataset at one commit; also what stands for the view in durable state.
-/// What is named by its content belongs to the dataset and not to a commit, so that a new commit finds what an older one brought.
+/// Blob names in <see cref="Containers.Datasets"/> of one view of a dataset at one commit; also the reference to the view in durable state.
+/// Content-addressed blobs belong to the dataset, not to a commit, so that a new commit reuses the files and images of older ones.
 /// </summary>
 /// <param name="Repo">Repository id, <c>owner/name</c>.</param>
 /// <param name="Commit">The pinned commit.</param>
-/// <param name="View">A short hash of everything else that decides what the shards hold: configuration, columns, row limit, shares of validation and test.</param>
+/// <param name="View">Short hash of everything else that determines the shards: configuration, columns, row limit, shares of validation and
+/// test.</param>
 public sealed record DatasetBlobs(string Repo, string Commit, string View)
 {
-    /// <summary>Prefix of everything of the dataset.</summary>
+    /// <summary>Prefix of all blobs of the dataset.</summary>
     [JsonIgnore]
     public string Prefix => BlobNames.Slug(Repo);
 
-    /// <summary>Prefix of everything that depends on the commit and the view.</summary>
+    /// <summary>Prefix of the blobs that depend on the commit and the view.</summary>
     [JsonIgnore]
     public string ViewPrefix => $"{Prefix}/{Commit}/{View}";
 
-    /// <summary>What will be read, and in which units.</summary>
+    /// <summary>The ingestion plan: files, columns and units.</summary>
     [JsonIgnore]
     public string Plan => $"{ViewPrefix}/plan.json";
 
     [JsonIgnore]
     public string Report => $"{ViewPrefix}/report.json";
 
-    /// <summary>The view's training shards.</summary>
+    /// <summary>The list of the view's training shards.</summary>
     [JsonIgnore]
     public string ShardList => $"{ViewPrefix}/shards.json";
 
@@ -62,7 +63,7 @@ public sealed record DatasetBlobs(string Repo, string Commit, string View)
     [JsonIgnore]
     public string Manifests => $"{ViewPrefix}/manifests/";
 
-    /// <summary>Prefix of what tells how far units are that have no manifest yet.</summary>
+    /// <summary>Prefix of the progress blobs of units in progress, which have no manifest yet.</summary>
     [JsonIgnore]
     public string UnitsInWork => $"{ViewPrefix}/in-work/";
 
@@ -70,49 +71,52 @@ public sealed record DatasetBlobs(string Repo, string Commit, string View)
     [JsonIgnore]
     public string Shards => $"{ViewPrefix}/shards/";
 
-    /// <summary>A file of the dataset as the Hub has it.</summary>
-    /// <param name="content">Its SHA-256, or what else the Hub names its content by.</param>
+    /// <summary>A file of the dataset, byte for byte as on the Hub.</summary>
+    /// <param name="content">Content id: the file's SHA-256, or its git blob id where the Hub gives no SHA-256.</param>
     public string File(string content) => $"{Prefix}/files/{content}";
 
     /// <summary>Raw bytes of an image, named by their SHA-256 in lower-case hexadecimal.</summary>
     public string Image(string sha256) => $"{Prefix}/images/{sha256[..2]}/{sha256}";
 
-    /// <summary>Which image an address led to.</summary>
-    /// <param name="urlSha256">SHA-256 of the address in UTF-8, lower-case hexadecimal.</param>
+    /// <summary>Record of the image that a URL resolved to.</summary>
+    /// <param name="urlSha256">SHA-256 of the URL in UTF-8, lower-case hexadecimal.</param>
     public string Address(string urlSha256) => $"{Prefix}/urls/{urlSha256[..2]}/{urlSha256}.json";
 
-    /// <summary>What was found in every row of one unit of ingestion, a JSON line each.</summary>
+    /// <summary>Manifest of one unit of ingestion: the status of each row, one JSON line per row.</summary>
     public string Manifest(string split, int unit) => $"{Manifests}{split}-{unit:D5}.jsonl";
 
-    /// <summary>How far a unit is, in the metadata of an empty blob; gone when its manifest is there.</summary>
+    /// <summary>Progress of a unit, in the metadata of an empty blob; deleted once the unit's manifest is written.</summary>
     public string UnitInWork(string split, int unit) => $"{UnitsInWork}{split}-{unit:D5}";
 
-    /// <summary>Which rows of a unit repeat earlier ones; not there when none does.</summary>
+    /// <summary>Indices of the rows of a unit that repeat earlier rows; absent when there are none.</summary>
     public string Duplicates(string split, int unit) => $"{ViewPrefix}/duplicates/{split}-{unit:D5}.json";
 
     /// <summary>A WebDataset shard.</summary>
     public string Shard(string split, int number) => $"{Shards}{split}-{number:D5}.tar";
 
-    /// <summary>What a shard holds, a JSON line for each sample in its order: <see cref="ShardSample"/>.</summary>
+    /// <summary>Index of a shard: one <see cref="ShardSample"/> per JSON line, in the order of the samples.</summary>
     public static string ShardIndex(string shard) => Path.ChangeExtension(shard, ".jsonl");
 }
 
 /// <summary>Blob names in <see cref="Containers.Runs"/> of one run.</summary>
 public sealed record RunBlobs(string Run)
 {
-    /// <summary>Prefix of the index of all runs; no run's id has an underscore.</summary>
+    /// <summary>Prefix of the index of all runs; cannot collide with a run, as run ids have no underscores.</summary>
     public const string Index = "_index/";
 
-    /// <summary>The run's entry in the index, empty: the time in its name makes the newest come first.</summary>
+    /// <summary>
+    /// The run's entry in the index, an empty blob. The name starts with the inverted time, as blobs list in ascending order and the newest
+    /// run must come first.
+    /// </summary>
     public string IndexEntry(DateTimeOffset acceptedAt) => $"{Index}{DateTimeOffset.MaxValue.UtcTicks - acceptedAt.UtcTicks:D19}-{Run}";
 
-    /// <summary>The request as it was accepted, with its commits pinned; its creation claims the run's id.</summary>
+    /// <summary>The accepted request with pinned commits; creating this blob claims the run id.</summary>
     public string Accepted => $"{Run}/accepted.json";
 
-    /// <summary>The job that was started last, remembered so that it is not started twice.</summary>
+    /// <summary>Id of the last job started, so that an activity that runs twice does not start a second one.</summary>
     public string Job => $"{Run}/job.json";
 
-    /// <summary>Present when the run was cancelled, so that a job that is being started meanwhile is stopped again.</summary>
+    /// <summary>Marker of a cancelled run; stops a job whose start races with the cancellation.</summary>
     public string Cancelled => $"{Run}/cancelled.json";
 
     public string Request => $"{Run}/request.json";
@@ -126,10 +130,10 @@ public sealed record RunBlobs(string Run)
     /// <summary>Prefix of all checkpoints; each is a folder named by its step.</summary>
     public string Checkpoints => $"{Run}/checkpoints/";
 
-    /// <summary>Folder of the checkpoint after a step.</summary>
+    /// <summary>Folder of the checkpoint written after a step.</summary>
     public string Checkpoint(int step) => $"{Checkpoints}{step:D8}";
 
-    /// <summary>Samples that are answered at every validation: their images, and <c>samples.json</c>.</summary>
+    /// <summary>Folder of the gallery, the samples answered at every validation: images and <c>samples.json</c>.</summary>
     public string Samples => $"{Run}/samples/";
 
     /// <summary>Prefix of TensorBoard's event files: <c>tensorboard --logdir</c> of a copy of this folder shows the run.</summary>
@@ -139,22 +143,22 @@ public sealed record RunBlobs(string Run)
 /// <summary>Blob names that belong to no single dataset or run.</summary>
 public static class BlobNames
 {
-    /// <summary>In <see cref="Containers.Models"/>: which version serves.</summary>
+    /// <summary>In <see cref="Containers.Models"/>: the document that names the serving version.</summary>
     public const string CurrentModel = "current.json";
 
     /// <summary>In <see cref="Containers.Models"/>: the folder of a mirrored base checkpoint.</summary>
     public static string BaseModel(string repo, string commit) => $"{Slug(repo)}@{commit}";
 
-    /// <summary>The repository whose mirror a folder is; null for one that is none.</summary>
+    /// <summary>Repository id of a mirrored base checkpoint's folder; null when the folder is not a mirror.</summary>
     public static string? HubRepo(string baseModel) =>
         baseModel.Split('@')[0].Split("--") is [{ Length: > 0 } owner, .. { Length: > 0 } name] ? $"{owner}/{string.Join("--", name)}" : null;
 
-    /// <summary>In <see cref="Containers.Models"/>: written last, so that its presence says that a model folder is whole.</summary>
+    /// <summary>In <see cref="Containers.Models"/>: marker written last; its presence means that the model folder is complete.</summary>
     public static string ModelComplete(string version) => $"{version}/complete.json";
 
-    /// <summary>In <see cref="Containers.Predictions"/>: the answer to an uploaded image.</summary>
+    /// <summary>In <see cref="Containers.Predictions"/>: the prediction document of an uploaded image.</summary>
     public static string Prediction(string image) => $"{image}.json";
 
-    /// <summary>A repository id as one path segment: <c>owner--name</c>.</summary>
+    /// <summary>Converts a repository id to one path segment: <c>owner--name</c>.</summary>
     public static string Slug(string repo) => repo.Replace("/", "--", StringComparison.Ordinal);
 }

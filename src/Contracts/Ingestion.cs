@@ -1,52 +1,52 @@
 namespace FunctionsPipeline.Contracts;
 
-/// <summary>What happened to a row.</summary>
+/// <summary>Status of a row.</summary>
 public enum RowState
 {
-    /// <summary>Its image is in blob storage.</summary>
+    /// <summary>The row's image is in blob storage.</summary>
     Stored,
 
-    /// <summary>Its image is there already, from an earlier row with the same split, product, title, category and price; it is left out of the shards.</summary>
+    /// <summary>An earlier row has the same image, split, product, title, category and price; the row is left out of the shards.</summary>
     Duplicate,
 
-    /// <summary>It cannot be used; <see cref="ManifestRow.Reason"/> says why.</summary>
+    /// <summary>The row is unusable; <see cref="ManifestRow.Reason"/> gives the reason.</summary>
     Rejected,
 }
 
-/// <summary>Why a row or an uploaded image was rejected. The values are the words used in reports and prediction documents.</summary>
+/// <summary>Reasons for rejecting a row or an uploaded image, as they appear in reports and prediction documents.</summary>
 public static class Rejection
 {
     /// <summary>The row has no image.</summary>
     public const string NoImage = "no-image";
 
-    /// <summary>The image's address is none, or none that is fetched.</summary>
+    /// <summary>The URL is malformed, has a scheme other than http(s) or holds credentials, or redirects from https to http.</summary>
     public const string BadUrl = "bad-url";
 
-    /// <summary>The address leads to a machine that datasets must not make this one talk to, such as one of its own network.</summary>
+    /// <summary>The URL resolves to a private or internal address (SSRF guard).</summary>
     public const string BlockedAddress = "blocked-address";
 
-    /// <summary>There is no image at the address.</summary>
+    /// <summary>The URL's host does not exist, or answered 404 or 410.</summary>
     public const string NotFound = "not-found";
 
-    /// <summary>Whoever publishes the image does not want models to be trained on it.</summary>
+    /// <summary>The publisher opts out of model training by the header <c>X-Robots-Tag</c>.</summary>
     public const string OptedOut = "opted-out";
 
-    /// <summary>The image did not arrive in the time there is.</summary>
+    /// <summary>The download exceeded its time limits.</summary>
     public const string Timeout = "timeout";
 
-    /// <summary>The download failed otherwise, also when it was tried again.</summary>
+    /// <summary>The download failed for another reason, retries included.</summary>
     public const string DownloadFailed = "download-failed";
 
     public const string TooLarge = "too-large";
     public const string Empty = "empty";
 
-    /// <summary>The bytes are of no format that is read.</summary>
+    /// <summary>The bytes are in no supported format.</summary>
     public const string NotAnImage = "not-an-image";
 
-    /// <summary>The file ends before its image does, as far as its decoder can tell.</summary>
+    /// <summary>The decoder ran out of data before the image was complete.</summary>
     public const string Truncated = "truncated";
 
-    /// <summary>The image cannot be decoded otherwise.</summary>
+    /// <summary>The image cannot be decoded for a reason other than missing data.</summary>
     public const string Corrupt = "corrupt";
 
     public const string TooManyPixels = "too-many-pixels";
@@ -54,13 +54,13 @@ public static class Rejection
     public const string NoLabel = "no-label";
     public const string BadPrice = "bad-price";
 
-    /// <summary>The row cannot be read: the dataset's file is damaged there.</summary>
+    /// <summary>The row cannot be read, because the dataset's file is damaged.</summary>
     public const string UnreadableRow = "unreadable-row";
 }
 
 /// <summary>
-/// The fate of one dataset row: a line of a manifest, and of the catalog. That a row is a <see cref="RowState.Duplicate"/> is known only when
-/// all manifests are there: it is in the catalog, and its manifest says <see cref="RowState.Stored"/>.
+/// Status of one dataset row: a line of a manifest and of the catalog. Duplicates are found only after all manifests are written: such a
+/// row is <see cref="RowState.Duplicate"/> in the catalog and <see cref="RowState.Stored"/> in its manifest.
 /// </summary>
 public sealed record ManifestRow
 {
@@ -70,15 +70,15 @@ public sealed record ManifestRow
     /// <summary>The dataset's own split.</summary>
     public required string SourceSplit { get; init; }
 
-    /// <summary>One of <see cref="Splits"/>: where the row is used.</summary>
+    /// <summary>The split that the row is used in, one of <see cref="Splits"/>.</summary>
     public required string Split { get; init; }
 
     public required RowState State { get; init; }
 
-    /// <summary>One of <see cref="Rejection"/> when rejected.</summary>
+    /// <summary>One of <see cref="Rejection"/>; null unless rejected.</summary>
     public string? Reason { get; init; }
 
-    /// <summary>What exactly went wrong, for a person.</summary>
+    /// <summary>Human-readable details of the rejection.</summary>
     public string? Detail { get; init; }
 
     /// <summary>SHA-256 of the image's bytes, lower-case hexadecimal.</summary>
@@ -86,15 +86,15 @@ public sealed record ManifestRow
 
     public long Bytes { get; init; }
 
-    /// <summary>Pixels.</summary>
+    /// <summary>In pixels.</summary>
     public int Width { get; init; }
 
-    /// <summary>Pixels.</summary>
+    /// <summary>In pixels.</summary>
     public int Height { get; init; }
 
     public string? ImageUrl { get; init; }
 
-    /// <summary>What tells the product from others, when that column is mapped.</summary>
+    /// <summary>Value of the product column, which identifies the product; null when no such column is mapped.</summary>
     public string? Product { get; init; }
 
     public string? Title { get; init; }
@@ -104,37 +104,37 @@ public sealed record ManifestRow
     public double? Price { get; init; }
 }
 
-/// <summary>What samples are used for.</summary>
+/// <summary>Names of the splits of training samples.</summary>
 public static class Splits
 {
-    /// <summary>What is learned.</summary>
+    /// <summary>Samples that the model is trained on.</summary>
     public const string Train = "train";
 
-    /// <summary>What a run is judged by while settings are still chosen.</summary>
+    /// <summary>Samples that settings and checkpoints are chosen by.</summary>
     public const string Validation = "validation";
 
-    /// <summary>What is looked at once, at the end.</summary>
+    /// <summary>Samples evaluated once, at the end of a run.</summary>
     public const string Test = "test";
 }
 
-/// <summary>A sample of a training shard, as the shard's index has it: all that planning needs without the image.</summary>
-/// <param name="Width">Pixels of the picture as the model gets to see it: after its EXIF orientation.</param>
-/// <param name="Height">Pixels, likewise.</param>
-/// <param name="Offset">Where the encoded image begins in the shard, in bytes.</param>
-/// <param name="Length">Bytes of the encoded image.</param>
+/// <summary>An entry of a shard's index: everything that batch planning needs without decoding the image.</summary>
+/// <param name="Width">Width in pixels, after EXIF orientation is applied.</param>
+/// <param name="Height">Height in pixels, after EXIF orientation is applied.</param>
+/// <param name="Offset">Offset of the encoded image in the shard, in bytes.</param>
+/// <param name="Length">Length of the encoded image in bytes.</param>
 public sealed record ShardSample(SampleLabels Labels, int Width, int Height, long Offset, int Length);
 
-/// <summary>The JSON half of a WebDataset sample; the image is beside it under the same key.</summary>
+/// <summary>The JSON entry of a WebDataset sample; the image entry has the same key.</summary>
 /// <param name="Key">The sample's key: <c>{sourceSplit}-{row}</c>.</param>
 /// <param name="Sha256">SHA-256 of the original image's bytes.</param>
 public sealed record SampleLabels(string Key, string Sha256, string? Title, string? Category, double? Price);
 
 /// <summary>A training shard.</summary>
-/// <param name="Blob">Its name in <see cref="Containers.Datasets"/>.</param>
+/// <param name="Blob">The shard's name in <see cref="Containers.Datasets"/>.</param>
 /// <param name="Split">One of <see cref="Splits"/>.</param>
 public sealed record ShardInfo(string Blob, string Split, int Samples, long Bytes);
 
-/// <summary>Counts of rows by their state; they add up to the rows read.</summary>
+/// <summary>Counts of rows by status; stored, duplicate and rejected rows add up to the rows read.</summary>
 public sealed record RowCounts
 {
     public long Rows { get; init; }
@@ -163,15 +163,15 @@ public sealed record RowCounts
     };
 }
 
-/// <summary>How often a number was in which range.</summary>
-/// <param name="Bins">From the lowest to the highest; ranges that nothing was in are left out.</param>
+/// <summary>Histogram of a number.</summary>
+/// <param name="Bins">Bins in ascending order; empty bins are left out.</param>
 public sealed record Distribution(double Min, double Mean, double Max, IReadOnlyList<DistributionBin> Bins);
 
-/// <param name="From">Included.</param>
-/// <param name="To">Not included.</param>
+/// <param name="From">Lower bound, inclusive.</param>
+/// <param name="To">Upper bound, exclusive.</param>
 public sealed record DistributionBin(double From, double To, long Count);
 
-/// <summary>What became of a dataset: <c>report.json</c>, and what ingestion hands to training.</summary>
+/// <summary>Result of ingesting a dataset: <c>report.json</c>, and the input that training gets from ingestion.</summary>
 public sealed record IngestReport
 {
     public required string Repo { get; init; }
@@ -188,13 +188,13 @@ public sealed record IngestReport
     /// <summary>Usable samples by split.</summary>
     public required IReadOnlyDictionary<string, long> Splits { get; init; }
 
-    /// <summary>Usable samples by category: the most frequent ones.</summary>
+    /// <summary>Usable samples by category, for the most frequent categories only.</summary>
     public required IReadOnlyDictionary<string, long> Categories { get; init; }
 
-    /// <summary>Different categories in all.</summary>
+    /// <summary>Number of distinct categories.</summary>
     public int CategoryCount { get; init; }
 
-    /// <summary>Prices of the usable samples; null when they have none.</summary>
+    /// <summary>Prices of the usable samples; null when no sample has a price.</summary>
     public Distribution? Prices { get; init; }
 
     /// <summary>The longer sides of the usable images, in pixels.</summary>
@@ -203,11 +203,11 @@ public sealed record IngestReport
     /// <summary>The sizes of the usable images' files, in bytes.</summary>
     public Distribution? FileSizes { get; init; }
 
-    /// <summary>Time from the beginning of the ingestion that wrote this to its end, pauses included.</summary>
+    /// <summary>Wall-clock seconds that the ingestion took, pauses included.</summary>
     public required double Seconds { get; init; }
 }
 
-/// <summary>How fast a dataset is being ingested.</summary>
-/// <param name="BytesPerSecond">Of stored images.</param>
-/// <param name="EtaSeconds">Seconds until all rows are read, as far as one can tell.</param>
+/// <summary>Throughput of an ingestion in progress.</summary>
+/// <param name="BytesPerSecond">Bytes of stored images per second.</param>
+/// <param name="EtaSeconds">Estimated seconds until all rows are read; null when there is no estimate.</param>
 public sealed record IngestRate(double RowsPerSecond, double ImagesPerSecond, double BytesPerSecond, double? EtaSeconds);

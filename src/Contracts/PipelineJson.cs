@@ -4,13 +4,13 @@ using System.Text.Json.Serialization;
 
 namespace FunctionsPipeline.Contracts;
 
-/// <summary>The one way in which documents are written and read: camel case, enums as words, nulls left out, unknown members refused.</summary>
+/// <summary>JSON settings shared by all documents: camel case, enums as words, nulls left out, unknown members refused.</summary>
 public static class PipelineJson
 {
-    /// <summary>For documents that are blobs or HTTP bodies.</summary>
+    /// <summary>Indented form, for blobs and HTTP bodies.</summary>
     public static JsonSerializerOptions Options { get; } = Create(indented: true);
 
-    /// <summary>For JSON lines and for durable state.</summary>
+    /// <summary>Single-line form, for JSON lines and durable state.</summary>
     public static JsonSerializerOptions Compact { get; } = Create(indented: false);
 
     private static JsonSerializerOptions Create(bool indented) => new(JsonSerializerDefaults.Web)

@@ -3,10 +3,10 @@ using System.Text.Json;
 
 namespace FunctionsPipeline.Contracts;
 
-/// <summary>The pipeline's metrics. Counters count what was done, so that a step that runs twice counts twice.</summary>
+/// <summary>The pipeline's metrics. Counters count executions: an activity that runs twice counts twice.</summary>
 public static class PipelineMetrics
 {
-    /// <summary>The meter's name, for listeners.</summary>
+    /// <summary>Name of the meter that listeners subscribe to.</summary>
     public const string MeterName = "FunctionsPipeline";
 
     private static readonly Meter Meter = new(MeterName);
@@ -29,7 +29,7 @@ public static class PipelineMetrics
     private static readonly Counter<long> Failures = Meter.CreateCounter<long>(
         "pipeline.failures", "{failure}", "Calls of functions and GPU jobs that failed, by name and type of error.");
 
-    /// <summary>Counts a row whose status is known.</summary>
+    /// <summary>Counts a row by its status.</summary>
     public static void CountRow(ManifestRow row) => Rows.Add(1, Status(row.State), Reason(row.Reason));
 
     /// <summary>Counts an image that was written to storage.</summary>
@@ -47,8 +47,8 @@ public static class PipelineMetrics
     }
 
     /// <summary>Counts a call that failed.</summary>
-    /// <param name="name">The function, or the job.</param>
-    /// <param name="error">The exception's type; null where only its text is known.</param>
+    /// <param name="name">Name of the function or job.</param>
+    /// <param name="error">The exception's type; null when only the message is known.</param>
     public static void CountFailure(string name, Type? error) => Failures.Add(1, new("name", name), new("error.type", error?.Name));
 
     private static KeyValuePair<string, object?> Status<T>(T status) where T : struct, Enum =>

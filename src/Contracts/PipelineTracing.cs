@@ -2,22 +2,22 @@ using System.Diagnostics;
 
 namespace FunctionsPipeline.Contracts;
 
-/// <summary>The pipeline's own spans, and how the trace of a run reaches the process of its GPU job.</summary>
+/// <summary>Source of the pipeline's spans, and propagation of a run's trace to its GPU job.</summary>
 public static class PipelineTracing
 {
-    /// <summary>The name of <see cref="Source"/>, for listeners.</summary>
+    /// <summary>Name of <see cref="Source"/>, which listeners subscribe to.</summary>
     public const string SourceName = "FunctionsPipeline";
 
-    /// <summary>Environment variable of a GPU job: the span that started it, as W3C Trace Context writes it.</summary>
+    /// <summary>Environment variable of a GPU job: the parent span, in W3C Trace Context format.</summary>
     public const string TraceParent = "TRACEPARENT";
 
-    /// <summary>Environment variable of a GPU job: what tracing systems add to <see cref="TraceParent"/>.</summary>
+    /// <summary>Environment variable of a GPU job: vendor-specific data that accompanies <see cref="TraceParent"/>.</summary>
     public const string TraceState = "TRACESTATE";
 
-    /// <summary>Where the pipeline's spans come from.</summary>
+    /// <summary>Source of the pipeline's spans.</summary>
     public static ActivitySource Source { get; } = new(SourceName);
 
-    /// <summary>The environment variables that carry the current trace to a job; none when nobody listens to it.</summary>
+    /// <summary>Environment variables that carry the current trace to a job; none when no listener is attached.</summary>
     public static IEnumerable<KeyValuePair<string, string>> JobEnvironment()
     {
         if (Activity.Current is not { IdFormat: ActivityIdFormat.W3C, Id: { } id } current) yield break;
@@ -25,14 +25,14 @@ public static class PipelineTracing
         if (current.TraceStateString is { Length: > 0 } state) yield return new(TraceState, state);
     }
 
-    /// <summary>Begins the span of a job, in the trace of whoever started the job.</summary>
-    /// <param name="name">What the job does.</param>
-    /// <param name="run">The run it does it for.</param>
+    /// <summary>Starts the span of a job as a child of the span in its environment.</summary>
+    /// <param name="name">Name of the span.</param>
+    /// <param name="run">Id of the run that the job belongs to.</param>
     /// <param name="environment">Reads an environment variable.</param>
-    /// <returns>Null when nobody listens.</returns>
+    /// <returns>The span; null when no listener is attached.</returns>
     public static Activity? StartJob(string name, string run, Func<string, string?> environment)
     {
-        // Without a parent, or with one that makes no sense, the span begins a trace of its own.
+        // With a missing or malformed parent, the span starts a new trace.
         _ = ActivityContext.TryParse(environment(TraceParent), environment(TraceState), isRemote: true, out var parent);
         return Source.StartActivity(name, ActivityKind.Consumer, parent, [new("pipeline.run", run)]);
     }

@@ -2,7 +2,7 @@ using System.Text.RegularExpressions;
 
 namespace FunctionsPipeline.Contracts;
 
-/// <summary>How a model is asked about an image: the chat format's markers around <c>&lt;|image_1|&gt;</c> and <c>{question}</c>.</summary>
+/// <summary>Template of the prompt: the chat format's markers around <c>&lt;|image_1|&gt;</c> and <c>{question}</c>.</summary>
 public sealed partial class PromptTemplate
 {
     private const string Image = "<|image_1|>";
@@ -11,7 +11,7 @@ public sealed partial class PromptTemplate
 
     private readonly string _template;
 
-    /// <exception cref="FormatException">Says what is wrong with the template.</exception>
+    /// <exception cref="FormatException">The template is invalid; the message gives the reason.</exception>
     public PromptTemplate(string template)
     {
         foreach (var placeholder in new[] { Image, Question })
@@ -25,7 +25,7 @@ public sealed partial class PromptTemplate
         _template = template;
     }
 
-    /// <summary>The prompt with a question in it.</summary>
+    /// <summary>Inserts a question into the template.</summary>
     public string Ask(string question) => _template.Replace(Question, question, StringComparison.Ordinal);
 
     [GeneratedRegex(@"<\|[a-z0-9_]+\|>", RegexOptions.CultureInvariant)]

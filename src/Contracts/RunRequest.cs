@@ -1,21 +1,23 @@
 namespace FunctionsPipeline.Contracts;
 
-/// <summary>What a user posts to <c>/api/runs</c>: which dataset to learn from, which model to start from, how to train.</summary>
+/// <summary>Body of <c>POST /api/runs</c>: the dataset, the base model and the training settings.</summary>
 public sealed record RunRequest
 {
-    /// <summary>The run's id and its orchestration instance id: 1 to 40 lower-case letters, digits and dashes. Made up when left out.</summary>
+    /// <summary>
+    /// The run's id and its orchestration instance id: 1 to 40 lower-case letters, digits and dashes. Generated when left out.
+    /// </summary>
     public string? Run { get; init; }
 
-    /// <summary>Where the images and their labels come from.</summary>
+    /// <summary>The dataset to train on.</summary>
     public DatasetRequest Dataset { get; init; } = new();
 
-    /// <summary>The checkpoint that the fine-tuning starts from.</summary>
+    /// <summary>The checkpoint to fine-tune.</summary>
     public BaseModelRequest BaseModel { get; init; } = new();
 
-    /// <summary>How the fine-tuning is done.</summary>
+    /// <summary>Training settings.</summary>
     public TrainingSettings Training { get; init; } = new();
 
-    /// <summary>Whether the result may become the serving model (it does when its validation loss is no worse than the serving model's).</summary>
+    /// <summary>True to publish the fine-tuned model when its validation loss is no worse than the serving model's.</summary>
     public bool Publish { get; init; } = true;
 }
 
@@ -31,35 +33,46 @@ public sealed record DatasetRequest
     /// <summary>Dataset configuration; the first one when left out.</summary>
     public string? Config { get; init; }
 
-    /// <summary>Which columns carry what; guessed from the dataset's schema when left out.</summary>
+    /// <summary>Column mapping; guessed from the dataset's schema when left out.</summary>
     public ColumnMapping? Columns { get; init; }
 
-    /// <summary>At most this many rows in all, taken evenly over the dataset's splits; all rows when left out.</summary>
+    /// <summary>Maximum number of rows, taken from the dataset's splits in proportion to their sizes; no limit when left out.</summary>
     public int? MaxRows { get; init; }
 
-    /// <summary>The share of products that go to validation when the dataset has no validation split of its own; a hash of the product decides, so that it never moves.</summary>
+    /// <summary>
+    /// Share of products used for validation when the dataset has no validation split; selected by a hash of the product, so that a product
+    /// never changes sides.
+    /// </summary>
     public double ValidationFraction { get; init; } = 0.1;
 
-    /// <summary>The share of products that are tested on once, at the end, when the dataset has no test split of its own; may be 0.</summary>
+    /// <summary>Share of products used for the test at the end of the run when the dataset has no test split; may be 0.</summary>
     public double TestFraction { get; init; } = 0.1;
 }
 
-/// <summary>Which dataset column carries what. Only the image is required.</summary>
+/// <summary>Maps dataset columns to roles; only the image column is required.</summary>
 public sealed record ColumnMapping
 {
-    /// <summary>Column with the image: an URL (string), an embedded image (binary, or <c>struct&lt;bytes, path&gt;</c>), or a list of them, of which the first counts.</summary>
+    /// <summary>
+    /// Column with the image: a URL (string), an embedded image (binary, or <c>struct&lt;bytes, path&gt;</c>), or a list of them, of which
+    /// the first is used.
+    /// </summary>
     public string Image { get; init; } = "image";
 
-    /// <summary>Column with the product's title: a string; numbers and dates are written out.</summary>
+    /// <summary>Column with the product's title: a string; numbers and dates are formatted as text.</summary>
     public string? Title { get; init; }
 
-    /// <summary>Column with the category: a string, a boolean, or an integer, by its class's name when it is a ClassLabel.</summary>
+    /// <summary>
+    /// Column with the category: a string, a boolean, or an integer; the integers of a ClassLabel are replaced by their class names.
+    /// </summary>
     public string? Category { get; init; }
 
     /// <summary>Column with the full price: a number, or a string that holds one, such as <c>$1,290.00</c>.</summary>
     public string? Price { get; init; }
 
-    /// <summary>Column that tells products apart (string or integer), so that all rows of a product are in the same split; the image itself does when left out.</summary>
+    /// <summary>
+    /// Column that identifies the product (string or integer), so that all rows of a product are in the same split; the image's hash
+    /// identifies it when left out.
+    /// </summary>
     public string? Product { get; init; }
 }
 

@@ -1,6 +1,8 @@
 namespace FunctionsPipeline.Contracts;
 
-/// <summary>What a run's model said about a few validation samples as it learned: <c>runs/{run}/samples/samples.json</c>.</summary>
+/// <summary>
+/// Answers of a run's model to a few validation samples over the course of training: <c>runs/{run}/samples/samples.json</c>.
+/// </summary>
 public sealed record SampleGallery(IReadOnlyList<GallerySample> Samples)
 {
     /// <summary>Name of the document under <see cref="RunBlobs.Samples"/>.</summary>
@@ -8,10 +10,10 @@ public sealed record SampleGallery(IReadOnlyList<GallerySample> Samples)
 }
 
 /// <summary>A sample that is answered at every validation.</summary>
-/// <param name="Image">Name of its image, as it came, under <see cref="RunBlobs.Samples"/>.</param>
-/// <param name="Truth">What should be answered.</param>
-/// <param name="Answers">What was answered, in the order of the steps.</param>
+/// <param name="Image">Name of the sample's original image under <see cref="RunBlobs.Samples"/>.</param>
+/// <param name="Truth">The expected answer.</param>
+/// <param name="Answers">The generated answers, in the order of the steps.</param>
 public sealed record GallerySample(string Image, string Truth, IReadOnlyList<GalleryAnswer> Answers);
 
-/// <summary>An answer of the model as it was after a step; 0 is the base model.</summary>
+/// <summary>Answer of the model after a training step; step 0 is the base model.</summary>
 public sealed record GalleryAnswer(int Step, string Answer);

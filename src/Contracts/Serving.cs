@@ -1,6 +1,6 @@
 namespace FunctionsPipeline.Contracts;
 
-/// <summary>Which model serves: <c>models/current.json</c>, moved by ETag.</summary>
+/// <summary>The serving model: <c>models/current.json</c>, replaced on an ETag condition.</summary>
 public sealed record CurrentModel
 {
     /// <summary>Folder of the model in <see cref="Containers.Models"/>.</summary>
@@ -18,19 +18,19 @@ public sealed record CurrentModel
 
 /// <summary>Body of the worker's <c>POST /predict</c>.</summary>
 /// <param name="Blob">Name in <see cref="Containers.ProductImages"/>.</param>
-/// <param name="ETag">The version that is meant; 412 when the blob has changed since.</param>
+/// <param name="ETag">ETag of the blob's version to read; the worker answers 412 when the blob has changed since.</param>
 public sealed record PredictRequest(string Blob, string ETag);
 
-/// <summary>What a prediction document says of the image.</summary>
+/// <summary>Status of a prediction document.</summary>
 public enum PredictionStatus
 {
     Predicted,
 
-    /// <summary>The upload cannot be read as an image; <see cref="PredictionDocument.Reason"/> says why.</summary>
+    /// <summary>The upload cannot be read as an image; <see cref="PredictionDocument.Reason"/> gives the reason.</summary>
     Rejected,
 }
 
-/// <summary>What the model reads in an uploaded image: <c>predictions/{same path}.json</c>.</summary>
+/// <summary>The model's prediction for an uploaded image: <c>predictions/{same path}.json</c>.</summary>
 public sealed record PredictionDocument
 {
     /// <summary>Name of the image in <see cref="Containers.ProductImages"/>.</summary>
@@ -40,13 +40,13 @@ public sealed record PredictionDocument
 
     public required PredictionStatus Status { get; init; }
 
-    /// <summary>One of <see cref="Rejection"/> when rejected.</summary>
+    /// <summary>One of <see cref="Rejection"/>; null unless rejected.</summary>
     public string? Reason { get; init; }
 
-    /// <summary>What exactly is wrong with the image, for a person.</summary>
+    /// <summary>Human-readable details of the rejection.</summary>
     public string? Detail { get; init; }
 
-    /// <summary>The model's answer, word for word.</summary>
+    /// <summary>The generated answer, verbatim.</summary>
     public string? Answer { get; init; }
 
     public string? Title { get; init; }
@@ -55,10 +55,10 @@ public sealed record PredictionDocument
 
     public double? Price { get; init; }
 
-    /// <summary>Folder of the model that answered in <see cref="Containers.Models"/>.</summary>
+    /// <summary>Folder in <see cref="Containers.Models"/> of the model that answered.</summary>
     public string? Model { get; init; }
 
-    /// <summary>Time the worker took.</summary>
+    /// <summary>Seconds that the worker took.</summary>
     public double Seconds { get; init; }
 
     public required DateTimeOffset At { get; init; }
