@@ -113,7 +113,7 @@ public sealed record RunBlobs(string Run)
     /// <summary>The accepted request with pinned commits; creating this blob claims the run id.</summary>
     public string Accepted => $"{Run}/accepted.json";
 
-    /// <summary>Id of the last job started, so that an activity that runs twice does not start a second one.</summary>
+    /// <summary>The last job started, recorded so that an activity that runs twice does not start a second one.</summary>
     public string Job => $"{Run}/job.json";
 
     /// <summary>Marker of a cancelled run; stops a job whose start races with the cancellation.</summary>

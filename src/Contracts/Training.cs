@@ -1,6 +1,6 @@
 namespace FunctionsPipeline.Contracts;
 
-/// <summary>Everything the GPU worker needs to train one run: <c>runs/{run}/request.json</c>.</summary>
+/// <summary>Input of the GPU worker for one run: <c>runs/{run}/request.json</c>.</summary>
 public sealed record TrainingJob
 {
     public required string Run { get; init; }
@@ -16,11 +16,11 @@ public sealed record TrainingJob
 
     public required TrainingSettings Settings { get; init; }
 
-    /// <summary>Where the shards come from, for the model's card: <c>owner/name@commit</c>.</summary>
+    /// <summary>Source of the shards, cited in the model card: <c>owner/name@commit</c>.</summary>
     public string? Dataset { get; init; }
 }
 
-/// <summary>How far a run is: <c>runs/{run}/heartbeat.json</c>, rewritten every few seconds.</summary>
+/// <summary>Progress of training: <c>runs/{run}/heartbeat.json</c>, rewritten every few seconds.</summary>
 public sealed record Heartbeat
 {
     public required string Run { get; init; }
@@ -28,12 +28,12 @@ public sealed record Heartbeat
     public required DateTimeOffset At { get; init; }
 
     /// <summary>
-    /// <c>loading</c>, <c>evaluating-base</c>, <c>caching-features</c>, <c>training</c>, <c>evaluating</c>, <c>testing</c>, <c>saving</c> or
-    /// <c>done</c>; <see cref="Preempted"/> when the worker was asked to stop and has left a checkpoint to go on from.
+    /// <c>loading</c>, <c>evaluating-base</c>, <c>caching-features</c>, <c>training</c>, <c>evaluating</c>, <c>testing</c>, <c>saving</c>
+    /// or <c>done</c>; <see cref="Preempted"/> when the worker was asked to stop and has written a checkpoint to resume from.
     /// </summary>
     public required string Phase { get; init; }
 
-    /// <summary>The last phase of a worker that was asked to stop.</summary>
+    /// <summary>Last phase of a worker that was asked to stop.</summary>
     public const string Preempted = "preempted";
 
     public int Step { get; init; }
@@ -42,15 +42,15 @@ public sealed record Heartbeat
 
     public double Epoch { get; init; }
 
-    /// <summary>Mean training loss of the last steps (nats per answer token).</summary>
+    /// <summary>Mean training loss of recent steps, in nats per answer token.</summary>
     public double? Loss { get; init; }
 
-    /// <summary>Loss of the last validation (nats per answer token).</summary>
+    /// <summary>Loss of the last validation, in nats per answer token.</summary>
     public double? ValidationLoss { get; init; }
 
     public double? SamplesPerSecond { get; init; }
 
-    /// <summary>Seconds to the end of the current phase, as far as one can tell.</summary>
+    /// <summary>Estimated seconds to the end of the current phase; null when there is no estimate.</summary>
     public double? EtaSeconds { get; init; }
 }
 
@@ -70,55 +70,60 @@ public sealed record MetricsLine
 
     public double? GradNorm { get; init; }
 
-    /// <summary>Training images, since the last step.</summary>
+    /// <summary>Training images per second since the previous line.</summary>
     public double? ImagesPerSecond { get; init; }
 
-    /// <summary>Answer and prompt tokens, image tokens included, without padding.</summary>
+    /// <summary>Prompt and answer tokens per second, image tokens included, padding excluded.</summary>
     public double? TokensPerSecond { get; init; }
 
-    /// <summary>Share of the positions that are padding; 0 with packing.</summary>
+    /// <summary>Share of token positions that are padding; 0 with packing.</summary>
     public double? PaddingShare { get; init; }
 
-    /// <summary>Model FLOP/s utilization: arithmetic that the step needs, without what is computed again, over the device's peak; where that is known.</summary>
+    /// <summary>
+    /// Model FLOP/s utilization: FLOP/s of the step, recomputed activations excluded, over the device's peak; null when the peak is
+    /// unknown.
+    /// </summary>
     public double? Mfu { get; init; }
 
-    /// <summary>Resident memory of the process.</summary>
+    /// <summary>Resident memory of the process, in bytes.</summary>
     public long? ResidentBytes { get; init; }
 
-    /// <summary>Memory in use on the GPU, of all processes; null without one.</summary>
+    /// <summary>GPU memory in use by all processes, in bytes; null without a GPU.</summary>
     public long? GpuBytes { get; init; }
 
     public EvaluationMetrics? Validation { get; init; }
 }
 
-/// <summary>How good a model is on the validation split.</summary>
+/// <summary>Quality metrics of a model on one split.</summary>
 public sealed record EvaluationMetrics
 {
     /// <summary>Mean cross-entropy of the answer tokens, in nats.</summary>
     public required double Loss { get; init; }
 
-    /// <summary>Samples that <see cref="Loss"/> is measured on.</summary>
+    /// <summary>Number of samples that <see cref="Loss"/> is measured on.</summary>
     public required int Samples { get; init; }
 
-    /// <summary>Samples whose answers were generated; the figures below are about these. 0 when only the loss was measured.</summary>
+    /// <summary>
+    /// Number of samples whose answers were generated, on which the metrics below are computed; 0 when only the loss was measured.
+    /// </summary>
     public int Generated { get; init; }
 
-    /// <summary>Share of generated answers that follow the answer format.</summary>
+    /// <summary>Share of generated answers that parse by the answer template.</summary>
     public double? ParsedShare { get; init; }
 
-    /// <summary>Share of generated answers with the right category.</summary>
+    /// <summary>Share of generated answers with the correct category.</summary>
     public double? CategoryAccuracy { get; init; }
 
-    /// <summary>What always answering the training split's most frequent category gives.</summary>
+    /// <summary>Baseline: accuracy of always answering the training split's most frequent category.</summary>
     public double? MajorityCategoryAccuracy { get; init; }
 
-    /// <summary>How often each category was answered with each other; an answer without one of the dataset's counts as the empty text.</summary>
+    /// <summary>Confusion matrix of the categories; an answer without a category of the dataset counts as the empty text.</summary>
     public IReadOnlyList<ConfusionRow>? Confusion { get; init; }
 
-    /// <summary>Share of generated answers with the right title.</summary>
+    /// <summary>Share of generated answers with exactly the correct title.</summary>
     public double? TitleExactMatch { get; init; }
 
-    /// <summary>Mean F1 of the words of the generated titles.</summary>
+    /// <summary>Mean word-level F1 of the generated titles.</summary>
     public double? TitleF1 { get; init; }
 
     /// <summary>Median absolute price error, in the dataset's currency; an answer without a price counts as price 0.</summary>
@@ -130,10 +135,10 @@ public sealed record EvaluationMetrics
     /// <summary>Median absolute price error as a percentage of the true price; prices of 0 are left out.</summary>
     public double? MedianPricePercentError { get; init; }
 
-    /// <summary>Share of prices that are off by at most a tenth of the true price.</summary>
+    /// <summary>Share of prices within ten percent of the true price.</summary>
     public double? PriceWithinTenPercent { get; init; }
 
-    /// <summary>What always answering the training split's median price gives.</summary>
+    /// <summary>Baseline: the same metric for always answering the training split's median price.</summary>
     public double? BaselineMedianPriceError { get; init; }
 
     /// <inheritdoc cref="BaselineMedianPriceError"/>
@@ -146,19 +151,19 @@ public sealed record EvaluationMetrics
     public double? BaselinePriceWithinTenPercent { get; init; }
 }
 
-/// <summary>What was answered to the samples of one category.</summary>
-/// <param name="Truth">The category.</param>
-/// <param name="Answered">How often each category was answered.</param>
+/// <summary>Row of the confusion matrix: the answers to the samples of one category.</summary>
+/// <param name="Truth">The true category.</param>
+/// <param name="Answered">Number of answers by answered category.</param>
 public sealed record ConfusionRow(string Truth, IReadOnlyDictionary<string, int> Answered);
 
-/// <summary>How a run ended: <c>runs/{run}/result.json</c>.</summary>
+/// <summary>Result of a training run: <c>runs/{run}/result.json</c>.</summary>
 public sealed record RunResult
 {
     public required string Run { get; init; }
 
     public required bool Succeeded { get; init; }
 
-    /// <summary>Why it failed.</summary>
+    /// <summary>Reason for the failure; null when the run succeeded.</summary>
     public string? Error { get; init; }
 
     /// <summary>Folder of the fine-tuned model in <see cref="Containers.Models"/>.</summary>
@@ -170,18 +175,20 @@ public sealed record RunResult
 
     public double Seconds { get; init; }
 
-    /// <summary>The base model's figures.</summary>
+    /// <summary>Metrics of the base model.</summary>
     public EvaluationMetrics? Base { get; init; }
 
-    /// <summary>The fine-tuned model's figures.</summary>
+    /// <summary>Metrics of the fine-tuned model.</summary>
     public EvaluationMetrics? FineTuned { get; init; }
 
-    /// <summary>The fine-tuned model's figures on the test split, which nothing was chosen by; null when there is none.</summary>
+    /// <summary>
+    /// Metrics of the fine-tuned model on the test split, which no setting or checkpoint was chosen by; null without a test split.
+    /// </summary>
     public EvaluationMetrics? Test { get; init; }
 
-    /// <summary>The step that the model is from, when it is not the last one.</summary>
+    /// <summary>Step of the checkpoint that became the model; null when it is the last step.</summary>
     public int? BestStep { get; init; }
 
-    /// <summary>Samples of all splits that were left out as too long.</summary>
+    /// <summary>Number of samples of all splits left out because they exceed the token limit.</summary>
     public int DroppedSamples { get; init; }
 }

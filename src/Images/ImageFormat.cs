@@ -1,6 +1,6 @@
 namespace FunctionsPipeline.Images;
 
-/// <summary>The file formats that are read. Of an animation it is the first frame.</summary>
+/// <summary>Supported file formats; of an animation, only the first frame is read.</summary>
 public enum ImageFormat
 {
     Jpeg,
@@ -10,9 +10,9 @@ public enum ImageFormat
     Bmp,
 }
 
-/// <summary>What the header of an image says.</summary>
-/// <param name="Width">Pixels of the picture as it is shown: after its EXIF orientation.</param>
-/// <param name="Height">Pixels, likewise.</param>
+/// <summary>Format and size of an image, from its header.</summary>
+/// <param name="Width">Width in pixels, after EXIF orientation is applied.</param>
+/// <param name="Height">Height in pixels, after EXIF orientation is applied.</param>
 public sealed record ImageHeader(ImageFormat Format, int Width, int Height)
 {
     /// <summary>File extension without the dot.</summary>
@@ -25,7 +25,7 @@ public sealed record ImageHeader(ImageFormat Format, int Width, int Height)
         _ => "bmp",
     };
 
-    /// <summary>The <c>Content-Type</c>.</summary>
+    /// <summary>Media type, for the header <c>Content-Type</c>.</summary>
     public string MediaType => Format switch
     {
         ImageFormat.Jpeg => "image/jpeg",

@@ -1,25 +1,25 @@
 namespace FunctionsPipeline.Images;
 
-/// <summary>What an image may be at most. All of it is checked before a pixel is decoded.</summary>
+/// <summary>Limits on the size of an image, checked before any pixel is decoded.</summary>
 public sealed record ImageLimits
 {
     public static ImageLimits Default { get; } = new();
 
-    /// <summary>Bytes of the file.</summary>
+    /// <summary>Maximum file size in bytes.</summary>
     public long MaxBytes { get; init; } = 64 * 1024 * 1024;
 
     /// <summary>
-    /// Width times height. A pixel that has been read takes three bytes; while it is decoded, seven, and in an interlaced PNG or a
-    /// progressive JPEG up to twelve.
+    /// Maximum number of pixels, width times height. Memory per pixel: 3 bytes once read, 7 while decoding, up to 12 for an interlaced PNG
+    /// or a progressive JPEG.
     /// </summary>
     public long MaxPixels { get; init; } = 64_000_000;
 
-    /// <summary>Pixels of the longer side.</summary>
+    /// <summary>Maximum length of the longer side, in pixels.</summary>
     public int MaxSide { get; init; } = 20_000;
 
     /// <summary>
-    /// The longer side over the shorter one. The model scales an image to 336 pixels along its longer side at the least, and above
-    /// this ratio nothing would be left of the shorter one.
+    /// Maximum ratio of the longer side to the shorter one. The model may scale the longer side down to 336 pixels; above this ratio the
+    /// shorter side would be less than one pixel.
     /// </summary>
     public double MaxAspectRatio { get; init; } = 336;
 }

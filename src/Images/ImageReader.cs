@@ -8,25 +8,28 @@ using SkiaSharp;
 namespace FunctionsPipeline.Images;
 
 /// <summary>
-/// Reads images from outside, for training and for serving alike: shards hold the original bytes, so a model learns from exactly the pixels
-/// that it is asked about. An image is laid over white where it is transparent and turned as its EXIF orientation says; the codec does not
-/// tell that of a PNG. Limits are checked before a pixel is decoded, so that a small file that promises a huge image costs nothing.
+/// Reads untrusted images, for training and serving alike: shards hold the original bytes, so that both decode to the same pixels.
+/// Composites transparent images over white and applies EXIF orientation, except for PNG, where the codec does not report it. Checks limits
+/// before any pixel is decoded, which guards against decompression bombs.
 /// </summary>
 public static class ImageReader
 {
-    // A JPEG can be decoded as small as this.
+    // The smallest scale at which the JPEG decoder can decode (its inverse DCT yields one pixel per 8×8 block).
     private const float SmallestScale = 1 / 8f;
 
-    /// <summary>Reads the header and checks it against the limits; no pixel is decoded.</summary>
-    /// <exception cref="UnreadableImageException">It is empty, too large, no image, cut off, has a damaged header, too many pixels or an
-    /// impossible shape.</exception>
+    /// <summary>Reads the header and checks it against the limits without decoding a pixel.</summary>
+    /// <exception cref="UnreadableImageException">The file is empty, too large, not an image, truncated, or has a damaged header, too many
+    /// pixels or an extreme aspect ratio.</exception>
     public static ImageHeader Identify(ReadOnlyMemory<byte> bytes, ImageLimits? limits = null)
     {
         using var codec = Open(bytes.Span, limits ?? ImageLimits.Default, out var header);
         return header;
     }
 
-    /// <summary>Decodes an image to find damage: of a JPEG all data, but at an eighth of its size, in a third of the time.</summary>
+    /// <summary>
+    /// Decodes an image to detect damage. A JPEG is decoded at an eighth of its size, which still reads all its data in a third of the
+    /// time.
+    /// </summary>
     /// <exception cref="UnreadableImageException">As <see cref="Read"/>.</exception>
     public static ImageHeader Verify(ReadOnlyMemory<byte> bytes, ImageLimits? limits = null)
     {
@@ -37,7 +40,7 @@ public static class ImageReader
     }
 
     /// <summary>Decodes an image to 8-bit RGB.</summary>
-    /// <exception cref="UnreadableImageException">As <see cref="Identify"/>, or its data is cut off or damaged.</exception>
+    /// <exception cref="UnreadableImageException">As <see cref="Identify"/>, or the image data is truncated or damaged.</exception>
     public static Image<Rgb24> Read(ReadOnlyMemory<byte> bytes, ImageLimits? limits = null)
     {
         using var codec = Open(bytes.Span, limits ?? ImageLimits.Default, out var header);
@@ -59,7 +62,7 @@ public static class ImageReader
         var codec = SKCodec.Create(new SKMemoryStream(data), out var result);
         try
         {
-            // Of a shorter file the codec cannot tell the format.
+            // The codec cannot detect the format of a file shorter than this minimum.
             var isKnown = bytes.Length >= SKCodec.MinBufferedBytesNeeded && result != SKCodecResult.Unimplemented;
             if (codec is null && isKnown) throw Unreadable(result, "file's header");
             if (codec is null || FormatOf(codec) is not { } format)
@@ -100,7 +103,7 @@ public static class ImageReader
                 $"{width}×{height} pixels; one side may be at most {limits.MaxAspectRatio:0} times the other");
     }
 
-    /// <summary>Decodes the first frame; without a colour space, which leaves colours as they are in the file.</summary>
+    /// <summary>Decodes the first frame, without a colour space, so that colours are not converted.</summary>
     private static SKBitmap Decode(SKCodec codec, SKSizeI size, ImageHeader header)
     {
         var alpha = codec.Info.IsOpaque ? SKAlphaType.Opaque : SKAlphaType.Unpremul;
@@ -122,14 +125,14 @@ public static class ImageReader
     }
 
     /// <summary>
-    /// Decodes a JPEG as scanlines, which takes all of its scans: <see cref="SKCodec.GetPixels(SKImageInfo, IntPtr)"/> accepts a
-    /// progressive one that is cut off.
+    /// Decodes a JPEG by scanlines, which requires all its scans: <see cref="SKCodec.GetPixels(SKImageInfo, IntPtr)"/> reports success for
+    /// a truncated progressive JPEG.
     /// </summary>
     private static SKCodecResult DecodeJpeg(SKCodec codec, SKBitmap bitmap)
     {
         if (codec.StartScanlineDecode(bitmap.Info) == SKCodecResult.Success
             && codec.GetScanlines(bitmap.GetPixels(), bitmap.Height, bitmap.RowBytes) == bitmap.Height) return SKCodecResult.Success;
-        // Scanlines do not tell damage from missing data.
+        // Scanline decoding does not distinguish damaged from missing data; GetPixels does.
         var result = codec.GetPixels(bitmap.Info, bitmap.GetPixels());
         return result == SKCodecResult.Success ? SKCodecResult.IncompleteInput : result;
     }

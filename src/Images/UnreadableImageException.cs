@@ -2,9 +2,9 @@ using FunctionsPipeline.Contracts;
 
 namespace FunctionsPipeline.Images;
 
-/// <summary>Bytes that are not an image the pipeline can read.</summary>
+/// <summary>Thrown for bytes that are not a readable image.</summary>
 /// <param name="reason">One of <see cref="Rejection"/>.</param>
-/// <param name="detail">What exactly is wrong, for a person.</param>
+/// <param name="detail">Human-readable details of the error.</param>
 public sealed class UnreadableImageException(string reason, string detail, Exception? cause = null)
     : Exception($"{reason}: {detail}", cause)
 {
