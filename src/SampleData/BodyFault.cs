@@ -2,13 +2,13 @@ using Microsoft.AspNetCore.Http;
 
 namespace FunctionsPipeline.SampleData;
 
-/// <summary>A fault within an answer that is otherwise the handler's. Only a success with a body can be spoilt.</summary>
+/// <summary>A fault in the body of the handler's response; applies to successful responses with a body only.</summary>
 public abstract record BodyFault : Fault
 {
-    /// <summary>Whether there is something to spoil in an answer whose status and headers are set.</summary>
+    /// <summary>True when the fault applies to a response, whose status and headers are already set.</summary>
     private protected virtual bool Concerns(HttpContext context, byte[] body) => true;
 
-    /// <summary>Sends a spoilt form of it.</summary>
+    /// <summary>Sends the faulty response.</summary>
     private protected abstract Task SendAsync(HttpContext context, byte[] body);
 
     internal sealed override async Task AnswerAsync(HttpContext context, RequestDelegate handler, Func<bool> claim)
@@ -36,8 +36,8 @@ public abstract record BodyFault : Fault
 }
 
 /// <summary>
-/// Fills the second half of what is sent with 0xFF, keeping its length. In a JPEG that fills the space before a marker which never comes;
-/// other bytes might be decoded.
+/// Overwrites the second half of the body with 0xFF, keeping its length. In a JPEG, 0xFF is padding before a marker, so that the decoder
+/// finds no more data; other bytes might decode to pixels.
 /// </summary>
 public sealed record CorruptFault : BodyFault
 {
@@ -50,11 +50,11 @@ public sealed record CorruptFault : BodyFault
     }
 }
 
-/// <summary>An answer that ends early. Of a file that is asked for in parts, it concerns the part with the place in it.</summary>
-/// <param name="At">The place, as a share of the whole file.</param>
+/// <summary>A response that ends early. Of a file requested in ranges, only the range that contains the break is affected.</summary>
+/// <param name="At">Position of the break, as a share of the complete file.</param>
 public abstract record BrokenOffFault(double At) : BodyFault
 {
-    /// <summary>What happens after the last byte.</summary>
+    /// <summary>Breaks off the response after the last byte sent.</summary>
     private protected abstract Task BreakOffAsync(HttpContext context);
 
     private protected sealed override bool Concerns(HttpContext context, byte[] body) => PlaceIn(context, body) is var place && place >= 0 && place < body.Length;
@@ -73,16 +73,17 @@ public abstract record BrokenOffFault(double At) : BodyFault
     }
 }
 
-/// <summary>Closes the connection.</summary>
+/// <summary>Closes the connection in the middle of the body.</summary>
 public sealed record CutFault(double At = 0.5) : BrokenOffFault(At)
 {
     public override string Kind => "cut";
 
-    // The server closes a connection on which less came than was announced; to abort it would also take back what is on its way.
+    // Kestrel closes the connection when the body is shorter than Content-Length; aborting it would also discard bytes still in the send
+    // buffer.
     private protected override Task BreakOffAsync(HttpContext context) => Task.CompletedTask;
 }
 
-/// <summary>Sends nothing more until the client gives up.</summary>
+/// <summary>Stops sending in the middle of the body until the client gives up.</summary>
 public sealed record StallFault(double At = 0.5) : BrokenOffFault(At)
 {
     public override string Kind => "stall";

@@ -2,7 +2,7 @@ using System.CommandLine;
 
 namespace FunctionsPipeline.SampleData;
 
-/// <summary>The options that say which catalog is meant.</summary>
+/// <summary>Command-line options that select the catalog.</summary>
 internal static class CatalogOptions
 {
     public static Option<int?> Rows { get; } = new("--rows")

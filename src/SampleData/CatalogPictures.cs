@@ -5,7 +5,7 @@ using Microsoft.AspNetCore.Routing;
 namespace FunctionsPipeline.SampleData;
 
 /// <summary>
-/// The pictures that the catalog's image URLs lead to, drawn when asked for. Their addresses have no extension, as in real catalogs.
+/// Serves the images at the catalog's image URLs, drawn on request. The URLs have no file extension, as in real catalogs.
 /// </summary>
 internal sealed class CatalogPictures(GarmentCatalog catalog)
 {

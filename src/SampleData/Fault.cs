@@ -2,17 +2,17 @@ using Microsoft.AspNetCore.Http;
 
 namespace FunctionsPipeline.SampleData;
 
-/// <summary>A way in which a server spoils an answer.</summary>
+/// <summary>A fault that the hub injects into a response.</summary>
 public abstract record Fault
 {
-    /// <summary>What it is called in the hub's list of faults.</summary>
+    /// <summary>Name of the fault in the hub's list of injected faults.</summary>
     public abstract string Kind { get; }
 
-    /// <summary>Whether there is anything to spoil in the answer to this request.</summary>
+    /// <summary>True when the fault applies to the request.</summary>
     internal virtual bool Concerns(HttpRequest request) => true;
 
-    /// <summary>Answers in the handler's place, or with what the handler answers.</summary>
-    /// <param name="claim">Asked when there is something to spoil; false when others have been spoilt often enough meanwhile.</param>
+    /// <summary>Answers the request in place of the handler, or alters the handler's response.</summary>
+    /// <param name="claim">Called just before the fault is injected; false when concurrent requests have used up the rule's count.</param>
     internal abstract Task AnswerAsync(HttpContext context, RequestDelegate handler, Func<bool> claim);
 
     /// <summary>Returns when the client closes the connection or the server stops.</summary>
@@ -20,7 +20,7 @@ public abstract record Fault
         await Task.Delay(Timeout.Infinite, context.RequestAborted).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
 }
 
-/// <summary>Refuses with a status and headers such as <c>Retry-After</c>, <c>RateLimit</c> or <c>X-Error-Code</c>.</summary>
+/// <summary>Refuses the request with a status and headers such as <c>Retry-After</c>, <c>RateLimit</c> or <c>X-Error-Code</c>.</summary>
 public sealed record StatusFault(int Status, params (string Name, string Value)[] Headers) : Fault
 {
     public override string Kind => $"status-{Status}";
@@ -34,7 +34,7 @@ public sealed record StatusFault(int Status, params (string Name, string Value)[
     }
 }
 
-/// <summary>Takes the request and says nothing until the client gives up.</summary>
+/// <summary>Accepts the request and sends nothing until the client gives up.</summary>
 public sealed record StallBeforeAnswerFault : Fault
 {
     public override string Kind => "stall-before-answer";
@@ -43,7 +43,7 @@ public sealed record StallBeforeAnswerFault : Fault
         claim() ? UntilGivenUpAsync(context) : handler(context);
 }
 
-/// <summary>Answers a request for a part with the whole, as a server does that does not know ranges.</summary>
+/// <summary>Answers a range request with the complete file, like a server without range support.</summary>
 public sealed record NoRangesFault : Fault
 {
     public override string Kind => "no-ranges";
@@ -57,7 +57,7 @@ public sealed record NoRangesFault : Fault
     }
 }
 
-/// <summary>Answers a request for a part with a part that begins one byte later, and says so.</summary>
+/// <summary>Answers a range request with a range that starts one byte later, stated correctly in Content-Range.</summary>
 public sealed record WrongRangeFault : Fault
 {
     public override string Kind => "wrong-range";
@@ -74,7 +74,7 @@ public sealed record WrongRangeFault : Fault
     }
 }
 
-/// <summary>Announces another version of a file than the one it sends or redirects to.</summary>
+/// <summary>Sends an ETag that does not match the file sent or redirected to.</summary>
 public sealed record WrongEtagFault : Fault
 {
     private static readonly string[] Names = ["ETag", "X-Linked-Etag"];

@@ -7,7 +7,7 @@ using Microsoft.AspNetCore.Http;
 
 namespace FunctionsPipeline.SampleData;
 
-/// <summary>Stands before everything that a hub serves and spoils answers by rules; <c>GET /faults</c> lists what it has done.</summary>
+/// <summary>Middleware that injects faults into a hub's responses by rules; <c>GET /faults</c> lists the injected faults.</summary>
 internal sealed class FaultInjection
 {
     public const string Path = "/faults";
@@ -17,9 +17,9 @@ internal sealed class FaultInjection
     private readonly Dictionary<(int Rule, string Path), int> _counts = [];
     private readonly Lock _gate = new();
 
-    /// <param name="rules">The first rule that still has something to do for a path is the one that is followed.</param>
-    /// <param name="seed">Decides, with the path, where a share falls.</param>
-    /// <exception cref="InvalidDataException">The shares of the rules for one path are more than all of it.</exception>
+    /// <param name="rules">The rules, in order; the first applicable one whose count for the path is not used up is applied.</param>
+    /// <param name="seed">Seed that, together with the path, selects the paths of a share.</param>
+    /// <exception cref="InvalidDataException">The shares of the rules for one path add up to more than 1.</exception>
     public FaultInjection(IEnumerable<FaultRule> rules, int seed)
     {
         _seed = seed;
@@ -28,14 +28,14 @@ internal sealed class FaultInjection
         {
             var from = rule.Share < 1 ? taken.GetValueOrDefault(rule.Path) : 0;
             if (rule.Share < 1) taken[rule.Path] = from + rule.Share;
-            // Shares such as 0.1 are not exact.
+            // Sums of shares such as 0.1 exceed 1 by rounding errors.
             if (rule.Share < 0 || from + rule.Share > 1 + 1e-9)
                 throw new InvalidDataException($"the shares of faults for {rule.Path} must be 0 or more, and 1 or less together");
             _rules.Add((rule, from));
         }
     }
 
-    /// <summary>What has happened so far, by kind and path.</summary>
+    /// <summary>Faults injected so far, by kind and path.</summary>
     public IReadOnlyList<InjectedFault> Injected
     {
         get
@@ -53,12 +53,12 @@ internal sealed class FaultInjection
     public void Map(WebApplication application)
     {
         application.Use(AnswerAsync);
-        // With the routes placed explicitly, they come after the faults.
+        // Without this call, WebApplication puts routing before all middleware, and so before the faults.
         application.UseRouting();
         application.MapGet(Path, () => Injected);
     }
 
-    /// <summary>The rules that concern a path, whether or not they still have something to do.</summary>
+    /// <summary>The rules that apply to a path, including those whose count is used up.</summary>
     public IEnumerable<FaultRule> RulesFor(string path) => Numbers(path).Select(i => _rules[i].Rule);
 
     private async Task AnswerAsync(HttpContext context, RequestDelegate handler)
@@ -101,7 +101,8 @@ internal sealed class FaultInjection
             && place >= _rules[i].From && place < _rules[i].From + _rules[i].Rule.Share);
     }
 
-    // A number from 0 to 1, spread evenly over paths: rules take sections of it.
+    // Maps a path to a uniformly distributed number in [0, 1), of which each rule with a share owns an interval. 53 bits fit a double
+    // exactly.
     private double PlaceOf(string path) =>
         (BinaryPrimitives.ReadUInt64BigEndian(SHA256.HashData(Encoding.UTF8.GetBytes($"{_seed} {path}"))) >> 11) * Math.Pow(2, -53);
 }

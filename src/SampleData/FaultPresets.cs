@@ -2,12 +2,12 @@ using Microsoft.AspNetCore.Http;
 
 namespace FunctionsPipeline.SampleData;
 
-/// <summary>Sets of faults for the command line.</summary>
+/// <summary>Predefined sets of fault rules for the command line.</summary>
 public static class FaultPresets
 {
     /// <summary>
-    /// A bad day: of the pictures that are served by URL 1 % are gone, 1 % are there at the second try, 1 % stall and 1 % are damaged; a
-    /// connection breaks once in the middle of each Parquet file.
+    /// Faults of a bad day: of the images served by URL, 1 % answer 404, 1 % answer 503 once, 1 % stall and 1 % are corrupt; a connection
+    /// is cut once in the middle of each Parquet file.
     /// </summary>
     public static IReadOnlyList<FaultRule> BadDay { get; } =
     [

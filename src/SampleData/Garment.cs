@@ -1,6 +1,6 @@
 namespace FunctionsPipeline.SampleData;
 
-/// <summary>The kinds of garment that are drawn; each has a silhouette of its own.</summary>
+/// <summary>Kinds of garment; each has its own silhouette.</summary>
 public enum GarmentKind
 {
     Coat,
@@ -11,7 +11,7 @@ public enum GarmentKind
     Shoe,
 }
 
-/// <summary>The colours that garments come in.</summary>
+/// <summary>Colours of garments.</summary>
 public enum GarmentColour
 {
     Red,
@@ -22,7 +22,7 @@ public enum GarmentColour
     Black,
 }
 
-/// <summary>A product. Everything that is said about it can be read from its picture, the price from kind and pattern.</summary>
+/// <summary>A product. Its title, category and price can all be read from its image; the price follows from kind and pattern.</summary>
 public sealed record Garment(GarmentKind Kind, GarmentColour Colour, bool Checked)
 {
     /// <summary>Every combination of kind, colour and pattern.</summary>

@@ -1,36 +1,36 @@
 namespace FunctionsPipeline.SampleData;
 
-/// <summary>What is deliberately wrong with a catalog row, as it is with some rows of any real catalog.</summary>
+/// <summary>Deliberate defects of catalog rows, modelled on those of real catalogs.</summary>
 public enum RowDefect
 {
     None,
 
-    /// <summary>The image URL is the words <c>N.A.</c></summary>
+    /// <summary>The image URL is the text <c>N.A.</c></summary>
     NoImageUrl,
 
-    /// <summary>The image URL leads to a 404.</summary>
+    /// <summary>The image URL answers 404.</summary>
     MissingImage,
 
-    /// <summary>The image is a JPEG that was cut off.</summary>
+    /// <summary>The image is a truncated JPEG.</summary>
     TruncatedImage,
 
-    /// <summary>The image is a web page that says that there is none.</summary>
+    /// <summary>The image URL answers with an HTML page.</summary>
     PageInsteadOfImage,
 
-    /// <summary>The row says the same as the row before it, and has the same image.</summary>
+    /// <summary>The row has the same labels and the same image as the row before it.</summary>
     Repeated,
 }
 
 /// <summary>A row of the catalog.</summary>
-/// <param name="Picture">Index of the row that the picture was drawn for; another row's when this one repeats it.</param>
+/// <param name="Picture">Index of the row whose image is used; the previous row's when this row repeats it.</param>
 public sealed record CatalogRow(int Index, Garment Garment, int Picture, RowDefect Defect)
 {
     public long ProductCode => 40_000_000L + Index;
 }
 
 /// <summary>
-/// The synthetic catalog: row i depends on the seed and i alone, so the first rows are the same however many there are. Every 72 rows cover
-/// all combinations of kind, colour and pattern, and one row in 50 has a defect.
+/// The synthetic catalog: row i depends on the seed and i alone, so that a longer catalog starts with the rows of a shorter one. Every 72
+/// rows cover all combinations of kind, colour and pattern, and one row in 50 has a defect.
 /// </summary>
 public sealed class GarmentCatalog(int seed)
 {
@@ -49,10 +49,10 @@ public sealed class GarmentCatalog(int seed)
         }
     }
 
-    /// <summary>A product that is sound whatever its index, for pictures that are held back.</summary>
+    /// <summary>The row at an index, without a defect, for held-out images.</summary>
     public CatalogRow WithoutDefect(int index) => new(index, GarmentAt(index), index, RowDefect.None);
 
-    /// <summary>The picture of a row as a JPEG file.</summary>
+    /// <summary>Encodes the image of a row as JPEG.</summary>
     public byte[] Jpeg(CatalogRow row) => GarmentPainter.Jpeg(row.Garment, new Random(unchecked((Seed * 1_000_003) + row.Picture)));
 
     private Garment GarmentAt(int index)

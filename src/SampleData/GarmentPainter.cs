@@ -5,15 +5,15 @@ using SixLabors.ImageSharp.PixelFormats;
 
 namespace FunctionsPipeline.SampleData;
 
-/// <summary>Draws garments large on a white square, a little different in place, size and tone each time.</summary>
+/// <summary>Draws garments on a white square, with small random variations of position, size and tone.</summary>
 public static class GarmentPainter
 {
     private static readonly Rgb24 White = new(255, 255, 255);
     private static readonly Rgb24 Black = new(0, 0, 0);
 
-    /// <summary>A picture as a JPEG file.</summary>
-    /// <param name="garment">What is drawn.</param>
-    /// <param name="random">Where the small differences come from.</param>
+    /// <summary>Draws a garment as a JPEG file.</summary>
+    /// <param name="garment">The garment to draw.</param>
+    /// <param name="random">Source of the variations.</param>
     public static byte[] Jpeg(Garment garment, Random random)
     {
         using var image = Draw(garment, random);
@@ -22,7 +22,7 @@ public static class GarmentPainter
         return file.ToArray();
     }
 
-    /// <summary>A picture of 400 to 600 pixels a side.</summary>
+    /// <summary>Draws a garment on a square of 400 to 600 pixels per side.</summary>
     public static Image<Rgb24> Draw(Garment garment, Random random)
     {
         var side = random.Next(400, 601);

@@ -15,10 +15,10 @@ public static class GarmentsDataset
     private const int RowsPerGroup = 1000;
 
     /// <param name="catalog">The products.</param>
-    /// <param name="rows">How many of them are in the dataset.</param>
-    /// <param name="pictures">Address that product codes are appended to for their pictures; part of the data, so another address is
-    /// another commit.</param>
-    /// <param name="folder">Where the Parquet file is written.</param>
+    /// <param name="rows">Number of products in the dataset.</param>
+    /// <param name="pictures">Base URL of the images, to which product codes are appended; stored in the rows, so that another base URL
+    /// gives another commit.</param>
+    /// <param name="folder">Folder that the Parquet file is written to.</param>
     public static HubRepository Create(GarmentCatalog catalog, int rows, Uri pictures, string folder)
     {
         var content = $"garments 1, {rows} rows, seed {catalog.Seed}, {pictures}";

@@ -5,7 +5,7 @@ using Microsoft.AspNetCore.Routing;
 
 namespace FunctionsPipeline.SampleData;
 
-/// <summary>The Hub's <c>/api</c>: what a repository is and which files it has.</summary>
+/// <summary>The Hub's <c>/api</c>: metadata and file listings of repositories.</summary>
 internal sealed class HubApi(Lazy<HubRepositories> repositories)
 {
     private const int FilesPerPage = 1000;

@@ -2,7 +2,7 @@ using System.CommandLine;
 
 namespace FunctionsPipeline.SampleData;
 
-/// <summary><c>hub</c>: serves until it is told to stop.</summary>
+/// <summary>The command <c>hub</c>: serves until it is stopped.</summary>
 internal static class HubCommand
 {
     public static Command Create()

@@ -2,10 +2,12 @@ using Microsoft.AspNetCore.Http;
 
 namespace FunctionsPipeline.SampleData;
 
-/// <summary>Refusals in the Hub's own words and headers.</summary>
+/// <summary>Error responses with the Hub's own messages and headers.</summary>
 internal static class HubErrors
 {
-    /// <summary>No such repository; to the anonymous the Hub does not say whether it is missing or private.</summary>
+    /// <summary>
+    /// Refuses a missing repository. The Hub answers 401 to anonymous requests, so as not to reveal private repositories.
+    /// </summary>
     public static Task RepositoryNotFoundAsync(HttpContext context) => context.Request.Headers.Authorization.Count == 0
         ? RefuseAsync(context, StatusCodes.Status401Unauthorized, null, "Invalid username or password.")
         : RefuseAsync(context, StatusCodes.Status404NotFound, "RepoNotFound", "Repository not found");

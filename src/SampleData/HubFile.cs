@@ -3,12 +3,12 @@ using System.Text;
 
 namespace FunctionsPipeline.SampleData;
 
-/// <summary>A file on this machine that the hub serves.</summary>
-/// <param name="Sha256">Lower-case hexadecimal.</param>
-/// <param name="GitOid">Its id as a git blob, lower-case hexadecimal.</param>
+/// <summary>A local file that the hub serves.</summary>
+/// <param name="Sha256">SHA-256 of the content, lower-case hexadecimal.</param>
+/// <param name="GitOid">Id of the content as a git blob, lower-case hexadecimal.</param>
 public sealed record LocalFile(string FullPath, long Size, string Sha256, string GitOid)
 {
-    /// <summary>What git keeps in the file's place when it is in large storage.</summary>
+    /// <summary>Git LFS pointer that git stores in place of a large file.</summary>
     public string Pointer => $"version https://git-lfs.github.com/spec/v1\noid sha256:{Sha256}\nsize {Size}\n";
 
     public static async Task<LocalFile> ReadAsync(string path)
@@ -25,7 +25,7 @@ public sealed record LocalFile(string FullPath, long Size, string Sha256, string
         return new LocalFile(path, stream.Length, Hex(sha256), Hex(git));
     }
 
-    /// <summary>The id that git gives a blob with this text.</summary>
+    /// <summary>Computes the id of a git blob with the given text.</summary>
     public static string GitOidOf(string text)
     {
         var bytes = Encoding.UTF8.GetBytes(text);
@@ -44,24 +44,24 @@ public sealed record LocalFile(string FullPath, long Size, string Sha256, string
     private static string Hex(IncrementalHash hash) => Convert.ToHexStringLower(hash.GetHashAndReset());
 }
 
-/// <summary>A file of a repository, made or hashed when it is first asked for.</summary>
-/// <param name="path">In the repository, with forward slashes.</param>
-/// <param name="make">Finds or writes the file.</param>
+/// <summary>A file of a repository, written and hashed on first use.</summary>
+/// <param name="path">Path in the repository, with forward slashes.</param>
+/// <param name="make">Locates or writes the local file.</param>
 public sealed class HubFile(string path, Func<Task<LocalFile>> make)
 {
     private readonly Lazy<Task<LocalFile>> _local = new(() => Task.Run(make));
 
     public string Path { get; } = path;
 
-    /// <summary>Whether it is large storage, which the Hub serves from another address.</summary>
+    /// <summary>True when the file is in large storage (Git LFS), which the Hub serves by redirect from a CDN.</summary>
     public bool IsLarge => System.IO.Path.GetExtension(Path) is ".parquet" or ".safetensors" or ".bin" or ".jpg" or ".png";
 
     public Task<LocalFile> Local => _local.Value;
 
-    /// <summary>A file that is there already.</summary>
+    /// <summary>Wraps an existing local file.</summary>
     public static HubFile Existing(string path, string fullPath) => new(path, () => LocalFile.ReadAsync(fullPath));
 
-    /// <summary>A file that is written on first use.</summary>
+    /// <summary>Wraps a file that is written on first use.</summary>
     public static HubFile Written(string path, string fullPath, Func<Stream, Task> write) => new(path, async () =>
     {
         Directory.CreateDirectory(System.IO.Path.GetDirectoryName(fullPath)!);

@@ -6,8 +6,8 @@ using Microsoft.Net.Http.Headers;
 namespace FunctionsPipeline.SampleData;
 
 /// <summary>
-/// The Hub's <c>resolve</c>: small files come at once, large ones by a redirect to an address for downloads. That address is open to
-/// whoever has the link and, on a host of its own, refuses requests that bring credentials along, as signed storage links do.
+/// The Hub's <c>resolve</c>: sends small files directly and redirects to a CDN URL for large ones. The CDN URL needs no token and, when the
+/// CDN has its own host, rejects requests with an Authorization header, as presigned storage URLs do.
 /// </summary>
 internal sealed class HubFiles(Lazy<HubRepositories> repositories, string? cdnHost)
 {

@@ -1,42 +1,43 @@
 namespace FunctionsPipeline.SampleData;
 
-/// <summary>What a <see cref="SampleHub"/> serves.</summary>
+/// <summary>Options of a <see cref="SampleHub"/>.</summary>
 public sealed record HubServerOptions
 {
-    /// <summary>Port on 127.0.0.1; 0 for a free one.</summary>
+    /// <summary>Port on 127.0.0.1; 0 selects a free one.</summary>
     public int Port { get; init; }
 
-    /// <summary>Rows served in all. Of the synthetic catalog 800 when left out; of a folder of pictures all there are.</summary>
+    /// <summary>Total number of rows. When left out, 800 of the synthetic catalog, or all images of a folder.</summary>
     public int? Rows { get; init; }
 
     /// <summary>
-    /// A folder of pictures, <c>{split}/{label}/*.jpg</c> or <c>{label}/*.jpg</c>, to serve instead of the synthetic catalog.
+    /// Folder of images, <c>{split}/{label}/*.jpg</c> or <c>{label}/*.jpg</c>, to serve instead of the synthetic catalog.
     /// </summary>
     public string? Images { get; init; }
 
-    /// <summary>A folder of model folders, each served as <c>samples/{folder}</c>.</summary>
+    /// <summary>Folder of model folders, each served as <c>samples/{folder}</c>.</summary>
     public string? Models { get; init; }
 
-    /// <summary>Decides what is drawn, and which pictures are taken.</summary>
+    /// <summary>Seed of the drawn images and of the selection from a folder.</summary>
     public int Seed { get; init; }
 
-    /// <summary>Pictures to keep out of every split and to write to <see cref="HeldOut"/>.</summary>
+    /// <summary>Number of images held out of every split and written to <see cref="HeldOut"/>.</summary>
     public int HoldBack { get; init; }
 
-    /// <summary>The folder for the pictures kept out, with <c>truth.jsonl</c> saying what they show.</summary>
+    /// <summary>Folder that held-out images are written to, with their labels in <c>truth.jsonl</c>.</summary>
     public string? HeldOut { get; init; }
 
     /// <summary>
-    /// Host name of the download links that <c>resolve</c> redirects to, as the real Hub's go to another host; the hub's own when left out.
+    /// Host name of the CDN URLs that <c>resolve</c> redirects to, to imitate the real Hub's separate CDN host; the hub's own host when
+    /// left out.
     /// </summary>
     public string? CdnHost { get; init; }
 
-    /// <summary>Whether <see cref="SampleHub.Requests"/> keeps every request.</summary>
+    /// <summary>True to record every request in <see cref="SampleHub.Requests"/>.</summary>
     public bool LogRequests { get; init; }
 
-    /// <summary>When set, only requests with this bearer token may see the repositories.</summary>
+    /// <summary>Bearer token required to access the repositories; no token is required when null.</summary>
     public string? Token { get; init; }
 
-    /// <summary>Answers to spoil, of whatever the hub serves.</summary>
+    /// <summary>Rules of the faults to inject, for all paths that the hub serves.</summary>
     public IReadOnlyList<FaultRule> Faults { get; init; } = [];
 }

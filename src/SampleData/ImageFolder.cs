@@ -3,19 +3,19 @@ using System.Text;
 
 namespace FunctionsPipeline.SampleData;
 
-/// <summary>A picture of an image folder.</summary>
-/// <param name="Path">Relative to the folder, with forward slashes.</param>
+/// <summary>An image of an image folder.</summary>
+/// <param name="Path">Path relative to the folder, with forward slashes.</param>
 public sealed record FolderPicture(string Path, string Split, string Label);
 
 /// <summary>
-/// A folder of pictures in the imagefolder convention, <c>{split}/{label}/{picture}</c>, or <c>{label}/{picture}</c> for a single split
-/// <c>train</c>. Which pictures are taken when not all are depends on the seed and their paths alone.
+/// A folder of images in the imagefolder convention, <c>{split}/{label}/{file}</c>, or <c>{label}/{file}</c> for a single split
+/// <c>train</c>. A selection of the images depends on the seed and their paths alone.
 /// </summary>
 public sealed class ImageFolder
 {
     private static readonly string[] Extensions = [".jpg", ".jpeg", ".png", ".webp"];
 
-    // The names that the Hub's own imagefolder loader takes for splits.
+    // Folder names that the datasets library's imagefolder loader maps to splits.
     private static readonly Dictionary<string, string> SplitNames = new(StringComparer.OrdinalIgnoreCase)
     {
         ["train"] = "train",
@@ -41,21 +41,21 @@ public sealed class ImageFolder
 
     public string Root { get; }
 
-    /// <summary>What is in the splits, ordered by path, and so by label, as the convention has it.</summary>
+    /// <summary>Images in the splits, ordered by path and therefore by label, as the convention prescribes.</summary>
     public IReadOnlyList<FolderPicture> Pictures { get; }
 
-    /// <summary>What was kept out of the splits.</summary>
+    /// <summary>Images held out of the splits.</summary>
     public IReadOnlyList<FolderPicture> HeldOut { get; }
 
-    /// <summary>All labels in their order.</summary>
+    /// <summary>All labels in ordinal order; the index of a label is its class number.</summary>
     public IReadOnlyList<string> Labels { get; }
 
-    /// <summary>Lists a folder and chooses from it.</summary>
+    /// <summary>Lists a folder and selects images from it.</summary>
     /// <param name="root">The folder.</param>
-    /// <param name="rows">At most this many pictures in the splits, in proportion to the splits' sizes; all when null.</param>
-    /// <param name="holdBack">Pictures to keep out, as many of each label as can be.</param>
-    /// <param name="seed">Decides which.</param>
-    /// <exception cref="InvalidDataException">The folder does not follow the convention, or has too few pictures.</exception>
+    /// <param name="rows">Maximum number of images in the splits, taken in proportion to the splits' sizes; all when null.</param>
+    /// <param name="holdBack">Number of images to hold out, spread evenly over the labels.</param>
+    /// <param name="seed">Seed of the selection.</param>
+    /// <exception cref="InvalidDataException">The folder does not follow the convention, or has too few images.</exception>
     public static ImageFolder Open(string root, int? rows, int holdBack, int seed)
     {
         if (!Directory.Exists(root)) throw new InvalidDataException($"--images: there is no folder {root}");

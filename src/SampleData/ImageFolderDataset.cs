@@ -6,7 +6,7 @@ using Parquet.Schema;
 namespace FunctionsPipeline.SampleData;
 
 /// <summary>
-/// An image folder as a dataset repository: embedded pictures, and labels as a ClassLabel, the way the Hub converts such folders.
+/// Serves an image folder as a dataset repository with embedded images and ClassLabel labels, as the Hub converts such folders.
 /// </summary>
 public static class ImageFolderDataset
 {
@@ -14,8 +14,8 @@ public static class ImageFolderDataset
     private const int RowsPerGroup = 100;
 
     /// <param name="id">Repository id.</param>
-    /// <param name="images">The pictures.</param>
-    /// <param name="folder">Where Parquet files are written, one per split.</param>
+    /// <param name="images">The image folder.</param>
+    /// <param name="folder">Folder that Parquet files are written to, one per split.</param>
     public static HubRepository Create(string id, ImageFolder images, string folder)
     {
         var content = Fingerprint(images);
@@ -38,7 +38,7 @@ public static class ImageFolderDataset
         };
     }
 
-    // Paths, sizes and times stand for the content, so that starting a hub does not read every picture.
+    // Hashes paths, sizes and modification times instead of contents, so that starting a hub does not read every image.
     private static string Fingerprint(ImageFolder images) => string.Join('\n', images.Pictures.Select(p =>
     {
         var file = new FileInfo(images.FullPath(p));

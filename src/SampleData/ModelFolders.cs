@@ -2,12 +2,12 @@ using System.Text.RegularExpressions;
 
 namespace FunctionsPipeline.SampleData;
 
-/// <summary>Folders with checkpoints as model repositories.</summary>
+/// <summary>Serves folders with checkpoints as model repositories.</summary>
 public static partial class ModelFolders
 {
-    /// <summary>One repository <c>samples/{folder}</c> for each folder below <paramref name="root"/>.</summary>
-    /// <exception cref="InvalidDataException">There is no such folder, or no folder in it, or one whose name cannot be a
-    /// repository's.</exception>
+    /// <summary>Creates a repository <c>samples/{folder}</c> for each folder directly below <paramref name="root"/>.</summary>
+    /// <exception cref="InvalidDataException">The folder does not exist, contains no folder, or contains one whose name is not usable as a
+    /// repository name.</exception>
     public static IReadOnlyList<HubRepository> Open(string root)
     {
         if (!Directory.Exists(root)) throw new InvalidDataException($"--models: there is no folder {root}");
@@ -16,7 +16,7 @@ public static partial class ModelFolders
         return [.. folders.Select(Create)];
     }
 
-    /// <summary>A name as the Hub allows it; other characters become dashes.</summary>
+    /// <summary>Converts a folder's name to a valid repository name; characters that the Hub does not allow become dashes.</summary>
     public static string RepositoryName(string folder)
     {
         var name = NotAllowed().Replace(Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder))), "-");

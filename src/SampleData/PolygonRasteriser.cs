@@ -4,15 +4,15 @@ using SixLabors.ImageSharp.PixelFormats;
 
 namespace FunctionsPipeline.SampleData;
 
-/// <summary>Fills polygons with smooth edges: four scan lines a pixel row, exact coverage along each.</summary>
+/// <summary>Fills polygons with anti-aliased edges: four scan lines per pixel row, with exact horizontal coverage along each.</summary>
 public static class PolygonRasteriser
 {
     private const int LinesPerPixel = 4;
 
     /// <summary>Fills the inside of a polygon (even-odd rule).</summary>
-    /// <param name="image">What is painted on.</param>
-    /// <param name="corners">In pixels, y downwards; closed by itself.</param>
-    /// <param name="colour">The colour at a pixel.</param>
+    /// <param name="image">The image to draw on.</param>
+    /// <param name="corners">Corners in pixels, y downwards; the polygon is closed implicitly.</param>
+    /// <param name="colour">Returns the colour at a pixel.</param>
     public static void Fill(Image<Rgb24> image, IReadOnlyList<Vector2> corners, Func<int, int, Rgb24> colour)
     {
         var coverage = new float[image.Width];
@@ -28,7 +28,7 @@ public static class PolygonRasteriser
         }
     }
 
-    /// <summary>A colour that is <paramref name="share"/> of the way from one to another.</summary>
+    /// <summary>Interpolates linearly between two colours: <paramref name="share"/> 0 gives the first, 1 the second.</summary>
     public static Rgb24 Blend(Rgb24 from, Rgb24 to, float share)
     {
         byte Channel(byte a, byte b) => (byte)MathF.Round(a + ((b - a) * share));

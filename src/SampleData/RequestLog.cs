@@ -4,10 +4,10 @@ using Microsoft.AspNetCore.Builder;
 namespace FunctionsPipeline.SampleData;
 
 /// <summary>A request that a hub answered.</summary>
-/// <param name="Bytes">Of the answer's body, as announced.</param>
+/// <param name="Bytes">Content-Length of the response; 0 when it has none.</param>
 public sealed record ServedRequest(string Path, int Status, long Bytes);
 
-/// <summary>Keeps what a hub was asked for.</summary>
+/// <summary>Records the requests that a hub answered.</summary>
 internal sealed class RequestLog
 {
     private readonly ConcurrentQueue<ServedRequest> _requests = new();

@@ -9,7 +9,7 @@ using Microsoft.Extensions.Logging;
 
 namespace FunctionsPipeline.SampleData;
 
-/// <summary>A Hugging Face-compatible hub on this machine: one dataset, and any number of models.</summary>
+/// <summary>A local Hugging Face-compatible hub: one dataset, and any number of models.</summary>
 public sealed class SampleHub : IAsyncDisposable
 {
     public const int DefaultRows = 800;
@@ -27,19 +27,19 @@ public sealed class SampleHub : IAsyncDisposable
         Dataset = options.Images is null ? GarmentsDataset.Id : $"samples/{ModelFolders.RepositoryName(options.Images)}";
     }
 
-    /// <summary>For <c>HF_ENDPOINT</c>.</summary>
+    /// <summary>URL of the hub, for <c>HF_ENDPOINT</c>.</summary>
     public Uri Address { get; private set; } = null!;
 
-    /// <summary>What it was asked for, when <see cref="HubServerOptions.LogRequests"/> says so.</summary>
+    /// <summary>Requests answered so far; empty unless <see cref="HubServerOptions.LogRequests"/> is set.</summary>
     public IReadOnlyCollection<ServedRequest> Requests => _requests.Requests;
 
-    /// <summary>Repository id of the dataset it serves.</summary>
+    /// <summary>Repository id of the served dataset.</summary>
     public string Dataset { get; }
 
-    /// <summary>The faults that have happened so far; <c>GET /faults</c> answers the same.</summary>
+    /// <summary>Faults injected so far, as listed by <c>GET /faults</c>.</summary>
     public IReadOnlyList<InjectedFault> InjectedFaults => _faults.Injected;
 
-    /// <summary>Starts a hub and writes the held-out pictures; it answers when this returns.</summary>
+    /// <summary>Starts a hub and writes the held-out images; the hub accepts requests when this method returns.</summary>
     /// <exception cref="InvalidDataException">The options name a folder that cannot be served.</exception>
     /// <exception cref="IOException">The port is taken.</exception>
     public static async Task<SampleHub> StartAsync(HubServerOptions options, CancellationToken cancellation = default)
@@ -49,7 +49,7 @@ public sealed class SampleHub : IAsyncDisposable
         builder.Logging.ClearProviders();
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, options.Port));
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(1));
-        // Whoever runs the hub decides when it ends; a signal handler of the host's own would come between.
+        // The caller controls the hub's lifetime; ConsoleLifetime would install its own handlers for Ctrl+C and SIGTERM.
         builder.Services.AddSingleton<IHostLifetime, NoLifetime>();
         var hub = new SampleHub(builder.Build(), Directory.CreateTempSubdirectory("sample-hub-").FullName, options);
         try
@@ -72,7 +72,8 @@ public sealed class SampleHub : IAsyncDisposable
 
     private async Task StartAsync(HubServerOptions options, WebApplication application, CancellationToken cancellation)
     {
-        // The catalog's image URLs hold the port, which is known only after the start: routes are added before, data when first asked for.
+        // The catalog's image URLs contain the port, which is known only after the start; so routes are mapped before it and repositories
+        // created on the first request.
         var catalog = new GarmentCatalog(options.Seed);
         var images = options.Images is null ? null : ImageFolder.Open(options.Images, options.Rows, options.HoldBack, options.Seed);
         var models = options.Models is null ? [] : ModelFolders.Open(options.Models);

@@ -2,10 +2,10 @@ using System.Numerics;
 
 namespace FunctionsPipeline.SampleData;
 
-/// <summary>The outlines of the garments: polygons in a unit square, y downwards.</summary>
+/// <summary>Outlines of the garments: polygons in a unit square, y downwards.</summary>
 internal static class Silhouettes
 {
-    /// <summary>What is filled with the garment's cloth.</summary>
+    /// <summary>Polygons filled with the garment's colour and pattern.</summary>
     public static IReadOnlyList<Vector2[]> Cloth(GarmentKind kind) => kind switch
     {
         GarmentKind.Coat =>
@@ -24,7 +24,7 @@ internal static class Silhouettes
         _ => throw new ArgumentOutOfRangeException(nameof(kind)),
     };
 
-    /// <summary>What is filled with a dark tone: seams, buttons, a hat's ribbon, a sole.</summary>
+    /// <summary>Polygons filled with a contrasting tone: seams, buttons, a hat's ribbon, a sole.</summary>
     public static IReadOnlyList<Vector2[]> Details(GarmentKind kind) => kind switch
     {
         GarmentKind.Coat => [Polygon(.49, .15, .51, .15, .51, .96, .49, .96), Arc(.57, .40, .02, .02, 0, 1), Arc(.57, .56, .02, .02, 0, 1)],
@@ -39,7 +39,7 @@ internal static class Silhouettes
     private static Vector2[] Polygon(params double[] numbers) =>
         [.. numbers.Chunk(2).Select(pair => new Vector2((float)pair[0], (float)pair[1]))];
 
-    // Angles are in turns, from the right and clockwise on the screen: 0.5 to 1 is the upper half.
+    // Angles are in turns, starting at the right and clockwise on screen, as y points down: 0.5 to 1 is the upper half.
     private static Vector2[] Arc(double x, double y, double radiusX, double radiusY, double from, double to)
     {
         const int Corners = 48;

@@ -3,7 +3,7 @@ using FunctionsPipeline.Contracts;
 
 namespace FunctionsPipeline.SampleData;
 
-/// <summary><c>texts</c>: what a model is asked and answers about the rows of the split <c>train</c>.</summary>
+/// <summary>The command <c>texts</c>: prints the question and the expected answer for each row of the split <c>train</c>.</summary>
 internal static class TextsCommand
 {
     public static Command Create()
