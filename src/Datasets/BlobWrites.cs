@@ -4,12 +4,10 @@ using Azure.Storage.Blobs.Models;
 
 namespace FunctionsPipeline.Datasets;
 
-/// <summary>
-/// Writes that are made once: names come from content or position, so whoever finds a blob there already has nothing left to do.
-/// </summary>
+/// <summary>Create-only writes: blob names derive from content or position, so that an existing blob needs no second write.</summary>
 internal static class BlobWrites
 {
-    /// <summary>Creates a blob unless there is one; says whether it did.</summary>
+    /// <summary>Creates a blob unless it exists; true when this call created it.</summary>
     public static async Task<bool> CreateAsync(this BlobClient blob, Stream content, string mediaType, CancellationToken cancellation,
         IDictionary<string, string>? metadata = null)
     {

@@ -6,8 +6,8 @@ using FunctionsPipeline.Contracts;
 namespace FunctionsPipeline.Datasets;
 
 /// <summary>
-/// The activities that turn a Hub dataset into training shards, in the order in which they are called. Each may run more than once, and be
-/// stopped anywhere: what is there already stays as it is and is not made again.
+/// Activities that turn a Hub dataset into training shards, in the order of their calls. Each is idempotent: it may run more than once and
+/// stop anywhere, and blobs that exist are neither changed nor written again.
 /// </summary>
 public sealed class DatasetIngestion : IDisposable
 {
@@ -25,10 +25,11 @@ public sealed class DatasetIngestion : IDisposable
     private readonly DatasetInspector _inspector;
     private readonly ManifestStore _manifests;
 
-    /// <param name="hub">Where datasets come from.</param>
-    /// <param name="blobs">Where they go; the container <see cref="Containers.Datasets"/> must exist.</param>
-    /// <param name="options">The defaults when left out.</param>
-    /// <param name="time">The system's when left out.</param>
+    /// <param name="hub">Client of the Hub that datasets are read from.</param>
+    /// <param name="blobs">Storage account that datasets are written to; the container <see cref="Containers.Datasets"/> must
+    /// exist.</param>
+    /// <param name="options">Settings; the defaults when left out.</param>
+    /// <param name="time">Clock; the system's when left out.</param>
     public DatasetIngestion(HubClient hub, BlobServiceClient blobs, IngestionOptions? options = null, TimeProvider? time = null)
     {
         _copy = new HubFileCopy(hub);
@@ -51,21 +52,24 @@ public sealed class DatasetIngestion : IDisposable
         _decoding.Dispose();
     }
 
-    /// <summary>Says what a dataset has and how it would be read; stores nothing.</summary>
-    /// <exception cref="RequestException">The repository, revision or configuration does not exist, or columns of the request do not fit.</exception>
+    /// <summary>Inspects a dataset's structure and the column mapping that ingestion would use, without storing anything.</summary>
+    /// <exception cref="RequestException">The repository, revision or configuration does not exist, or columns of the request are missing
+    /// or have unsuitable types.</exception>
     /// <exception cref="HubException">The Hub cannot be reached.</exception>
     public Task<DatasetInspection> InspectAsync(DatasetRequest request, CancellationToken cancellation = default) =>
         _inspector.InspectAsync(request, cancellation);
 
-    /// <summary>Checks a request as far as one file of the dataset tells, and stores nothing.</summary>
-    /// <returns>The commit that the request means.</returns>
-    /// <exception cref="RequestException">The repository, revision, configuration or a column does not exist or does not fit.</exception>
+    /// <summary>Validates a request against the schema of one file of the dataset, without storing anything.</summary>
+    /// <returns>The commit that the request's revision resolves to.</returns>
+    /// <exception cref="RequestException">The repository, revision, configuration or a column does not exist, or a column has an unsuitable
+    /// type.</exception>
     /// <exception cref="HubException">The Hub cannot be reached.</exception>
     public Task<string> CheckAsync(DatasetRequest request, CancellationToken cancellation = default) =>
         _resolver.CheckAsync(request, cancellation);
 
     /// <summary>Pins the dataset's commit, checks the mapped columns, and plans the units.</summary>
-    /// <exception cref="RequestException">The repository, revision, configuration or a column does not exist or does not fit.</exception>
+    /// <exception cref="RequestException">The repository, revision, configuration or a column does not exist, or a column has an unsuitable
+    /// type.</exception>
     /// <exception cref="HubException">The Hub cannot be reached.</exception>
     public async Task<ResolvedDataset> ResolveAsync(DatasetRequest request, CancellationToken cancellation = default)
     {
@@ -73,10 +77,10 @@ public sealed class DatasetIngestion : IDisposable
         return plan.Resolved(await _container.GetBlobClient(plan.Blobs.Report).ReadJsonAsync<IngestReport>(cancellation));
     }
 
-    /// <summary>Brings a file of the dataset to blob storage, and checks that it is the one that the Hub has.</summary>
-    /// <param name="file">Its place in the plan.</param>
-    /// <returns>Its bytes.</returns>
-    /// <exception cref="HubException">The Hub cannot be reached, or sends something else.</exception>
+    /// <summary>Copies a file of the dataset to blob storage and verifies its checksum.</summary>
+    /// <param name="file">Index of the file in the plan.</param>
+    /// <returns>The file's size in bytes.</returns>
+    /// <exception cref="HubException">The Hub cannot be reached, or sends content with another checksum.</exception>
     public async Task<long> FetchFileAsync(DatasetBlobs dataset, int file, CancellationToken cancellation = default)
     {
         var plan = await _plans.ReadAsync(dataset, cancellation);
@@ -86,7 +90,9 @@ public sealed class DatasetIngestion : IDisposable
         return planned.Hub.Size;
     }
 
-    /// <summary>Stores the images of a unit whose file is there, and writes its manifest, with what was found in every row.</summary>
+    /// <summary>
+    /// Stores the images of a unit, whose file must have been fetched, and writes the unit's manifest with the status of each row.
+    /// </summary>
     /// <param name="unit">Number of the unit.</param>
     public async Task<RowCounts> IngestUnitAsync(DatasetBlobs dataset, int unit, CancellationToken cancellation = default)
     {
@@ -107,15 +113,16 @@ public sealed class DatasetIngestion : IDisposable
         }
         await _manifests.WriteAsync(manifest, fates, cancellation);
         await _manifests.ForgetAsync(dataset, work, cancellation);
-        // Another execution of this activity may have been first; what is stored is what counts.
+        // A concurrent execution of this activity may have written the manifest first; the counts of the stored manifest are the valid
+        // ones.
         return (await _manifests.CountAsync(manifest, cancellation))!;
     }
 
-    /// <summary>How far the units of a dataset are.</summary>
+    /// <summary>Reads the progress of a dataset's units.</summary>
     public Task<IngestProgress> ReadProgressAsync(DatasetBlobs dataset, CancellationToken cancellation = default) =>
         _manifests.ProgressAsync(dataset, cancellation);
 
-    /// <summary>Merges the manifests of all units, which must be there, into the catalog, and finds the rows that repeat earlier ones.</summary>
+    /// <summary>Merges the manifests of all units, which must exist, into the catalog and marks duplicate rows.</summary>
     public async Task<CatalogSummary> WriteCatalogAsync(DatasetBlobs dataset, CancellationToken cancellation = default)
     {
         var plan = await _plans.ReadAsync(dataset, cancellation);
@@ -139,7 +146,7 @@ public sealed class DatasetIngestion : IDisposable
         return summary.Result;
     }
 
-    /// <summary>Writes training shards from the usable rows of a few units: one for each split that they have rows of.</summary>
+    /// <summary>Writes training shards from the usable rows of consecutive units: one shard for each split that has such rows.</summary>
     /// <param name="shard">Number of the shard.</param>
     public async Task PreprocessAsync(DatasetBlobs dataset, int shard, CancellationToken cancellation = default)
     {
@@ -157,10 +164,10 @@ public sealed class DatasetIngestion : IDisposable
             await writer.WriteAsync(split.Key, shard, [.. split], cancellation);
     }
 
-    /// <summary>Writes the list of shards and, at last, the report: with it, the dataset is whole.</summary>
+    /// <summary>Writes the list of shards and then the report, whose presence means that the dataset is complete.</summary>
     /// <param name="summary">From <see cref="WriteCatalogAsync"/>.</param>
-    /// <param name="seconds">Time the ingestion took, for the report.</param>
-    /// <param name="cancellation">Stops it.</param>
+    /// <param name="seconds">Seconds that the ingestion took, for the report.</param>
+    /// <param name="cancellation">Cancels the writes.</param>
     public async Task<IngestReport> WriteReportAsync(DatasetBlobs dataset, CatalogSummary summary, double seconds,
         CancellationToken cancellation = default)
     {
@@ -186,7 +193,7 @@ public sealed class DatasetIngestion : IDisposable
         return (await report.ReadJsonAsync<IngestReport>(cancellation))!;
     }
 
-    /// <summary>The training shards of a dataset that is whole.</summary>
+    /// <summary>Reads the list of training shards of a complete dataset.</summary>
     public async Task<IReadOnlyList<ShardInfo>> ReadShardsAsync(DatasetBlobs dataset, CancellationToken cancellation = default) =>
         await _container.GetBlobClient(dataset.ShardList).ReadJsonAsync<IReadOnlyList<ShardInfo>>(cancellation)
         ?? throw new InvalidOperationException($"{Containers.Datasets}/{dataset.ShardList} is gone; ingest the dataset again");

@@ -5,31 +5,30 @@ using FunctionsPipeline.Images;
 
 namespace FunctionsPipeline.Datasets;
 
-/// <summary>Finds a host's addresses.</summary>
+/// <summary>Resolves a host name to IP addresses.</summary>
 internal delegate Task<IPAddress[]> Resolve(string host, CancellationToken cancellation);
 
-/// <summary>Connects to the first of a host's addresses that answers.</summary>
+/// <summary>Connects to the first of a host's IP addresses that accepts the connection.</summary>
 internal delegate Task<Stream> Connect(IPAddress[] addresses, int port, CancellationToken cancellation);
 
 /// <summary>
-/// Connects to hosts of the public Internet only, so that an address in a dataset, or a redirect, cannot make this machine talk to itself,
-/// to its network or to its cloud. A name is looked up once and the connection goes to what was checked: a name that leads elsewhere the
-/// next time (DNS rebinding) gains nothing.
+/// Connects to public IP addresses only (SSRF guard): a URL in a dataset, or a redirect, cannot reach this machine, its network or its
+/// cloud's metadata service. Each name is resolved once and the connection uses the checked IP addresses, which defeats DNS rebinding.
 /// </summary>
-/// <param name="allowedHosts">As <see cref="IngestionOptions.AllowedHosts"/>.</param>
-/// <param name="resolve">The system's when left out.</param>
-/// <param name="connect">By TCP when left out.</param>
+/// <param name="allowedHosts">Hosts exempt from the check, as in <see cref="IngestionOptions.AllowedHosts"/>.</param>
+/// <param name="resolve">DNS resolver; the system's when left out.</param>
+/// <param name="connect">Connector; TCP when left out.</param>
 internal sealed class AddressGuard(IEnumerable<string> allowedHosts, Resolve? resolve = null, Connect? connect = null)
 {
     private readonly HashSet<string> _allowed = new(allowedHosts, StringComparer.OrdinalIgnoreCase);
     private readonly Resolve _resolve = resolve ?? Dns.GetHostAddressesAsync;
     private readonly Connect _connect = connect ?? ConnectByTcpAsync;
 
-    /// <exception cref="UnreadableImageException">No address of the host is public.</exception>
+    /// <exception cref="UnreadableImageException">None of the host's IP addresses is public.</exception>
     /// <exception cref="SocketException">The host is unknown, or does not accept the connection.</exception>
     public async ValueTask<Stream> ConnectAsync(DnsEndPoint host, CancellationToken cancellation)
     {
-        // Looking up a name cannot be stopped everywhere, but waiting for it can.
+        // Not every platform can cancel a DNS lookup, so the wait for it is cancelled.
         var addresses = IPAddress.TryParse(host.Host, out var address)
             ? [address]
             : await _resolve(host.Host, cancellation).WaitAsync(cancellation);

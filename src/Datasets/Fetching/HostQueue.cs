@@ -1,8 +1,8 @@
 namespace FunctionsPipeline.Datasets;
 
-/// <summary>Those who want something of one host, first come, first served.</summary>
-/// <param name="places">Requests at the same time.</param>
-/// <param name="interval">Time between the beginnings of two requests.</param>
+/// <summary>First-in, first-out queue of requests to one host, limited in concurrency and rate.</summary>
+/// <param name="places">Maximum number of concurrent requests.</param>
+/// <param name="interval">Minimum time between the starts of two requests.</param>
 internal sealed class HostQueue(int places, TimeSpan interval, TimeProvider time)
 {
     private readonly long _start = time.GetTimestamp();
@@ -11,10 +11,10 @@ internal sealed class HostQueue(int places, TimeSpan interval, TimeProvider time
     private readonly Lock _gate = new();
     private TimeSpan _opensAt;
 
-    /// <summary>Whether the next request need not wait for the pace or a pause.</summary>
+    /// <summary>True when the next request need not wait for the rate limit or a pause.</summary>
     public bool IsOpen => Wait() <= TimeSpan.Zero;
 
-    /// <summary>Waits for a place, for the pace and for the end of a pause. <see cref="Leave"/> gives the place back.</summary>
+    /// <summary>Waits for a free place, for the rate limit and for the end of a pause. <see cref="Leave"/> releases the place.</summary>
     public async Task EnterAsync(CancellationToken cancellation)
     {
         await _places.WaitAsync(cancellation);
@@ -23,7 +23,7 @@ internal sealed class HostQueue(int places, TimeSpan interval, TimeProvider time
             await _pace.WaitAsync(cancellation);
             try
             {
-                // Timers count in whole milliseconds, and the pause may be made longer meanwhile.
+                // Loops, as a concurrent request may extend the pause; rounds up, as timers count whole milliseconds and would fire early.
                 for (TimeSpan wait; (wait = Wait()) > TimeSpan.Zero;)
                     await Task.Delay(TimeSpan.FromMilliseconds(Math.Ceiling(wait.TotalMilliseconds)), time, cancellation);
                 Close(interval);
@@ -42,7 +42,7 @@ internal sealed class HostQueue(int places, TimeSpan interval, TimeProvider time
 
     public void Leave() => _places.Release();
 
-    /// <summary>Begins no request for a time.</summary>
+    /// <summary>Starts no request for the given time.</summary>
     public void Close(TimeSpan pause)
     {
         var until = time.GetElapsedTime(_start) + pause;

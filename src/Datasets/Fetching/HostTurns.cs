@@ -1,9 +1,8 @@
 namespace FunctionsPipeline.Datasets;
 
 /// <summary>
-/// Turns at hosts, over everything that this process downloads: so many requests to a host at the same time, so many begun in a second,
-/// and none while it asks for a pause. Whoever has a turn must not wait for another, or two hosts that redirect to each other could hold
-/// up everybody.
+/// Throttles requests per host over all downloads of this process: limits concurrency and rate, and pauses when a host asks for it
+/// (Retry-After). A holder of a turn must not wait for a second one: two hosts that redirect to each other would deadlock.
 /// </summary>
 internal sealed class HostTurns(IngestionOptions options, TimeProvider time)
 {
@@ -13,7 +12,7 @@ internal sealed class HostTurns(IngestionOptions options, TimeProvider time)
     private readonly Dictionary<string, Host> _hosts = new(StringComparer.OrdinalIgnoreCase);
     private int _sweepAt = FewHosts;
 
-    /// <summary>Hosts that are remembered.</summary>
+    /// <summary>Number of hosts in memory.</summary>
     public int Count
     {
         get
@@ -22,7 +21,7 @@ internal sealed class HostTurns(IngestionOptions options, TimeProvider time)
         }
     }
 
-    /// <summary>Waits for a turn at an address' host; disposing ends it.</summary>
+    /// <summary>Waits for a turn at the URL's host; disposing the turn ends it.</summary>
     public async Task<HostTurn> TakeAsync(Uri uri, CancellationToken cancellation)
     {
         var host = Join(uri.IdnHost.TrimEnd('.'));
@@ -61,7 +60,8 @@ internal sealed class HostTurns(IngestionOptions options, TimeProvider time)
         lock (_hosts) host.Users--;
     }
 
-    // A dataset may have more hosts than should be remembered. Looking through them only when they have doubled costs each next to nothing.
+    // Bounds the memory of datasets with very many hosts. Sweeping only when the number has doubled makes the cost per host constant
+    // (amortized).
     private void Sweep()
     {
         if (_hosts.Count < _sweepAt) return;
@@ -78,10 +78,10 @@ internal sealed class HostTurns(IngestionOptions options, TimeProvider time)
     }
 }
 
-/// <summary>A turn at a host.</summary>
+/// <summary>Permission for one request to a host; disposing it releases the place.</summary>
 internal sealed class HostTurn(HostQueue queue, Action end) : IDisposable
 {
-    /// <summary>Lets nobody else begin a request to the host for a time.</summary>
+    /// <summary>Pauses all further requests to the host for the given time.</summary>
     public void HoldBack(TimeSpan pause) => queue.Close(pause);
 
     public void Dispose() => end();

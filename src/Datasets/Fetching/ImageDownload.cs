@@ -6,7 +6,7 @@ using FunctionsPipeline.Images;
 
 namespace FunctionsPipeline.Datasets;
 
-/// <summary>One image's download, with its tries and redirects, and the time that is left for it.</summary>
+/// <summary>Download of one image, with retries, redirects and a total deadline.</summary>
 internal sealed class ImageDownload(Uri address, HttpClient http, HostTurns turns, IngestionOptions options, TimeProvider time)
 {
     private const int MaxRedirects = 3;
@@ -15,10 +15,10 @@ internal sealed class ImageDownload(Uri address, HttpClient http, HostTurns turn
     private bool _hasBegun;
     private long _received;
 
-    // The handler sees to the time for connecting; when a connection was made, if one had to be, it does not tell.
+    // SocketsHttpHandler enforces ConnectTimeout itself but does not report when it has connected, so that the first timeout covers both.
     private TimeSpan TimeToBegin => options.ConnectTimeout + options.ReadTimeout;
 
-    /// <exception cref="UnreadableImageException">Why there are no bytes.</exception>
+    /// <exception cref="UnreadableImageException">The image cannot be downloaded; the exception gives the reason.</exception>
     public async Task<byte[]> RunAsync(CancellationToken cancellation)
     {
         for (var attempt = 1; ; attempt++)
@@ -58,7 +58,7 @@ internal sealed class ImageDownload(Uri address, HttpClient http, HostTurns turn
             $"{address} redirects more than {MaxRedirects} times, at last to {uri}");
     }
 
-    /// <summary>One request: the bytes, or where they are instead.</summary>
+    /// <summary>Sends one request; returns the body, or the target of a redirect.</summary>
     private async Task<(byte[]? Bytes, Uri? Location)> AskAsync(Uri uri, CancellationToken cancellation)
     {
         using var turn = await turns.TakeAsync(uri, cancellation);
@@ -134,7 +134,7 @@ internal sealed class ImageDownload(Uri address, HttpClient http, HostTurns turn
         if ((int)response.StatusCode is not (408 or 425 or 429 or 500 or 502 or 503 or 504))
             return new UnreadableImageException(Rejection.DownloadFailed, detail);
         var pause = response.RetryAfter(time);
-        // Whoever is overrun has no use for the others' requests either; but a host may not stop everything for days.
+        // 429 and 503 pause the other requests to the host as well, but for no longer than one download may take.
         if (pause is not null && response.StatusCode is HttpStatusCode.TooManyRequests or HttpStatusCode.ServiceUnavailable)
             turn.HoldBack(pause.Value < options.DownloadDeadline ? pause.Value : options.DownloadDeadline);
         return new PassingFailureException(Rejection.DownloadFailed, detail) { RetryAfter = pause };
@@ -156,7 +156,7 @@ internal sealed class ImageDownload(Uri address, HttpClient http, HostTurns turn
         ((failure as HttpRequestException)?.HttpRequestError ?? (failure as HttpIOException)?.HttpRequestError)
             is HttpRequestError.InvalidResponse or HttpRequestError.ConfigurationLimitExceeded;
 
-    // Half of the pause is left to chance, so that those who failed together do not come back together.
+    // Random jitter of ±50 % spreads the retries of requests that failed together.
     private TimeSpan PauseAfter(int attempt) => options.RetryDelay * Math.Pow(2, attempt - 1) * (0.5 + Random.Shared.NextDouble());
 
     private string SoFar() => _hasBegun ? $"{_received:N0} bytes had come" : "no answer had begun";

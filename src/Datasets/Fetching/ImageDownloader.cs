@@ -4,19 +4,19 @@ using FunctionsPipeline.Images;
 namespace FunctionsPipeline.Datasets;
 
 /// <summary>
-/// Downloads images by URL, within limits of time and size, from the public Internet, as considerately as the options say. One for all
-/// ingestion in a process; it may be used from any number of threads.
+/// Downloads images by URL from the public Internet, with limits on time, size and requests per host. Thread-safe; one instance serves all
+/// ingestion in a process, so that the limits per host hold for the process.
 /// </summary>
 public sealed class ImageDownloader : IDisposable
 {
-    /// <summary>What robots' rules call this program.</summary>
+    /// <summary>This program's name in X-Robots-Tag rules.</summary>
     internal const string Robot = "FunctionsPipeline";
 
     private readonly HttpClient _http;
     private readonly SharedDownloads _downloads;
 
-    /// <param name="options">Limits and manners.</param>
-    /// <param name="time">For everything but the time to connect, which is always the system's.</param>
+    /// <param name="options">Limits, opt-out handling and contact.</param>
+    /// <param name="time">Clock for all timeouts but the connect timeout, which SocketsHttpHandler measures by the system clock.</param>
     public ImageDownloader(IngestionOptions options, TimeProvider time)
         : this(options, time, new AddressGuard(options.AllowedHosts))
     {
@@ -30,11 +30,11 @@ public sealed class ImageDownloader : IDisposable
     }
 
     /// <summary>
-    /// The bytes at an address, whatever they are: what the server says of their type is not trusted, and looking at them is the caller's.
-    /// Who asks for the same address at the same time gets the same array, which nobody may change.
+    /// Downloads the bytes at a URL. The Content-Type is not trusted; the caller must check the format. Concurrent calls for the same URL
+    /// share one array, which must not be modified.
     /// </summary>
-    /// <exception cref="UnreadableImageException">There is no such address, nothing there, too much there, no answer in time, or no
-    /// leave to use it.</exception>
+    /// <exception cref="UnreadableImageException">The URL is invalid, the image is missing, empty or too large, the download timed out, or
+    /// the publisher opts out.</exception>
     public async Task<byte[]> DownloadAsync(string? url, CancellationToken cancellation = default) =>
         await _downloads.GetAsync(ImageUrl.Parse(url), cancellation);
 
@@ -46,17 +46,17 @@ public sealed class ImageDownloader : IDisposable
         {
             ConnectCallback = (context, cancellation) => guard.ConnectAsync(context.DnsEndPoint, cancellation),
             ConnectTimeout = options.ConnectTimeout,
-            // A proxy would be asked to connect, and the guard would see nothing but the proxy.
+            // Behind a proxy, the guard would only see the proxy's IP address.
             UseProxy = false,
-            // Each hop is checked, and has its turn at its host.
+            // Redirects are followed one by one, as each hop needs a URL check and a turn at its host.
             AllowAutoRedirect = false,
             UseCookies = false,
-            // Strangers need no identifiers of this system's traces.
+            // Trace ids (traceparent headers) must not leak to third parties.
             ActivityHeadersPropagator = null,
-            // Datasets name thousands of hosts, most of them once.
+            // Datasets name thousands of hosts, most of them once; idle connections would pile up.
             PooledConnectionIdleTimeout = TimeSpan.FromSeconds(10),
             PooledConnectionLifetime = TimeSpan.FromMinutes(5),
-            // What is not wanted after all is not read to its end to save a connection, unless there is little of it.
+            // A rejected body is drained to reuse the connection only when little of it is left.
             MaxResponseDrainSize = 64 * 1024,
         })
         {

@@ -3,14 +3,12 @@ using FunctionsPipeline.Images;
 
 namespace FunctionsPipeline.Datasets;
 
-/// <summary>
-/// Which addresses images are fetched from. Where they lead to on the network is for <see cref="AddressGuard"/> to judge.
-/// </summary>
+/// <summary>Validates the URLs of images. <see cref="AddressGuard"/> checks the IP addresses that they resolve to.</summary>
 internal static class ImageUrl
 {
     private const int LongestShown = 200;
 
-    /// <exception cref="UnreadableImageException">There is none, or it is none that is fetched.</exception>
+    /// <exception cref="UnreadableImageException">The URL is missing or not allowed.</exception>
     public static Uri Parse(string? url)
     {
         if (string.IsNullOrWhiteSpace(url)) throw new UnreadableImageException(Rejection.NoImage, "the row has no image");
@@ -18,12 +16,12 @@ internal static class ImageUrl
         return Check(uri, url);
     }
 
-    /// <summary>Where a redirect leads.</summary>
-    /// <exception cref="UnreadableImageException">To no address that is fetched.</exception>
+    /// <summary>Resolves the target of a redirect.</summary>
+    /// <exception cref="UnreadableImageException">The target is a URL that is not allowed.</exception>
     public static Uri Follow(Uri from, Uri location)
     {
         var to = new Uri(from, location);
-        // As browsers and HttpClient have it: what was to be encrypted stays so.
+        // As in browsers and HttpClient, a redirect must not downgrade from https to http.
         if (from.Scheme == Uri.UriSchemeHttps && to.Scheme == Uri.UriSchemeHttp)
             throw new UnreadableImageException(Rejection.BadUrl, $"{from} redirects from https to http");
         return Check(to, to.ToString());

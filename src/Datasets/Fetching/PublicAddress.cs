@@ -3,9 +3,7 @@ using System.Net.Sockets;
 
 namespace FunctionsPipeline.Datasets;
 
-/// <summary>
-/// Which addresses are the public Internet's, by the IANA registries of special-purpose addresses (RFC 6890 and what came after it).
-/// </summary>
+/// <summary>Classifies IP addresses as public by the IANA special-purpose address registries (RFC 6890 and its updates).</summary>
 internal static class PublicAddress
 {
     private static readonly IPNetwork[] SpecialV4 =
@@ -28,7 +26,7 @@ internal static class PublicAddress
         IPNetwork.Parse("240.0.0.0/4"), // reserved, and broadcast
     ];
 
-    // Loopback, link-local, unique local, multicast and IPv4-compatible addresses are all outside.
+    // Excludes loopback, link-local, unique local, multicast and IPv4-compatible addresses.
     private static readonly IPNetwork GlobalUnicast = IPNetwork.Parse("2000::/3");
 
     private static readonly IPNetwork[] SpecialV6 =
@@ -39,14 +37,14 @@ internal static class PublicAddress
         IPNetwork.Parse("3fff::/20"), // documentation
     ];
 
-    // What networks without IPv4 reach IPv4 hosts by: the address is in the last four bytes.
+    // Well-known NAT64 prefix (RFC 6052), by which IPv6-only networks reach IPv4 hosts: the IPv4 address is in the last four bytes.
     private static readonly IPNetwork Nat64 = IPNetwork.Parse("64:ff9b::/96");
 
-    /// <summary>Whether an address is a host's on the public Internet.</summary>
+    /// <summary>True for an IP address on the public Internet.</summary>
     public static bool Is(IPAddress address) => address.AddressFamily switch
     {
         AddressFamily.InterNetwork => !SpecialV4.Any(network => network.Contains(address)),
-        // IPNetwork takes an IPv4-mapped address for the IPv4 address inside, and nobody has reason to write one.
+        // Rejected outright: IPNetwork compares an IPv4-mapped address as IPv4, and a dataset has no legitimate use for one.
         AddressFamily.InterNetworkV6 when address.IsIPv4MappedToIPv6 => false,
         AddressFamily.InterNetworkV6 when Nat64.Contains(address) => Is(new IPAddress(address.GetAddressBytes().AsSpan(12))),
         AddressFamily.InterNetworkV6 => GlobalUnicast.Contains(address) && !SpecialV6.Any(network => network.Contains(address)),

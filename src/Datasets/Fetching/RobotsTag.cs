@@ -3,23 +3,23 @@ using System.Net.Http.Headers;
 namespace FunctionsPipeline.Datasets;
 
 /// <summary>
-/// The header <c>X-Robots-Tag</c>, by which publishers say what may be done with a file: directives with commas between them, in as many
-/// lines as they like, and after <c>name:</c> for the robot of that name only.
+/// Parses the header <c>X-Robots-Tag</c>, in which publishers restrict the use of a file: comma-separated directives on any number of
+/// header lines; directives after <c>name:</c> apply to the robot of that name only.
 /// </summary>
 internal static class RobotsTag
 {
     private const string Name = "X-Robots-Tag";
 
-    // The directives that img2dataset honours unless told otherwise, and "none", which search engines take for "noindex, nofollow".
+    // The directives that img2dataset honours by default, and "none", which search engines treat as "noindex, nofollow".
     private static readonly HashSet<string> OptOuts =
         new(["noai", "noimageai", "noindex", "noimageindex", "none"], StringComparer.OrdinalIgnoreCase);
 
     private static readonly HashSet<string> WithValue =
         new(["unavailable_after", "max-snippet", "max-image-preview", "max-video-preview"], StringComparer.OrdinalIgnoreCase);
 
-    /// <summary>The directive by which models must not be trained on a file; null when there is none.</summary>
-    /// <param name="headers">Of the answer that the file is in.</param>
-    /// <param name="robot">What this program calls itself.</param>
+    /// <summary>Finds the directive that opts a file out of model training; null when there is none.</summary>
+    /// <param name="headers">Headers of the response with the file.</param>
+    /// <param name="robot">Name of this program in the header's rules.</param>
     public static string? OptOut(HttpResponseHeaders headers, string robot) =>
         headers.TryGetValues(Name, out var lines)
             ? lines.Select(line => OptOut(line, robot)).FirstOrDefault(directive => directive is not null)

@@ -1,9 +1,6 @@
 namespace FunctionsPipeline.Datasets;
 
-/// <summary>
-/// Lets those who want the same address at the same time wait for one download. It goes on while anybody still wants it: whoever gives up
-/// spoils it for nobody else.
-/// </summary>
+/// <summary>Coalesces concurrent downloads of the same URL. A download is cancelled only when all its callers have cancelled.</summary>
 internal sealed class SharedDownloads(Func<Uri, CancellationToken, Task<byte[]>> download)
 {
     private readonly Dictionary<string, Download> _running = new(StringComparer.Ordinal);
@@ -11,7 +8,7 @@ internal sealed class SharedDownloads(Func<Uri, CancellationToken, Task<byte[]>>
     public async Task<byte[]> GetAsync(Uri uri, CancellationToken cancellation)
     {
         cancellation.ThrowIfCancellationRequested();
-        // Without the fragment, which servers never see.
+        // The key omits the fragment, which is never sent to servers.
         var key = uri.GetComponents(UriComponents.HttpRequestUrl, UriFormat.UriEscaped);
         Download running;
         lock (_running)

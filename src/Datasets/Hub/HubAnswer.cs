@@ -3,28 +3,28 @@ using System.Net.Http.Headers;
 
 namespace FunctionsPipeline.Datasets;
 
-/// <summary>An answer of the Hub, or of the host that it redirects downloads to.</summary>
-/// <param name="response">The last answer.</param>
-/// <param name="linkedETag"><c>X-Linked-Etag</c> of the redirect: what the Hub says the file is, however its other host counts.</param>
-/// <param name="giveMoreTime">Starts the time for this try anew.</param>
+/// <summary>A response of the Hub, or of the CDN host that the Hub redirects downloads to.</summary>
+/// <param name="response">The response after all redirects.</param>
+/// <param name="linkedETag"><c>X-Linked-Etag</c> of the redirect: the Hub's ETag of the file, preferred to the CDN's own.</param>
+/// <param name="giveMoreTime">Restarts the timeout of the current attempt.</param>
 internal sealed class HubAnswer(HttpResponseMessage response, string? linkedETag, Action giveMoreTime)
 {
     public HttpResponseMessage Response => response;
 
-    /// <summary>Names the version of the file, without quotes; null when the server does not tell.</summary>
+    /// <summary>ETag of the file, without quotes; null when the server sends none.</summary>
     public string? ETag { get; } = (linkedETag ?? response.First("X-Linked-Etag") ?? response.First("ETag"))?.Split('"') switch
     {
-        // Quoted, and perhaps marked as weak by a W/ before it.
+        // Quoted, possibly with the prefix W/ of a weak ETag.
         [_, var quoted, ..] => quoted,
         [var bare] => bare,
         _ => null,
     };
 
-    /// <summary>Whether the file ends before the part that was asked for; of an empty file every part is so.</summary>
+    /// <summary>True when the requested range starts beyond the end of the file (416); always so for an empty file.</summary>
     public bool IsBeyondEnd => response.StatusCode == HttpStatusCode.RequestedRangeNotSatisfiable;
 
-    /// <summary>Whether the body is the part that was asked for; otherwise it is the whole file.</summary>
-    /// <exception cref="IOException">It is a part, but another one.</exception>
+    /// <summary>True when the body is the requested range; false when it is the complete file.</summary>
+    /// <exception cref="IOException">The body is another range than the requested one.</exception>
     public bool IsPart(RangeHeaderValue asked, out long fileLength)
     {
         fileLength = 0;
@@ -40,6 +40,6 @@ internal sealed class HubAnswer(HttpResponseMessage response, string? linkedETag
         return true;
     }
 
-    /// <summary>For a body that is read in steps: the step that begins now has as much time as a whole try.</summary>
+    /// <summary>Restarts the timeout; called between the steps in which a long body is read.</summary>
     public void GiveMoreTime() => giveMoreTime();
 }

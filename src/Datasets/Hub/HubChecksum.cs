@@ -4,8 +4,8 @@ using System.Text;
 namespace FunctionsPipeline.Datasets;
 
 /// <summary>
-/// What the Hub says that a file's content is: its SHA-256 for large storage, for other files their id as a git blob, which is the SHA-1
-/// of <c>blob {size}\0</c> and the content.
+/// Checksum of a file as listed by the Hub: the SHA-256 of a file in large storage (Git LFS), the git blob id of any other file, which is
+/// the SHA-1 of <c>blob {size}\0</c> followed by the content.
 /// </summary>
 internal sealed class HubChecksum : IDisposable
 {
@@ -18,18 +18,18 @@ internal sealed class HubChecksum : IDisposable
         if (file.Sha256 is null) _hash.AppendData(Encoding.ASCII.GetBytes($"blob {file.Size}\0"));
     }
 
-    /// <summary>The key in a blob's metadata that says that this was found in it.</summary>
+    /// <summary>Key in a blob's metadata under which the verified checksum is stored.</summary>
     public string Key { get; }
 
-    /// <summary>Lower-case hexadecimal.</summary>
+    /// <summary>The Hub's checksum, lower-case hexadecimal.</summary>
     public string Expected { get; }
 
-    /// <summary>Whether a blob's metadata says that the file is in it, whole and verified.</summary>
+    /// <summary>True when a blob's metadata marks the blob as the complete, verified file.</summary>
     public bool IsIn(IDictionary<string, string> metadata) => metadata.TryGetValue(Key, out var found) && found == Expected;
 
     public void Append(ReadOnlySpan<byte> content) => _hash.AppendData(content);
 
-    /// <summary>What was found in all that was appended, lower-case hexadecimal.</summary>
+    /// <summary>Computes the checksum of the appended content, lower-case hexadecimal.</summary>
     public string Actual() => Convert.ToHexStringLower(_hash.GetCurrentHash());
 
     public void Dispose() => _hash.Dispose();

@@ -6,7 +6,7 @@ using System.Text.RegularExpressions;
 
 namespace FunctionsPipeline.Datasets;
 
-/// <summary>The two kinds of repository that are used.</summary>
+/// <summary>Kinds of Hub repositories.</summary>
 public enum HubRepositoryKind
 {
     Dataset,
@@ -14,50 +14,53 @@ public enum HubRepositoryKind
 }
 
 /// <summary>A file of a repository.</summary>
-/// <param name="Path">With forward slashes.</param>
-/// <param name="Size">Bytes.</param>
-/// <param name="Sha256">Lower-case hexadecimal, known for files in large storage only.</param>
-/// <param name="GitOid">Id of what git keeps, the SHA-1 of a git blob: the file itself, or of large storage a pointer to it.</param>
+/// <param name="Path">Path in the repository, with forward slashes.</param>
+/// <param name="Size">Size in bytes.</param>
+/// <param name="Sha256">SHA-256 of the content, lower-case hexadecimal; null unless the file is in large storage (Git LFS).</param>
+/// <param name="GitOid">Git blob id (SHA-1) of the file, or of its pointer when the file is in large storage.</param>
 public sealed record HubFileInfo(string Path, long Size, string? Sha256, string GitOid);
 
-/// <summary>What the Hub says about a repository at a revision.</summary>
-/// <param name="Commit">What the revision stands for now.</param>
-/// <param name="Private">Whether a token is needed to see it.</param>
-/// <param name="Gated">Whether its terms must be accepted before files can be read.</param>
+/// <summary>Metadata of a repository at a revision.</summary>
+/// <param name="Commit">Commit that the revision currently resolves to.</param>
+/// <param name="Private">True when reading the repository requires a token.</param>
+/// <param name="Gated">True when the repository's terms must be accepted before files can be read.</param>
 public sealed record HubRepositoryInfo(string Commit, bool Private, bool Gated, DateTimeOffset? LastModified);
 
 /// <summary>A Parquet file of a dataset in the Hub's converted form.</summary>
-/// <param name="Path">In the revision <see cref="HubClient.ParquetRevision"/>.</param>
+/// <param name="Path">Path in the revision <see cref="HubClient.ParquetRevision"/>.</param>
 public sealed record HubParquetFile(string Config, string Split, string Path);
 
-/// <summary>The Hugging Face Hub over HTTP: what repositories there are, and their files.</summary>
+/// <summary>HTTP client of the Hugging Face Hub: repository metadata, file listings and downloads.</summary>
 public sealed partial class HubClient
 {
-    /// <summary>The branch in which the Hub keeps a dataset's Parquet form.</summary>
+    /// <summary>Branch with the Parquet form of a dataset.</summary>
     public const string ParquetRevision = "refs/convert/parquet";
 
     private readonly Uri _endpoint;
 
-    /// <param name="http">From <see cref="CreateHttpClient"/>: redirects must be left to this class.</param>
-    /// <param name="options">Address, token, time limits.</param>
-    /// <param name="time">The system's when left out.</param>
-    /// <param name="random">Draws the pauses between tries.</param>
+    /// <param name="http">Created by <see cref="CreateHttpClient"/>; must not follow redirects, as this class does.</param>
+    /// <param name="options">Endpoint, token, time limits.</param>
+    /// <param name="time">Clock; the system's when left out.</param>
+    /// <param name="random">Source of the jitter of retry delays.</param>
     public HubClient(HttpClient http, HubOptions options, TimeProvider? time = null, Random? random = null)
     {
         Options = options;
         Transport = new HubTransport(http, options, time ?? TimeProvider.System, random ?? Random.Shared);
-        // Without a slash at its end, the last segment of a mirror's path would be replaced rather than extended.
+        // Uri resolution replaces the last path segment of a base URL that has no trailing slash, which would break mirrors below a path.
         _endpoint = new Uri(options.Endpoint.AbsoluteUri.TrimEnd('/') + "/");
     }
 
-    /// <summary>What requests are sent as.</summary>
+    /// <summary>User-Agent of all requests.</summary>
     public static string UserAgent { get; } = $"FunctionsPipeline/{Assembly.GetExecutingAssembly().GetName().Version!.ToString(2)}";
 
     internal HubOptions Options { get; }
 
     internal HubTransport Transport { get; }
 
-    /// <summary>A client that says who it is and does not follow redirects by itself; its time limits are the options'.</summary>
+    /// <summary>
+    /// Creates an HTTP client with the User-Agent set, without automatic redirects and without a timeout, as <see cref="HubOptions"/> sets
+    /// the time limits.
+    /// </summary>
     public static HttpClient CreateHttpClient()
     {
         var http = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, PooledConnectionLifetime = TimeSpan.FromMinutes(5) })
@@ -65,31 +68,32 @@ public sealed partial class HubClient
             Timeout = Timeout.InfiniteTimeSpan,
         };
         http.DefaultRequestHeaders.UserAgent.ParseAdd(UserAgent);
-        // Sizes, ranges and hashes are those of the files, not of a compressed form.
+        // Sizes, ranges and hashes refer to the uncompressed files, so no content encoding is accepted.
         http.DefaultRequestHeaders.AcceptEncoding.ParseAdd("identity");
         return http;
     }
 
-    /// <summary>What a repository is, and the commit that a branch, tag or commit of it stands for.</summary>
-    /// <exception cref="HubException">There is no such repository or revision that can be seen, or it is disabled.</exception>
+    /// <summary>Gets a repository's metadata and the commit that a revision (branch, tag or commit) resolves to.</summary>
+    /// <exception cref="HubException">The repository or revision does not exist or is not accessible, or the repository is
+    /// disabled.</exception>
     public async Task<HubRepositoryInfo> GetInfoAsync(HubRepositoryKind kind, string repo, string revision,
         CancellationToken cancellation = default)
     {
         var address = Address($"api/{Segment(kind)}/{Path(repo)}/revision/{Uri.EscapeDataString(revision)}");
         var info = await GetJsonAsync<RepositoryInfo>(address, cancellation);
         if (info.Disabled) throw HubException.Disabled(address.AbsolutePath);
-        // Either false, or in what way its terms are accepted: "auto" or "manual".
+        // The Hub sends false, or the approval mode of the terms: "auto" or "manual".
         var isGated = info.Gated.ValueKind is JsonValueKind.True or JsonValueKind.String;
         return new HubRepositoryInfo(info.Sha, info.Private, isGated, info.LastModified);
     }
 
-    /// <summary>The commit that a branch, tag or commit of a repository stands for.</summary>
+    /// <summary>Resolves a branch, tag or commit of a repository to a commit.</summary>
     /// <exception cref="HubException">As <see cref="GetInfoAsync"/>.</exception>
     public async Task<string> GetCommitAsync(HubRepositoryKind kind, string repo, string revision,
         CancellationToken cancellation = default) =>
         (await GetInfoAsync(kind, repo, revision, cancellation)).Commit;
 
-    /// <summary>All files of a repository at a commit.</summary>
+    /// <summary>Lists all files of a repository at a commit.</summary>
     public async Task<IReadOnlyList<HubFileInfo>> ListFilesAsync(HubRepositoryKind kind, string repo, string commit,
         CancellationToken cancellation = default)
     {
@@ -106,8 +110,8 @@ public sealed partial class HubClient
     }
 
     /// <summary>
-    /// The Parquet files of a dataset's head, in their order. Parts of a dataset beyond 5 GB are not in the Hub's Parquet form; their
-    /// splits are called <c>partial-…</c>.
+    /// Lists the Parquet files of a dataset's head, in order. The Hub converts at most 5 GB of a split; the name of a split that is
+    /// converted in part starts with <c>partial-</c>.
     /// </summary>
     public async Task<IReadOnlyList<HubParquetFile>> ListParquetAsync(string repo, CancellationToken cancellation = default)
     {
@@ -119,12 +123,12 @@ public sealed partial class HubClient
                    select new HubParquetFile(config.Key, split.Key, ParquetPath(url))];
     }
 
-    /// <summary>Opens a file for reading from any place; what is read is fetched in parts, each with its own retries.</summary>
+    /// <summary>Opens a file as a seekable stream, fetched by range requests, each with its own retries.</summary>
     public Task<Stream> OpenAsync(HubRepositoryKind kind, string repo, string commit, string path,
         CancellationToken cancellation = default) =>
         HubFileStream.OpenAsync(Transport, AddressOf(kind, repo, commit, path), cancellation);
 
-    /// <summary>Where a file can be had, perhaps by a redirect.</summary>
+    /// <summary>Builds the <c>resolve</c> URL of a file, which may redirect to a CDN.</summary>
     internal Uri AddressOf(HubRepositoryKind kind, string repo, string commit, string path) => Address(
         $"{(kind == HubRepositoryKind.Dataset ? "datasets/" : "")}{Path(repo)}/resolve/{Uri.EscapeDataString(commit)}/{Path(path)}");
 
@@ -146,7 +150,7 @@ public sealed partial class HubClient
         }
     }
 
-    // A mirror may pass on the Hub's own links; its pages are to be had at the mirror all the same.
+    // A mirror may return links to the Hub itself; only their path is used, so that paging stays on the mirror.
     private Uri? NextPage(HubAnswer answer)
     {
         if (!answer.Response.Headers.TryGetValues("Link", out var links)) return null;

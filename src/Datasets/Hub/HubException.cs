@@ -2,10 +2,10 @@ using System.Net;
 
 namespace FunctionsPipeline.Datasets;
 
-/// <summary>Why the Hub did not answer a request.</summary>
+/// <summary>Reasons why a request to the Hub failed.</summary>
 public enum HubError
 {
-    /// <summary>There is no such repository, or it is private and there is no token.</summary>
+    /// <summary>The repository does not exist, or is private and no token is set.</summary>
     NotFound,
 
     /// <summary>The repository has no such branch, tag or commit.</summary>
@@ -17,7 +17,7 @@ public enum HubError
     /// <summary>The repository's terms must be accepted first.</summary>
     Gated,
 
-    /// <summary>The Hub has taken the repository out of service, for everybody.</summary>
+    /// <summary>The Hub has disabled the repository for everyone.</summary>
     Disabled,
 
     /// <summary>The token does not give access.</summary>
@@ -26,24 +26,26 @@ public enum HubError
     /// <summary>The token itself is not valid.</summary>
     BadToken,
 
-    /// <summary>Too many requests, also after waiting.</summary>
+    /// <summary>The rate limit is exceeded, even after waiting.</summary>
     RateLimited,
 
-    /// <summary>No usable answer, also after several tries.</summary>
+    /// <summary>The Hub gave no usable response, even after retries.</summary>
     Unavailable,
 }
 
-/// <summary>The Hub refused a request or did not answer it.</summary>
+/// <summary>Thrown when the Hub refuses a request or does not answer it.</summary>
 public sealed class HubException(HubError error, string message, Exception? cause = null) : Exception(message, cause)
 {
     private const string DisabledWords = "Access to this resource is disabled";
 
     public HubError Error { get; } = error;
 
-    /// <summary>Whether the same request may succeed later.</summary>
+    /// <summary>True when the same request may succeed later.</summary>
     public bool IsTransient => Error is HubError.RateLimited or HubError.Unavailable;
 
-    /// <summary>Reads a refusal; the Hub tells its kinds apart in headers rather than by status.</summary>
+    /// <summary>
+    /// Maps an error response to an exception; the Hub distinguishes errors by the header X-Error-Code rather than by status.
+    /// </summary>
     internal static HubException From(HttpResponseMessage response, Uri request, bool withToken)
     {
         var code = response.First("X-Error-Code");
@@ -59,11 +61,11 @@ public sealed class HubException(HubError error, string message, Exception? caus
                 : $"{what}: accept the repository's terms on the Hub, and set HF_TOKEN to a token of that account"),
             _ => response.StatusCode switch
             {
-                // Of a disabled repository the Hub gives no code.
+                // For a disabled repository, the Hub sends a message but no error code.
                 _ when said?.Contains(DisabledWords, StringComparison.OrdinalIgnoreCase) == true => Disabled(what),
                 HttpStatusCode.Unauthorized when said?.Contains("Invalid credentials", StringComparison.OrdinalIgnoreCase) == true =>
                     new(HubError.BadToken, $"{what}: HF_TOKEN is not a valid token; make a new one in the Hub's settings, or unset it"),
-                // To the anonymous the Hub answers 401 for a repository that does not exist.
+                // The Hub answers 401 to anonymous requests for a repository that does not exist.
                 HttpStatusCode.Unauthorized when !withToken => Missing(what, withToken),
                 HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden => new(HubError.Private, withToken
                     ? $"{what}: HF_TOKEN does not give access to it; use a token with read access to this repository"

@@ -6,21 +6,19 @@ using Azure.Storage.Blobs.Specialized;
 namespace FunctionsPipeline.Datasets;
 
 /// <summary>
-/// Copies files of the Hub straight into blob storage, in blocks that outlive whoever fetched them. A file is whole when its blob's
-/// metadata says so, under <c>sha256</c> or, for files of which the Hub knows none, <c>gitoid</c>: it is written with the last commit,
-/// after all of the content has been verified.
+/// Copies files of the Hub to blob storage in blocks, so that a later attempt can resume from the staged blocks. A file is complete when
+/// its blob's metadata holds its checksum, under <c>sha256</c> or, for files without a SHA-256 on the Hub, <c>gitoid</c>; the metadata is
+/// written with the last commit, after the content has been verified.
 /// </summary>
 public sealed class HubFileCopy(HubClient hub)
 {
-    /// <summary>Copies a file unless it is there already; blocks that an earlier try has fetched are kept.</summary>
-    /// <param name="commit">The commit that the listing with <paramref name="file"/> is of.</param>
-    /// <param name="target">Another file's content in it is replaced.</param>
-    /// <param name="progress">Bytes of the file that are there, those of earlier tries included.</param>
-    /// <returns>Whether this call completed the file.</returns>
-    /// <exception cref="HubException">
-    /// Refused or unreachable; the content is not what the Hub says it is, and nothing is left of it; or somebody else is copying the same
-    /// file. After the last two, another try may succeed.
-    /// </exception>
+    /// <summary>Copies a file unless the target already has it; resumes from the blocks of an earlier attempt.</summary>
+    /// <param name="commit">Commit whose listing contains <paramref name="file"/>.</param>
+    /// <param name="target">Blob to write; other content in it is replaced.</param>
+    /// <param name="progress">Receives the number of bytes stored so far, those of earlier attempts included.</param>
+    /// <returns>True when this call completed the file.</returns>
+    /// <exception cref="HubException">The Hub refused or is unreachable; the checksum does not match, in which case the content was
+    /// discarded; or another process is copying the same file. In the last two cases a retry may succeed.</exception>
     public async Task<bool> CopyAsync(HubRepositoryKind kind, string repo, string commit, HubFileInfo file, BlockBlobClient target,
         IProgress<long>? progress = null, CancellationToken cancellation = default)
     {
@@ -66,7 +64,9 @@ public sealed class HubFileCopy(HubClient hub)
         }
     }
 
-    /// <summary>What is missing of one file: a few blocks at a time, or in one go from a server that does not know ranges.</summary>
+    /// <summary>
+    /// Downloads the missing part of one file: several blocks in parallel, or sequentially from a server without range support.
+    /// </summary>
     private sealed class Download(HubClient hub, Uri address, HubFileInfo file, ResumableBlob blob, HubChecksum checksum,
         IProgress<long>? progress)
     {
@@ -99,8 +99,8 @@ public sealed class HubFileCopy(HubClient hub)
             return new ArraySegment<byte>(_buffers[index], 0, (int)Math.Min(hub.Options.BlockSize, file.Size - Start(index)));
         }
 
-        /// <summary>Fetches a block; a broken connection costs only what had not come yet.</summary>
-        /// <returns>False when the server sends the whole file, and that is more.</returns>
+        /// <summary>Fetches a block; after a broken connection, only the missing bytes are requested again.</summary>
+        /// <returns>False when the server ignores the range and sends the complete file, which is larger than the block.</returns>
         private Task<bool> FetchAsync(ArraySegment<byte> block, long start, CancellationToken cancellation)
         {
             var filled = 0;

@@ -3,8 +3,8 @@ using System.Net.Http.Headers;
 namespace FunctionsPipeline.Datasets;
 
 /// <summary>
-/// A file of the Hub as a seekable stream over HTTP ranges: a Parquet reader takes the footer and the row groups it wants, and leaves
-/// the rest where it is. Keeps the last few parts in memory. A server that ignores ranges costs one download to a temporary file.
+/// Seekable stream over HTTP range requests to a file of the Hub, so that a Parquet reader downloads only the footer and the row groups it
+/// needs. Caches the most recent parts in memory. If the server ignores ranges, the complete file is downloaded to a temporary file.
 /// </summary>
 internal sealed class HubFileStream : ReadOnlyStream
 {
@@ -60,7 +60,7 @@ internal sealed class HubFileStream : ReadOnlyStream
         return read;
     }
 
-    // Some readers take a few bytes synchronously; what they need is nearly always here already.
+    // Parquet.Net reads a few bytes synchronously, nearly always from a cached part.
     public override int Read(byte[] buffer, int offset, int count) =>
         ReadAsync(buffer.AsMemory(offset, count)).AsTask().GetAwaiter().GetResult();
 
@@ -84,7 +84,7 @@ internal sealed class HubFileStream : ReadOnlyStream
     {
         if (answer.IsBeyondEnd)
         {
-            // Only an empty file has no last bytes.
+            // A suffix range is unsatisfiable only for an empty file.
             Learn(length: 0);
             return true;
         }

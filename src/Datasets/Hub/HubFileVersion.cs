@@ -1,12 +1,12 @@
 namespace FunctionsPipeline.Datasets;
 
-/// <summary>Sees to it that all parts of a file are of one version: a server that changes its mind must not lead to a mixture.</summary>
-/// <param name="name">Of the file, for the message.</param>
+/// <summary>Checks by ETag that all parts of a file belong to one version, as the file may change between range requests.</summary>
+/// <param name="name">Name of the file, for the error message.</param>
 internal sealed class HubFileVersion(string name)
 {
     private string? _etag;
 
-    /// <exception cref="HubException">The answer is of another version than the first one was.</exception>
+    /// <exception cref="HubException">The response's ETag differs from the first one.</exception>
     public void Check(HubAnswer answer)
     {
         if (answer.ETag is not { } etag) return;

@@ -5,21 +5,21 @@ using System.Net;
 namespace FunctionsPipeline.Datasets;
 
 /// <summary>
-/// The Hub's limits of requests, which hold for all requests of a client together. The Hub counts calls of its API, downloads and pages
-/// apart and tells with each answer what is left: <c>RateLimit: "api";r=0;t=55</c> means no more for 55 seconds.
+/// Tracks the Hub's rate limits, shared by all requests of a client. The Hub has separate limits for API calls, downloads and pages, and
+/// sends the remaining quota with each response: <c>RateLimit: "api";r=0;t=55</c> means no more API calls for 55 seconds.
 /// </summary>
 internal sealed class HubRateLimits(TimeProvider time)
 {
     private readonly ConcurrentDictionary<string, DateTimeOffset> _freeAt = new();
 
-    /// <summary>Time until requests like this one are welcome again; zero when they are.</summary>
+    /// <summary>Computes the time until requests of this kind are allowed again; zero when they are.</summary>
     public TimeSpan WaitFor(Uri uri)
     {
         var wait = _freeAt.GetValueOrDefault(PolicyOf(uri)) - time.GetUtcNow();
         return wait > TimeSpan.Zero ? wait : TimeSpan.Zero;
     }
 
-    /// <summary>Takes note of what an answer says about limits.</summary>
+    /// <summary>Records the rate limits that a response reports.</summary>
     public void Observe(Uri uri, HttpResponseMessage response)
     {
         if (response.StatusCode == HttpStatusCode.TooManyRequests && response.RetryAfter(time) is { } pause) Close(PolicyOf(uri), pause);

@@ -2,10 +2,10 @@ using FunctionsPipeline.Contracts;
 
 namespace FunctionsPipeline.Datasets;
 
-/// <summary>A refusal of the Hub as what it is to whoever made the request: a wrong value in one of its fields.</summary>
+/// <summary>Maps a refusal of the Hub to an error in a field of the user's request.</summary>
 internal static class HubRefusal
 {
-    /// <param name="part">Of the request: <c>dataset</c> or <c>baseModel</c>.</param>
+    /// <param name="part">Part of the request: <c>dataset</c> or <c>baseModel</c>.</param>
     public static RequestException For(string part, string repo, string revision, HubException refusal) => refusal.Error switch
     {
         HubError.RevisionNotFound => new RequestException($"{part}.revision", 404, $"{repo} has no revision '{revision}'"),

@@ -4,7 +4,7 @@ using System.Net.Http.Headers;
 namespace FunctionsPipeline.Datasets;
 
 /// <summary>
-/// Sends requests to the Hub: redirects, retries with growing pauses, limits of requests, a time limit on each try and on the whole.
+/// Sends requests to the Hub with redirects, retries with exponential backoff, rate limits, and time limits per attempt and per request.
 /// </summary>
 internal sealed class HubTransport(HttpClient http, HubOptions options, TimeProvider time, Random random)
 {
@@ -15,12 +15,13 @@ internal sealed class HubTransport(HttpClient http, HubOptions options, TimeProv
     private readonly string? _token = string.IsNullOrWhiteSpace(options.Token) ? null : options.Token.Trim();
 
     /// <summary>
-    /// Sends a GET request and reads its answer; reading is part of the try, so a connection that breaks half-way is tried again.
+    /// Sends a GET request and reads the response; reading is part of the attempt, so that a connection broken half-way is retried.
     /// </summary>
-    /// <param name="uri">At the endpoint.</param>
-    /// <param name="range">The part to ask for at each try, which may be what the try before it left; null for the whole.</param>
-    /// <param name="read">Reads an answer that is a success, or that says that the range is beyond the end.</param>
-    /// <exception cref="HubException">Refused, or no answer in the time there is.</exception>
+    /// <param name="uri">URL at the endpoint.</param>
+    /// <param name="range">Returns the range to request, called for each attempt, so that a retry can request only the missing bytes; null
+    /// for the complete file.</param>
+    /// <param name="read">Reads a successful response, or a 416 (range beyond the end).</param>
+    /// <exception cref="HubException">The Hub refused, or gave no response within the time limits.</exception>
     public async Task<T> GetAsync<T>(Uri uri, Func<RangeHeaderValue?> range, Func<HubAnswer, CancellationToken, Task<T>> read,
         CancellationToken cancellation)
     {
@@ -43,7 +44,7 @@ internal sealed class HubTransport(HttpClient http, HubOptions options, TimeProv
                 var isBeyondEnd = asksForPart is not null && response.StatusCode == HttpStatusCode.RequestedRangeNotSatisfiable;
                 if (response.IsSuccessStatusCode || isBeyondEnd)
                     return await read(new HubAnswer(response, linkedETag, () => limit.CancelAfter(options.AttemptTimeout)), both.Token);
-                // A signed link may expire on the way; the Hub gives a new one.
+                // A CDN refusal is always retried: presigned URLs expire, and the Hub issues a new one.
                 failure = isFromHub
                     ? HubException.From(response, uri, _token is not null)
                     : new HubException(HubError.Unavailable, $"{uri.AbsolutePath} redirects to " +
@@ -65,7 +66,7 @@ internal sealed class HubTransport(HttpClient http, HubOptions options, TimeProv
         }
     }
 
-    /// <summary>Waits between tries, and while the Hub wants no requests like this one.</summary>
+    /// <summary>Waits between attempts and until the rate limit allows the request.</summary>
     private async Task PauseAsync(Uri uri, TimeSpan pause, long started, HubException? failure, CancellationToken cancellation)
     {
         while (true)
@@ -91,14 +92,14 @@ internal sealed class HubTransport(HttpClient http, HubOptions options, TimeProv
             var isHub = uri.Scheme == options.Endpoint.Scheme && uri.Authority == options.Endpoint.Authority;
             using var request = new HttpRequestMessage(HttpMethod.Get, uri);
             request.Headers.Range = range;
-            // Downloads are redirected to signed links on other hosts, which must not see the token.
+            // Downloads are redirected to presigned URLs on other hosts, which must not receive the token.
             if (_token is not null && isHub) request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", _token);
             var response = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellation);
             if (isHub) _limits.Observe(uri, response);
             if (response.RedirectsTo() is not { } location) return (response, linkedETag, isHub);
             linkedETag ??= response.First("X-Linked-Etag");
             response.Dispose();
-            // What comes after the path of a signed link is a credential, and no part of a message.
+            // The query of a presigned URL is a credential and must not appear in messages.
             var from = uri.GetLeftPart(UriPartial.Path);
             if (redirects == MaxRedirects) throw new HubException(HubError.Unavailable, $"{from}: more than {MaxRedirects} redirects");
             var next = new Uri(uri, location);
@@ -113,7 +114,7 @@ internal sealed class HubTransport(HttpClient http, HubOptions options, TimeProv
     {
         var most = options.FirstDelay * Math.Pow(2, attempt - 1);
         if (most > options.MaxDelay) most = options.MaxDelay;
-        // A Random with a seed is not made for several threads.
+        // A seeded Random is not thread-safe, unlike Random.Shared.
         lock (_drawing) return most * random.NextDouble();
     }
 

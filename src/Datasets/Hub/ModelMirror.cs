@@ -4,18 +4,18 @@ using FunctionsPipeline.Contracts;
 
 namespace FunctionsPipeline.Datasets;
 
-/// <summary>How far a checkpoint has been brought over, in bytes.</summary>
+/// <summary>Progress of mirroring a checkpoint, in bytes.</summary>
 public sealed record MirrorProgress(long Bytes, long TotalBytes);
 
-/// <summary>Brings base checkpoints from the Hub to blob storage, once for each commit.</summary>
+/// <summary>Copies base checkpoints from the Hub to blob storage, once per commit.</summary>
 public sealed class ModelMirror(HubClient hub, BlobServiceClient blobs)
 {
     private static readonly string[] Extensions = [".json", ".safetensors", ".model", ".txt"];
     private readonly HubFileCopy _copy = new(hub);
     private readonly BlobContainerClient _container = blobs.GetBlobContainerClient(Containers.Models);
 
-    /// <summary>The commit that the request stands for.</summary>
-    /// <exception cref="RequestException">The repository or revision does not exist or cannot be seen.</exception>
+    /// <summary>Resolves the request's revision to a commit.</summary>
+    /// <exception cref="RequestException">The repository or revision does not exist or is not accessible.</exception>
     /// <exception cref="HubException">The Hub cannot be reached.</exception>
     public async Task<string> ResolveCommitAsync(BaseModelRequest request, CancellationToken cancellation = default)
     {
@@ -30,12 +30,12 @@ public sealed class ModelMirror(HubClient hub, BlobServiceClient blobs)
     }
 
     /// <summary>
-    /// Copies a checkpoint's configuration, tokenizer, weights and licence. Files that are there are kept, and so is what an earlier try
-    /// has fetched of one; a folder with <c>complete.json</c> is not looked at.
+    /// Copies a checkpoint's configuration, tokenizer, weights and licence. Skips complete files and resumes partial ones of an earlier
+    /// attempt; does nothing when the folder has <c>complete.json</c>.
     /// </summary>
-    /// <returns>The folder in <see cref="Containers.Models"/>.</returns>
-    /// <exception cref="RequestException">The repository has no checkpoint that can be used.</exception>
-    /// <exception cref="HubException">The Hub cannot be reached, or a file is not what the Hub says it is.</exception>
+    /// <returns>Name of the folder in <see cref="Containers.Models"/>.</returns>
+    /// <exception cref="RequestException">The repository has no usable checkpoint.</exception>
+    /// <exception cref="HubException">The Hub cannot be reached, or a file's checksum does not match.</exception>
     public async Task<string> MirrorAsync(string repo, string commit, IProgress<MirrorProgress>? progress = null,
         CancellationToken cancellation = default)
     {
@@ -64,7 +64,7 @@ public sealed class ModelMirror(HubClient hub, BlobServiceClient blobs)
             || Path.GetFileName(file.Path).StartsWith("LICENSE", StringComparison.OrdinalIgnoreCase))
         && !file.Path.Split('/').Contains("..");
 
-    // Progress<T> would report later, from another thread, and perhaps in another order.
+    // Progress<T> posts its reports asynchronously, possibly from other threads and out of order.
     private sealed class FileProgress(Action<long> report) : IProgress<long>
     {
         public void Report(long value) => report(value);

@@ -8,9 +8,9 @@ using Azure.Storage.Blobs.Specialized;
 namespace FunctionsPipeline.Datasets;
 
 /// <summary>
-/// A block blob that is written in order and goes on where an earlier writer stopped: blocks that were staged outlive their writer. Their
-/// ids name the content's version and their place, so that blocks of other versions are left alone, and the writer, so that no other one
-/// can put something else in the place of a block that was verified here.
+/// A block blob that is written in order and resumes where an earlier writer stopped, from the blocks that it staged. Block ids encode the
+/// content's version and the block's index, so that blocks of other versions are ignored, and the writer, so that no other writer can
+/// overwrite a block verified by this one.
 /// </summary>
 internal sealed class ResumableBlob
 {
@@ -22,11 +22,12 @@ internal sealed class ResumableBlob
     private readonly List<string> _blocks = [];
     private ETag? _etag;
 
-    /// <param name="blob">The blob; what it holds stays until the first commit.</param>
-    /// <param name="etag">Of the blob as it is now; null when there is none. Commits fail if somebody else has changed it since.</param>
-    /// <param name="version">Names the content: at least 16 characters of a hash.</param>
-    /// <param name="size">Bytes of the whole content.</param>
-    /// <param name="blockSize">Bytes of each block but the last.</param>
+    /// <param name="blob">The blob; its content stays until the first commit.</param>
+    /// <param name="etag">Current ETag of the blob; null when the blob does not exist. Commits fail when another writer has changed the
+    /// blob since.</param>
+    /// <param name="version">Version of the content: at least 16 characters of a hash.</param>
+    /// <param name="size">Size of the complete content in bytes.</param>
+    /// <param name="blockSize">Size of each block but the last, in bytes.</param>
     public ResumableBlob(BlockBlobClient blob, ETag? etag, string version, long size, int blockSize)
     {
         _blob = blob;
@@ -36,17 +37,17 @@ internal sealed class ResumableBlob
         _blockSize = blockSize;
     }
 
-    /// <summary>Bytes that are there, from the beginning on.</summary>
+    /// <summary>Number of bytes stored, contiguous from the beginning.</summary>
     public long Length => Math.Min((long)_blocks.Count * _blockSize, _size);
 
-    /// <summary>Takes over the blocks of an earlier writer as far as there is none missing, and reads them back.</summary>
-    /// <exception cref="RequestFailedException">Among others, <see cref="IsConflict"/>.</exception>
+    /// <summary>Adopts the blocks of an earlier writer up to the first gap and reads their content back.</summary>
+    /// <exception cref="RequestFailedException">Storage failed; <see cref="IsConflict"/> detects a concurrent writer.</exception>
     public async Task ResumeAsync(Action<ReadOnlySpan<byte>> read, CancellationToken cancellation)
     {
         var (known, committed) = await KnownBlocksAsync(cancellation);
         while (Length < _size && known.TryGetValue(_blocks.Count, out var block)) _blocks.Add(block);
         if (_blocks.Count == 0) return;
-        // What is not committed cannot be read.
+        // Azure Storage can only read committed blocks.
         if (!committed.SequenceEqual(_blocks)) await CommitAsync(null, cancellation);
         var options = new BlobDownloadOptions { Conditions = new BlobRequestConditions { IfMatch = _etag } };
         await using var content = (await _blob.DownloadStreamingAsync(options, cancellation)).Value.Content;
@@ -54,7 +55,7 @@ internal sealed class ResumableBlob
         for (int count; (count = await content.ReadAsync(buffer, cancellation)) > 0;) read(buffer.AsSpan(0, count));
     }
 
-    /// <summary>Stages the blocks that come next; the last one of all may be shorter than the others.</summary>
+    /// <summary>Stages the next blocks; only the final block of the blob may be shorter.</summary>
     public async Task StageAsync(IReadOnlyList<ArraySegment<byte>> blocks, CancellationToken cancellation)
     {
         var ids = blocks.Select((_, i) => NewId(_blocks.Count + i)).ToList();
@@ -63,8 +64,8 @@ internal sealed class ResumableBlob
         _blocks.AddRange(ids);
     }
 
-    /// <summary>Makes the blocks so far the content of the blob.</summary>
-    /// <exception cref="RequestFailedException">Among others, <see cref="IsConflict"/>.</exception>
+    /// <summary>Commits the blocks staged so far as the content of the blob.</summary>
+    /// <exception cref="RequestFailedException">Storage failed; <see cref="IsConflict"/> detects a concurrent writer.</exception>
     public async Task CommitAsync(IDictionary<string, string>? metadata, CancellationToken cancellation)
     {
         var info = await _blob.CommitBlockListAsync(_blocks,
@@ -72,23 +73,23 @@ internal sealed class ResumableBlob
         _etag = info.Value.ETag;
     }
 
-    /// <summary>Removes the blob with all its blocks.</summary>
+    /// <summary>Deletes the blob with all its blocks.</summary>
     public async Task DiscardAsync(CancellationToken cancellation)
     {
         try
         {
-            // Deleting a blob does not reach blocks that are not committed; replacing it does.
+            // Deleting a blob keeps its uncommitted blocks; committing an empty block list discards them.
             _blocks.Clear();
             await CommitAsync(null, cancellation);
             await _blob.DeleteAsync(conditions: Unchanged(), cancellationToken: cancellation);
         }
         catch (RequestFailedException e) when (IsConflict(e))
         {
-            // Somebody else has replaced it already.
+            // Another writer has already replaced the blob.
         }
     }
 
-    /// <summary>Whether a failure means that somebody else has written the blob in the meantime.</summary>
+    /// <summary>True when a failure means that another writer has changed the blob meanwhile.</summary>
     public static bool IsConflict(RequestFailedException failure) =>
         failure.Status is 404 or 409 or 412 || failure.ErrorCode == BlobErrorCode.InvalidBlockList;
 
@@ -114,7 +115,7 @@ internal sealed class ResumableBlob
     private BlobRequestConditions Unchanged() =>
         _etag is null ? new BlobRequestConditions { IfNoneMatch = ETag.All } : new BlobRequestConditions { IfMatch = _etag };
 
-    // All ids of a blob must be of the same length.
+    // Azure Storage requires all block ids of a blob to have the same length.
     private string NewId(int place) => Convert.ToBase64String(Encoding.ASCII.GetBytes($"{Prefix}{place:x8}-{_writer}"));
 
     private string Prefix => $"{_version}-{_blockSize:x8}-";
