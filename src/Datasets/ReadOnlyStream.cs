@@ -1,6 +1,6 @@
 namespace FunctionsPipeline.Datasets;
 
-/// <summary>A stream that is read from any place and never written: what remains is to say how long it is, and to read.</summary>
+/// <summary>Base of seekable read-only streams; subclasses implement the length and reading.</summary>
 internal abstract class ReadOnlyStream : Stream
 {
     public sealed override bool CanRead => true;

@@ -2,19 +2,19 @@ using System.Threading.RateLimiting;
 
 namespace FunctionsPipeline.Datasets;
 
-/// <summary>Lets units read their row groups while there is memory for them, in the order in which they ask.</summary>
+/// <summary>Limits the memory of row groups being read; units wait for it in first-in, first-out order.</summary>
 internal sealed class RowGroupMemory : IDisposable
 {
-    // A limiter counts in whole numbers of 32 bits.
+    // Bytes per permit: ConcurrencyLimiter counts permits in 32 bits, too few for single bytes.
     private const long Permit = 1 << 20;
 
-    // What a row group takes while it is read, as it was measured: its pages, unpacked, and the values that are made of them.
+    // Measured ratio of peak memory to uncompressed size while a row group is read: unpacked pages plus the values made of them.
     private const int TimesItsSize = 3;
 
     private readonly int _permits;
     private readonly ConcurrencyLimiter _limiter;
 
-    /// <param name="bytes">All that there is.</param>
+    /// <param name="bytes">The memory budget in bytes.</param>
     public RowGroupMemory(long bytes)
     {
         _permits = (int)Math.Clamp(bytes / Permit, 1, int.MaxValue);
@@ -26,8 +26,8 @@ internal sealed class RowGroupMemory : IDisposable
         });
     }
 
-    /// <summary>Waits until there is room for a unit; a unit that needs all there is, or more, waits until it is alone.</summary>
-    /// <returns>To be disposed when the unit is done.</returns>
+    /// <summary>Waits for the memory of a unit; a unit that needs the complete budget or more runs alone.</summary>
+    /// <returns>A lease to dispose when the unit is done.</returns>
     public ValueTask<RateLimitLease> TakeAsync(IngestUnit unit, CancellationToken cancellation) =>
         _limiter.AcquireAsync((int)Math.Clamp(unit.GroupBytes * TimesItsSize / Permit, 1, _permits), cancellation);
 

@@ -1,6 +1,6 @@
 namespace FunctionsPipeline.Datasets;
 
-/// <summary>Room on disk for what would be too much for memory; gone when it is closed.</summary>
+/// <summary>Creates temporary files for data too large for memory; they are deleted on close.</summary>
 internal static class TemporaryFile
 {
     public static FileStream Create() =>

@@ -3,13 +3,13 @@ using FunctionsPipeline.Images;
 
 namespace FunctionsPipeline.Datasets;
 
-/// <summary>Brings the images of one unit to blob storage and decides the fate of each of its rows.</summary>
+/// <summary>Stores the images of one unit in blob storage and determines the status of each of its rows.</summary>
 internal sealed class UnitIngestion(IngestPlan plan, IngestUnit unit, ImageStore images, ImageDownloader downloader, UnitProgress progress,
     IngestionOptions options)
 {
     private readonly SplitRule _splits = SplitRule.Of(plan);
 
-    /// <summary>Handles a batch of rows, several at a time; the fates come in the rows' order.</summary>
+    /// <summary>Ingests a batch of rows concurrently; returns their row statuses in the order of the rows.</summary>
     public async Task<IReadOnlyList<ManifestRow>> IngestAsync(IReadOnlyList<DatasetRow> rows, CancellationToken cancellation)
     {
         var fates = new ManifestRow[rows.Count];
@@ -35,7 +35,7 @@ internal sealed class UnitIngestion(IngestPlan plan, IngestUnit unit, ImageStore
             Product = row.Product,
             Title = row.Title,
             Category = row.Category,
-            // JSON has no word for NaN and infinity.
+            // JSON cannot represent NaN and infinity.
             Price = row.Price is { } number && double.IsFinite(number) ? number : null,
         };
         if (row.Fault is { } fault) return fate with { Reason = Rejection.UnreadableRow, Detail = fault };

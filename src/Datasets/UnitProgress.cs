@@ -2,7 +2,9 @@ using FunctionsPipeline.Contracts;
 
 namespace FunctionsPipeline.Datasets;
 
-/// <summary>Tells every few seconds how far a unit is, so that an ingestion is seen to move before its first unit is done.</summary>
+/// <summary>
+/// Reports the progress of a unit every two seconds, so that an ingestion shows progress before its first unit is complete.
+/// </summary>
 internal sealed class UnitProgress : IAsyncDisposable
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(2);
@@ -13,8 +15,8 @@ internal sealed class UnitProgress : IAsyncDisposable
     private readonly Task _telling;
     private RowCounts _counts = new();
 
-    /// <param name="tell">Called with the counts so far, while they grow.</param>
-    /// <param name="cancellation">Stops the telling, too.</param>
+    /// <param name="tell">Reports the row counts so far; called only when they have grown.</param>
+    /// <param name="cancellation">Stops the reports.</param>
     public UnitProgress(Func<RowCounts, CancellationToken, Task> tell, TimeProvider time, CancellationToken cancellation)
     {
         _stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
@@ -22,13 +24,13 @@ internal sealed class UnitProgress : IAsyncDisposable
         _telling = TellAsync(tell);
     }
 
-    /// <summary>Counts a row that has met its fate.</summary>
+    /// <summary>Counts a row whose row status is known.</summary>
     public void Add(ManifestRow row)
     {
         lock (_gate) _counts += ManifestStore.Count(row);
     }
 
-    /// <summary>Returns when nothing more will be told.</summary>
+    /// <summary>Stops the reports; returns when no more will be sent.</summary>
     public async ValueTask DisposeAsync()
     {
         await _stop.CancelAsync();

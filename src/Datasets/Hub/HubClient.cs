@@ -58,8 +58,8 @@ public sealed partial class HubClient
     internal HubTransport Transport { get; }
 
     /// <summary>
-    /// Creates an HTTP client with the User-Agent set, without automatic redirects and without a timeout, as <see cref="HubOptions"/> sets
-    /// the time limits.
+    /// Creates an HTTP client with the User-Agent set, without automatic redirects and without a timeout, as the options set the time
+    /// limits.
     /// </summary>
     public static HttpClient CreateHttpClient()
     {

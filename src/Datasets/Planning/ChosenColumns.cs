@@ -2,15 +2,17 @@ using FunctionsPipeline.Contracts;
 
 namespace FunctionsPipeline.Datasets;
 
-/// <summary>The columns that will be read.</summary>
-/// <param name="Guess">Why these, when the request named none.</param>
-/// <param name="ImageIsEmbedded">Whether the images are in the files, rather than at addresses.</param>
+/// <summary>The columns that ingestion reads.</summary>
+/// <param name="Guess">Reasons for the guessed columns; null when the request names the columns.</param>
+/// <param name="ImageIsEmbedded">True when the images are embedded in the files rather than given by URL.</param>
 internal sealed record ChosenColumns(ColumnMapping Mapping, string? Guess, bool ImageIsEmbedded)
 {
     private const int RowsToGuessFrom = 5;
 
-    /// <summary>The request's columns, checked against a file of the dataset, or a guess from it.</summary>
-    /// <exception cref="RequestException">A column does not exist or does not fit, or the guess finds nothing to learn.</exception>
+    /// <summary>
+    /// Checks the request's columns against the schema of a file, or guesses them from the file when the request names none.
+    /// </summary>
+    /// <exception cref="RequestException">A column does not exist or has an unsuitable type, or the columns cannot be guessed.</exception>
     public static async Task<ChosenColumns> ForAsync(ParquetFile file, ColumnMapping? wanted, CancellationToken cancellation)
     {
         if (wanted is null)

@@ -2,15 +2,16 @@ using FunctionsPipeline.Contracts;
 
 namespace FunctionsPipeline.Datasets;
 
-/// <summary>Says what a dataset has and how it would be read, without storing anything.</summary>
+/// <summary>Inspects a dataset's structure and the column mapping that ingestion would use, without storing anything.</summary>
 internal sealed class DatasetInspector(DatasetLookup lookup)
 {
     private const int SampledRows = 5;
 
-    // Rows are in the footer of each file.
+    // Counting rows takes one request per file, for its footer.
     private const int MostFilesCounted = 100;
 
-    /// <exception cref="RequestException">The repository, revision or configuration does not exist, or columns of the request do not fit.</exception>
+    /// <exception cref="RequestException">The repository, revision or configuration does not exist, or columns of the request are missing
+    /// or have unsuitable types.</exception>
     public async Task<DatasetInspection> InspectAsync(DatasetRequest request, CancellationToken cancellation)
     {
         var commits = await lookup.PinAsync(request, cancellation);
@@ -37,7 +38,7 @@ internal sealed class DatasetInspector(DatasetLookup lookup)
         }, cancellation);
     }
 
-    // Whoever inspects a dataset wants to see its columns, all the more when they cannot be guessed.
+    // A failed guess is part of the response rather than an error: the user needs the list of columns to map them.
     private static async Task<(ColumnMapping? Mapping, string? Guess)> ColumnsAsync(
         ParquetFile file, ColumnMapping? wanted, CancellationToken cancellation)
     {

@@ -2,8 +2,8 @@ using FunctionsPipeline.Contracts;
 
 namespace FunctionsPipeline.Datasets;
 
-/// <summary>The commits that a request stands for.</summary>
-/// <param name="Parquet">Of the Hub's Parquet form of the dataset.</param>
+/// <summary>The commits that a request's revision resolves to.</summary>
+/// <param name="Parquet">Commit of the Hub's Parquet form of the dataset.</param>
 internal sealed record PinnedCommits(string Dataset, string Parquet);
 
 /// <summary>The Parquet files of one configuration of a dataset.</summary>
@@ -12,10 +12,10 @@ internal sealed record ListedDataset(IReadOnlyList<string> Configs, string Confi
 /// <param name="Split">The dataset's own split.</param>
 internal sealed record ListedFile(string Split, HubFileInfo Hub);
 
-/// <summary>Looks up what a dataset request means on the Hub; what the Hub refuses is a mistake in the request.</summary>
+/// <summary>Resolves a dataset request on the Hub; reports refusals of the Hub as errors in the request.</summary>
 internal sealed class DatasetLookup(HubClient hub)
 {
-    /// <exception cref="RequestException">There is no such dataset or revision, or it has no Parquet form.</exception>
+    /// <exception cref="RequestException">The dataset or revision does not exist, or the dataset has no Parquet form.</exception>
     public async Task<PinnedCommits> PinAsync(DatasetRequest request, CancellationToken cancellation)
     {
         var commit = await CommitAsync(request, request.Revision, cancellation);
@@ -25,7 +25,7 @@ internal sealed class DatasetLookup(HubClient hub)
         return new PinnedCommits(commit, await CommitAsync(request, HubClient.ParquetRevision, cancellation));
     }
 
-    /// <exception cref="RequestException">It has no such configuration.</exception>
+    /// <exception cref="RequestException">The dataset has no such configuration.</exception>
     public async Task<ListedDataset> ListAsync(DatasetRequest request, PinnedCommits commits, CancellationToken cancellation)
     {
         IReadOnlyList<HubParquetFile> all;
@@ -50,8 +50,8 @@ internal sealed class DatasetLookup(HubClient hub)
                 $"the Hub lists {file.Path} of {request.Repo}, which commit {commits.Parquet} does not have: the dataset is being changed")))]);
     }
 
-    /// <summary>Reads what is wanted from a Parquet file where it is, without fetching the rest.</summary>
-    /// <exception cref="RequestException">It is damaged.</exception>
+    /// <summary>Reads parts of a Parquet file on the Hub by range requests, without downloading the complete file.</summary>
+    /// <exception cref="RequestException">The file is damaged.</exception>
     public async Task<T> ReadAsync<T>(DatasetRequest request, PinnedCommits commits, ListedFile file, Func<ParquetFile, Task<T>> read,
         CancellationToken cancellation)
     {
@@ -67,8 +67,8 @@ internal sealed class DatasetLookup(HubClient hub)
         }
     }
 
-    /// <summary>How large the row groups of files are.</summary>
-    /// <exception cref="RequestException">One of them is damaged.</exception>
+    /// <summary>Reads the sizes of the files' row groups from their footers.</summary>
+    /// <exception cref="RequestException">A file is damaged.</exception>
     public async Task<IReadOnlyList<MeasuredFile>> MeasureAsync(DatasetRequest request, PinnedCommits commits, IEnumerable<ListedFile> files,
         CancellationToken cancellation)
     {
@@ -96,7 +96,7 @@ internal sealed class DatasetLookup(HubClient hub)
         }
     }
 
-    // A split beyond 5 GB is listed as partial-…, with as much of it as the Hub has converted.
+    // The Hub converts at most 5 GB of a split, and lists a larger one as partial-….
     private static string SplitOf(HubParquetFile file)
     {
         const string Partial = "partial-";

@@ -4,13 +4,14 @@ using FunctionsPipeline.Contracts;
 
 namespace FunctionsPipeline.Datasets;
 
-/// <summary>Turns a request into pinned commits, checked columns, and a plan.</summary>
+/// <summary>Resolves a request to pinned commits, checked columns and a plan.</summary>
 internal sealed class DatasetResolver(DatasetLookup lookup, PlanStore plans, IngestionOptions options)
 {
-    // Of plans, manifests, shards and catalog: a view that was written in an older one is not taken for whole.
+    // Version of the format of plans, manifests, shards and catalogs. Part of the view's hash, so that views in an older format are
+    // ingested again.
     private const int Layout = 3;
 
-    /// <summary>Checks a request as far as one file of the dataset tells, and says which commit it means.</summary>
+    /// <summary>Validates a request against the schema of one file of the dataset; returns the commit that it resolves to.</summary>
     public async Task<string> CheckAsync(DatasetRequest request, CancellationToken cancellation)
     {
         var commits = await lookup.PinAsync(request, cancellation);
@@ -20,7 +21,7 @@ internal sealed class DatasetResolver(DatasetLookup lookup, PlanStore plans, Ing
         return commits.Dataset;
     }
 
-    /// <summary>The plan of a request, made now or before.</summary>
+    /// <summary>Returns the plan of a request; creates the plan unless it exists.</summary>
     public async Task<IngestPlan> ResolveAsync(DatasetRequest request, CancellationToken cancellation)
     {
         var commits = await lookup.PinAsync(request, cancellation);

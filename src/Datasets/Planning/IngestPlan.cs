@@ -4,29 +4,29 @@ using FunctionsPipeline.Contracts;
 namespace FunctionsPipeline.Datasets;
 
 /// <summary>
-/// Everything that ingesting a view of a dataset will do: <c>plan.json</c>, written once. Activities read it; durable state only holds
-/// <see cref="ResolvedDataset"/>.
+/// Plan for ingesting a view of a dataset: <c>plan.json</c>, written once. Activities read the plan from storage; durable state holds only
+/// the much smaller <see cref="ResolvedDataset"/>.
 /// </summary>
 public sealed record IngestPlan
 {
     public required DatasetRequest Request { get; init; }
 
-    /// <summary>The columns to read: the request's, or guessed.</summary>
+    /// <summary>Columns to read: the request's, or guessed.</summary>
     public required ColumnMapping Columns { get; init; }
 
-    /// <summary>Why these columns, when they were guessed.</summary>
+    /// <summary>Reasons for the guessed columns; null when the request names the columns.</summary>
     public string? ColumnsGuess { get; init; }
 
-    /// <summary>The commit of the dataset.</summary>
+    /// <summary>The pinned commit of the dataset.</summary>
     public required string Commit { get; init; }
 
-    /// <summary>The commit of the Hub's Parquet form of it.</summary>
+    /// <summary>The commit of the Hub's Parquet form of the dataset.</summary>
     public required string ParquetCommit { get; init; }
 
     /// <summary>The dataset's configuration.</summary>
     public required string Config { get; init; }
 
-    /// <summary>A short hash of everything but the commit that decides what comes out.</summary>
+    /// <summary>Short hash of everything but the commit that determines the result.</summary>
     public required string View { get; init; }
 
     /// <summary>Rows of each of the dataset's own splits, before and after <see cref="DatasetRequest.MaxRows"/>.</summary>
@@ -34,18 +34,18 @@ public sealed record IngestPlan
 
     public required IReadOnlyList<PlannedFile> Files { get; init; }
 
-    /// <summary>In the order of their files.</summary>
+    /// <summary>Units, in the order of their files.</summary>
     public required IReadOnlyList<IngestUnit> Units { get; init; }
 
-    /// <summary>How many units, one after the other, go into the same training shard.</summary>
+    /// <summary>Number of consecutive units whose rows share a training shard.</summary>
     public required int UnitsPerShard { get; init; }
 
-    /// <summary>Where it is in blob storage.</summary>
+    /// <summary>Blob names of the view.</summary>
     [JsonIgnore]
     public DatasetBlobs Blobs => new(Request.Repo, Commit, View);
 
-    /// <summary>What durable state holds of it.</summary>
-    /// <param name="report">When it has been carried out.</param>
+    /// <summary>Returns the part of the plan that durable state holds.</summary>
+    /// <param name="report">Report of a complete ingestion; null when the plan has not been carried out.</param>
     public ResolvedDataset Resolved(IngestReport? report) => new()
     {
         Blobs = Blobs,
@@ -60,39 +60,41 @@ public sealed record IngestPlan
 
 /// <summary>A Parquet file of the dataset.</summary>
 /// <param name="Split">The dataset's own split.</param>
-/// <param name="Rows">Rows of the file, taken or not.</param>
-/// <param name="FirstUnit">The first of its units, which follow each other.</param>
-/// <param name="Units">How many units it has; 0 when none of its rows is taken.</param>
+/// <param name="Rows">Number of rows of the file, taken or not.</param>
+/// <param name="FirstUnit">Number of the file's first unit; its units are consecutive.</param>
+/// <param name="Units">Number of units of the file; 0 when none of its rows is taken.</param>
 public sealed record PlannedFile(string Split, HubFileInfo Hub, long Rows, int FirstUnit, int Units)
 {
-    /// <summary>What the Hub names its content by; what it is called in blob storage.</summary>
+    /// <summary>
+    /// Content id of the file, by which blob storage names it: the SHA-256, or the git blob id where the Hub gives no SHA-256.
+    /// </summary>
     [JsonIgnore]
     public string ContentId => Hub.Sha256 ?? Hub.GitOid;
 }
 
-/// <summary>How many rows a split has, and how many of them are taken.</summary>
+/// <summary>Number of rows of a split, and number of rows taken from it.</summary>
 public sealed record SplitRows(long Total, long Taken)
 {
     /// <summary>
-    /// Whether a row is taken: every row, or rows at even distances from the first to the last, as a split may be sorted by label.
+    /// True when a row is taken. Rows are taken at even distances over the complete split, as a split may be sorted by label.
     /// </summary>
     public bool Takes(long row) => Taken == Total || Place(row + 1) > Place(row);
 
-    /// <summary>How many of the rows before this one are taken.</summary>
+    /// <summary>Number of rows before the given row that are taken.</summary>
     public long TakenBefore(long row) => Taken == Total ? row : Place(row);
 
-    /// <summary>How many rows, from the first on, hold so many that are taken.</summary>
+    /// <summary>Smallest number of leading rows of the split that contain the given number of taken rows.</summary>
     public long RowsHolding(long taken) => Taken == Total ? taken : (long)((((Int128)taken * Total) + Taken - 1) / Taken);
 
     private long Place(long row) => (long)((Int128)row * Taken / Total);
 }
 
-/// <summary>Rows that are ingested together: a range of the row groups of one Parquet file, or a part of one row group.</summary>
-/// <param name="Number">From 0, over all units of the dataset.</param>
+/// <summary>Unit of ingestion: a range of row groups of one Parquet file, or a part of one row group.</summary>
+/// <param name="Number">Number of the unit among all units of the dataset, from 0.</param>
 /// <param name="Split">The dataset's own split.</param>
 /// <param name="File">Path of the Parquet file.</param>
 /// <param name="FileStart">Index of the file's first row in its split.</param>
 /// <param name="Start">Index of the unit's first row in its split.</param>
-/// <param name="Count">Rows of the range, taken or not.</param>
-/// <param name="GroupBytes">Of the largest of its row groups, unpacked.</param>
+/// <param name="Count">Number of rows of the range, taken or not.</param>
+/// <param name="GroupBytes">Uncompressed bytes of the unit's largest row group.</param>
 public sealed record IngestUnit(int Number, string Split, string File, long FileStart, long Start, long Count, long GroupBytes = 0);

@@ -3,14 +3,14 @@ using FunctionsPipeline.Contracts;
 
 namespace FunctionsPipeline.Datasets;
 
-/// <summary>Plans in blob storage. They never change, so the last few that were read are kept.</summary>
+/// <summary>Reads and writes plans in blob storage; caches the most recent plans, which never change.</summary>
 internal sealed class PlanStore(BlobContainerClient container)
 {
     private const int Kept = 4;
 
     private readonly LinkedList<IngestPlan> _plans = new();
 
-    /// <summary>The plan of a view; null when there is none yet.</summary>
+    /// <summary>Finds the plan of a view; null when there is none yet.</summary>
     public async Task<IngestPlan?> FindAsync(DatasetBlobs dataset, CancellationToken cancellation)
     {
         lock (_plans)
@@ -24,12 +24,12 @@ internal sealed class PlanStore(BlobContainerClient container)
         return plan;
     }
 
-    /// <summary>The plan of a view that was resolved.</summary>
+    /// <summary>Reads the plan of a resolved view.</summary>
     public async Task<IngestPlan> ReadAsync(DatasetBlobs dataset, CancellationToken cancellation) =>
         await FindAsync(dataset, cancellation)
         ?? throw new InvalidOperationException($"{Containers.Datasets}/{dataset.Plan} is gone; resolve the dataset again");
 
-    /// <summary>Keeps a plan, unless there is one already; what is kept is what counts.</summary>
+    /// <summary>Writes a plan unless one exists; returns the stored plan, which may be that of a concurrent writer.</summary>
     public async Task<IngestPlan> KeepAsync(IngestPlan plan, CancellationToken cancellation)
     {
         await container.GetBlobClient(plan.Blobs.Plan).CreateJsonAsync(plan, PipelineJson.Compact, cancellation);

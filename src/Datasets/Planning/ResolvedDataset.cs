@@ -2,40 +2,41 @@ using FunctionsPipeline.Contracts;
 
 namespace FunctionsPipeline.Datasets;
 
-/// <summary>A dataset that was looked up and planned, as durable state holds it: references and counts.</summary>
+/// <summary>A resolved and planned dataset as durable state holds it: references and counts only.</summary>
 public sealed record ResolvedDataset
 {
-    /// <summary>What stands for it in the inputs of activities.</summary>
+    /// <summary>Blob names of the view, passed to activities as the reference to the dataset.</summary>
     public required DatasetBlobs Blobs { get; init; }
 
-    /// <summary>Rows that will be read.</summary>
+    /// <summary>Number of rows to read.</summary>
     public required long Rows { get; init; }
 
     public required ColumnMapping Columns { get; init; }
 
-    /// <summary>Why these columns, when they were guessed.</summary>
+    /// <summary>Reasons for the guessed columns; null when the request names the columns.</summary>
     public string? ColumnsGuess { get; init; }
 
     /// <summary>Files that have units.</summary>
     public required IReadOnlyList<FileUnits> Files { get; init; }
 
-    /// <summary>How many training shards of each split there may be.</summary>
+    /// <summary>Maximum number of training shards per split.</summary>
     public required int Shards { get; init; }
 
-    /// <summary>What became of it, when it has been ingested before.</summary>
+    /// <summary>Report of a complete earlier ingestion; null when there is none.</summary>
     public IngestReport? Report { get; init; }
 }
 
 /// <summary>The units of one file.</summary>
-/// <param name="File">Its place in <see cref="IngestPlan.Files"/>.</param>
+/// <param name="File">Index of the file in <see cref="IngestPlan.Files"/>.</param>
 public sealed record FileUnits(int File, int FirstUnit, int Units);
 
-/// <summary>How far the units of a dataset are.</summary>
-/// <param name="Units">Units that are done.</param>
-/// <param name="Counts">Of their rows, and of those that are in work. Rows that repeat an earlier one count as stored until the catalog is written.</param>
+/// <summary>Progress of a dataset's units.</summary>
+/// <param name="Units">Number of completed units.</param>
+/// <param name="Counts">Row counts of completed units and of units in progress; duplicates count as stored until the catalog is
+/// written.</param>
 public sealed record IngestProgress(int Units, RowCounts Counts);
 
-/// <summary>What the catalog came to: the part of a report that is known from the rows alone.</summary>
+/// <summary>Summary of the catalog: the part of a report that derives from the rows alone.</summary>
 public sealed record CatalogSummary
 {
     public required RowCounts Counts { get; init; }

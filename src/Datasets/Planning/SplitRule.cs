@@ -6,8 +6,8 @@ using FunctionsPipeline.Contracts;
 namespace FunctionsPipeline.Datasets;
 
 /// <summary>
-/// Where a row is used. A dataset's own validation and test splits are used as such; one that it lacks is cut from its other splits by a
-/// hash of the product, so that a product is on one side for good: in another view, with more rows, in another order.
+/// Assigns rows to splits. A dataset's own validation and test splits are used as such; a missing one is taken from the other splits by a
+/// hash of the product, so that a product keeps its split in other views, with more rows and in another order.
 /// </summary>
 internal sealed class SplitRule
 {
@@ -20,19 +20,19 @@ internal sealed class SplitRule
     {
         var names = splits.ToList();
         _own = [.. names.Where(name => name is Splits.Validation or Splits.Test)];
-        // With nothing else to train on, their names say nothing.
+        // A dataset with only a validation or test split has no other rows to train on, so that those are divided.
         if (_own.Count == names.Count) _own.Clear();
         _validation = _own.Contains(Splits.Validation) ? 0 : request.ValidationFraction;
         _test = _own.Contains(Splits.Test) ? 0 : request.TestFraction;
     }
 
-    /// <summary>The rule of a dataset.</summary>
+    /// <summary>Creates the rule of a dataset.</summary>
     public static SplitRule Of(IngestPlan dataset) =>
         new(dataset.Splits.Where(split => split.Value.Taken > 0).Select(split => split.Key), dataset.Request);
 
-    /// <summary>One of <see cref="Splits"/>.</summary>
+    /// <summary>Assigns a row to one of <see cref="Splits"/>.</summary>
     /// <param name="sourceSplit">The dataset's own split.</param>
-    /// <param name="product">What tells products apart; where it is missing, the image does.</param>
+    /// <param name="product">Value of the product column; when null, the image identifies the product.</param>
     /// <param name="image">SHA-256 of the image's bytes; empty where the row has no usable image.</param>
     public string SplitOf(string sourceSplit, string? product, ReadOnlySpan<byte> image)
     {

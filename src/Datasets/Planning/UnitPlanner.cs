@@ -1,9 +1,9 @@
 namespace FunctionsPipeline.Datasets;
 
-/// <param name="Bytes">Of its columns, unpacked.</param>
+/// <param name="Bytes">Uncompressed bytes of all columns.</param>
 internal sealed record RowGroupSize(long Rows, long Bytes);
 
-/// <summary>A Parquet file of the dataset, and how large each of its row groups is.</summary>
+/// <summary>A Parquet file of the dataset with the sizes of its row groups.</summary>
 internal sealed record MeasuredFile(string Split, HubFileInfo Hub, IReadOnlyList<RowGroupSize> RowGroups)
 {
     public long Rows { get; } = RowGroups.Sum(group => group.Rows);
@@ -12,16 +12,18 @@ internal sealed record MeasuredFile(string Split, HubFileInfo Hub, IReadOnlyList
         new(listed.Split, listed.Hub, [.. file.RowGroups.Select(group => new RowGroupSize(group.NumRows, group.TotalByteSize))]);
 }
 
-/// <summary>Cuts the rows of files into units: whole row groups, as a part of one costs reading all of it.</summary>
-/// <param name="unitRows">Taken rows that a unit should have.</param>
-/// <param name="embedded">Whether the images are in the files. Row groups without images are small, and fetching what they name takes long,
-/// so that large ones are cut.</param>
+/// <summary>
+/// Divides the rows of files into units of complete row groups, as reading a part of a row group costs as much as reading all of it.
+/// </summary>
+/// <param name="unitRows">Target number of taken rows per unit.</param>
+/// <param name="embedded">True when the images are embedded in the files. Otherwise row groups are small in bytes while downloading their
+/// images takes long, so that large ones are divided.</param>
 internal sealed class UnitPlanner(IReadOnlyDictionary<string, SplitRows> splits, int unitRows, bool embedded)
 {
-    // Each part of a row group reads all of it.
+    // Bounds the repeated reads: every part of a row group reads the complete row group.
     private const int MostPartsOfGroup = 32;
 
-    // Every shard is a call in the orchestrator's history.
+    // Every shard is an activity call, which adds to the orchestrator's history.
     private const int MostShards = 400;
     private const int ShardRows = 1000;
 
@@ -33,7 +35,7 @@ internal sealed class UnitPlanner(IReadOnlyDictionary<string, SplitRows> splits,
 
     public IReadOnlyList<IngestUnit> Units => _units;
 
-    /// <summary>Units that make a training shard.</summary>
+    /// <summary>Number of consecutive units whose rows share a training shard.</summary>
     public int UnitsPerShard
     {
         get
@@ -44,7 +46,7 @@ internal sealed class UnitPlanner(IReadOnlyDictionary<string, SplitRows> splits,
         }
     }
 
-    /// <summary>Adds the next file of its split.</summary>
+    /// <summary>Adds a file, the next one of its split.</summary>
     public void Add(MeasuredFile file)
     {
         var fileStart = _ends.GetValueOrDefault(file.Split);

@@ -5,12 +5,13 @@ using Parquet.Meta;
 namespace FunctionsPipeline.Datasets;
 
 /// <summary>
-/// The pages of a column chunk, walked and checked before any is decoded: sizes, number of values, checksums where the writer gave
-/// them, that no page claims more memory than its bytes can unpack to, and that none has an encoding that Parquet.Net misreads.
+/// Validates the pages of a column chunk before any is decoded: sizes, number of values, checksums where the writer gave them, that no page
+/// claims more memory than its bytes can decompress to (decompression bombs), and that no page has an encoding that Parquet.Net misreads.
 /// </summary>
 internal sealed class ColumnChunkCheck
 {
-    // What a byte of gzip unpacks to at most; LZ4 and Snappy stay below. Zstandard and Brotli may be above and are held to the footer.
+    // Maximum compression ratio of DEFLATE (gzip); LZ4 and Snappy stay below it. Zstandard and Brotli may exceed it and are limited by the
+    // size in the footer instead.
     private const int Ratio = 1032;
     private const int Slack = 64;
 
@@ -20,9 +21,9 @@ internal sealed class ColumnChunkCheck
     {
     }
 
-    /// <summary>Walks the pages until all values of the chunk are seen.</summary>
+    /// <summary>Validates pages until all values of the chunk are accounted for.</summary>
     /// <param name="chunk">The bytes of the chunk.</param>
-    /// <param name="column">What the footer says of it.</param>
+    /// <param name="column">Metadata of the column chunk, from the footer.</param>
     /// <exception cref="InvalidDataException">A page is damaged; the message begins with its number.</exception>
     public static ColumnChunkCheck Run(ReadOnlySpan<byte> chunk, ColumnMetaData column)
     {
@@ -53,8 +54,8 @@ internal sealed class ColumnChunkCheck
         return check;
     }
 
-    /// <summary>The page that the byte before <paramref name="position"/> is in: the last one that a reader has looked at.</summary>
-    /// <param name="position">Bytes from the start of the chunk.</param>
+    /// <summary>Describes the page that contains the byte before <paramref name="position"/>, the last page read.</summary>
+    /// <param name="position">Offset from the start of the chunk, in bytes.</param>
     public string PageBefore(long position)
     {
         var number = Math.Max(0, _pages.FindIndex(page => position <= page.End));
@@ -65,7 +66,7 @@ internal sealed class ColumnChunkCheck
     {
         if (page.Checksum is { } checksum && Crc32.HashToUInt32(bytes) is var actual && actual != checksum)
             return $"its checksum is {checksum:x8}, and its bytes have {actual:x8}";
-        // Parquet.Net takes the length before the runs for a run: it gives false for true, or divides by zero.
+        // Parquet.Net misreads the length prefix of the runs as a run: it returns false for true, or divides by zero.
         if (page.IsData && column.Type == Parquet.Meta.Type.BOOLEAN && page.Encoding == Encoding.RLE)
             return "its booleans are run lengths, which cannot be read";
         var codec = page.IsCompressed ? column.Codec : CompressionCodec.UNCOMPRESSED;
@@ -73,13 +74,13 @@ internal sealed class ColumnChunkCheck
         if (page.LevelsSize > Math.Min(page.CompressedSize, page.UncompressedSize)) return $"its {page.LevelsSize} bytes of levels are more than it has";
         var claimed = Math.Max(page.UncompressedSize, Unpacked(bytes[page.LevelsSize..], codec) ?? 0);
         if (claimed > most) return $"{bytes.Length} bytes do not unpack to {claimed}";
-        // The smallest entry of a dictionary is an empty text, of which the length is kept.
+        // Every entry takes at least its fixed width, or a length prefix of 4 bytes.
         if (page.Type == PageType.DICTIONARY_PAGE && (long)page.Values * MinimumSize(column.Type) > page.UncompressedSize)
             return $"it cannot have {page.Values} values in {page.UncompressedSize} bytes";
         return null;
     }
 
-    /// <summary>The size that the packed bytes themselves name, for which a decoder may take memory.</summary>
+    /// <summary>Reads the decompressed size that the compressed data declares, as a decoder may allocate that much.</summary>
     private static long? Unpacked(ReadOnlySpan<byte> bytes, CompressionCodec codec) => codec switch
     {
         CompressionCodec.SNAPPY => SnappySize(bytes),
@@ -98,7 +99,7 @@ internal sealed class ColumnChunkCheck
         return null;
     }
 
-    // RFC 8878, 3.1.1.1: magic, descriptor, window, dictionary id, content size.
+    // Zstandard frame header by RFC 8878, 3.1.1.1: magic number, descriptor, window, dictionary id, content size.
     private static long? ZstandardSize(ReadOnlySpan<byte> bytes)
     {
         const int Descriptor = 4;

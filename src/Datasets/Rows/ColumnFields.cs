@@ -4,9 +4,7 @@ using Parquet.Schema;
 
 namespace FunctionsPipeline.Datasets;
 
-/// <summary>
-/// The mapped columns of a Parquet file, found and checked. Where a column is a list, the first of its values that is not null counts.
-/// </summary>
+/// <summary>The mapped columns of a Parquet file, with checked types. Of a list column, the first value that is not null is used.</summary>
 internal sealed class ColumnFields
 {
     private ColumnFields(ParquetFile file, ColumnMapping columns)
@@ -29,28 +27,28 @@ internal sealed class ColumnFields
 
     public MappedColumn? Category { get; }
 
-    /// <summary>The names of an integer category's values.</summary>
+    /// <summary>Class names of an integer category column; null when it has none.</summary>
     public IReadOnlyList<string>? CategoryNames { get; }
 
     public MappedColumn? Price { get; }
 
-    /// <summary>What tells products apart.</summary>
+    /// <summary>The column that identifies the product.</summary>
     public MappedColumn? Product { get; }
 
-    /// <exception cref="RequestException">A column does not exist or has a type that does not fit.</exception>
+    /// <exception cref="RequestException">A column does not exist or has an unsuitable type.</exception>
     public static ColumnFields Find(ParquetFile file, ColumnMapping columns) => new(file, columns);
 
-    /// <summary>Whether a column holds strings, which Parquet.Net reports as memory of characters.</summary>
+    /// <summary>True when a column holds strings, whose CLR type in Parquet.Net is ReadOnlyMemory of char.</summary>
     public static bool IsText(DataField field) => field.ClrType == typeof(ReadOnlyMemory<char>);
 
-    /// <summary>What the elements of a list are, of whatever depth; the field itself when it is none.</summary>
+    /// <summary>Returns the innermost element of nested lists; the field itself when it is not a list.</summary>
     public static Field ElementOf(Field field) => field is ListField list ? ElementOf(list.Item) : field;
 
-    /// <summary>The category of a row, by name where its value is the number of a class.</summary>
+    /// <summary>Returns the category of a row; a class number is replaced by its name.</summary>
     public string? CategoryOf(IColumn column, int row)
     {
         if (CategoryNames is not { } names) return column.Text(row);
-        // A code outside the names, such as -1, is the Hub's way of saying that there is no label.
+        // Datasets on the Hub mark a missing label by a class number out of range, usually -1.
         return int.TryParse(column.Text(row), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var code)
             && code >= 0 && code < names.Count ? names[code] : null;
     }
@@ -72,7 +70,7 @@ internal sealed class ColumnFields
         $"the column '{field.Name}' is of type {ColumnTypeName.Of(file, field)}; {(role is "image" ? "an" : "a")} {role} column is {wanted}");
 }
 
-/// <summary>A column that a role is mapped to, and how it is read.</summary>
+/// <summary>A mapped column and its type.</summary>
 internal sealed record MappedColumn(DataField Field, ColumnType Type)
 {
     /// <inheritdoc cref="ParquetFile.ReadAsync{T}"/>

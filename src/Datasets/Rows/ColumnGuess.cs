@@ -4,13 +4,14 @@ using FunctionsPipeline.Contracts;
 
 namespace FunctionsPipeline.Datasets;
 
-/// <summary>A guess at which column carries what, from their features, types, names and first values.</summary>
-/// <param name="Columns">The mapping; its image column is the default one when <see cref="Problem"/> says that there is none.</param>
-/// <param name="Reasons">Why, for each column that was found, by role.</param>
-/// <param name="Problem">Why the mapping cannot be used, for a person; null when it can.</param>
+/// <summary>Guesses the column mapping from features, types, names and first values.</summary>
+/// <param name="Columns">The guessed mapping; its image column is the default name when <see cref="Problem"/> says that none was
+/// found.</param>
+/// <param name="Reasons">Reasons for the guessed columns, by role.</param>
+/// <param name="Problem">Human-readable reason why the mapping is unusable; null when it is usable.</param>
 internal sealed partial record ColumnGuess(ColumnMapping Columns, IReadOnlyDictionary<string, string> Reasons, string? Problem)
 {
-    // Names in the order of preference, without case, underscores and the like.
+    // Names in order of preference, compared by letters only and ignoring case.
     private static readonly string[] Titles =
     [
         "title", "producttitle", "productname", "productdisplayname", "itemname", "itemtitle", "displayname", "name", "caption", "captions",
@@ -25,9 +26,9 @@ internal sealed partial record ColumnGuess(ColumnMapping Columns, IReadOnlyDicti
     private static readonly string[] Products =
         ["productcode", "productid", "productsku", "sku", "asin", "itemid", "itemcode", "articleid", "articlenumber"];
 
-    /// <summary>Guesses from what <see cref="DatasetColumns.Describe"/> tells.</summary>
-    /// <param name="columns">All columns, in their order.</param>
-    /// <param name="sample">Some rows, as <see cref="SampleRows"/> gives them; may be empty, and then names and types decide.</param>
+    /// <summary>Guesses from the description by <see cref="DatasetColumns.Describe"/>.</summary>
+    /// <param name="columns">All columns, in the dataset's order.</param>
+    /// <param name="sample">Rows from <see cref="SampleRows"/>; when empty, only names and types are used.</param>
     public static ColumnGuess From(IReadOnlyList<ColumnInfo> columns, IReadOnlyList<IReadOnlyDictionary<string, string?>> sample)
     {
         var reasons = new Dictionary<string, string>();
@@ -64,7 +65,7 @@ internal sealed partial record ColumnGuess(ColumnMapping Columns, IReadOnlyDicti
         var labels = columns.Where(c => c.Feature?.StartsWith(DatasetFeature.ClassLabel, StringComparison.Ordinal) == true).ToList();
         if (labels.Count > 0) return (ByName(labels, Categories, "categor")?.Column ?? labels[0], "its feature is ClassLabel");
         var fitting = columns.Where(c => IsText(c) || IsInteger(c)).ToList();
-        // Of levels such as category1 to category3, and of category and subcategory, the last is the most specific.
+        // The last level is the most specific one, as in category1 to category3, or category and subcategory.
         var levels = fitting.Where(c => c.Name.Contains("categor", StringComparison.OrdinalIgnoreCase)).OrderByDescending(Level).ToList();
         if (levels.Count > 1) return (levels[0], "its name says category, and it is the most specific of several");
         return ByName(fitting, Categories, "categor");
@@ -109,7 +110,7 @@ internal sealed partial record ColumnGuess(ColumnMapping Columns, IReadOnlyDicti
     private static IEnumerable<string> Values(ColumnInfo column, IReadOnlyList<IReadOnlyDictionary<string, string?>> sample) =>
         sample.Select(row => row.GetValueOrDefault(column.Name)).OfType<string>();
 
-    // Without values to look at, the name has to do.
+    // Without sample values, the column's name is sufficient.
     private static bool HasUrls(ColumnInfo column, IReadOnlyList<IReadOnlyDictionary<string, string?>> sample) =>
         !Values(column, sample).Any() || Values(column, sample).Any(value => Url().IsMatch(value));
 

@@ -4,23 +4,23 @@ using Parquet.Schema;
 
 namespace FunctionsPipeline.Datasets;
 
-/// <summary>A column of a row group, whatever its type: as text and, where that has a meaning, as a number.</summary>
+/// <summary>A column of a row group, independent of its type: values as text and, for numeric ones, as numbers.</summary>
 internal interface IColumn
 {
-    /// <summary>Null where the row has no value.</summary>
+    /// <summary>Returns the value of a row as text; null when the row has none.</summary>
     string? Text(int row);
 
-    /// <summary>Null where the row has no value; NaN where it has one that is no number.</summary>
+    /// <summary>Returns the value of a row as a number; null when the row has none, NaN when the value is not numeric.</summary>
     double? Number(int row);
 }
 
-/// <summary>A type of column that can be read as text: which values are numbers, and how they are written.</summary>
+/// <summary>Type of a column that can be read as text; converts its values to text and numbers.</summary>
 internal abstract class ColumnType
 {
     private const string DayFormat = "yyyy-MM-dd";
     private const string MomentFormat = "yyyy-MM-ddTHH:mm:ss.FFFFFFF";
 
-    // Without the zeros at its end: how many there are depends on how the number is stored.
+    // Omits trailing zeros, whose number depends on the column's scale.
     private const string DecimalFormat = "0.############################";
 
     private static readonly Dictionary<Type, ColumnType> Known = new()
@@ -40,7 +40,7 @@ internal abstract class ColumnType
         [typeof(Guid)] = new Of<Guid>(value => value.ToString(), _ => double.NaN),
     };
 
-    /// <summary>Whether its values are numbers by type, which a text never is.</summary>
+    /// <summary>True for a numeric type; false for text, even when it contains numbers.</summary>
     public bool IsNumber { get; private init; }
 
     public bool IsInteger { get; private init; }
@@ -49,7 +49,7 @@ internal abstract class ColumnType
 
     public bool IsBoolean { get; private init; }
 
-    /// <summary>The type of a column, or null when its values have no text: binary, and what nobody writes.</summary>
+    /// <summary>Finds the type of a column; null when its values have no text form, such as binary.</summary>
     public static ColumnType? Find(ParquetFile file, DataField field) => file.StoredTypeOf(field) switch
     {
         { Kind: StoredKind.Half } => Number<ReadOnlyMemory<byte>>(
@@ -92,7 +92,7 @@ internal abstract class ColumnType
         return new decimal((int)magnitude, (int)(magnitude >> 32), 0, value < 0, (byte)scale);
     }
 
-    /// <summary>Null for a moment that .NET does not have.</summary>
+    /// <summary>Formats a point in time; null when it is outside the range of DateTime.</summary>
     private static string? Moment(Int128 ticksSince1970, string format)
     {
         var ticks = ticksSince1970 + DateTime.UnixEpoch.Ticks;

@@ -3,10 +3,10 @@ using PhysicalType = Parquet.Meta.Type;
 
 namespace FunctionsPipeline.Datasets;
 
-/// <summary>Types of columns in the words of the Arrow world, such as <c>list&lt;string&gt;</c> or <c>decimal(10,2)</c>.</summary>
+/// <summary>Names column types in Arrow notation, such as <c>list&lt;string&gt;</c> or <c>decimal(10,2)</c>.</summary>
 internal static class ColumnTypeName
 {
-    /// <param name="file">The file that the field is of.</param>
+    /// <param name="file">The file that contains the field.</param>
     public static string Of(ParquetFile file, Field field) => field switch
     {
         ListField list => $"list<{Of(file, list.Item)}>",
@@ -29,7 +29,7 @@ internal static class ColumnTypeName
                 $"binary[{length}]",
             var type when type == typeof(ReadOnlyMemory<byte>) => "binary",
             var type when type == typeof(decimal) => $"decimal({element?.Precision},{element?.Scale ?? 0})",
-            // Of Impala, in 96 bits.
+            // INT96, the timestamp that Impala and older Spark write.
             var type when type == typeof(DateTime) => "timestamp[ns]",
             var type when type == typeof(Guid) => "uuid",
             var type when type == typeof(bool) => "bool",

@@ -1,12 +1,12 @@
 namespace FunctionsPipeline.Datasets;
 
-/// <summary>A column of a row group: the value of each row, which for a list is the first in it that is not null.</summary>
+/// <summary>Values of a column of a row group, one per row; of a list, the first value that is not null.</summary>
 internal sealed class ColumnValues<T>
     where T : struct
 {
     private readonly T[] _values;
 
-    // Where the value of a row is, -1 for none; null when every row has one.
+    // Index of each row's value in _values, -1 for none; null when every row has one value.
     private readonly int[]? _places;
 
     private ColumnValues(T[] values, int[]? places)
@@ -15,7 +15,7 @@ internal sealed class ColumnValues<T>
         _places = places;
     }
 
-    /// <summary>The value of a row of the row group.</summary>
+    /// <summary>Returns the value of a row of the row group; null when the row has none.</summary>
     public T? this[int row]
     {
         get
@@ -25,13 +25,13 @@ internal sealed class ColumnValues<T>
         }
     }
 
-    /// <summary>Brings values and levels, as Parquet stores them, back to rows.</summary>
-    /// <param name="values">Those that are not null, one after another.</param>
-    /// <param name="definitions">For each entry, how much of its path is there; null when everything always is.</param>
-    /// <param name="complete">The definition level of an entry that has a value.</param>
-    /// <param name="repetitions">For each entry, 0 if it begins a row; null when every entry does.</param>
-    /// <param name="rows">Rows of the row group.</param>
-    /// <exception cref="InvalidDataException">The levels are of another number of rows.</exception>
+    /// <summary>Assembles rows from values, definition levels and repetition levels, as Parquet stores them.</summary>
+    /// <param name="values">The values that are not null, consecutive.</param>
+    /// <param name="definitions">Definition level of each entry; null when the column is required.</param>
+    /// <param name="complete">Definition level of an entry that has a value.</param>
+    /// <param name="repetitions">Repetition level of each entry, 0 where a row begins; null when every entry is a row.</param>
+    /// <param name="rows">Number of rows of the row group.</param>
+    /// <exception cref="InvalidDataException">The levels do not match the number of rows.</exception>
     public static ColumnValues<T> Of(T[] values, int[]? definitions, int complete, int[]? repetitions, int rows)
     {
         var isWhole = definitions is null || !definitions.AsSpan().ContainsAnyExcept(complete);

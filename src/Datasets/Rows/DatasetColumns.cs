@@ -2,7 +2,7 @@ using FunctionsPipeline.Contracts;
 
 namespace FunctionsPipeline.Datasets;
 
-/// <summary>Describes the columns of a Parquet file for whoever is to map them.</summary>
+/// <summary>Describes the columns of a Parquet file, as a basis for their mapping.</summary>
 internal static class DatasetColumns
 {
     public static IReadOnlyList<ColumnInfo> Describe(ParquetFile file) =>

@@ -2,7 +2,9 @@ using System.Text.Json;
 
 namespace FunctionsPipeline.Datasets;
 
-/// <summary>What a dataset's author says of its columns: the <c>huggingface</c> key of a Parquet file's metadata.</summary>
+/// <summary>
+/// Features that the datasets library stores for the columns, under the key <c>huggingface</c> of a Parquet file's metadata.
+/// </summary>
 internal sealed class DatasetFeatures
 {
     private readonly Dictionary<string, DatasetFeature> _columns = [];
@@ -12,7 +14,7 @@ internal sealed class DatasetFeatures
     }
 
     /// <param name="metadata">The key's JSON, <c>{"info":{"features":{…}}}</c>; null when the file has none.</param>
-    /// <exception cref="InvalidDataException">It is no JSON.</exception>
+    /// <exception cref="InvalidDataException">The metadata is not valid JSON.</exception>
     public static DatasetFeatures Parse(string? metadata)
     {
         var features = new DatasetFeatures();
@@ -32,7 +34,7 @@ internal sealed class DatasetFeatures
         }
     }
 
-    /// <summary>The feature of a column, or of the elements of its lists; null when nothing is said of it.</summary>
+    /// <summary>Returns the feature of a column, or of the elements of a list column; null when the metadata has none.</summary>
     public DatasetFeature? Of(string column) => _columns.GetValueOrDefault(column);
 
     private static DatasetFeature? Read(JsonElement feature)
@@ -43,7 +45,7 @@ internal sealed class DatasetFeatures
         var names = Member(feature, "names") is { ValueKind: JsonValueKind.Array } list
             ? list.EnumerateArray().Select(name => name.ToString()).ToList()
             : null;
-        // Older files name the classes only.
+        // Older files omit _type and only list the class names.
         var type = Member(feature, "_type") is { ValueKind: JsonValueKind.String } said ? said.GetString()! : names is null ? null : DatasetFeature.ClassLabel;
         return type is null ? null : new DatasetFeature(type, type == DatasetFeature.ClassLabel ? names : null);
     }
@@ -53,8 +55,8 @@ internal sealed class DatasetFeatures
 }
 
 /// <summary>The feature of a column.</summary>
-/// <param name="Type">As the datasets library names it, such as <c>Image</c>, <c>ClassLabel</c> or <c>Value</c>.</param>
-/// <param name="Names">The names of the classes, for a <c>ClassLabel</c> that has them.</param>
+/// <param name="Type">Name of the feature in the datasets library, such as <c>Image</c>, <c>ClassLabel</c> or <c>Value</c>.</param>
+/// <param name="Names">Class names of a <c>ClassLabel</c>; null when it has none.</param>
 internal sealed record DatasetFeature(string Type, IReadOnlyList<string>? Names)
 {
     public const string Image = "Image";
@@ -62,7 +64,7 @@ internal sealed record DatasetFeature(string Type, IReadOnlyList<string>? Names)
 
     private const int NamesShown = 3;
 
-    /// <summary>For a person, such as <c>ClassLabel (10 names: dress, hat, coat, …)</c>.</summary>
+    /// <summary>Formats the feature for display, such as <c>ClassLabel (10 names: dress, hat, coat, …)</c>.</summary>
     public override string ToString() => Names is null ? Type
         : $"{Type} ({Names.Count} {(Names.Count == 1 ? "name" : "names")}: {string.Join(", ", Names.Take(NamesShown))}{(Names.Count > NamesShown ? ", …" : "")})";
 }

@@ -1,17 +1,17 @@
 namespace FunctionsPipeline.Datasets;
 
-/// <summary>A row as the dataset has it, reduced to the mapped columns.</summary>
-/// <param name="Row">Index in its split.</param>
-/// <param name="ImageUrl">The address, when images are given by URL.</param>
-/// <param name="ImageBytes">The file, when images are embedded.</param>
-/// <param name="Price">May be no number at all.</param>
-/// <param name="Product">What tells products apart, when the column is mapped.</param>
+/// <summary>A row of the dataset, with the mapped columns only.</summary>
+/// <param name="Row">Index of the row in its split.</param>
+/// <param name="ImageUrl">URL of the image; null when it is embedded.</param>
+/// <param name="ImageBytes">The image file, when embedded.</param>
+/// <param name="Price">The price; NaN or infinite when the value is not a valid number.</param>
+/// <param name="Product">Value of the product column; null when no such column is mapped.</param>
 internal sealed record DatasetRow(long Row, string? ImageUrl, ReadOnlyMemory<byte>? ImageBytes, string? Title, string? Category,
     double? Price, string? Product)
 {
-    /// <summary>Why the row could not be read: its column and page, and what is wrong there. Nothing else is known of it then.</summary>
+    /// <summary>Reason why the row could not be read, with column and page; all other members are null then.</summary>
     public string? Fault { get; init; }
 
-    /// <summary>The price as it is written, when it is no number.</summary>
+    /// <summary>Original text of the price, when it is not a number.</summary>
     public string? PriceText { get; init; }
 }

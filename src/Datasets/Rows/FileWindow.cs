@@ -1,12 +1,12 @@
 namespace FunctionsPipeline.Datasets;
 
 /// <summary>
-/// The part of a file that is in memory, as a stream over the whole file. Everything that a reader takes from it is there already, so
-/// that whatever goes wrong while it reads is due to the bytes and not to the way they came.
+/// Stream over a complete file of which one part is loaded in memory. Readers only get loaded bytes, so that an error while reading is due
+/// to the file's content and never to the network.
 /// </summary>
 internal sealed class FileWindow(Stream file) : ReadOnlyStream
 {
-    // Where no part is loaded, the file begins as every Parquet file does; to fetch these bytes would cost a round trip.
+    // Parquet.Net checks the magic number at the start of the file; answering with the constant saves a round trip.
     private static readonly byte[] Magic = "PAR1"u8.ToArray();
 
     private byte[] _bytes = [];
@@ -15,15 +15,15 @@ internal sealed class FileWindow(Stream file) : ReadOnlyStream
 
     public override long Length { get; } = file.Length;
 
-    /// <summary>The part that is loaded.</summary>
+    /// <summary>The loaded part.</summary>
     public ReadOnlySpan<byte> Loaded => _bytes.AsSpan(0, _count);
 
-    /// <summary>Brings a part of the file into memory, in the place of the last one.</summary>
-    /// <exception cref="EndOfStreamException">The file ends before its own length.</exception>
+    /// <summary>Loads a part of the file into memory and drops the previous one.</summary>
+    /// <exception cref="EndOfStreamException">The file is shorter than its stated length.</exception>
     public async Task LoadAsync(long start, int count, CancellationToken cancellation)
     {
         _count = 0;
-        // One buffer for all parts, as long as the longest: a shared pool would keep one twice that size, and for good.
+        // One buffer serves all parts and grows to the longest: ArrayPool would round its size up to a power of two and keep it.
         if (_bytes.Length < count) _bytes = GC.AllocateUninitializedArray<byte>(count);
         file.Seek(start, SeekOrigin.Begin);
         await file.ReadExactlyAsync(_bytes.AsMemory(0, count), cancellation);

@@ -3,14 +3,14 @@ using Parquet.Schema;
 namespace FunctionsPipeline.Datasets;
 
 /// <summary>
-/// Where the image of a row is: embedded, by URL, or either, as in the Hub's Image feature: <c>struct&lt;bytes, path&gt;</c>, of which the
-/// path counts where there are no bytes. Of several images in a list, the first that is there.
+/// Source of a row's image: embedded bytes, a URL, or either, as in the Hub's Image feature <c>struct&lt;bytes, path&gt;</c>, whose path is
+/// used when bytes are null. Of a list, the first image that is not null is used.
 /// </summary>
 /// <param name="Bytes">The binary column.</param>
 /// <param name="Url">The text column.</param>
 internal sealed record ImageColumn(DataField? Bytes, DataField? Url)
 {
-    /// <summary>Null when the column can hold no images.</summary>
+    /// <summary>Finds the source of images in a column; null when its type cannot hold images.</summary>
     public static ImageColumn? Find(ParquetFile file, Field column) => column switch
     {
         ListField list => Find(file, list.Item),
@@ -22,7 +22,7 @@ internal sealed record ImageColumn(DataField? Bytes, DataField? Url)
         _ => null,
     };
 
-    /// <summary>Reads the images of some rows of a row group; the text column only if an image is not embedded.</summary>
+    /// <summary>Reads the images of the given rows of a row group; reads the URL column only when an image is not embedded.</summary>
     /// <inheritdoc cref="ParquetFile.ReadAsync{T}"/>
     public async Task<Func<int, (ReadOnlyMemory<byte>? Bytes, string? Url)>> ReadAsync(
         ParquetFile file, int group, IReadOnlyList<int> rows, CancellationToken cancellation)

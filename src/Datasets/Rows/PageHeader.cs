@@ -2,37 +2,37 @@ using Parquet.Meta;
 
 namespace FunctionsPipeline.Datasets;
 
-/// <summary>What a Parquet page says of itself, as far as it can be checked without decoding it.</summary>
+/// <summary>Header of a Parquet page, with the fields that can be checked without decoding the page.</summary>
 internal readonly record struct PageHeader
 {
     public required PageType Type { get; init; }
 
-    /// <summary>Bytes of the header itself.</summary>
+    /// <summary>Size of the header in bytes.</summary>
     public required int Length { get; init; }
 
-    /// <summary>Bytes after the header.</summary>
+    /// <summary>Size of the page after the header, in bytes.</summary>
     public required int CompressedSize { get; init; }
 
-    /// <summary>Bytes of the page unpacked, levels included.</summary>
+    /// <summary>Size of the decompressed page in bytes, levels included.</summary>
     public required int UncompressedSize { get; init; }
 
-    /// <summary>CRC-32 of the bytes after the header, when the writer gave one.</summary>
+    /// <summary>CRC-32 of the bytes after the header; null when the writer gave none.</summary>
     public required uint? Checksum { get; init; }
 
-    /// <summary>Entries of the page, nulls included.</summary>
+    /// <summary>Number of entries in the page, nulls included.</summary>
     public required int Values { get; init; }
 
     public required Encoding Encoding { get; init; }
 
-    /// <summary>Bytes of the levels, which data pages of version 2 keep before their packed values.</summary>
+    /// <summary>Size in bytes of the levels, which data pages of version 2 store uncompressed before the values.</summary>
     public required int LevelsSize { get; init; }
 
-    /// <summary>Whether the values are packed by the codec of the column.</summary>
+    /// <summary>True when the values are compressed by the column's codec.</summary>
     public required bool IsCompressed { get; init; }
 
     public bool IsData => Type is PageType.DATA_PAGE or PageType.DATA_PAGE_V2;
 
-    /// <summary>The kind of page, for a person.</summary>
+    /// <summary>Human-readable kind of page.</summary>
     public string Kind => Type switch
     {
         PageType.DATA_PAGE => "data",
@@ -41,8 +41,8 @@ internal readonly record struct PageHeader
         _ => $"of kind {Type}",
     };
 
-    /// <summary>Reads the header that <paramref name="bytes"/> begin with.</summary>
-    /// <exception cref="InvalidDataException">There is none.</exception>
+    /// <summary>Reads the header at the start of <paramref name="bytes"/>.</summary>
+    /// <exception cref="InvalidDataException">The bytes do not start with a valid header.</exception>
     public static PageHeader Read(ReadOnlySpan<byte> bytes)
     {
         var reader = new ThriftReader(bytes);
@@ -77,7 +77,8 @@ internal readonly record struct PageHeader
         };
     }
 
-    // The encoding is the second field of dictionary pages and data pages of version 1, and the fourth of version 2, which has more.
+    // By parquet.thrift, the encoding is field 2 of dictionary pages and data pages of version 1, and field 4 of data pages of version 2,
+    // which also have the sizes of the levels (5 and 6) and is_compressed (7).
     private static PageValues ReadValues(ref ThriftReader reader, int encoding)
     {
         var values = new PageValues(0, 0, 0, true);

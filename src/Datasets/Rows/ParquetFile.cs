@@ -6,14 +6,14 @@ using Parquet.Schema;
 namespace FunctionsPipeline.Datasets;
 
 /// <summary>
-/// A Parquet file whose footer has been read. Columns are fetched a chunk at a time (a column of a row group), each once and as a whole;
-/// no more than one chunk is in memory, apart from the values that were asked for.
+/// A Parquet file whose footer has been read. Each column chunk (a column of a row group) is fetched completely in one read; at most one
+/// chunk is in memory, besides the decoded values.
 /// </summary>
 internal sealed class ParquetFile : IAsyncDisposable
 {
     private const int TailSize = 8;
 
-    // Most footers are within this, so that one fetch is enough.
+    // Most footers are smaller than this, so that one fetch suffices.
     private const int FooterGuess = 64 << 10;
 
     private readonly FileWindow _window;
@@ -35,14 +35,14 @@ internal sealed class ParquetFile : IAsyncDisposable
 
     public IReadOnlyList<RowGroup> RowGroups { get; }
 
-    /// <summary>Rows of all row groups.</summary>
+    /// <summary>Total number of rows of all row groups.</summary>
     public long RowCount => RowGroups.Sum(group => group.NumRows);
 
-    /// <summary>What the dataset's author says of the columns.</summary>
+    /// <summary>Features of the columns, from the file's metadata.</summary>
     public DatasetFeatures Features { get; }
 
-    /// <param name="file">Seekable; stays open.</param>
-    /// <exception cref="InvalidDataException">It is no Parquet file, or its footer is damaged.</exception>
+    /// <param name="file">A seekable stream, which stays open.</param>
+    /// <exception cref="InvalidDataException">The stream is not a Parquet file, or its footer is damaged.</exception>
     public static async Task<ParquetFile> OpenAsync(Stream file, CancellationToken cancellation)
     {
         var window = new FileWindow(file);
@@ -50,14 +50,17 @@ internal sealed class ParquetFile : IAsyncDisposable
         return await OpenAsync(window, cancellation);
     }
 
-    /// <summary>What a column means that is read as it is stored; null where the type of the field says it.</summary>
+    /// <summary>
+    /// Returns the logical type of a column that is read as its physical type; null when Parquet.Net converts the column itself.
+    /// </summary>
     public StoredType? StoredTypeOf(DataField field) => field.SchemaElement is { } element ? _storedTypes.GetValueOrDefault(element) : null;
 
-    /// <summary>Bytes that a column takes in the file, in one row group.</summary>
+    /// <summary>Compressed size of a column chunk in bytes.</summary>
     public long SizeOf(int group, DataField field) => Chunk(group, field).TotalCompressedSize;
 
     /// <summary>Reads a column of a row group.</summary>
-    /// <exception cref="DamagedColumnException">It cannot be read; fetching it again would not help.</exception>
+    /// <exception cref="DamagedColumnException">The column is damaged or in an unsupported encoding; a retry would fail as
+    /// well.</exception>
     public async Task<ColumnValues<T>> ReadAsync<T>(int group, DataField field, CancellationToken cancellation)
         where T : struct
     {
@@ -79,7 +82,7 @@ internal sealed class ParquetFile : IAsyncDisposable
         {
             throw Damage(group, field, e.Message, e);
         }
-        // With its bytes in memory and their claims checked, nothing else than these bytes can make the reader fail, short of memory.
+        // The chunk is in memory and its sizes are checked, so that any failure of the reader but lack of memory is due to its bytes.
         catch (Exception e) when (e is not (OperationCanceledException or OutOfMemoryException))
         {
             throw Damage(group, field, $"{pages?.PageBefore(_window.Position - start)} cannot be decoded: {e.Message}", e);
@@ -108,7 +111,7 @@ internal sealed class ParquetFile : IAsyncDisposable
             : throw new InvalidDataException($"its footer is damaged: it cannot take {size} of the file's {length} bytes");
     }
 
-    // The reader takes memory for as many elements as a damaged list claims to have; this does not.
+    // Parquet.Net allocates as many list elements as a damaged footer claims; ThriftReader checks the counts first.
     private static void CheckStructure(ReadOnlySpan<byte> footer)
     {
         try
@@ -129,7 +132,7 @@ internal sealed class ParquetFile : IAsyncDisposable
         {
             parquet = new ParquetFile(window, await ParquetReader.CreateAsync(window, leaveStreamOpen: true, cancellationToken: cancellation));
         }
-        // The footer is in memory: nothing but its bytes can make the reader fail.
+        // The footer is in memory, so that any failure of the reader is due to its bytes.
         catch (Exception e) when (e is not (OperationCanceledException or OutOfMemoryException))
         {
             throw new InvalidDataException($"its footer cannot be read: {e.Message}", e);
@@ -142,7 +145,7 @@ internal sealed class ParquetFile : IAsyncDisposable
 
     private static long Start(ColumnMetaData chunk)
     {
-        // As the reader does: the first page is the dictionary or an index, where there is one, whatever the footer calls first.
+        // As in Parquet.Net, the chunk starts at the lowest page offset: that of the dictionary or the index page, where there is one.
         var start = chunk.DataPageOffset;
         if (chunk.DictionaryPageOffset is > 0 and var dictionary) start = Math.Min(start, dictionary);
         return chunk.IndexPageOffset is > 0 and var index ? Math.Min(start, index) : start;
@@ -151,7 +154,7 @@ internal sealed class ParquetFile : IAsyncDisposable
     private static DamagedColumnException Damage(int group, DataField field, string what, Exception? cause = null) =>
         new($"row group {group}, column {field.Path}: {what}", cause);
 
-    /// <summary>What the footer says of a column, as far as it can be true.</summary>
+    /// <summary>Returns the metadata of a column chunk after checking its offsets, sizes and counts.</summary>
     private ColumnMetaData Chunk(int group, DataField field)
     {
         var chunk = _reader.OpenRowGroupReader(group).GetMetadata(field)?.MetaData

@@ -4,21 +4,23 @@ using FunctionsPipeline.Contracts;
 namespace FunctionsPipeline.Datasets;
 
 /// <summary>
-/// Reads the mapped columns of a Parquet file, one row group at a time, each column by itself. In memory are the values of a row group
-/// and the bytes of one of its columns, with the page that is being unpacked: for embedded images two to three times what they take in
-/// the file where pages are small, and about six times where a writer such as DuckDB puts them all in one page.
+/// Reads the mapped columns of a Parquet file, one row group at a time, column by column. Memory holds the values of a row group, the bytes
+/// of one of its columns and the page being decompressed: for embedded images two to three times their size in the file with small pages,
+/// and about six times where a writer such as DuckDB puts all of them in one page.
 /// </summary>
 internal static class ParquetRows
 {
-    // Texts are made for so many rows at a time: those of a large row group would outlive a collection or two, and be copied in each.
+    // Limits how many strings are alive at a time: the strings of a large row group would survive garbage collections and be copied by
+    // each.
     private const int BatchRows = 1000;
 
     /// <summary>
-    /// The rows of a unit that are taken, in batches of which none is from two row groups. When a column of a row group is damaged, its
-    /// rows come with a <see cref="DatasetRow.Fault"/>, and the next row groups go on.
+    /// Reads the taken rows of a unit in batches that do not span row groups. When a column of a row group is damaged, the rows of that row
+    /// group have a <see cref="DatasetRow.Fault"/>, and reading continues with the next row group.
     /// </summary>
-    /// <exception cref="InvalidDataException">It is no Parquet file, its footer is damaged, or it lacks rows of the unit.</exception>
-    /// <exception cref="RequestException">A column does not exist or has a type that does not fit.</exception>
+    /// <exception cref="InvalidDataException">The stream is not a Parquet file, its footer is damaged, or rows of the unit are
+    /// missing.</exception>
+    /// <exception cref="RequestException">A column does not exist or has an unsuitable type.</exception>
     public static async IAsyncEnumerable<IReadOnlyList<DatasetRow>> ReadAsync(
         Stream file, ColumnMapping columns, IngestUnit unit, SplitRows split,
         [EnumeratorCancellation] CancellationToken cancellation)
@@ -45,7 +47,7 @@ internal static class ParquetRows
         }
     }
 
-    /// <returns>What is in each of the rows, by their places in the row group.</returns>
+    /// <returns>A function that returns a row by its index in the row group.</returns>
     private static async Task<Converter<int, DatasetRow>> ReadGroupAsync(
         ParquetFile file, ColumnFields fields, int group, long groupStart, List<int> taken, CancellationToken cancellation)
     {

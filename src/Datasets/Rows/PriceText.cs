@@ -3,10 +3,13 @@ using System.Text.RegularExpressions;
 
 namespace FunctionsPipeline.Datasets;
 
-/// <summary>Prices that are written as text, such as <c>12.50</c>, <c>$1,290.00</c> or <c>1290 USD</c>.</summary>
+/// <summary>Parses prices written as text, such as <c>12.50</c>, <c>$1,290.00</c> or <c>1290 USD</c>.</summary>
 internal static partial class PriceText
 {
-    /// <summary>The number; null for a blank, NaN for what is none: a comma that does not stand before three digits may be a decimal point or not.</summary>
+    /// <summary>
+    /// Parses a price; null for a blank text, NaN for a text that is not a price. A comma that is not a thousands separator gives NaN, as
+    /// it may or may not be a decimal point.
+    /// </summary>
     public static double? Parse(ReadOnlySpan<char> text)
     {
         if (text.IsWhiteSpace()) return null;

@@ -3,15 +3,16 @@ using Parquet.Schema;
 
 namespace FunctionsPipeline.Datasets;
 
-/// <summary>The first rows of a Parquet file as text, for a person to look at.</summary>
+/// <summary>Reads the first rows of a Parquet file as text, for display.</summary>
 internal static class SampleRows
 {
-    // A column takes this much of a fetch at most: what is larger is mostly images, and its type says enough.
+    // Maximum bytes fetched per column chunk; larger ones mostly hold images, for which the type is shown instead.
     private const long LargestColumn = 8 << 20;
     private const int LongestText = 200;
 
     /// <summary>
-    /// A dictionary by column for each row. Long texts are cut, embedded images are described, and a column that cannot be shown says why.
+    /// Returns one dictionary by column name per row. Long texts are shortened, embedded images are replaced by their size, and columns
+    /// that cannot be shown by the reason.
     /// </summary>
     public static async Task<IReadOnlyList<IReadOnlyDictionary<string, string?>>> ReadAsync(
         ParquetFile file, int rows, CancellationToken cancellation)
@@ -61,7 +62,7 @@ internal static class SampleRows
     private static string? Shortened(string? text)
     {
         if (text is null || text.Length <= LongestText) return text;
-        // A surrogate pair is not cut in half.
+        // Does not cut a surrogate pair in half.
         var length = char.IsHighSurrogate(text[LongestText - 1]) ? LongestText - 1 : LongestText;
         return text[..length] + "…";
     }

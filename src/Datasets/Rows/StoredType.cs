@@ -4,18 +4,21 @@ using PhysicalType = Parquet.Meta.Type;
 namespace FunctionsPipeline.Datasets;
 
 /// <summary>
-/// The meaning of a column that is read as it is stored. Parquet.Net refuses a schema with half floats, reads differences into integers
-/// of 32 and 64 bits only, and gives up a whole page for a date that .NET does not have; so it gets to see the integers and bytes, and
-/// what they mean is applied afterwards.
+/// Logical type of a column that is read as its physical type. Parquet.Net rejects a schema with half floats, decodes DELTA encodings only
+/// into integers of 32 and 64 bits, and fails a complete page for one date outside the range of DateTime; so Parquet.Net only sees the
+/// physical integers and bytes, and the logical type is applied afterwards.
 /// </summary>
-/// <param name="Kind">What the values are.</param>
-/// <param name="Name">In the words of the Arrow world.</param>
-/// <param name="Scale">Digits after the point of a decimal; for a timestamp, the power of ten of its fractions of a second.</param>
+/// <param name="Kind">Kind of the values.</param>
+/// <param name="Name">Name of the type in Arrow notation.</param>
+/// <param name="Scale">Decimals: number of digits after the point. Timestamps: exponent n of the unit 10⁻ⁿ seconds.</param>
 internal sealed record StoredType(StoredKind Kind, string Name, int Scale = 0)
 {
     private const int LargestScale = 28;
 
-    /// <summary>Takes the meaning off a schema element; null, and the element untouched, where the reader does well.</summary>
+    /// <summary>
+    /// Removes the logical type from a schema element and returns it; returns null and leaves the element as it is where Parquet.Net reads
+    /// the type correctly.
+    /// </summary>
     public static StoredType? Take(SchemaElement element)
     {
         var type = Of(element);
@@ -53,20 +56,20 @@ internal sealed record StoredType(StoredKind Kind, string Name, int Scale = 0)
     }
 }
 
-/// <summary>What the values of a <see cref="StoredType"/> are.</summary>
+/// <summary>Kind of the values of a <see cref="StoredType"/>.</summary>
 internal enum StoredKind
 {
-    /// <summary>Two bytes each.</summary>
+    /// <summary>Half-precision floats, two bytes each.</summary>
     Half,
 
-    /// <summary>Integers of 8 bits, in 32.</summary>
+    /// <summary>8-bit integers, stored in 32 bits.</summary>
     Integer,
 
     Decimal,
 
-    /// <summary>Days since 1970.</summary>
+    /// <summary>Days since 1970-01-01.</summary>
     Date,
 
-    /// <summary>Fractions of a second since 1970.</summary>
+    /// <summary>Fractions of a second since 1970-01-01T00:00.</summary>
     Timestamp,
 }

@@ -19,20 +19,20 @@ internal enum ThriftType : byte
     Uuid = 13,
 }
 
-/// <summary>Reads Thrift's compact protocol from memory: never past its end, and without taking memory for what is only claimed.</summary>
-/// <remarks>Everything that is wrong with the bytes is an <see cref="InvalidDataException"/>.</remarks>
+/// <summary>Reads Thrift's compact protocol from memory, with bounds checks and without allocations for claimed sizes.</summary>
+/// <remarks>All errors in the bytes throw <see cref="InvalidDataException"/>.</remarks>
 internal ref struct ThriftReader(ReadOnlySpan<byte> bytes)
 {
-    // parquet.thrift nests less than ten structures.
+    // parquet.thrift nests fewer than ten structures; the limit keeps damaged bytes from overflowing the stack.
     private const int MaximumDepth = 32;
 
     private readonly ReadOnlySpan<byte> _bytes = bytes;
     private int _depth;
 
-    /// <summary>Bytes read so far.</summary>
+    /// <summary>Number of bytes read so far.</summary>
     public int Position { get; private set; }
 
-    /// <summary>Goes to the next field of a structure; false at its end.</summary>
+    /// <summary>Reads the header of a structure's next field; false at the end of the structure.</summary>
     public bool NextField(ref int id, out ThriftType type)
     {
         var header = Take(1)[0];
@@ -94,13 +94,13 @@ internal ref struct ThriftReader(ReadOnlySpan<byte> bytes)
         }
     }
 
-    // A boolean is in the header of its field, but takes a byte in a list or map.
+    // A boolean field is encoded in the field's header, but a boolean element of a list or map takes a byte.
     private void SkipElement(ThriftType type) => Skip(type is ThriftType.True or ThriftType.False ? ThriftType.Byte : type);
 
     private int ReadCount()
     {
         var count = ReadVarint();
-        // Every element and character takes a byte at least.
+        // Every element and character takes at least one byte, so that the remaining bytes bound the count.
         return count <= (ulong)(_bytes.Length - Position) ? (int)count : throw EndsTooEarly();
     }
 

@@ -2,7 +2,7 @@ using FunctionsPipeline.Contracts;
 
 namespace FunctionsPipeline.Datasets;
 
-/// <summary>Sums up the rows of a dataset.</summary>
+/// <summary>Computes the summary of a dataset's rows.</summary>
 internal sealed class CatalogSummaries
 {
     private const int CategoriesShown = 200;
@@ -25,7 +25,7 @@ internal sealed class CatalogSummaries
         FileSizes = _fileSizes.Result,
     };
 
-    /// <summary>Adds the rows of a unit, with their final states.</summary>
+    /// <summary>Adds the rows of a unit, with duplicates marked.</summary>
     public void Add(IReadOnlyList<ManifestRow> rows)
     {
         _counts = rows.Aggregate(_counts, (sum, row) => sum + ManifestStore.Count(row));

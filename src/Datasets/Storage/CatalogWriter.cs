@@ -6,9 +6,7 @@ using Parquet.Schema;
 
 namespace FunctionsPipeline.Datasets;
 
-/// <summary>
-/// Writes every row of a dataset view, with its fate, as a table: CSV for people, Parquet for programs.
-/// </summary>
+/// <summary>Writes every row of a dataset view with its row status as a table: CSV for people, Parquet for programs.</summary>
 internal sealed class CatalogWriter : IAsyncDisposable
 {
     private const int GroupRows = 5000;
@@ -49,7 +47,7 @@ internal sealed class CatalogWriter : IAsyncDisposable
         (_csv, _parquet, _texts, _numbers, _price, _dataset) = (csv, parquet, texts, numbers, price, dataset);
     }
 
-    /// <summary>Starts a catalog on two streams, which stay open.</summary>
+    /// <summary>Creates a catalog on two streams, which stay open.</summary>
     public static async Task<CatalogWriter> CreateAsync(Stream csv, Stream parquet, DatasetBlobs dataset)
     {
         DataField[] texts = [.. Texts.Select(c => new DataField<string>(c.Name))];
@@ -73,7 +71,7 @@ internal sealed class CatalogWriter : IAsyncDisposable
         if (_rows.Count >= GroupRows) await WriteGroupAsync();
     }
 
-    /// <summary>Writes what is left.</summary>
+    /// <summary>Writes the buffered rows and closes both writers.</summary>
     public async ValueTask DisposeAsync()
     {
         await WriteGroupAsync();

@@ -2,7 +2,7 @@ using FunctionsPipeline.Contracts;
 
 namespace FunctionsPipeline.Datasets;
 
-/// <summary>Counts numbers by the ranges 1–2–5–10–20–50–… without keeping them.</summary>
+/// <summary>Computes a histogram with the bin edges 0, 1, 2, 5, 10, 20, 50, … in constant memory.</summary>
 internal sealed class Distributions
 {
     private readonly SortedDictionary<double, (double To, long Count)> _bins = [];
@@ -11,12 +11,12 @@ internal sealed class Distributions
     private double _sum;
     private long _count;
 
-    /// <summary>Null when nothing was added.</summary>
+    /// <summary>The histogram; null when no number was added.</summary>
     public Distribution? Result => _count == 0
         ? null
         : new Distribution(_min, _sum / _count, _max, [.. _bins.Select(bin => new DistributionBin(bin.Key, bin.Value.To, bin.Value.Count))]);
 
-    /// <param name="value">0 or more.</param>
+    /// <param name="value">A number of 0 or more.</param>
     public void Add(double value)
     {
         var (from, to) = RangeOf(value);
@@ -30,7 +30,7 @@ internal sealed class Distributions
     {
         if (value < 1) return (0, 1);
         var decade = Math.Pow(10, Math.Floor(Math.Log10(value)));
-        // A logarithm just off a power of ten would give the decade beside it.
+        // Log10 may be rounded down just below a power of ten, which gives the decade below.
         if (value >= decade * 10) decade *= 10;
         return (value / decade) switch
         {

@@ -7,15 +7,15 @@ using FunctionsPipeline.Contracts;
 namespace FunctionsPipeline.Datasets;
 
 /// <summary>
-/// Finds the rows that say the same of the same image as an earlier row of the dataset, in whichever unit, and remembers them unit by unit
-/// in blob storage.
+/// Finds rows with the same image and labels as an earlier row in any unit of the dataset, and stores their indices per unit in blob
+/// storage.
 /// </summary>
 internal sealed class DuplicateRows(BlobContainerClient container, DatasetBlobs dataset)
 {
-    // 128 bits of a hash for each row: a dataset of ten million rows takes 300 MB.
+    // 128 bits of a hash per row: a dataset of ten million rows takes 300 MB.
     private readonly HashSet<UInt128> _seen = [];
 
-    /// <summary>The rows of the next unit, with the state that they have in the whole dataset.</summary>
+    /// <summary>Marks the duplicates among the rows of the next unit; units must be passed in order.</summary>
     public async Task<IReadOnlyList<ManifestRow>> MarkAsync(IngestUnit unit, IEnumerable<ManifestRow> rows, CancellationToken cancellation)
     {
         ManifestRow[] marked =
@@ -26,7 +26,7 @@ internal sealed class DuplicateRows(BlobContainerClient container, DatasetBlobs 
         return marked;
     }
 
-    /// <summary>The rows of a unit that were found to repeat earlier ones.</summary>
+    /// <summary>Reads the indices of a unit's duplicate rows.</summary>
     public async Task<IReadOnlySet<long>> ReadAsync(IngestUnit unit, CancellationToken cancellation) =>
         await Blob(unit).ReadJsonAsync<HashSet<long>>(cancellation) ?? [];
 

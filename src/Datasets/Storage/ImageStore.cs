@@ -7,28 +7,28 @@ using FunctionsPipeline.Images;
 namespace FunctionsPipeline.Datasets;
 
 /// <summary>An image in blob storage.</summary>
-/// <param name="Sha256">Of its bytes, lower-case hexadecimal; its name.</param>
-/// <param name="Width">Pixels.</param>
-/// <param name="Height">Pixels.</param>
+/// <param name="Sha256">SHA-256 of the bytes, lower-case hexadecimal; also the image's name.</param>
+/// <param name="Width">Width in pixels.</param>
+/// <param name="Height">Height in pixels.</param>
 internal sealed record StoredImage(string Sha256, long Bytes, int Width, int Height);
 
 /// <summary>
-/// The images of a dataset, over all its commits: each is stored once, under the hash of its bytes, and it is remembered which address led
-/// to which image.
+/// Stores the images of a dataset, shared by all its commits: each image once, under the SHA-256 of its bytes, with a record of the URL
+/// that it was fetched from.
 /// </summary>
-/// <param name="decoding">Lets only so many images be decoded at once, over all units: a decoded image is large, and a core busy with it.</param>
+/// <param name="decoding">Limits concurrent decoding over all units: decoding occupies a core and a decoded image is large.</param>
 internal sealed class ImageStore(BlobContainerClient container, DatasetBlobs dataset, ImageLimits limits, SemaphoreSlim decoding)
 {
-    /// <summary>The image that an address led to; null when it has not been fetched yet.</summary>
+    /// <summary>Finds the image fetched from a URL; null when the URL has not been fetched yet.</summary>
     public async Task<StoredImage?> FindAsync(string url, CancellationToken cancellation) =>
         (await Address(url).ReadJsonAsync<FetchedAddress>(cancellation))?.Image;
 
-    /// <summary>Remembers which image an address led to.</summary>
+    /// <summary>Records the image fetched from a URL.</summary>
     public Task RememberAsync(string url, StoredImage image, CancellationToken cancellation) =>
         Address(url).CreateJsonAsync(new FetchedAddress(url, image), PipelineJson.Compact, cancellation);
 
-    /// <summary>Stores an image, unless it is there.</summary>
-    /// <exception cref="UnreadableImageException">The bytes are no image that can be used.</exception>
+    /// <summary>Stores an image unless it exists.</summary>
+    /// <exception cref="UnreadableImageException">The bytes are not a usable image.</exception>
     public async Task<StoredImage> AddAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancellation)
     {
         var sha = Convert.ToHexStringLower(SHA256.HashData(bytes.Span));
@@ -44,7 +44,7 @@ internal sealed class ImageStore(BlobContainerClient container, DatasetBlobs dat
         return new StoredImage(sha, bytes.Length, header.Width, header.Height);
     }
 
-    // A picture that looks whole may still be damaged inside, which only decoding shows.
+    // An image with a valid header may still have damaged data, which only decoding detects.
     private async Task<ImageHeader> VerifyAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancellation)
     {
         await decoding.WaitAsync(cancellation);

@@ -5,10 +5,10 @@ using FunctionsPipeline.Contracts;
 
 namespace FunctionsPipeline.Datasets;
 
-/// <summary>JSON documents in blob storage that are written once.</summary>
+/// <summary>Reads and creates JSON documents in blob storage that are written once.</summary>
 internal static class JsonDocuments
 {
-    /// <summary>Reads a document; null when there is none.</summary>
+    /// <summary>Reads a document; null when it does not exist.</summary>
     public static async Task<T?> ReadJsonAsync<T>(this BlobClient blob, CancellationToken cancellation)
         where T : class
     {
@@ -23,7 +23,7 @@ internal static class JsonDocuments
         }
     }
 
-    /// <summary>Writes a document unless there is one.</summary>
+    /// <summary>Creates a document unless it exists.</summary>
     /// <param name="json"><see cref="PipelineJson.Options"/> for what people read, <see cref="PipelineJson.Compact"/> for the rest.</param>
     public static async Task CreateJsonAsync<T>(this BlobClient blob, T document, JsonSerializerOptions json, CancellationToken cancellation)
     {

@@ -8,14 +8,14 @@ using FunctionsPipeline.Contracts;
 namespace FunctionsPipeline.Datasets;
 
 /// <summary>
-/// Manifests in blob storage: what was found in every row of a unit, a JSON line each. The counts of the rows are the blob's metadata, so
-/// that listing the manifests is enough to know how far a dataset is.
+/// Manifests in blob storage: the status of each row of a unit, one JSON line per row. Row counts are in the blob's metadata, so that
+/// listing the manifests suffices to compute a dataset's progress.
 /// </summary>
 internal sealed class ManifestStore(BlobContainerClient container)
 {
     private const string Counts = "counts";
 
-    /// <summary>Writes a unit's manifest, unless there is one.</summary>
+    /// <summary>Writes a unit's manifest unless it exists.</summary>
     public async Task WriteAsync(string name, IReadOnlyList<ManifestRow> rows, CancellationToken cancellation)
     {
         using var lines = new MemoryStream();
@@ -29,7 +29,7 @@ internal sealed class ManifestStore(BlobContainerClient container)
         await container.GetBlobClient(name).CreateAsync(lines, "application/jsonl", cancellation, Metadata(counts));
     }
 
-    /// <summary>The counts of a manifest; null when it has not been written.</summary>
+    /// <summary>Reads the row counts of a manifest; null when it does not exist.</summary>
     public async Task<RowCounts?> CountAsync(string name, CancellationToken cancellation)
     {
         try
@@ -42,12 +42,13 @@ internal sealed class ManifestStore(BlobContainerClient container)
         }
     }
 
-    /// <summary>How many manifests a dataset has, and the counts of all and of the units in work.</summary>
+    /// <summary>Reads the number of manifests of a dataset, and the row counts of completed units and of units in progress.</summary>
     public async Task<IngestProgress> ProgressAsync(DatasetBlobs dataset, CancellationToken cancellation)
     {
         var counts = new RowCounts();
         var done = new HashSet<string>();
-        // Those in work first: of a unit that is finished meanwhile, the manifest counts.
+        // Lists units in progress first: a unit completed between the two listings is then in both, and its manifest is used; in the other
+        // order it might be in neither.
         var inWork = await CountsAsync(dataset.UnitsInWork, cancellation).ToListAsync(cancellation);
         await foreach (var (unit, ofUnit) in CountsAsync(dataset.Manifests, cancellation))
         {
@@ -57,12 +58,12 @@ internal sealed class ManifestStore(BlobContainerClient container)
         return new IngestProgress(done.Count, inWork.Where(unit => !done.Contains(unit.Name)).Aggregate(counts, (sum, unit) => sum + unit.Counts));
     }
 
-    /// <summary>Tells how far a unit is.</summary>
+    /// <summary>Writes the progress of a unit.</summary>
     public Task NoteAsync(DatasetBlobs dataset, IngestUnit unit, RowCounts counts, CancellationToken cancellation) =>
         container.GetBlobClient(dataset.UnitInWork(unit.Split, unit.Number)).UploadAsync(
             Stream.Null, new BlobUploadOptions { Metadata = Metadata(counts) }, cancellation);
 
-    /// <summary>Takes back what <see cref="NoteAsync"/> told.</summary>
+    /// <summary>Deletes the progress written by <see cref="NoteAsync"/>.</summary>
     public Task ForgetAsync(DatasetBlobs dataset, IngestUnit unit, CancellationToken cancellation) =>
         container.GetBlobClient(dataset.UnitInWork(unit.Split, unit.Number)).DeleteIfExistsAsync(cancellationToken: cancellation);
 
@@ -74,7 +75,7 @@ internal sealed class ManifestStore(BlobContainerClient container)
             yield return JsonSerializer.Deserialize<ManifestRow>(line, PipelineJson.Compact)!;
     }
 
-    /// <summary>A row as counts.</summary>
+    /// <summary>Returns the counts of a single row.</summary>
     public static RowCounts Count(ManifestRow row) => new()
     {
         Rows = 1,

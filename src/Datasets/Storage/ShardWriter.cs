@@ -9,8 +9,8 @@ using FunctionsPipeline.Images;
 namespace FunctionsPipeline.Datasets;
 
 /// <summary>
-/// Writes WebDataset shards: a tar with <c>{key}.{jpg|png|webp|gif|bmp}</c>, the image as it was, and <c>{key}.json</c> for each sample. The
-/// same rows always give the same bytes. Beside each lies its index, which is there before the tar is.
+/// Writes WebDataset shards: a tar with <c>{key}.{jpg|png|webp|gif|bmp}</c>, the original image, and <c>{key}.json</c> for each sample. The
+/// same rows always give the same bytes. The index of a shard is written before the tar, so that a shard that exists has its index.
 /// </summary>
 internal sealed class ShardWriter(DatasetBlobs dataset, BlobContainerClient container)
 {
@@ -20,8 +20,8 @@ internal sealed class ShardWriter(DatasetBlobs dataset, BlobContainerClient cont
     private const int TarHeaderBytes = 512;
 
     /// <param name="split">One of <see cref="Splits"/>.</param>
-    /// <param name="number">From 0, of the shards of all splits that hold the same units.</param>
-    /// <param name="rows">The rows that are in the shard, at least one.</param>
+    /// <param name="number">Number of the shard from 0; shards of different splits made from the same units share it.</param>
+    /// <param name="rows">The rows of the shard, at least one.</param>
     public async Task WriteAsync(string split, int number, IReadOnlyList<ManifestRow> rows, CancellationToken cancellation)
     {
         var name = dataset.Shard(split, number);
@@ -38,7 +38,7 @@ internal sealed class ShardWriter(DatasetBlobs dataset, BlobContainerClient cont
             new Dictionary<string, string> { [Split] = split, [Samples] = rows.Count.ToString(CultureInfo.InvariantCulture) });
     }
 
-    /// <summary>The shards that have been written, in the order of their names.</summary>
+    /// <summary>Lists the shards written so far, in the order of their names.</summary>
     public async Task<IReadOnlyList<ShardInfo>> ListAsync(CancellationToken cancellation)
     {
         var shards = new List<ShardInfo>();
@@ -54,7 +54,7 @@ internal sealed class ShardWriter(DatasetBlobs dataset, BlobContainerClient cont
             (await container.GetBlobClient(dataset.Image(row.Sha256!)).DownloadContentAsync(cancellation)).Value.Content.ToMemory()));
         foreach (var (row, image) in rows.Zip(images))
         {
-            // A dot in a key would be taken for the beginning of the extension.
+            // WebDataset takes the first dot of a name as the start of the extension.
             var key = $"{row.SourceSplit.Replace('.', '_')}-{row.Row}";
             var labels = new SampleLabels(key, row.Sha256!, row.Title, row.Category, row.Price);
             var header = ImageReader.Identify(image);
