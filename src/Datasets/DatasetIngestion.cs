@@ -165,7 +165,7 @@ public sealed class DatasetIngestion : IDisposable
     }
 
     /// <summary>Writes the list of shards and then the report, whose presence means that the dataset is complete.</summary>
-    /// <param name="summary">From <see cref="WriteCatalogAsync"/>.</param>
+    /// <param name="summary">Summary returned by <see cref="WriteCatalogAsync"/>.</param>
     /// <param name="seconds">Seconds that the ingestion took, for the report.</param>
     /// <param name="cancellation">Cancels the writes.</param>
     public async Task<IngestReport> WriteReportAsync(DatasetBlobs dataset, CatalogSummary summary, double seconds,

@@ -5,7 +5,7 @@ public enum RowDefect
 {
     None,
 
-    /// <summary>The image URL is the text <c>N.A.</c></summary>
+    /// <summary>The image URL is the text <c>N.A.</c> instead of a URL.</summary>
     NoImageUrl,
 
     /// <summary>The image URL answers 404.</summary>

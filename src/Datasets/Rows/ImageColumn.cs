@@ -6,8 +6,8 @@ namespace FunctionsPipeline.Datasets;
 /// Source of a row's image: embedded bytes, a URL, or either, as in the Hub's Image feature <c>struct&lt;bytes, path&gt;</c>, whose path is
 /// used when bytes are null. Of a list, the first image that is not null is used.
 /// </summary>
-/// <param name="Bytes">The binary column.</param>
-/// <param name="Url">The text column.</param>
+/// <param name="Bytes">The binary column with embedded images; null when there is none.</param>
+/// <param name="Url">The text column with URLs; null when there is none.</param>
 internal sealed record ImageColumn(DataField? Bytes, DataField? Url)
 {
     /// <summary>Finds the source of images in a column; null when its type cannot hold images.</summary>

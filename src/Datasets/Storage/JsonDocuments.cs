@@ -24,7 +24,8 @@ internal static class JsonDocuments
     }
 
     /// <summary>Creates a document unless it exists.</summary>
-    /// <param name="json"><see cref="PipelineJson.Options"/> for what people read, <see cref="PipelineJson.Compact"/> for the rest.</param>
+    /// <param name="json"><see cref="PipelineJson.Options"/> for documents that people read, <see cref="PipelineJson.Compact"/> for the
+    /// rest.</param>
     public static async Task CreateJsonAsync<T>(this BlobClient blob, T document, JsonSerializerOptions json, CancellationToken cancellation)
     {
         using var content = new MemoryStream(JsonSerializer.SerializeToUtf8Bytes(document, json));
