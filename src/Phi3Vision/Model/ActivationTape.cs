@@ -4,32 +4,33 @@ using static TorchSharp.torch;
 namespace FunctionsPipeline.Phi3Vision;
 
 /// <summary>
-/// Activation recomputation (https://arxiv.org/abs/1604.06174): of a layer that is run on the tape only the input is kept. The backward pass
-/// computes the layer a second time, with gradients, before it goes through it. That costs a third more time and saves all memory but
-/// one layer's and the inputs'. Give a new one to <see cref="Phi3VisionModel.Hidden"/> and end with <see cref="Backward"/> in place of
-/// the tensor's own. A layer must compute the same the second time.
+/// Activation recomputation (https://arxiv.org/abs/1604.06174): keeps only the input of each layer that runs on the tape. The backward pass
+/// runs a layer a second time, with gradients, before it propagates through that layer. The cost is about a third more time; the memory left
+/// is the layers' inputs and the activations of one layer. Pass a new tape to <see cref="Phi3VisionModel.Hidden"/> and call
+/// <see cref="Backward"/> in place of the tensor's own. A layer must compute the same result both times.
 /// </summary>
 public sealed class ActivationTape : IDisposable
 {
     private readonly Stack<Entry> _entries = [];
     private readonly List<Tensor> _kept = [];
 
-    /// <summary>Gradients of all that <paramref name="root"/> was computed from, added to those that are there.</summary>
-    /// <param name="root">A scalar, or with <paramref name="gradient"/> any tensor, computed from what the model gave.</param>
+    /// <summary>Computes the gradients of everything that <paramref name="root"/> was computed from and adds them to those present.</summary>
+    /// <param name="root">A scalar, or with <paramref name="gradient"/> any tensor, computed from the model's output.</param>
     /// <param name="gradient">The gradient of the root, in its shape.</param>
     public void Backward(Tensor root, Tensor? gradient = null)
     {
-        // A root that needs no gradient can still have recorded layers before it only if nothing of them is trained.
+        // A root without requires_grad follows recorded layers only when nothing in them is trained, so that their gradients are absent too.
         if (root.requires_grad) root.backward(gradient is null ? null : [gradient]);
         while (_entries.TryPop(out var entry))
         {
             using (entry)
             using (NewDisposeScope())
             {
-                // Without one the output was not used for the root.
+                // No gradient: the root does not depend on this output.
                 if (entry.Output.grad is not { } outer) continue;
                 var output = entry.Layer(entry.Input);
-                // The input is the output of the layer before, where the gradient stops and is kept, or goes on into the graph that made it.
+                // entry.Input is the previous entry's output, a leaf that accumulates the gradient; the first entry's input belongs to the graph that
+                // made it, and the gradient continues into that graph.
                 if (output.requires_grad) output.backward([outer]);
             }
         }
@@ -43,16 +44,16 @@ public sealed class ActivationTape : IDisposable
         _kept.Clear();
     }
 
-    /// <summary>Takes over what layers need besides their input, so that it lives as long as they may be computed again.</summary>
+    /// <summary>Takes ownership of the tensors that layers need besides their input, so that they live until the recomputation.</summary>
     internal void Keep(params Tensor?[] tensors) => _kept.AddRange(tensors.OfType<Tensor>().Select(tensor => tensor.DetachFromDisposeScope()));
 
-    /// <summary>Runs a layer on the tape; just runs it where no gradients are recorded.</summary>
+    /// <summary>Runs a layer and records it; runs it without recording where gradients are disabled.</summary>
     internal Tensor Run(Func<Tensor, Tensor> layer, Tensor input)
     {
         if (!torch.is_grad_enabled()) return layer(input);
         Tensor output;
         using (torch.no_grad()) output = layer(input).DetachFromDisposeScope();
-        // Aliases, so that the tape and its caller each own what they hold.
+        // Aliases: the tape and its caller each own and dispose their handle.
         _entries.Push(new Entry(layer, input.alias().DetachFromDisposeScope(), output.requires_grad_()));
         return output.alias();
     }

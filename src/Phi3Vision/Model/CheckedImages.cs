@@ -3,13 +3,13 @@ using static TorchSharp.torch;
 
 namespace FunctionsPipeline.Phi3Vision;
 
-/// <summary>The images of a <see cref="ModelInput"/>, as pixels or as features, checked like the rest of it.</summary>
+/// <summary>Checks the images of a <see cref="ModelInput"/>, given as pixels or as features.</summary>
 internal static class CheckedImages
 {
     private const int Side = Phi3VisionConfig.ViewSize;
 
-    /// <summary>Rows and columns of crops of each image.</summary>
-    /// <exception cref="ArgumentException">Names what does not fit.</exception>
+    /// <summary>Checks the images and returns the rows and columns of crops of each.</summary>
+    /// <exception cref="ArgumentException">A shape or size does not fit; the message names it.</exception>
     public static IReadOnlyList<(int Rows, int Columns)> Grids(ModelInput input, Phi3VisionConfig config)
     {
         Require(input.PixelValues is null || input.ImageFeatures is null, "PixelValues and ImageFeatures are two forms of the same images.");
@@ -19,8 +19,8 @@ internal static class CheckedImages
         return [];
     }
 
-    /// <summary>Of <see cref="ModelInput.PixelValues"/> and <see cref="ModelInput.ImageSizes"/>.</summary>
-    /// <exception cref="ArgumentException">Names what does not fit.</exception>
+    /// <summary>Checks <see cref="ModelInput.PixelValues"/> and <see cref="ModelInput.ImageSizes"/>, and returns the rows and columns of crops.</summary>
+    /// <exception cref="ArgumentException">A shape or size does not fit; the message names it.</exception>
     public static IReadOnlyList<(int Rows, int Columns)> OfPixels(Tensor pixels, Tensor? sizes)
     {
         Require(sizes is not null, "PixelValues and ImageSizes belong together.");

@@ -3,19 +3,19 @@ using static TorchSharp.torch;
 namespace FunctionsPipeline.Phi3Vision;
 
 /// <summary>
-/// A <see cref="ModelInput"/> whose shapes, types and values have been checked. A mismatch that reaches the native library may end the
-/// process, and an id outside the vocabulary ends a GPU's context: so they are found here.
+/// A <see cref="ModelInput"/> whose shapes, types and values have been checked. The check is here because a mismatch that reaches the native
+/// library may end the process, and an id outside the vocabulary ends a GPU's context.
 /// </summary>
-/// <param name="Batch">Rows to compute: those of the ids, or the samples of a pack that are all of one length.</param>
-/// <param name="Length">Positions of such a row.</param>
-/// <param name="Segments">Positions of each sample where those of a pack differ; null for everything else.</param>
+/// <param name="Batch">Number of rows to compute: the rows of the ids, or the samples of a pack whose samples have equal lengths.</param>
+/// <param name="Length">Number of positions of a row.</param>
+/// <param name="Segments">Lengths of a pack's samples where they differ; null otherwise.</param>
 /// <param name="ImagePositions">Indices of image positions in the flattened [B · L].</param>
 /// <param name="Grids">Rows and columns of crops of each image.</param>
-/// <param name="HasPadding">Whether the attention mask has a zero.</param>
+/// <param name="HasPadding">True when the attention mask has a zero.</param>
 internal sealed record CheckedInput(
     long Batch, long Length, long[]? Segments, long[] ImagePositions, IReadOnlyList<(int Rows, int Columns)> Grids, bool HasPadding)
 {
-    /// <exception cref="ArgumentException">Names what does not fit.</exception>
+    /// <exception cref="ArgumentException">A shape, type or value does not fit; the message names it.</exception>
     public static CheckedInput Create(ModelInput input, Phi3VisionConfig config, KeyValueCache? cache)
     {
         var shape = input.InputIds.shape;
@@ -37,7 +37,7 @@ internal sealed record CheckedInput(
         var expected = grids.Sum(grid => (long)ProcessedImage.TokensOf(grid.Rows, grid.Columns));
         Require(images.Length == expected, $"InputIds have {images.Length} image positions, but the images take {expected}.");
         var padding = input.AttentionMask is not null && Values(input.AttentionMask).Contains(0);
-        // Samples of one length are a batch without padding, which takes one call of attention in place of one for each.
+        // A pack of samples of equal length is a batch without padding: one attention call in place of one per sample.
         return input.SegmentLengths switch
         {
             null => new CheckedInput(batch, length, null, images, grids, padding),
@@ -46,14 +46,14 @@ internal sealed record CheckedInput(
         };
     }
 
-    /// <summary>The values of an integer tensor.</summary>
+    /// <summary>Copies the values of an integer tensor to managed memory.</summary>
     public static long[] Values(Tensor tensor)
     {
         using var scope = NewDisposeScope();
         return tensor.cpu().to(ScalarType.Int64).contiguous().data<long>().ToArray();
     }
 
-    /// <summary>Type and shape, for a message.</summary>
+    /// <summary>Formats a tensor's type and shape for a message.</summary>
     public static string Describe(Tensor tensor) => $"{tensor.dtype} [{string.Join(", ", tensor.shape)}]";
 
     /// <exception cref="ArgumentException">The condition does not hold.</exception>

@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 
 namespace FunctionsPipeline.Phi3Vision;
 
-/// <summary>Embeddings of text and images, the decoder layers and the final norm: everything below <c>lm_head</c>.</summary>
+/// <summary>The model below <c>lm_head</c>: embeddings of text and images, the decoder layers and the final norm.</summary>
 internal sealed class Decoder : nn.Module
 {
     private readonly EmbeddingTable embed_tokens;
@@ -25,16 +25,16 @@ internal sealed class Decoder : nn.Module
         RegisterComponents();
     }
 
-    /// <summary>Where the parameters are.</summary>
+    /// <summary>Device of the parameters.</summary>
     public Device Device => embed_tokens.weight.device;
 
-    /// <summary>The parameters' type.</summary>
+    /// <summary>Type of the parameters.</summary>
     public ScalarType Dtype => embed_tokens.weight.dtype;
 
     internal ImageEmbedding Images => vision_embed_tokens;
 
-    /// <param name="trace">Keeps what is computed on the way.</param>
-    /// <param name="tape">Records the layers.</param>
+    /// <param name="trace">Keeps the intermediate tensors.</param>
+    /// <param name="tape">Records the layers for recomputation in the backward pass.</param>
     /// <returns>[B, L, H].</returns>
     public Tensor forward(ModelInput input, KeyValueCache? cache, ForwardTrace? trace, ActivationTape? tape)
     {
@@ -51,7 +51,7 @@ internal sealed class Decoder : nn.Module
         trace?.KeepEmbedded(hidden);
         foreach (var layer in layers)
         {
-            // On a tape even where the layer's own weights are frozen: adapters that hang on its linear layers are not among its parameters.
+            // Recorded even where the layer's own weights are frozen: adapters on its linear layers are not among its parameters.
             Tensor Run(Tensor x) => layer.forward(x, rotary, mask, cache);
             var next = tape is null ? Run(hidden) : tape.Run(Run, hidden);
             hidden.Dispose();
@@ -71,7 +71,10 @@ internal sealed class Decoder : nn.Module
         return _rotary.Tables(input.PositionIds, CheckedInput.Values(input.PositionIds).Max() + 1, device, dtype);
     }
 
-    /// <summary>Text embeddings with the rows of the images written over the negative ids, in order.</summary>
+    /// <summary>
+    /// Embeds text, then writes the image embeddings over the positions with negative ids, in order. The text lookup clamps these ids to 0, a row
+    /// of the table that is overwritten.
+    /// </summary>
     private Tensor Embed(ModelInput input, CheckedInput shape, Device device, ScalarType dtype, ForwardTrace? trace, ActivationTape? tape)
     {
         using var scope = NewDisposeScope();

@@ -2,7 +2,7 @@ using static TorchSharp.torch;
 
 namespace FunctionsPipeline.Phi3Vision;
 
-/// <summary>Attention and MLP, each on the normalised input and added to it.</summary>
+/// <summary>Pre-norm decoder layer: x + attention(norm(x)), then x + MLP(norm(x)).</summary>
 internal sealed class DecoderLayer : nn.Module
 {
     private readonly SelfAttention self_attn;

@@ -4,8 +4,8 @@ using static TorchSharp.torch;
 namespace FunctionsPipeline.Phi3Vision;
 
 /// <summary>
-/// Feeds prompts and then a token a step to a model, with a key-value cache, and gives the logits of what comes next: generation without
-/// the choice of tokens, which is <see cref="Generator"/>'s. Positions are counted from each row's first real token.
+/// Feeds prompts, then one token per row and step, to a model with a key-value cache and returns the next token's logits. The choice of tokens
+/// is left to <see cref="Generator"/>. Positions are counted from each row's first real token.
 /// </summary>
 public sealed class DecodingSession : IDisposable
 {
@@ -17,7 +17,7 @@ public sealed class DecodingSession : IDisposable
     /// <param name="prompts">
     /// Rows of equal length, shorter prompts padded on the left. The tensors must live until <see cref="Start"/> has been called.
     /// </param>
-    /// <param name="maxTokens">Tokens that will follow a prompt at most; memory for their keys and values is allocated here.</param>
+    /// <param name="maxTokens">Maximum number of tokens that follow a prompt; the memory for their keys and values is allocated here.</param>
     /// <exception cref="ArgumentException">The prompts are not I64 [B, L], or padded elsewhere than on the left.</exception>
     public DecodingSession(Phi3VisionModel model, ModelInput prompts, int maxTokens)
     {
@@ -26,17 +26,17 @@ public sealed class DecodingSession : IDisposable
         (_model, _prompts) = (model, prompts);
         (Rows, PromptLength) = ((int)prompts.InputIds.shape[0], (int)prompts.InputIds.shape[1]);
         _padding = LeftPadding.Of(prompts.AttentionMask, Rows, PromptLength);
-        // The last token that is generated is never fed.
+        // Minus one: the last generated token is never fed.
         _cache = new KeyValueCache(model, Rows, PromptLength + maxTokens - 1);
     }
 
-    /// <summary>Rows of the batch.</summary>
+    /// <summary>Number of rows of the batch.</summary>
     public int Rows { get; }
 
-    /// <summary>Positions of a prompt, padding included.</summary>
+    /// <summary>Number of positions of a prompt, padding included.</summary>
     public int PromptLength { get; }
 
-    /// <summary>Feeds the prompts. Call it once, first.</summary>
+    /// <summary>Feeds the prompts. Must be the first call, and made once.</summary>
     /// <returns>Logits of each row's first new token: F32 [B, V], on the model's device.</returns>
     /// <exception cref="ArgumentException">The prompts do not fit the model.</exception>
     public Tensor Start()
@@ -47,9 +47,9 @@ public sealed class DecodingSession : IDisposable
     }
 
     /// <summary>Feeds one token of each row.</summary>
-    /// <param name="tokens">As many as there are rows; a row that has ended takes any token.</param>
+    /// <param name="tokens">One token per row; any token for a row that has ended.</param>
     /// <returns>Logits of each row's next token: F32 [B, V], on the model's device.</returns>
-    /// <exception cref="ArgumentException">The tokens do not fit the model, or are more than there is memory for.</exception>
+    /// <exception cref="ArgumentException">The tokens do not fit the model, or exceed the allocated memory.</exception>
     public Tensor Next(ReadOnlySpan<long> tokens)
     {
         if (_cache.Length == 0) throw new InvalidOperationException("The prompts have not been fed yet.");
@@ -61,7 +61,7 @@ public sealed class DecodingSession : IDisposable
             PositionIds: _padding?.Positions(_cache.Length, 1))).MoveToOuterDisposeScope();
     }
 
-    /// <summary>The ids of a row's prompt without its padding, image positions (negative ids) included.</summary>
+    /// <summary>Returns the ids of a row's prompt without its padding, image positions (negative ids) included.</summary>
     public long[] PromptIds(int row) =>
         CheckedInput.Values(_prompts.InputIds)[(row * PromptLength + (_padding?.Count(row) ?? 0))..((row + 1) * PromptLength)];
 

@@ -5,8 +5,8 @@ using static TorchSharp.torch;
 namespace FunctionsPipeline.Phi3Vision;
 
 /// <summary>
-/// Looks vectors up by id. The library's own <c>Embedding</c> registers another parameter than the one that it reads, see
-/// <c>docs/upstream.md</c>.
+/// Embedding lookup by id. Replaces the library's own <c>Embedding</c>, which registers another parameter than the one that it reads (see
+/// <c>docs/upstream.md</c>).
 /// </summary>
 internal sealed class EmbeddingTable : nn.Module<Tensor, Tensor>
 {
@@ -14,7 +14,7 @@ internal sealed class EmbeddingTable : nn.Module<Tensor, Tensor>
     private readonly long? _padding;
 
     /// <param name="weight">[V, H].</param>
-    /// <param name="padding">The id whose vector gets no gradient.</param>
+    /// <param name="padding">Id whose vector gets no gradient; null for none.</param>
     public EmbeddingTable(Parameter weight, long? padding) : base(nameof(EmbeddingTable))
     {
         _padding = padding;
@@ -22,7 +22,7 @@ internal sealed class EmbeddingTable : nn.Module<Tensor, Tensor>
         RegisterComponents();
     }
 
-    /// <param name="input">Ids, I64 […], each of a row of the table.</param>
+    /// <param name="input">Ids, I64 […], each the index of a row of the table.</param>
     /// <returns>[…, H].</returns>
     public override Tensor forward(Tensor input)
     {

@@ -4,30 +4,30 @@ using static TorchSharp.torch;
 namespace FunctionsPipeline.Phi3Vision;
 
 /// <summary>
-/// What a forward computes on its way to the logits, kept for a comparison with another engine. Give a new one to
-/// <see cref="Phi3VisionModel.Hidden"/> or <see cref="Phi3VisionModel.forward"/>; it owns its tensors, which carry no gradients.
-/// B rows, L positions, H the hidden size, d the dimensions of a head; a pack of samples of one length has as many rows.
+/// Intermediate tensors of a forward pass, for a comparison with another engine. Pass a new trace to <see cref="Phi3VisionModel.Hidden"/> or
+/// <see cref="Phi3VisionModel.forward"/>; it owns its tensors, which carry no gradients. B rows, L positions, H the hidden size, d the
+/// dimensions of a head; a pack of samples of equal length has one row per sample.
 /// </summary>
 public sealed class ForwardTrace : IDisposable
 {
     private readonly List<Tensor> _layers = [];
 
-    /// <summary>The rows that stand for the images, in order: [sum of image tokens, H]. Null in a call without images.</summary>
+    /// <summary>Embeddings of the images, in order: [sum of image tokens, H]. Null in a call without images.</summary>
     public Tensor? ImageEmbeds { get; private set; }
 
-    /// <summary>Text embeddings with the rows of the images in their places: [B, L, H].</summary>
+    /// <summary>Text embeddings with the image embeddings in their places: [B, L, H].</summary>
     public Tensor? HiddenAfterEmbed { get; private set; }
 
     /// <summary>Output of each decoder layer: [B, L, H].</summary>
     public IReadOnlyList<Tensor> HiddenLayers => _layers;
 
-    /// <summary>After the final norm: [B, L, H].</summary>
+    /// <summary>Hidden states after the final norm: [B, L, H].</summary>
     public Tensor? FinalHidden { get; private set; }
 
     /// <summary>Cosines of the first row's positions, scaling included: [L, d], the second half a copy of the first.</summary>
     public Tensor? RopeCos { get; private set; }
 
-    /// <summary>The sines, like <see cref="RopeCos"/>.</summary>
+    /// <summary>Sines of the first row's positions, in the layout of <see cref="RopeCos"/>.</summary>
     public Tensor? RopeSin { get; private set; }
 
     /// <inheritdoc />

@@ -3,7 +3,9 @@ using static TorchSharp.torch;
 
 namespace FunctionsPipeline.Phi3Vision;
 
-/// <summary>down(up · silu(gate)), with gate and up in one projection.</summary>
+/// <summary>
+/// Gated MLP (SwiGLU, https://arxiv.org/abs/2002.05202): down(up(x) · silu(gate(x))), with gate and up in one projection.
+/// </summary>
 internal sealed class GatedMlp : nn.Module<Tensor, Tensor>
 {
     private readonly Linear gate_up_proj;
@@ -23,6 +25,7 @@ internal sealed class GatedMlp : nn.Module<Tensor, Tensor>
     {
         using var scope = NewDisposeScope();
         var gateAndUp = gate_up_proj.call(input);
+        // [B, L, 2 · width]: the gate in the first half, up in the second.
         var gated = gateAndUp.narrow(-1, _width, _width) * nn.functional.silu(gateAndUp.narrow(-1, 0, _width));
         return down_proj.call(gated).MoveToOuterDisposeScope();
     }

@@ -1,41 +1,43 @@
 namespace FunctionsPipeline.Phi3Vision;
 
 /// <summary>
-/// How tokens are chosen and when an answer ends. The steps and their order are those of the transformers library: repetition penalty,
-/// temperature, top-k, top-p, then a draw. The default takes the most likely token.
+/// Settings of the choice of tokens and of the end of an answer. The steps and their order are those of the transformers library: repetition
+/// penalty, temperature, top-k, top-p, then a draw. The default takes the most likely token.
 /// </summary>
 public sealed record GenerationSettings
 {
-    /// <summary>Tokens of an answer at most, 1 or more.</summary>
+    /// <summary>Maximum number of tokens of an answer, at least 1.</summary>
     public int MaxTokens { get; init; } = 256;
 
-    /// <summary>Tokens that end an answer; they are not part of it.</summary>
+    /// <summary>Tokens that end an answer and are not part of it.</summary>
     public IReadOnlySet<int> StopTokens { get; init; } = new HashSet<int>();
 
     /// <summary>
-    /// 0 always takes the most likely token. Above, logits are divided by it and a token is drawn; 1 leaves the model's probabilities.
+    /// Divisor of the logits before a token is drawn; 1 keeps the model's probabilities. 0 takes the most likely token without a draw.
     /// </summary>
     public double Temperature { get; init; }
 
-    /// <summary>Draws from this many of the most likely tokens (more when the last ones are equally likely); 0 from all.</summary>
+    /// <summary>Number of most likely tokens to draw from (more when others equal the least likely of them); 0 draws from all.</summary>
     public int TopK { get; init; }
 
-    /// <summary>Draws from the fewest of the most likely tokens whose probabilities add up to this, above 0; 1 from all.</summary>
+    /// <summary>
+    /// Nucleus sampling: draws from the fewest most likely tokens whose probabilities add up to at least this value, above 0; 1 draws from all.
+    /// </summary>
     public double TopP { get; init; } = 1;
 
     /// <summary>
-    /// The same seed draws the same tokens on every machine whose logits are the same. Every row starts from it, so that a prompt continues
-    /// beside others as it does alone; for several answers to one prompt take several seeds.
+    /// Seed of the draws: equal seeds and equal logits give equal tokens on every machine. Every row starts from this seed, so that a prompt gets
+    /// the same answer in a batch as alone; several answers to one prompt need several seeds.
     /// </summary>
     public int Seed { get; init; }
 
     /// <summary>
-    /// Above 1 makes tokens less likely that are in the prompt or the answer already: a positive logit is divided by it, a negative one
-    /// multiplied. 1 changes nothing. Padding and the positions of images do not count.
+    /// Penalty on tokens that are in the prompt or the answer already: a positive logit is divided by it, a negative one multiplied. Above 1 makes
+    /// these tokens less likely, 1 changes nothing. Padding and image positions are left out.
     /// </summary>
     public double RepetitionPenalty { get; init; } = 1;
 
-    /// <summary>Checks that the settings make sense together.</summary>
+    /// <summary>Checks each setting and their combination.</summary>
     /// <exception cref="ArgumentException">Lists every problem.</exception>
     public void Validate()
     {

@@ -4,16 +4,16 @@ using static TorchSharp.torch;
 
 namespace FunctionsPipeline.Phi3Vision;
 
-/// <summary>Continues prompts, with a key-value cache. One call at a time: torch itself uses all threads.</summary>
+/// <summary>Generates answers to prompts with a key-value cache. One call at a time: torch itself uses all threads.</summary>
 public sealed class Generator(Phi3VisionModel model)
 {
-    /// <summary>Continues prompts to their ends, on the calling thread.</summary>
+    /// <summary>Generates complete answers on the calling thread.</summary>
     /// <param name="prompts">
     /// Rows of equal length, shorter prompts padded on the left; positions are counted from each row's first real token.
     /// </param>
     /// <returns>The answer of each row.</returns>
     /// <exception cref="ArgumentException">
-    /// The settings make no sense, or the prompts do not fit the model or are padded on the right.
+    /// The settings are not valid, or the prompts do not fit the model or are padded on the right.
     /// </exception>
     public IReadOnlyList<GeneratedAnswer> Generate(ModelInput prompts, GenerationSettings settings, CancellationToken cancellationToken)
     {
@@ -30,12 +30,12 @@ public sealed class Generator(Phi3VisionModel model)
     }
 
     /// <summary>
-    /// Continues prompts and gives every token as it comes, those of one step in the order of the rows. A thread of its own computes, at most
-    /// two tokens ahead of the reader; it ends with the enumeration, also when that is abandoned.
+    /// Generates answers and yields every token when it is chosen, the tokens of one step in the order of the rows. A dedicated thread computes at
+    /// most two tokens ahead of the reader; the thread ends with the enumeration, also when the reader abandons it.
     /// </summary>
     /// <param name="prompts">As for <see cref="Generate"/>; the tensors must live until the enumeration has ended.</param>
     /// <returns>The tokens without those that stop a row.</returns>
-    /// <exception cref="ArgumentException">The settings make no sense; once it is enumerated, the prompts do not fit the model.</exception>
+    /// <exception cref="ArgumentException">The settings are not valid; during the enumeration, the prompts do not fit the model.</exception>
     public IAsyncEnumerable<GeneratedToken> StreamAsync(
         ModelInput prompts, GenerationSettings settings, CancellationToken cancellationToken = default)
     {
@@ -48,7 +48,7 @@ public sealed class Generator(Phi3VisionModel model)
     {
         using var end = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var channel = Channel.CreateBounded<GeneratedToken>(capacity: 1);
-        // Torch's dispose scopes and its pool of threads belong to the thread that computes, so one thread does it all.
+        // Torch's dispose scopes and its thread pool belong to the computing thread, so one thread runs all steps.
         var computing = Task.Factory.StartNew(
             () => Write(prompts, settings, channel.Writer, end.Token),
             CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
@@ -63,7 +63,7 @@ public sealed class Generator(Phi3VisionModel model)
         }
     }
 
-    /// <summary>Writes all tokens; a failure goes to the reader.</summary>
+    /// <summary>Writes all tokens to the channel and passes a failure on to the reader.</summary>
     private void Write(
         ModelInput prompts, GenerationSettings settings, ChannelWriter<GeneratedToken> writer, CancellationToken cancellationToken)
     {

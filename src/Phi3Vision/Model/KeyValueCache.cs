@@ -4,17 +4,17 @@ using static TorchSharp.torch;
 namespace FunctionsPipeline.Phi3Vision;
 
 /// <summary>
-/// The keys and values of the positions seen so far, so that generation computes one position a step. The memory is allocated once.
-/// Keys keep the rotation they were stored with. Not for training.
+/// Keys and values of the positions computed so far, so that a generation step computes one position. The memory is allocated once.
+/// Keys are stored after the rotation. Not for training: the cache is written in place.
 /// </summary>
 public sealed class KeyValueCache : IDisposable
 {
     private readonly Tensor[] _keys;
     private readonly Tensor[] _values;
 
-    /// <param name="model">The model that will fill it.</param>
-    /// <param name="batch">Rows.</param>
-    /// <param name="capacity">Positions of a row at most.</param>
+    /// <param name="model">The model that will fill the cache.</param>
+    /// <param name="batch">Number of rows.</param>
+    /// <param name="capacity">Maximum number of positions of a row.</param>
     public KeyValueCache(Phi3VisionModel model, int batch, int capacity)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(batch, 1);
@@ -28,13 +28,13 @@ public sealed class KeyValueCache : IDisposable
         _values = [.. Enumerable.Range(0, config.NumHiddenLayers).Select(_ => Allocate())];
     }
 
-    /// <summary>Rows.</summary>
+    /// <summary>Number of rows.</summary>
     public int Batch { get; }
 
-    /// <summary>Positions of a row at most.</summary>
+    /// <summary>Maximum number of positions of a row.</summary>
     public int Capacity { get; }
 
-    /// <summary>Positions of a row so far.</summary>
+    /// <summary>Number of positions of a row that are stored.</summary>
     public int Length { get; private set; }
 
     /// <inheritdoc />
@@ -44,14 +44,14 @@ public sealed class KeyValueCache : IDisposable
         foreach (var tensor in _values) tensor.Dispose();
     }
 
-    /// <summary>Stores a layer's keys and values of this call, [B, heads, L, d], and gives all of the layer so far.</summary>
+    /// <summary>Appends a layer's keys and values of this call, [B, heads, L, d], and returns all of that layer's, [B, heads, cached + L, d].</summary>
     internal (Tensor Keys, Tensor Values) Append(int layer, Tensor keys, Tensor values)
     {
         if (keys.requires_grad) throw new InvalidOperationException("A key-value cache cannot be used while gradients are recorded: use torch.no_grad().");
         return (Append(_keys[layer], keys), Append(_values[layer], values));
     }
 
-    /// <summary>Called once all layers have stored the positions of a call.</summary>
+    /// <summary>Advances the length; called once all layers have appended the positions of a call.</summary>
     internal void Advance(int length) => Length += length;
 
     private Tensor Append(Tensor all, Tensor added)

@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 
 namespace FunctionsPipeline.Phi3Vision;
 
-/// <summary>How many positions at the left of each row of prompts are padding.</summary>
+/// <summary>Number of padding positions at the left of each prompt in a batch.</summary>
 internal sealed class LeftPadding
 {
     private readonly int[] _counts;
@@ -12,7 +12,7 @@ internal sealed class LeftPadding
 
     /// <summary>Reads an attention mask, I64 [B, L].</summary>
     /// <returns>Null when nothing is padding.</returns>
-    /// <exception cref="ArgumentException">The mask has another shape, or hides something else than the beginning of a row.</exception>
+    /// <exception cref="ArgumentException">The mask has another shape, or a zero after the beginning of a row.</exception>
     public static LeftPadding? Of(Tensor? mask, int rows, int length)
     {
         if (mask is null) return null;
@@ -25,16 +25,18 @@ internal sealed class LeftPadding
         return counts.All(count => count == 0) ? null : new LeftPadding(counts);
     }
 
-    /// <summary>Padded positions of a row.</summary>
+    /// <summary>Returns the number of padding positions of a row.</summary>
     public int Count(int row) => _counts[row];
 
-    /// <summary>I64 [B, length] from position <paramref name="start"/> on; padded positions are 1, as in the published code.</summary>
+    /// <summary>
+    /// Makes position ids, I64 [B, length], from column <paramref name="start"/>: column minus padding; padding gets 1, as in the published code.
+    /// </summary>
     public Tensor Positions(int start, int length) =>
         torch.tensor(
             _counts.SelectMany(count => Enumerable.Range(start, length).Select(i => i < count ? 1L : i - count)).ToArray(),
             [_counts.Length, length]);
 
-    /// <summary>I64 [B, length].</summary>
+    /// <summary>Makes the attention mask, I64 [B, length]: 0 for padding, 1 for real positions.</summary>
     public Tensor Mask(int length) =>
         torch.tensor(
             _counts.SelectMany(count => Enumerable.Range(0, length).Select(i => i < count ? 0L : 1L)).ToArray(),

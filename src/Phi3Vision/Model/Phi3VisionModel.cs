@@ -5,8 +5,8 @@ using static TorchSharp.torch;
 namespace FunctionsPipeline.Phi3Vision;
 
 /// <summary>
-/// Phi-3-Vision. Parameters have the names of the published checkpoint. Gradients reach what a call used: nothing of the vision part in a call
-/// without images, never CLIP's last layer, never the padding token's embedding.
+/// Phi-3-Vision, with the parameter names of the published checkpoint. Gradients reach the parameters that a call used: never CLIP's last layer
+/// or the padding token's embedding, and none of the vision part in a call without images.
 /// </summary>
 public sealed class Phi3VisionModel : nn.Module
 {
@@ -14,7 +14,7 @@ public sealed class Phi3VisionModel : nn.Module
     private readonly Linear lm_head;
 
     /// <summary>
-    /// Makes the model with weights of no use, memory as it was found: load some (<see cref="ModelFolder"/>) or draw some (<see cref="Initializer"/>).
+    /// Makes the model with uninitialised weights: load some (<see cref="ModelFolder"/>) or draw some (<see cref="Initializer"/>).
     /// </summary>
     /// <param name="config">A valid configuration.</param>
     /// <param name="device">The CPU when left out.</param>
@@ -34,7 +34,7 @@ public sealed class Phi3VisionModel : nn.Module
 
     public Phi3VisionConfig Config { get; }
 
-    /// <summary>Where the parameters are.</summary>
+    /// <summary>Device of the parameters.</summary>
     public Device Device => model.Device;
 
     /// <summary>Type of the parameters.</summary>
@@ -42,34 +42,34 @@ public sealed class Phi3VisionModel : nn.Module
 
     internal Decoder Decoder => model;
 
-    /// <summary>Logits of the next token at every position.</summary>
-    /// <param name="cache">Positions seen so far; the new ones are added to it.</param>
-    /// <param name="trace">Keeps what is computed on the way.</param>
-    /// <param name="tape">Keeps only the inputs of layers for the backward pass, which is then the tape's.</param>
+    /// <summary>Computes the logits of the next token at every position.</summary>
+    /// <param name="cache">Keys and values of earlier positions; the new ones are appended to it.</param>
+    /// <param name="trace">Keeps the intermediate tensors.</param>
+    /// <param name="tape">Keeps only the inputs of layers; the backward pass is then <see cref="ActivationTape.Backward"/>.</param>
     /// <returns>F32 [B, L, V].</returns>
-    /// <exception cref="ArgumentException">The input's shapes or values do not fit together or not the model.</exception>
+    /// <exception cref="ArgumentException">The input's shapes or values do not fit each other or the model.</exception>
     public Tensor forward(ModelInput input, KeyValueCache? cache = null, ForwardTrace? trace = null, ActivationTape? tape = null)
     {
         using var hidden = Hidden(input, cache, trace, tape);
         return Logits(hidden);
     }
 
-    /// <summary>The final hidden states, after the last norm: what <see cref="Logits"/> takes, for callers that need few positions.</summary>
-    /// <param name="cache">Positions seen so far; the new ones are added to it.</param>
-    /// <param name="trace">Keeps what is computed on the way.</param>
-    /// <param name="tape">Keeps only the inputs of layers for the backward pass, which is then the tape's.</param>
+    /// <summary>Computes the hidden states after the final norm: the input of <see cref="Logits"/>, for callers that need few positions.</summary>
+    /// <param name="cache">Keys and values of earlier positions; the new ones are appended to it.</param>
+    /// <param name="trace">Keeps the intermediate tensors.</param>
+    /// <param name="tape">Keeps only the inputs of layers; the backward pass is then <see cref="ActivationTape.Backward"/>.</param>
     /// <returns>[B, L, H].</returns>
-    /// <exception cref="ArgumentException">The input's shapes or values do not fit together or not the model.</exception>
+    /// <exception cref="ArgumentException">The input's shapes or values do not fit each other or the model.</exception>
     public Tensor Hidden(ModelInput input, KeyValueCache? cache = null, ForwardTrace? trace = null, ActivationTape? tape = null) =>
         model.forward(input, cache, trace, tape);
 
     /// <summary>
-    /// What the vision tower makes of images, for <see cref="ModelInput.ImageFeatures"/>: <see cref="ViewFeatures"/> of the views that
-    /// <see cref="forward"/> would compute. These are no filler, and of an image whose only crop is its global view once more only the one.
+    /// Computes the vision tower's output of images, for <see cref="ModelInput.ImageFeatures"/>: <see cref="ViewFeatures"/> of the views that
+    /// <see cref="forward"/> would compute. Filler is left out; an image whose only crop has the same pixels as its global view gives one view.
     /// </summary>
-    /// <param name="pixels">Like <see cref="ModelInput.PixelValues"/>, [N, K, 3, 336, 336], converted to the model's type and device.</param>
-    /// <param name="sizes">Like <see cref="ModelInput.ImageSizes"/>, I64 [N, 2].</param>
-    /// <returns>For each image [V, 576, C].</returns>
+    /// <param name="pixels">As <see cref="ModelInput.PixelValues"/>, [N, K, 3, 336, 336]; converted to the model's type and device.</param>
+    /// <param name="sizes">As <see cref="ModelInput.ImageSizes"/>, I64 [N, 2].</param>
+    /// <returns>Features of each image, [V, 576, C].</returns>
     /// <exception cref="ArgumentException">The shapes or sizes do not fit together.</exception>
     public IReadOnlyList<Tensor> ImageFeatures(Tensor pixels, Tensor sizes)
     {
@@ -80,7 +80,7 @@ public sealed class Phi3VisionModel : nn.Module
         return [.. model.Images.Features(plan.Select(converted)).split(plan.Counts, 0).Select(image => image.MoveToOuterDisposeScope())];
     }
 
-    /// <summary>The features of one image, without gradients, to be kept.</summary>
+    /// <summary>Computes the features of one image without gradients and copies them to managed memory.</summary>
     public ImageFeatures Encode(ProcessedImage image)
     {
         const int side = Phi3VisionConfig.ViewSize;
@@ -91,10 +91,10 @@ public sealed class Phi3VisionModel : nn.Module
         return new ImageFeatures(features.bytes.ToArray(), features.dtype, (int)features.shape[0], image.Height, image.Width);
     }
 
-    /// <summary>CLIP's features of views, the output of its second-to-last layer without the class token.</summary>
+    /// <summary>Computes CLIP's features of views: the output of its second-to-last layer without the class token.</summary>
     /// <param name="views">[V, 3, 336, 336], converted to the model's type and device.</param>
     /// <returns>[V, 576, C].</returns>
-    /// <exception cref="ArgumentException">The shape is another one.</exception>
+    /// <exception cref="ArgumentException">The shape is not [V, 3, 336, 336].</exception>
     public Tensor ViewFeatures(Tensor views)
     {
         const int side = Phi3VisionConfig.ViewSize;
@@ -104,7 +104,7 @@ public sealed class Phi3VisionModel : nn.Module
         return model.Images.Features(views.to(Dtype, Device)).MoveToOuterDisposeScope();
     }
 
-    /// <summary>Logits of final hidden states.</summary>
+    /// <summary>Computes the logits of hidden states after the final norm.</summary>
     /// <param name="hidden">[…, H].</param>
     /// <returns>F32 […, V].</returns>
     /// <exception cref="ArgumentException">The width or type is not the model's.</exception>

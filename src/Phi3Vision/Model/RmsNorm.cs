@@ -4,7 +4,10 @@ using static TorchSharp.torch;
 
 namespace FunctionsPipeline.Phi3Vision;
 
-/// <summary>x · rsqrt(mean(x²) + eps), in float32 whatever the type of x, times a weight.</summary>
+/// <summary>
+/// RMSNorm (https://arxiv.org/abs/1910.07467): weight · x / √(mean(x²) + eps) over the last dimension. The normalisation is computed in
+/// float32 and rounded to x's type before the weight.
+/// </summary>
 internal sealed class RmsNorm : nn.Module<Tensor, Tensor>
 {
     private readonly Parameter weight;

@@ -4,8 +4,9 @@ using static TorchSharp.torch;
 namespace FunctionsPipeline.Phi3Vision;
 
 /// <summary>
-/// Rotary positions with <c>su</c> scaling: one set of divisors while all positions of a call (of a sample in a pack) are within the original
-/// range, another one beyond, and cosines and sines scaled by √(1 + ln(max/original) / ln(original)).
+/// Rotary position embedding (https://arxiv.org/abs/2104.09864) with <c>su</c> scaling: the angle of pair i at position p is
+/// p / (factorᵢ · θ^(2i/d)). The short factors apply while all positions of a call (of a sample in a pack) are within the original range, the
+/// long factors otherwise; cosines and sines are scaled by √(1 + ln(max/original) / ln(original)).
 /// </summary>
 internal sealed class RotaryEmbedding
 {
@@ -24,18 +25,19 @@ internal sealed class RotaryEmbedding
     }
 
     /// <param name="positions">Positions, I64 [1 or B, L].</param>
-    /// <param name="end">One more than the largest position, which decides between the divisors for the whole call.</param>
+    /// <param name="end">Largest position plus one, which selects the short or the long factors for the complete call.</param>
     public RotaryTables Tables(Tensor positions, long end, Device device, ScalarType dtype)
     {
         using var scope = NewDisposeScope();
         var frequencies = torch.tensor(end > _originalPositions ? _long : _short, device: device);
-        // Position times frequency is rounded to float32 before the cosine, as in the published code: at position 4000 this is visible.
+        // [1 or B, 1, L, d/2]. Position · frequency is rounded to float32 before the cosine, as in the published code; from about position 4000 the
+        // rounding is visible in the result.
         var angles = positions.to(device).to(ScalarType.Float32).unsqueeze(1).unsqueeze(-1) * frequencies;
         Tensor Scaled(Tensor table) => table.Times(_scale).to(dtype).MoveToOuterDisposeScope();
         return new RotaryTables(Scaled(angles.cos()), Scaled(angles.sin()));
     }
 
-    /// <summary>Of positions that count up, the same in every row.</summary>
+    /// <summary>Makes the tables of consecutive positions from start to end (exclusive), the same in every row.</summary>
     public RotaryTables Tables(long start, long end, Device device, ScalarType dtype)
     {
         using var positions = torch.tensor(Enumerable.Range((int)start, (int)(end - start)).Select(i => (long)i).ToArray(), device: device);
@@ -43,7 +45,10 @@ internal sealed class RotaryEmbedding
         return Tables(row, end, device, dtype);
     }
 
-    /// <summary>Of samples of these lengths, end to end in one row: each counts from 0 and has the divisors of its own length.</summary>
+    /// <summary>
+    /// Makes the tables of a pack, samples of these lengths end to end in one row: each sample counts from 0 and selects its factors by its own
+    /// length.
+    /// </summary>
     public RotaryTables TablesOfPack(IReadOnlyList<long> segments, Device device, ScalarType dtype)
     {
         using var scope = NewDisposeScope();
@@ -53,10 +58,12 @@ internal sealed class RotaryEmbedding
     }
 
     private static float[] InverseFrequencies(Phi3VisionConfig config, IReadOnlyList<double>? factors)
+    // 1 / (factorᵢ · θ^(2i/d)) for i = 0 … d/2 - 1; every factor is 1 without scaling.
     {
         using var scope = NewDisposeScope();
         var pairs = config.HeadDim / 2;
-        // In float32 and by the engine's own power function: the last bit of a frequency grows to 1e-5 at position 300.
+        // Float32 and the engine's own power function, as in the published code: a difference in a frequency's last bit grows to 1e-5 at
+        // position 300.
         var exponents = torch.tensor(Enumerable.Range(0, pairs).Select(i => 2f * i).ToArray()).Over(config.HeadDim);
         var factor = torch.tensor((factors?.Select(f => (float)f) ?? Enumerable.Repeat(1f, pairs)).ToArray());
         var theta = torch.tensor(Enumerable.Repeat((float)config.RopeTheta, pairs).ToArray());

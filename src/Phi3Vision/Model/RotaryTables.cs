@@ -3,10 +3,12 @@ using static TorchSharp.torch;
 
 namespace FunctionsPipeline.Phi3Vision;
 
-/// <summary>Cosines and sines of the rotary angles of one call, each [1 or B, 1, L, head dimension / 2].</summary>
+/// <summary>Cosines and sines of the rotary angles of one call, each [1 or B, 1, L, d/2], d the dimensions of a head.</summary>
 internal sealed record RotaryTables(Tensor Cos, Tensor Sin)
 {
-    /// <summary>Rotates heads [B, heads, L, d]; dimension i is paired with i + d/2.</summary>
+    /// <summary>
+    /// Rotates heads [B, heads, L, d]: (x₁, x₂) → (x₁ cos - x₂ sin, x₂ cos + x₁ sin), where dimension i is paired with i + d/2.
+    /// </summary>
     public Tensor Apply(Tensor heads)
     {
         using var scope = NewDisposeScope();

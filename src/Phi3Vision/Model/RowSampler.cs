@@ -1,13 +1,13 @@
 namespace FunctionsPipeline.Phi3Vision;
 
-/// <summary>Chooses the tokens of one row, whatever the other rows are.</summary>
+/// <summary>Chooses the tokens of one row, independently of the other rows of the batch.</summary>
 internal sealed class RowSampler
 {
     private readonly GenerationSettings _settings;
     private readonly HashSet<int> _seen;
     private readonly Random _random;
 
-    /// <param name="prompt">Ids that count as seen; negative ones are images and do not.</param>
+    /// <param name="prompt">Ids that count as seen for the repetition penalty; negative ids are images and are left out.</param>
     public RowSampler(GenerationSettings settings, IEnumerable<long> prompt)
     {
         _settings = settings;
@@ -15,12 +15,13 @@ internal sealed class RowSampler
         _random = new Random(settings.Seed);
     }
 
-    /// <param name="scores">The logits of all tokens; they are changed.</param>
+    /// <param name="scores">Logits of all tokens; overwritten.</param>
     public (int Id, double LogProbability) Choose(Span<float> scores)
     {
         var highest = float.NegativeInfinity;
         foreach (var score in scores) highest = Math.Max(highest, score);
         ScoreFilters.Weights(scores, out var total);
+        // log p(id) = logit - log Σ exp(logits), taken before penalty and temperature; the highest logit is factored out against overflow.
         var normalizer = highest + Math.Log(total);
 
         var logits = scores.ToArray();
@@ -37,7 +38,9 @@ internal sealed class RowSampler
         ScoreFilters.KeepTopP(scores, _settings.TopP);
         var weights = ScoreFilters.Weights(scores, out var total);
         var left = _random.NextDouble() * total;
+        // Inverse transform sampling: the token in whose interval of the cumulative weights a uniform number falls.
         var last = 0;
+        // The last possible token stands in when rounding leaves a rest after the sum of all weights.
         for (var i = 0; i < weights.Length; i++)
         {
             if (weights[i] == 0) continue;

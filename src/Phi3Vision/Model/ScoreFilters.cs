@@ -1,19 +1,19 @@
 namespace FunctionsPipeline.Phi3Vision;
 
 /// <summary>
-/// Changes the scores of all tokens before one is drawn, as the transformers library does (its RepetitionPenaltyLogitsProcessor,
-/// TopKLogitsWarper and TopPLogitsWarper). A score of minus infinity is never drawn.
+/// Filters the scores of all tokens before a draw, as the transformers library does (its RepetitionPenaltyLogitsProcessor, TopKLogitsWarper
+/// and TopPLogitsWarper). A score of minus infinity is never drawn.
 /// </summary>
 internal static class ScoreFilters
 {
-    /// <summary>Divides positive scores of tokens by the penalty and multiplies negative ones.</summary>
+    /// <summary>Divides positive scores of the given tokens by the penalty and multiplies negative ones by it.</summary>
     public static void Penalize(Span<float> scores, IEnumerable<int> tokens, double penalty)
     {
         var factor = (float)penalty;
         foreach (var token in tokens) scores[token] = scores[token] < 0 ? scores[token] * factor : scores[token] / factor;
     }
 
-    /// <summary>Keeps the <paramref name="k"/> highest scores, and those equal to the lowest of them.</summary>
+    /// <summary>Keeps the <paramref name="k"/> highest scores and those equal to the lowest of these.</summary>
     public static void KeepTopK(Span<float> scores, int k)
     {
         if (k >= scores.Length) return;
@@ -29,15 +29,15 @@ internal static class ScoreFilters
     }
 
     /// <summary>
-    /// Drops the least likely tokens as long as the probabilities of what is dropped add up to no more than 1 - <paramref name="p"/>; the
-    /// most likely one always stays.
+    /// Drops the least likely tokens while the probabilities of the dropped ones add up to at most 1 - <paramref name="p"/>; always keeps the
+    /// most likely token.
     /// </summary>
     public static void KeepTopP(Span<float> scores, double p)
     {
         if (p >= 1) return;
         var weights = Weights(scores, out var total);
         var dropped = (1 - p) * total;
-        // All tokens below the mean of what may be dropped can go without being sorted: together they are within it.
+        // Tokens with at most dropped / n of the weight need no sorting: n of them add up to at most the weight that may be dropped.
         var floor = dropped / scores.Length;
         var sum = 0.0;
         var candidates = new List<int>();
@@ -60,7 +60,7 @@ internal static class ScoreFilters
         }
     }
 
-    /// <summary>exp(score - highest score) of every token; they are probabilities once divided by their sum.</summary>
+    /// <summary>Computes exp(score - highest score) of every token: probabilities once divided by their sum.</summary>
     public static double[] Weights(ReadOnlySpan<float> scores, out double total)
     {
         var highest = float.NegativeInfinity;

@@ -3,7 +3,10 @@ using static TorchSharp.torch;
 
 namespace FunctionsPipeline.Phi3Vision;
 
-/// <summary>Causal self-attention with rotary positions and grouped keys and values.</summary>
+/// <summary>
+/// Causal self-attention with rotary position embedding and grouped-query attention: softmax(Q · Kᵀ / √d + mask) · V, where each key-value
+/// head serves a group of query heads.
+/// </summary>
 internal sealed class SelfAttention : nn.Module
 {
     private readonly Linear qkv_proj;
@@ -27,7 +30,8 @@ internal sealed class SelfAttention : nn.Module
     {
         using var scope = NewDisposeScope();
         var (batch, length) = (input.shape[0], input.shape[1]);
-        // Rows of the projection: all query heads, then all key heads, then all value heads; queries and keys are rotated together.
+        // [B, L, H] → [B, heads + 2 · kvHeads, L, d]. The projection's rows are all query heads, then all key heads, then all value heads;
+        // queries and keys are adjacent and are rotated together.
         var heads = qkv_proj.call(input).view(batch, length, _heads + 2 * _keyValueHeads, _headDim).transpose(1, 2);
         var rotated = rotary.Apply(heads.narrow(1, 0, _heads + _keyValueHeads));
         var query = rotated.narrow(1, 0, _heads);
@@ -39,6 +43,7 @@ internal sealed class SelfAttention : nn.Module
     }
 
     private Tensor ForEveryQueryHead(Tensor x)
+    // Repeats each key-value head for its consecutive query heads: [B, kvHeads, L, d] → [B, heads, L, d].
     {
         if (_keyValueHeads == _heads) return x;
         var group = _heads / _keyValueHeads;

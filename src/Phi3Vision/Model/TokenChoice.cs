@@ -6,17 +6,17 @@ namespace FunctionsPipeline.Phi3Vision;
 internal abstract class TokenChoice
 {
     /// <param name="logits">F32 [B, V].</param>
-    /// <returns>A token for each row, with the logarithm of the probability that the logits give it.</returns>
+    /// <returns>A token for each row, with the logarithm of its probability under the logits.</returns>
     public abstract (int Id, double LogProbability)[] Choose(Tensor logits);
 
-    /// <summary>The choice that settings ask for.</summary>
-    /// <param name="session">Its prompts count for the repetition penalty.</param>
+    /// <summary>Creates the choice that the settings select.</summary>
+    /// <param name="session">Session whose prompts count for the repetition penalty.</param>
     public static TokenChoice Create(GenerationSettings settings, DecodingSession session) =>
         settings is { Temperature: 0, RepetitionPenalty: 1 }
             ? new MostLikely()
             : new RowByRow([.. Enumerable.Range(0, session.Rows).Select(row => new RowSampler(settings, session.PromptIds(row)))]);
 
-    /// <summary>Without penalty and draw, the logits need not leave their device.</summary>
+    /// <summary>Greedy choice without penalty, on the logits' device: log p = logit - logsumexp(logits).</summary>
     private sealed class MostLikely : TokenChoice
     {
         public override (int Id, double LogProbability)[] Choose(Tensor logits)

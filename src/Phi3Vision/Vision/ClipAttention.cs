@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 
 namespace FunctionsPipeline.Phi3Vision;
 
-/// <summary>Self-attention of every patch to every patch.</summary>
+/// <summary>Bidirectional self-attention over the positions of a view: softmax(Q · Kᵀ / √d) · V.</summary>
 internal sealed class ClipAttention : nn.Module<Tensor, Tensor>
 {
     private readonly Linear k_proj;
@@ -29,4 +29,5 @@ internal sealed class ClipAttention : nn.Module<Tensor, Tensor>
     }
 
     private Tensor Heads(Tensor x) => x.view(x.shape[0], x.shape[1], _heads, x.shape[2] / _heads).transpose(1, 2);
+    // [V, P, C] → [V, heads, P, d].
 }

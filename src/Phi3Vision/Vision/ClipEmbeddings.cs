@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 
 namespace FunctionsPipeline.Phi3Vision;
 
-/// <summary>Patches of 14×14 pixels as vectors, a class token in front, position embeddings added.</summary>
+/// <summary>Embeds patches of 14×14 pixels, puts the class token in front and adds position embeddings.</summary>
 internal sealed class ClipEmbeddings : nn.Module<Tensor, Tensor>
 {
     private readonly Parameter class_embedding;

@@ -3,7 +3,10 @@ using static TorchSharp.torch;
 
 namespace FunctionsPipeline.Phi3Vision;
 
-/// <summary>The encoder's layers, all but the last: the features are what would go into the last one. It has weights in every checkpoint all the same.</summary>
+/// <summary>
+/// CLIP's encoder layers. Runs all but the last: the features are the input of the last layer, whose weights are in every checkpoint all the
+/// same.
+/// </summary>
 internal sealed class ClipEncoder : nn.Module
 {
     private readonly ModuleList<ClipLayer> layers;
@@ -15,7 +18,7 @@ internal sealed class ClipEncoder : nn.Module
     }
 
     /// <param name="input">[V, P, C].</param>
-    /// <param name="tape">Records the layers that there are gradients for: none of a frozen tower.</param>
+    /// <param name="tape">Records the layers that need gradients; none where the tower is frozen.</param>
     public Tensor forward(Tensor input, ActivationTape? tape)
     {
         var hidden = input;

@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 
 namespace FunctionsPipeline.Phi3Vision;
 
-/// <summary>Attention and MLP, each on the normalised input and added to it.</summary>
+/// <summary>CLIP's pre-norm layer: x + attention(norm(x)), then x + MLP(norm(x)).</summary>
 internal sealed class ClipLayer : nn.Module<Tensor, Tensor>
 {
     private readonly ClipAttention self_attn;

@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 
 namespace FunctionsPipeline.Phi3Vision;
 
-/// <summary>Two layers with quick-GELU, x · sigmoid(1.702 x), between them.</summary>
+/// <summary>CLIP's MLP: fc2(quickGELU(fc1(x))), with quickGELU(x) = x · sigmoid(1.702 x).</summary>
 internal sealed class ClipMlp : nn.Module<Tensor, Tensor>
 {
     private readonly Linear fc1;

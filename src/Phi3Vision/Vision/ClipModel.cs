@@ -2,7 +2,7 @@ using static TorchSharp.torch;
 
 namespace FunctionsPipeline.Phi3Vision;
 
-/// <summary>The level of names between the image embedding and the tower in the published checkpoint.</summary>
+/// <summary>Wrapper of the tower that only adds the name <c>vision_model</c>, as in the published checkpoint.</summary>
 internal sealed class ClipModel : nn.Module
 {
     private readonly ClipTower vision_model;

@@ -8,11 +8,11 @@ internal sealed class ClipTower : nn.Module
 {
     private readonly ClipEmbeddings embeddings;
 
-    // Spelled so in the published checkpoint.
+    // The spelling of the published checkpoint.
     private readonly LayerNorm pre_layrnorm;
     private readonly ClipEncoder encoder;
 
-    // In every checkpoint, but after the features and thus never run.
+    // Has weights in every checkpoint but is never run: it follows the layer that the features are taken from.
     private readonly LayerNorm post_layernorm;
 
     public ClipTower(ClipConfig config, Device device, ScalarType dtype) : base(nameof(ClipTower))
@@ -31,6 +31,7 @@ internal sealed class ClipTower : nn.Module
     {
         using var scope = NewDisposeScope();
         var features = encoder.forward(pre_layrnorm.call(embeddings.call(input)), tape);
+        // Position 0 is the class token: [V, 577, C] → [V, 576, C].
         return features.narrow(1, 1, features.shape[1] - 1).MoveToOuterDisposeScope();
     }
 }

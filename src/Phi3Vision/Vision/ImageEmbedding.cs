@@ -5,15 +5,15 @@ using static TorchSharp.torch;
 namespace FunctionsPipeline.Phi3Vision;
 
 /// <summary>
-/// Turns images into rows for the decoder: CLIP features of every view, 2×2 patches merged, the crops tiled into one grid, learned separators
-/// at the ends of grid rows (<c>sub_GN</c>) and between the grid and the global view (<c>glb_GN</c>), then the projection.
+/// Turns images into embeddings for the decoder: CLIP features of every view, 2×2 patches merged, the crops tiled into one grid, a learned
+/// separator at the end of each grid row (<c>sub_GN</c>) and one between the grid and the global view (<c>glb_GN</c>), then the projection.
 /// </summary>
 internal sealed class ImageEmbedding : nn.Module
 {
-    // Patches of a view after merging, per side.
+    // Patches per side of a view after the 2×2 merge: 336 / 14 / 2.
     private const int Grid = 12;
 
-    /// <summary>Patches of a view before merging.</summary>
+    /// <summary>Patches of a view before the 2×2 merge: (336 / 14)² = 576.</summary>
     internal const int Patches = 2 * Grid * 2 * Grid;
 
     private readonly Parameter glb_GN;
@@ -32,7 +32,7 @@ internal sealed class ImageEmbedding : nn.Module
         RegisterComponents();
     }
 
-    /// <summary>The rows of all images, in their order.</summary>
+    /// <summary>Computes the embeddings of all images from pixels, in the order of the images.</summary>
     /// <param name="pixels">[N, K, 3, 336, 336].</param>
     /// <param name="grids">Rows and columns of crops of each image.</param>
     /// <param name="tape">Records the layers of the vision tower.</param>
@@ -44,8 +44,8 @@ internal sealed class ImageEmbedding : nn.Module
         return Rows(img_processor.forward(plan.Select(pixels), tape), plan, grids).MoveToOuterDisposeScope();
     }
 
-    /// <summary>The same of images whose features are known.</summary>
-    /// <param name="features">Of each image, [V, 576, C].</param>
+    /// <summary>Computes the embeddings of all images from CLIP features that were computed before.</summary>
+    /// <param name="features">CLIP features of each image, [V, 576, C].</param>
     /// <param name="grids">Rows and columns of crops of each image.</param>
     /// <returns>[sum of image tokens, H].</returns>
     public Tensor forward(IReadOnlyList<Tensor> features, IReadOnlyList<(int Rows, int Columns)> grids)
@@ -54,10 +54,13 @@ internal sealed class ImageEmbedding : nn.Module
         return Rows(torch.cat(features.ToArray(), dim: 0), ViewPlan.OfFeatures(features), grids).MoveToOuterDisposeScope();
     }
 
-    /// <summary>CLIP's patch features of views: [V, 3, 336, 336] → [V, 576, C].</summary>
+    /// <summary>Computes CLIP's patch features of views: [V, 3, 336, 336] → [V, 576, C].</summary>
     internal Tensor Features(Tensor views) => img_processor.forward(views, tape: null);
 
-    /// <summary>[V, 576, C] → [sum of image tokens, H].</summary>
+    /// <summary>
+    /// Lays out features as embeddings, [V, 576, C] → [sum of image tokens, H]. An image with h × w crops takes
+    /// 12h · (12w + 1) + 1 + 12 · 13 tokens: the grid of crops with row ends, <c>glb_GN</c>, the global view with row ends.
+    /// </summary>
     private Tensor Rows(Tensor features, ViewPlan plan, IReadOnlyList<(int Rows, int Columns)> grids)
     {
         var patches = Merge(features);
@@ -66,6 +69,7 @@ internal sealed class ImageEmbedding : nn.Module
         {
             var (rows, columns) = grids[i];
             var crops = patches.narrow(0, plan.FirstCrop[i], rows * columns).view(rows, columns, Grid, Grid, _merged)
+            // [h · w, 12, 12, 4C] → [h, 12, w, 12, 4C] → [12h, 12w, 4C]: crops side by side, as in the image that they tile.
                 .permute(0, 2, 1, 3, 4).reshape(rows * Grid, columns * Grid, _merged);
             parts.Add(WithRowEnds(crops));
             parts.Add(glb_GN.view(1, _merged));
@@ -74,11 +78,11 @@ internal sealed class ImageEmbedding : nn.Module
         return img_projection.call(torch.cat(parts, dim: 0));
     }
 
-    /// <summary>[V, 576, C] → [V, 12, 12, 4C]: top left, top right, bottom left, bottom right.</summary>
+    /// <summary>Concatenates 2×2 patches, [V, 576, C] → [V, 12, 12, 4C]: top left, top right, bottom left, bottom right.</summary>
     private Tensor Merge(Tensor features) =>
         features.reshape(-1, Grid, 2, Grid, 2, _merged / 4).permute(0, 1, 3, 2, 4, 5).reshape(-1, Grid, Grid, _merged);
 
-    /// <summary>[h, w, 4C] → [h · (w + 1), 4C].</summary>
+    /// <summary>Appends <c>sub_GN</c> to each row of a grid: [h, w, 4C] → [h · (w + 1), 4C].</summary>
     private Tensor WithRowEnds(Tensor grid)
     {
         var end = sub_GN.view(1, 1, _merged).expand(grid.shape[0], 1, _merged);

@@ -4,20 +4,20 @@ using static TorchSharp.torch;
 namespace FunctionsPipeline.Phi3Vision;
 
 /// <summary>
-/// An image as the vision tower leaves it, in managed memory: <see cref="Phi3VisionModel.Encode"/> makes it, and it takes the place of a
-/// <see cref="ProcessedImage"/> as long as the tower does not change.
+/// An image's output of the vision tower, in managed memory. <see cref="Phi3VisionModel.Encode"/> computes it; it replaces a
+/// <see cref="ProcessedImage"/> as long as the tower's weights do not change.
 /// </summary>
-/// <param name="Values">The elements' bytes, [<paramref name="Views"/>, 576, C].</param>
+/// <param name="Values">Bytes of the elements, [<paramref name="Views"/>, 576, C].</param>
 /// <param name="Type">Type of an element.</param>
-/// <param name="Views">Views that were computed.</param>
-/// <param name="Height">Height of the padded picture that the crops tile, pixels, a multiple of 336.</param>
-/// <param name="Width">Its width, pixels, a multiple of 336.</param>
+/// <param name="Views">Number of views that were computed.</param>
+/// <param name="Height">Height of the padded image that the crops tile, in pixels, a multiple of 336.</param>
+/// <param name="Width">Width of the padded image, in pixels, a multiple of 336.</param>
 public sealed record ImageFeatures(byte[] Values, ScalarType Type, int Views, int Height, int Width)
 {
-    /// <summary>Positions that the image takes in a prompt.</summary>
+    /// <summary>Number of positions that the image takes in a prompt.</summary>
     public int Tokens => ProcessedImage.TokensOf(Height / Phi3VisionConfig.ViewSize, Width / Phi3VisionConfig.ViewSize);
 
-    /// <summary>[<see cref="Views"/>, 576, C].</summary>
+    /// <summary>Copies the features to a device, [<see cref="Views"/>, 576, C].</summary>
     public Tensor ToTensor(Device device)
     {
         using var scope = NewDisposeScope();

@@ -5,8 +5,8 @@ using static TorchSharp.torch;
 namespace FunctionsPipeline.Phi3Vision;
 
 /// <summary>
-/// The convolution that turns patches into vectors. Its stride is its kernel size, so that it is one matrix product over the patches, which is
-/// faster than a convolution on every engine.
+/// CLIP's patch convolution, computed as one matrix product: the stride equals the kernel size, so patches do not overlap, and the product
+/// is faster than a convolution on every engine.
 /// </summary>
 internal sealed class PatchEmbedding : nn.Module<Tensor, Tensor>
 {
@@ -28,6 +28,7 @@ internal sealed class PatchEmbedding : nn.Module<Tensor, Tensor>
         using var scope = NewDisposeScope();
         var (views, channels) = (input.shape[0], input.shape[1]);
         var patches = input.reshape(views, channels, _perSide, _patch, _perSide, _patch).permute(0, 2, 4, 1, 3, 5)
+        // [V, 3, 24, 14, 24, 14] → [V, 24, 24, 3, 14, 14] → [V, 576, 588]: a patch's values in the order of the kernel's [C, 3, 14, 14].
             .reshape(views, _perSide * _perSide, channels * _patch * _patch);
         return nn.functional.linear(patches, weight.view(weight.shape[0], -1)).MoveToOuterDisposeScope();
     }

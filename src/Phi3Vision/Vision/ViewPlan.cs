@@ -4,11 +4,11 @@ using static TorchSharp.torch;
 namespace FunctionsPipeline.Phi3Vision;
 
 /// <summary>
-/// Which views go through CLIP: never filler, and of an image with one crop that is the same picture as its global view only the one.
+/// Selects the views that go through CLIP: no filler, and only one view of an image whose only crop has the same pixels as its global view.
 /// </summary>
-/// <param name="Counts">Views of each image.</param>
-/// <param name="Global">For each image, where in the views of all images its global view is.</param>
-/// <param name="FirstCrop">For each image, where its crops begin.</param>
+/// <param name="Counts">Number of selected views of each image.</param>
+/// <param name="Global">Index of each image's global view among the selected views of all images.</param>
+/// <param name="FirstCrop">Index of each image's first crop among them; the global view's index where one view serves as both.</param>
 internal sealed record ViewPlan(long[] Counts, long[] Global, long[] FirstCrop)
 {
     /// <param name="pixels">[N, K, 3, 336, 336].</param>
@@ -19,10 +19,10 @@ internal sealed record ViewPlan(long[] Counts, long[] Global, long[] FirstCrop)
         return Of(grids.Select((grid, i) => same[i] ? 1L : 1 + grid.Rows * grid.Columns));
     }
 
-    /// <param name="features">Of each image, [V, 576, C].</param>
+    /// <param name="features">CLIP features of each image, [V, 576, C].</param>
     public static ViewPlan OfFeatures(IReadOnlyList<Tensor> features) => Of(features.Select(image => image.shape[0]));
 
-    /// <summary>The planned views of [N, K, 3, 336, 336], as [V, 3, 336, 336].</summary>
+    /// <summary>Selects the planned views of [N, K, 3, 336, 336], as [V, 3, 336, 336].</summary>
     public Tensor Select(Tensor pixels)
     {
         using var scope = NewDisposeScope();
