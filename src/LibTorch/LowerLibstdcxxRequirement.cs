@@ -6,9 +6,9 @@ using Microsoft.Build.Framework;
 using Microsoft.Build.Utilities;
 
 /// <summary>
-/// Makes copies of TorchSharp's libLibTorchSharp.so load where libstdc++ is older than GCC 13's. The library asks for one symbol of
-/// GLIBCXX_3.4.32, <c>std::ios_base_library_init()</c>, an anchor that is never called and that older versions do not have. The task
-/// replaces it by <c>std::get_terminate()</c> of GLIBCXX_3.4.20, a version that the library needs anyway.
+/// Patches copies of TorchSharp's libLibTorchSharp.so so that they load where libstdc++ is older than GCC 13's. The library needs one
+/// symbol of GLIBCXX_3.4.32, <c>std::ios_base_library_init()</c>, an anchor that is never called and that older versions lack. The task
+/// replaces this symbol by <c>std::get_terminate()</c> of GLIBCXX_3.4.20, a version that the library needs anyway.
 /// </summary>
 /// <remarks>
 /// ELF: System V ABI, "Sections"; symbol versions: Linux Standard Base 5.0, 10.7. Runs inside MSBuild, which compiles it against
@@ -22,10 +22,10 @@ public sealed class LowerLibstdcxxRequirement : Task
     private const string PresentSymbol = "_ZSt13get_terminatev";
     private const int VersionNeeds = 0x6ffffffe;
 
-    // One character for each byte.
+    // Latin-1 maps each byte to one character, so that string search finds byte offsets.
     private static readonly Encoding Bytes = Encoding.GetEncoding("iso-8859-1");
 
-    /// <summary>Copies of libLibTorchSharp.so in output folders, never those in the package cache.</summary>
+    /// <summary>Copies of libLibTorchSharp.so to patch, in output folders, never those in the package cache.</summary>
     [Required]
     public ITaskItem[] Files { get; set; }
 
@@ -36,7 +36,7 @@ public sealed class LowerLibstdcxxRequirement : Task
         return !Log.HasLoggedErrors;
     }
 
-    // The runtime that executes this task is linked against the system's libstdc++ too.
+    // The .NET runtime that executes this task has loaded the system's libstdc++ as well.
     private static bool SystemHasVersion()
     {
         var mapping = File.ReadLines("/proc/self/maps").FirstOrDefault(line => line.Contains("/libstdc++.so.6"));
@@ -54,8 +54,8 @@ public sealed class LowerLibstdcxxRequirement : Task
                 "TorchSharp 0.107.0, whose requirement this build can lower. Build on Debian 13, Ubuntu 24.04, RHEL 10 or newer.");
             return;
         }
-        // A new file under the old name, which may be a hard link to the package cache. It keeps its time, or the next build would
-        // copy it again.
+        // Written as a new file and renamed: the old one may be a hard link to the package cache. The write time stays the same, or the
+        // next build would copy the original again.
         var time = File.GetLastWriteTimeUtc(path);
         File.WriteAllBytes(path + ".new", elf);
         File.SetLastWriteTimeUtc(path + ".new", time);
@@ -64,7 +64,7 @@ public sealed class LowerLibstdcxxRequirement : Task
         Log.LogMessage(MessageImportance.High, $"{path}: needs {PresentVersion} of libstdc++ now, not {MissingVersion}");
     }
 
-    /// <returns>False when the file is not the expected one; the bytes may be half changed then.</returns>
+    /// <returns>False when the file is not the expected one; the bytes may be partly changed then.</returns>
     private static bool TryLower(byte[] elf)
     {
         // Elf64_Ehdr: section headers' offset at 40, number at 60. Elf64_Shdr: 64 bytes, type at 4, offset at 24, link at 40.
@@ -97,7 +97,7 @@ public sealed class LowerLibstdcxxRequirement : Task
             need += next;
         }
         while (next != 0);
-        // The version's name is not referred to any more; without it, the next build sees that nothing is left to do.
+        // No entry refers to the version's name any more; with the name gone, the next build finds nothing to patch.
         Array.Clear(elf, missing, MissingVersion.Length);
         Bytes.GetBytes(PresentSymbol.PadRight(MissingSymbol.Length, '\0')).CopyTo(elf, symbol);
         return lowered == 1;
@@ -109,7 +109,7 @@ public sealed class LowerLibstdcxxRequirement : Task
         return at < 0 ? -1 : at + 1;
     }
 
-    /// <summary>The hash of symbol versions, which is that of ELF's classic symbol table.</summary>
+    /// <summary>Hashes a symbol version's name by ELF's classic symbol table hash.</summary>
     private static uint Hash(string name)
     {
         uint hash = 0;

@@ -5,7 +5,9 @@ using static TorchSharp.torch;
 
 namespace FunctionsPipeline.Phi3Vision;
 
-/// <summary>The adapter of one linear layer: W·x becomes W·x + scale · B·(A·x). A and B are float32 beside weights of any type.</summary>
+/// <summary>
+/// Low-rank adapter of one linear layer: W·x becomes W·x + scale · B·(A·x). A and B are float32, whatever the type of W.
+/// </summary>
 public sealed class LoraAdapter
 {
     private readonly LoraAdapters _owner;
@@ -22,16 +24,16 @@ public sealed class LoraAdapter
         _remove = layer.register_forward_hook((_, input, output) => Add(input, output)).remove;
     }
 
-    /// <summary>The layer's name in the model.</summary>
+    /// <summary>Name of the layer in the model.</summary>
     public string Layer { get; }
 
-    /// <summary>What the layer is part of.</summary>
+    /// <summary>Part of the model that the layer belongs to.</summary>
     public ModelPart Part { get; }
 
-    /// <summary>F32 [rank, inputs].</summary>
+    /// <summary>Down-projection, F32 [rank, inputs].</summary>
     public Parameter A { get; }
 
-    /// <summary>F32 [outputs, rank].</summary>
+    /// <summary>Up-projection, F32 [outputs, rank]; starts at zero.</summary>
     public Parameter B { get; }
 
     /// <summary>Adds scale · B·A to the layer's weight, in float32, and rounds once to the weight's type.</summary>
@@ -43,7 +45,7 @@ public sealed class LoraAdapter
         weight.copy_(weight.to(ScalarType.Float32, copy: true).Add(B.matmul(A), _owner.Scale));
     }
 
-    /// <summary>The layer computes as it did before.</summary>
+    /// <summary>Removes the forward hook, so that the layer computes W·x again.</summary>
     internal void Detach() => _remove();
 
     internal void Free()
@@ -53,7 +55,10 @@ public sealed class LoraAdapter
         B.Dispose();
     }
 
-    /// <summary>Adds in place: nothing has seen the output yet, and with float32 and bfloat16 mixed the sum is rounded once.</summary>
+    /// <summary>
+    /// Adds scale · B·(A·x) to the layer's output in place: the output has no other reader yet, and a sum of float32 and bfloat16 is
+    /// rounded once.
+    /// </summary>
     private Tensor Add(Tensor input, Tensor output)
     {
         using var scope = NewDisposeScope();
@@ -62,7 +67,7 @@ public sealed class LoraAdapter
         return output.Add(nn.functional.linear(nn.functional.linear(x, A), B), _owner.Scale);
     }
 
-    /// <summary>Kaiming-uniform with a = √5, as PEFT draws A: within ±1/√inputs.</summary>
+    /// <summary>Draws A as PEFT does, Kaiming-uniform with a = √5: uniform within ±1/√inputs.</summary>
     private static Tensor Uniform(Random random, long[] shape)
     {
         var tensor = torch.empty(shape, dtype: ScalarType.Float32);

@@ -5,8 +5,8 @@ using static TorchSharp.torch;
 namespace FunctionsPipeline.Phi3Vision;
 
 /// <summary>
-/// Low-rank adapters (https://arxiv.org/abs/2106.09685) attached to a model's linear layers. The model itself is left as it is: whether its
-/// own weights are trained too is said by their <c>requires_grad</c>, which the caller sets.
+/// Low-rank adapters (LoRA, https://arxiv.org/abs/2106.09685) of a model's linear layers. The model's own weights are not changed; the
+/// caller decides by their <c>requires_grad</c> whether they are trained too.
 /// </summary>
 public sealed class LoraAdapters : IDisposable
 {
@@ -22,30 +22,32 @@ public sealed class LoraAdapters : IDisposable
         Layers = [.. targets.Select((target, i) => new LoraAdapter(this, target, (Linear)modules[target.Name], i, random))];
     }
 
-    /// <summary>What they were made with.</summary>
+    /// <summary>Settings of the adapters.</summary>
     public LoraSettings Settings { get; }
 
-    /// <summary>What B·A·x is multiplied by: alpha / rank, or alpha / √rank when rank-stabilized.</summary>
+    /// <summary>Factor of B·A·x: alpha / rank, or alpha / √rank when rank-stabilized.</summary>
     public double Scale { get; }
 
     /// <summary>The adapters, in the order of the layers in the published checkpoint.</summary>
     public IReadOnlyList<LoraAdapter> Layers { get; }
 
     /// <summary>
-    /// What the dropout masks follow from. Set it before each micro-batch, when nothing is being computed; the same seed gives the same
-    /// masks. Dropout is on while the model is in training mode.
+    /// Seed of the dropout masks; equal seeds give equal masks. Set the seed before each micro-batch, not during a forward or backward
+    /// pass. Dropout is on while the model is in training mode.
     /// </summary>
     public long DropoutSeed { get; set; }
 
-    /// <summary>A and B of every layer, named as in PEFT's files without their prefix: <c>model.layers.0.mlp.down_proj.lora_A.weight</c>.</summary>
+    /// <summary>
+    /// A and B of every layer, named as in PEFT's files without their prefix: <c>model.layers.0.mlp.down_proj.lora_A.weight</c>.
+    /// </summary>
     public IEnumerable<(string Name, ModelPart Part, Parameter Parameter)> Parameters => Layers.SelectMany(layer =>
         new[] { ($"{layer.Layer}.lora_A.weight", layer.Part, layer.A), ($"{layer.Layer}.lora_B.weight", layer.Part, layer.B) });
 
     /// <summary>
-    /// Makes adapters for a model. A is drawn at random and B is zero, so that the model computes what it did until they are trained. They
-    /// must be disposed before the model.
+    /// Attaches adapters to a model. A is drawn at random and B is zero, so that the model's output does not change before training.
+    /// Dispose the adapters before the model.
     /// </summary>
-    /// <param name="seed">Of A; the same seed gives the same adapters on every device.</param>
+    /// <param name="seed">Seed of A; equal seeds give equal adapters on every device.</param>
     /// <exception cref="ArgumentException">A target matches no layer, or a setting is out of range.</exception>
     public static LoraAdapters Attach(Phi3VisionModel model, LoraSettings settings, int seed)
     {
@@ -55,15 +57,15 @@ public sealed class LoraAdapters : IDisposable
         return new LoraAdapters(model, settings, LoraTargets.Select(model.Config, settings), seed);
     }
 
-    /// <summary>The shortest target names that mean exactly these layers, matched as PEFT matches them.</summary>
+    /// <summary>The shortest target names that match exactly these layers, by PEFT's rules.</summary>
     internal IReadOnlyList<string> TargetNames => LoraTargets.Shortest(_model.Config, [.. Layers.Select(layer => layer.Layer)]);
 
     /// <summary>The model's own parameters.</summary>
     internal IEnumerable<(string Name, Parameter Parameter)> ModelParameters => _model.named_parameters();
 
     /// <summary>
-    /// Writes the adapters into the model's weights, W + scale · B·A rounded once to the weight's type, and takes them off. A and B can still
-    /// be read.
+    /// Merges the adapters into the model's weights, W + scale · B·A rounded once to the weight's type, and detaches them. A and B stay
+    /// readable.
     /// </summary>
     public void Merge()
     {
@@ -74,7 +76,7 @@ public sealed class LoraAdapters : IDisposable
         }
     }
 
-    /// <summary>Takes the adapters off and frees them.</summary>
+    /// <summary>Detaches the adapters and frees their tensors.</summary>
     public void Dispose()
     {
         foreach (var layer in Layers) layer.Free();

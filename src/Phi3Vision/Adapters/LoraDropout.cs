@@ -4,17 +4,17 @@ using static TorchSharp.torch;
 namespace FunctionsPipeline.Phi3Vision;
 
 /// <summary>
-/// Dropout whose mask follows from a seed alone, the same on every device and however often it is asked for: a layer that is computed again
-/// in the backward pass must drop what it dropped before, and the library's own generators draw on the CPU only.
+/// Dropout whose mask is a function of the seed and the layer, equal on every device and in every call. Activation recomputation runs a
+/// layer twice and must drop the same entries both times, and the library's own generators draw on the CPU only.
 /// </summary>
 internal static class LoraDropout
 {
     // The largest prime below 2^31: products of two numbers below it fit I64.
     private const long Prime = 2147483647;
 
-    /// <summary>Zeroes a share of the entries and scales the others up, so that the mean stays.</summary>
+    /// <summary>Zeroes a share of the entries and scales the others by 1 / (1 - share), so that the expected value stays.</summary>
     /// <param name="input">F32 […, inputs].</param>
-    /// <param name="share">From 0 to below 1.</param>
+    /// <param name="share">Probability of dropping an entry, from 0 to below 1.</param>
     /// <returns>A new tensor of the input's shape.</returns>
     public static Tensor Apply(Tensor input, double share, long seed, int layer)
     {
@@ -25,8 +25,8 @@ internal static class LoraDropout
     }
 
     /// <summary>
-    /// Bool [rows, columns]. Row i keeps column j where (aᵢ·kⱼ + bᵢ) mod p is small: with aᵢ and bᵢ drawn for each row and kⱼ for each column
-    /// every two entries are independent (Carter and Wegman, "Universal classes of hash functions", 1979).
+    /// Makes the mask, Bool [rows, columns]. Row i keeps column j where (aᵢ·kⱼ + bᵢ) mod p &lt; (1 - share)·p: with aᵢ and bᵢ drawn for
+    /// each row and kⱼ for each column every two entries are independent (Carter and Wegman, "Universal classes of hash functions", 1979).
     /// </summary>
     private static Tensor Kept(long rows, long columns, double share, int seed, Device device)
     {
@@ -44,7 +44,10 @@ internal static class LoraDropout
         }
     }
 
-    /// <summary>Neighbouring seeds and layers must have nothing in common: the finalizer of SplitMix64 (Steele et al., 2014).</summary>
+    /// <summary>
+    /// Mixes seed and layer by the finalizer of SplitMix64 (Steele et al., 2014), so that the masks of neighbouring seeds and layers are
+    /// unrelated.
+    /// </summary>
     private static int Mixed(long seed, int layer)
     {
         var mixed = unchecked((ulong)seed * 0x9E3779B97F4A7C15 + (ulong)(layer + 1) * 0xD1B54A32D192ED03);

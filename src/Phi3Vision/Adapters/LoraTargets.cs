@@ -3,23 +3,23 @@ using FunctionsPipeline.Contracts;
 namespace FunctionsPipeline.Phi3Vision;
 
 /// <summary>A linear layer that can have an adapter.</summary>
-/// <param name="Name">Its name in the model, such as <c>model.layers.0.mlp.down_proj</c>.</param>
-/// <param name="Part">What it is part of.</param>
-/// <param name="Inputs">Width of its input.</param>
-/// <param name="Outputs">Width of its output.</param>
+/// <param name="Name">Name of the layer in the model, such as <c>model.layers.0.mlp.down_proj</c>.</param>
+/// <param name="Part">Part of the model that the layer belongs to.</param>
+/// <param name="Inputs">Width of the layer's input.</param>
+/// <param name="Outputs">Width of the layer's output.</param>
 internal sealed record LoraTarget(string Name, ModelPart Part, long Inputs, long Outputs)
 {
-    /// <summary>Whether a target of PEFT's means this layer: its whole name, or whole components at its end.</summary>
+    /// <summary>True when a PEFT target names this layer: its complete name, or complete components at the name's end.</summary>
     public bool Is(string target) => Name == target || Name.EndsWith("." + target, StringComparison.Ordinal);
 }
 
 /// <summary>
-/// Which linear layers get adapters: those of the decoder's layers, the CLIP tower and the image projection can. Names match as in PEFT
-/// (https://github.com/huggingface/peft), so that <c>fc1</c> means CLIP's last layer too, whose output nothing uses.
+/// Selects the linear layers that get adapters, among those of the decoder's layers, the CLIP tower and the image projection. Names match
+/// as in PEFT (https://github.com/huggingface/peft), so that <c>fc1</c> includes CLIP's last layer, whose output nothing uses.
 /// </summary>
 internal static class LoraTargets
 {
-    /// <summary>Every layer that can have an adapter, in the order of the published checkpoint.</summary>
+    /// <summary>Lists every layer that can have an adapter, in the order of the published checkpoint.</summary>
     public static IReadOnlyList<LoraTarget> All(Phi3VisionConfig config) =>
     [
         .. WeightLayout.Of(config)
@@ -27,8 +27,8 @@ internal static class LoraTargets
             .Select(weight => new LoraTarget(weight.Name[..^".weight".Length], weight.Part, weight.Shape[1], weight.Shape[0])),
     ];
 
-    /// <summary>The layers that settings mean, in the same order.</summary>
-    /// <exception cref="ArgumentException">A target matches nothing, or there is none.</exception>
+    /// <summary>Selects the layers that the settings target, in the order of the published checkpoint.</summary>
+    /// <exception cref="ArgumentException">A target matches no layer, or there is no target.</exception>
     public static IReadOnlyList<LoraTarget> Select(Phi3VisionConfig config, LoraSettings settings)
     {
         var all = All(config);
@@ -42,7 +42,7 @@ internal static class LoraTargets
         return selected.Count > 0 ? selected : throw new ArgumentException("LoRA has no targets: nothing would be trained.", nameof(settings));
     }
 
-    /// <summary>The shortest targets that mean these layers and no other, for a reader that matches names as PEFT does.</summary>
+    /// <summary>Finds the shortest targets that match these layers and no other, for a reader that matches names as PEFT does.</summary>
     public static IReadOnlyList<string> Shortest(Phi3VisionConfig config, IReadOnlyCollection<string> layers)
     {
         var others = All(config).Where(layer => !layers.Contains(layer.Name)).ToList();
@@ -55,7 +55,9 @@ internal static class LoraTargets
     private static IEnumerable<string> Kinds(IEnumerable<LoraTarget> layers) =>
         layers.Select(layer => Endings(layer.Name).First()).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal);
 
-    /// <summary>A name's endings, shortest first. None begins with a layer's number, which would mean nothing to a person.</summary>
+    /// <summary>
+    /// Lists a name's suffixes, shortest first, without those that begin with a layer's number, which say nothing to a reader.
+    /// </summary>
     private static IEnumerable<string> Endings(string name)
     {
         var parts = name.Split('.');

@@ -5,24 +5,24 @@ using FunctionsPipeline.Contracts;
 
 namespace FunctionsPipeline.Phi3Vision;
 
-/// <summary><c>adapter_config.json</c> of PEFT (https://github.com/huggingface/peft), as far as it is LoRA of linear layers.</summary>
-/// <param name="Lora">Rank, scale and dropout, and the targets when they are a list of names.</param>
-/// <param name="Pattern">A regular expression of whole layer names, in place of targets; null for none.</param>
-/// <param name="ModulesToSave">Ends of the names of modules that the adapter's files hold whole.</param>
-/// <param name="BaseModel">What the adapter belongs to: a repository's name or a folder; null when it does not say.</param>
+/// <summary><c>adapter_config.json</c> of PEFT (https://github.com/huggingface/peft), limited to LoRA of linear layers.</summary>
+/// <param name="Lora">Rank, scale and dropout, and the targets when these are a list of names.</param>
+/// <param name="Pattern">Regular expression of complete layer names, in place of targets; null for none.</param>
+/// <param name="ModulesToSave">Suffixes of the names of modules that the adapter's files hold complete.</param>
+/// <param name="BaseModel">Base model of the adapter: a repository's name or a folder; null when the file names none.</param>
 internal sealed record PeftConfig(LoraSettings Lora, string? Pattern, IReadOnlyList<string> ModulesToSave, string? BaseModel)
 {
     /// <summary>Name of the file.</summary>
     public const string FileName = "adapter_config.json";
 
-    // Each changes what is computed. Their absence, null, false and empty mean that they do nothing.
+    // Each of these keys changes the computation, except when absent, null, false or empty.
     private static readonly string[] Unsupported =
     [
         "use_dora", "fan_in_fan_out", "rank_pattern", "alpha_pattern", "layers_to_transform", "layer_replication", "lora_bias",
         "exclude_modules", "target_parameters", "trainable_token_indices", "use_qalora", "arrow_config", "alora_invocation_tokens",
     ];
 
-    /// <summary>Whether a linear layer of the model is a target.</summary>
+    /// <summary>True when a linear layer of the model is a target.</summary>
     public bool Targets(LoraTarget layer) => Pattern switch
     {
         null => Lora.Targets.Any(layer.Is),
@@ -30,7 +30,8 @@ internal sealed record PeftConfig(LoraSettings Lora, string? Pattern, IReadOnlyL
         _ => Regex.IsMatch(layer.Name, $"^(?:{Pattern})$", RegexOptions.CultureInvariant, TimeSpan.FromSeconds(1)),
     };
 
-    /// <exception cref="InvalidDataException">It is missing or damaged, or asks for something that is not done here.</exception>
+    /// <summary>Reads the configuration of an adapter folder.</summary>
+    /// <exception cref="InvalidDataException">The file is missing or damaged, or uses a feature that is not supported.</exception>
     public static PeftConfig Read(string folder)
     {
         var path = Path.Combine(folder, FileName);
@@ -75,7 +76,7 @@ internal sealed record PeftConfig(LoraSettings Lora, string? Pattern, IReadOnlyL
             new($"'{path}' is no adapter that can be used: {problem}.", cause);
     }
 
-    /// <summary>Writes it for a model that is loaded for inference, as PEFT does.</summary>
+    /// <summary>Writes the configuration in inference mode, as PEFT does.</summary>
     public void Write(string folder)
     {
         var json = new JsonObject

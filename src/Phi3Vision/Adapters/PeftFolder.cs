@@ -3,32 +3,33 @@ using static TorchSharp.torch;
 namespace FunctionsPipeline.Phi3Vision;
 
 /// <summary>
-/// Adapters on disk as PEFT has them (https://github.com/huggingface/peft): <c>adapter_config.json</c> and
-/// <c>adapter_model.safetensors</c>. Python's PEFT loads what is saved here for the published model, and the other way round.
+/// Reads and writes adapters in PEFT's format (https://github.com/huggingface/peft): <c>adapter_config.json</c> and
+/// <c>adapter_model.safetensors</c>. Python's PEFT loads adapters of the published model that are saved here, and vice versa.
 /// </summary>
 public static class PeftFolder
 {
-    /// <summary>Name of the file with the tensors.</summary>
+    /// <summary>Name of the file that holds the tensors.</summary>
     public const string FileName = "adapter_model.safetensors";
 
-    // PEFT's wrapper, and the causal model within it.
+    // Path of PEFT's wrapper and of the causal model inside it.
     private const string Prefix = "base_model.model.";
 
-    /// <summary>Whether a folder holds an adapter.</summary>
+    /// <summary>True when a folder holds an adapter.</summary>
     public static bool IsOne(string folder) => File.Exists(Path.Combine(folder, PeftConfig.FileName));
 
-    /// <summary>What the adapter in a folder belongs to, a repository's name or a folder; null when it does not say.</summary>
-    /// <exception cref="InvalidDataException">The configuration is missing or damaged, or asks for something that is not done here.</exception>
+    /// <summary>Reads the base model of the adapter in a folder: a repository's name or a folder; null when the file names none.</summary>
+    /// <exception cref="InvalidDataException">The configuration is missing or damaged, or uses a feature that is not supported.</exception>
     public static string? BaseModel(string folder) => PeftConfig.Read(folder).BaseModel;
 
-    /// <summary>Saves adapters, and whole the parts of the model that were trained beside them.</summary>
-    /// <param name="folder">A folder that is there.</param>
-    /// <param name="adapters">They may have been merged: A, B and the parts to save are what they were.</param>
-    /// <param name="baseModel">What they belong to: a repository's name or a folder.</param>
+    /// <summary>Saves adapters, and complete the parts of the model that were trained beside them.</summary>
+    /// <param name="folder">An existing folder.</param>
+    /// <param name="adapters">Adapters, merged or not: merging changes neither A and B nor the parts to save.</param>
+    /// <param name="baseModel">Base model of the adapters: a repository's name or a folder.</param>
     /// <param name="whole">
-    /// Parts to save whole: the vision tower, the projector (its <c>img_projection</c>; PEFT cannot hold the separators beside it), or none.
+    /// Parts to save complete: the vision tower, the projector (its <c>img_projection</c>; PEFT cannot hold the separators beside it), or
+    /// none.
     /// </param>
-    /// <exception cref="ArgumentException">PEFT cannot hold a part, or a part to save whole has adapters.</exception>
+    /// <exception cref="ArgumentException">PEFT cannot hold a part, or a part to save complete has adapters.</exception>
     public static void Save(string folder, LoraAdapters adapters, string baseModel, IReadOnlyCollection<ModelPart>? whole = null)
     {
         var parts = whole ?? [];
@@ -41,11 +42,11 @@ public static class PeftFolder
     }
 
     /// <summary>
-    /// Attaches the adapters in a folder to a model and copies the modules that are saved whole into it. The model is still frozen or not as
-    /// it was.
+    /// Attaches the adapters in a folder to a model and copies the modules that are saved complete into the model. The parameters'
+    /// <c>requires_grad</c> does not change.
     /// </summary>
     /// <exception cref="InvalidDataException">
-    /// The folder's files are missing or damaged, ask for something that is not done here, or do not fit the model: every mismatch is listed.
+    /// The folder's files are missing or damaged, use a feature that is not supported, or do not fit the model: every mismatch is listed.
     /// </exception>
     public static LoraAdapters Load(string folder, Phi3VisionModel model)
     {
@@ -72,13 +73,13 @@ public static class PeftFolder
     private static IEnumerable<(string Name, Tensor Tensor)> Adapters(LoraAdapters adapters) =>
         adapters.Parameters.Select(pair => (pair.Name, (Tensor)pair.Parameter));
 
-    /// <summary>The parameters below modules whose names end so, which is how PEFT matches them.</summary>
+    /// <summary>Selects the parameters of modules whose names end in one of the endings, which is how PEFT matches them.</summary>
     private static IEnumerable<(string Name, Tensor Tensor)> Modules(LoraAdapters adapters, IReadOnlyList<string> endings) =>
         adapters.ModelParameters
             .Where(pair => Above(pair.Name).Any(module => endings.Any(ending => module.EndsWith(ending, StringComparison.Ordinal))))
             .Select(pair => (pair.Name, (Tensor)pair.Parameter));
 
-    /// <summary>The names of the modules that a parameter is in.</summary>
+    /// <summary>Lists the names of the modules that contain a parameter.</summary>
     private static IEnumerable<string> Above(string name)
     {
         for (var dot = name.LastIndexOf('.'); dot > 0; dot = name.LastIndexOf('.', dot - 1)) yield return name[..dot];

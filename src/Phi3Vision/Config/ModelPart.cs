@@ -1,25 +1,26 @@
 namespace FunctionsPipeline.Phi3Vision;
 
-/// <summary>What a weight is part of.</summary>
+/// <summary>Part of the model that a weight belongs to.</summary>
 public enum ModelPart
 {
-    /// <summary>CLIP: <c>img_processor</c>.</summary>
+    /// <summary>CLIP vision tower: <c>img_processor</c>.</summary>
     VisionTower,
 
     /// <summary>
-    /// From patch features to the decoder's width: <c>img_projection</c> and the learned separators <c>glb_GN</c> and <c>sub_GN</c>.
+    /// Projection of patch features to the decoder's width: <c>img_projection</c> and the learned separators <c>glb_GN</c> and
+    /// <c>sub_GN</c>.
     /// </summary>
     Projector,
 
-    /// <summary>The table of token embeddings.</summary>
+    /// <summary>Token embedding table: <c>embed_tokens</c>.</summary>
     Embeddings,
 
-    /// <summary>Attention, MLP and norms of every layer.</summary>
+    /// <summary>Attention, MLP and norms of every decoder layer.</summary>
     DecoderLayers,
 
-    /// <summary>The norm after the last layer.</summary>
+    /// <summary>Norm after the last decoder layer.</summary>
     FinalNorm,
 
-    /// <summary>From the last hidden state to logits: <c>lm_head</c>.</summary>
+    /// <summary>Projection of the final hidden state to logits: <c>lm_head</c>.</summary>
     Head,
 }

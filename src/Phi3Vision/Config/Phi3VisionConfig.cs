@@ -10,7 +10,7 @@ public sealed record Phi3VisionConfig
     /// <summary>Name of the file in a model folder.</summary>
     public const string FileName = "config.json";
 
-    /// <summary>Side of a view, pixels; the HD transform and the token counts depend on it.</summary>
+    /// <summary>Side of a view in pixels, which the HD transform and the token counts depend on.</summary>
     public const int ViewSize = 336;
 
     private const int MostLayers = 1_000;
@@ -35,10 +35,10 @@ public sealed record Phi3VisionConfig
 
     public int NumAttentionHeads { get; init; }
 
-    /// <summary>Heads of keys and values; each serves as many consecutive query heads.</summary>
+    /// <summary>Number of key and value heads; each serves <c>NumAttentionHeads / NumKeyValueHeads</c> consecutive query heads.</summary>
     public int NumKeyValueHeads { get; init; }
 
-    /// <summary>Rows of the embedding table and of <c>lm_head</c>; at least the tokenizer's vocabulary.</summary>
+    /// <summary>Number of rows of the embedding table and of <c>lm_head</c>; at least the tokenizer's vocabulary size.</summary>
     public int VocabSize { get; init; }
 
     public string HiddenAct { get; init; } = "silu";
@@ -61,23 +61,23 @@ public sealed record Phi3VisionConfig
 
     public int EosTokenId { get; init; } = 2;
 
-    /// <summary><c>&lt;|endoftext|&gt;</c>. Its embedding is used but never trained.</summary>
+    /// <summary>Id of <c>&lt;|endoftext|&gt;</c>, whose embedding is used but never trained.</summary>
     public int PadTokenId { get; init; } = 32000;
 
     public bool TieWordEmbeddings { get; init; }
 
     public ClipConfig Clip { get; init; } = new();
 
-    /// <summary>Keys that do not change the computation; they are written back as they were read.</summary>
+    /// <summary>Keys of the file that do not change the computation, written back as they were read.</summary>
     [JsonExtensionData]
     public IDictionary<string, JsonElement>? OtherKeys { get; init; }
 
-    /// <summary>Dimensions of one attention head.</summary>
+    /// <summary>Number of dimensions of one attention head.</summary>
     [JsonIgnore]
     public int HeadDim => HiddenSize / NumAttentionHeads;
 
     /// <summary>Reads <c>config.json</c> of a model folder.</summary>
-    /// <exception cref="InvalidDataException">The file is not there, is not JSON, or describes a model that cannot be computed.</exception>
+    /// <exception cref="InvalidDataException">The file is missing, is not JSON, or describes a model that is not supported.</exception>
     public static Phi3VisionConfig Load(string folder)
     {
         var path = Path.Combine(folder, FileName);
@@ -96,7 +96,7 @@ public sealed record Phi3VisionConfig
         return config;
     }
 
-    /// <summary>Writes <c>config.json</c> into a model folder, which is made if needed.</summary>
+    /// <summary>Writes <c>config.json</c> into a model folder, which is created if missing.</summary>
     public void Save(string folder)
     {
         Validate(FileName);
@@ -104,8 +104,8 @@ public sealed record Phi3VisionConfig
         File.WriteAllBytes(Path.Combine(folder, FileName), JsonSerializer.SerializeToUtf8Bytes(this, Json));
     }
 
-    /// <summary>Checks that the dimensions fit together and that nothing is asked for that the model code does not do.</summary>
-    /// <param name="source">Where the configuration comes from, for the message.</param>
+    /// <summary>Checks that the dimensions fit together and that the configuration asks for nothing that the model code lacks.</summary>
+    /// <param name="source">Origin of the configuration, for the message.</param>
     /// <exception cref="InvalidDataException">Lists every problem.</exception>
     public void Validate(string source)
     {
@@ -127,7 +127,7 @@ public sealed record Phi3VisionConfig
             ("clip.num_hidden_layers", Clip.NumHiddenLayers), ("clip.num_attention_heads", Clip.NumAttentionHeads),
         })
         {
-            // The bound keeps a hostile file from asking for two billion layers, and is far from any model.
+            // The bound is far from any model; it keeps a hostile file from asking for two billion layers.
             var most = key.EndsWith("_layers", StringComparison.Ordinal) ? MostLayers : MostOfAnything;
             if (value <= 0 || value > most)
             {

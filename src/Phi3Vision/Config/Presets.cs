@@ -35,8 +35,8 @@ public static class Presets
     };
 
     /// <summary>
-    /// The same architecture at toy size, for pipelines that run on a CPU in minutes. Made for the tokenizers of <see cref="TokenizerTrainer"/>:
-    /// the padding token is the first of its added tokens.
+    /// The same architecture at toy size, for pipelines that run on a CPU in minutes. Fits the tokenizers of
+    /// <see cref="TokenizerTrainer"/>, whose first added token is the padding token.
     /// </summary>
     /// <param name="vocabularySize">The tokenizer's vocabulary size.</param>
     public static Phi3VisionConfig Tiny(int vocabularySize)

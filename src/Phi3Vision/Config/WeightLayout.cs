@@ -4,8 +4,8 @@ using static FunctionsPipeline.Phi3Vision.WeightRole;
 namespace FunctionsPipeline.Phi3Vision;
 
 /// <summary>
-/// Names and shapes of all weights that a configuration asks for, in the order of the published checkpoint, from arithmetic alone:
-/// a checkpoint can be checked, counted and written without a model in memory.
+/// Computes names and shapes of all weights of a configuration, in the order of the published checkpoint. No model is needed in memory, so
+/// that a checkpoint can be checked, counted and written by arithmetic alone.
 /// </summary>
 internal static class WeightLayout
 {

@@ -5,8 +5,8 @@ namespace FunctionsPipeline.Phi3Vision;
 
 /// <summary>
 /// Activation recomputation (https://arxiv.org/abs/1604.06174): keeps only the input of each layer that runs on the tape. The backward pass
-/// runs a layer a second time, with gradients, before it propagates through that layer. The cost is about a third more time; the memory left
-/// is the layers' inputs and the activations of one layer. Pass a new tape to <see cref="Phi3VisionModel.Hidden"/> and call
+/// runs a layer a second time, with gradients, before it propagates through that layer. The cost is about a third more time; the memory
+/// left is the layers' inputs and the activations of one layer. Pass a new tape to <see cref="Phi3VisionModel.Hidden"/> and call
 /// <see cref="Backward"/> in place of the tensor's own. A layer must compute the same result both times.
 /// </summary>
 public sealed class ActivationTape : IDisposable
@@ -14,12 +14,15 @@ public sealed class ActivationTape : IDisposable
     private readonly Stack<Entry> _entries = [];
     private readonly List<Tensor> _kept = [];
 
-    /// <summary>Computes the gradients of everything that <paramref name="root"/> was computed from and adds them to those present.</summary>
+    /// <summary>
+    /// Computes the gradients of everything that <paramref name="root"/> was computed from and adds them to those present.
+    /// </summary>
     /// <param name="root">A scalar, or with <paramref name="gradient"/> any tensor, computed from the model's output.</param>
     /// <param name="gradient">The gradient of the root, in its shape.</param>
     public void Backward(Tensor root, Tensor? gradient = null)
     {
-        // A root without requires_grad follows recorded layers only when nothing in them is trained, so that their gradients are absent too.
+        // A root without requires_grad follows recorded layers only when nothing in them is trained, so that their gradients are absent
+        // too.
         if (root.requires_grad) root.backward(gradient is null ? null : [gradient]);
         while (_entries.TryPop(out var entry))
         {
@@ -29,8 +32,8 @@ public sealed class ActivationTape : IDisposable
                 // No gradient: the root does not depend on this output.
                 if (entry.Output.grad is not { } outer) continue;
                 var output = entry.Layer(entry.Input);
-                // entry.Input is the previous entry's output, a leaf that accumulates the gradient; the first entry's input belongs to the graph that
-                // made it, and the gradient continues into that graph.
+                // entry.Input is the previous entry's output, a leaf that accumulates the gradient; the first entry's input belongs to the
+                // graph that made it, and the gradient continues into that graph.
                 if (output.requires_grad) output.backward([outer]);
             }
         }

@@ -30,8 +30,8 @@ internal sealed class AttentionMask
     }
 
     /// <summary>
-    /// Makes the mask of a pack, samples of these lengths end to end in one row. Attention runs once per sample, so that no mask of all pairs of
-    /// positions is needed.
+    /// Makes the mask of a pack, samples of these lengths end to end in one row. Attention runs once per sample, so that no mask of all
+    /// pairs of positions is needed.
     /// </summary>
     public static AttentionMask OfPack(long[] segments) => new(causal: true, segments: segments);
 

@@ -19,7 +19,9 @@ internal static class CheckedImages
         return [];
     }
 
-    /// <summary>Checks <see cref="ModelInput.PixelValues"/> and <see cref="ModelInput.ImageSizes"/>, and returns the rows and columns of crops.</summary>
+    /// <summary>
+    /// Checks <see cref="ModelInput.PixelValues"/> and <see cref="ModelInput.ImageSizes"/>, and returns the rows and columns of crops.
+    /// </summary>
     /// <exception cref="ArgumentException">A shape or size does not fit; the message names it.</exception>
     public static IReadOnlyList<(int Rows, int Columns)> OfPixels(Tensor pixels, Tensor? sizes)
     {

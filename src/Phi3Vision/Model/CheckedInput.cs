@@ -3,8 +3,8 @@ using static TorchSharp.torch;
 namespace FunctionsPipeline.Phi3Vision;
 
 /// <summary>
-/// A <see cref="ModelInput"/> whose shapes, types and values have been checked. The check is here because a mismatch that reaches the native
-/// library may end the process, and an id outside the vocabulary ends a GPU's context.
+/// A <see cref="ModelInput"/> whose shapes, types and values have been checked. The check is here because a mismatch that reaches the
+/// native library may end the process, and an id outside the vocabulary ends a GPU's context.
 /// </summary>
 /// <param name="Batch">Number of rows to compute: the rows of the ids, or the samples of a pack whose samples have equal lengths.</param>
 /// <param name="Length">Number of positions of a row.</param>

@@ -72,8 +72,8 @@ internal sealed class Decoder : nn.Module
     }
 
     /// <summary>
-    /// Embeds text, then writes the image embeddings over the positions with negative ids, in order. The text lookup clamps these ids to 0, a row
-    /// of the table that is overwritten.
+    /// Embeds text, then writes the image embeddings over the positions with negative ids, in order. The text lookup clamps these ids to 0,
+    /// a row of the table that is overwritten.
     /// </summary>
     private Tensor Embed(ModelInput input, CheckedInput shape, Device device, ScalarType dtype, ForwardTrace? trace, ActivationTape? tape)
     {

@@ -4,8 +4,8 @@ using static TorchSharp.torch;
 namespace FunctionsPipeline.Phi3Vision;
 
 /// <summary>
-/// Feeds prompts, then one token per row and step, to a model with a key-value cache and returns the next token's logits. The choice of tokens
-/// is left to <see cref="Generator"/>. Positions are counted from each row's first real token.
+/// Feeds prompts, then one token per row and step, to a model with a key-value cache and returns the next token's logits. The choice of
+/// tokens is left to <see cref="Generator"/>. Positions are counted from each row's first real token.
 /// </summary>
 public sealed class DecodingSession : IDisposable
 {
@@ -17,7 +17,9 @@ public sealed class DecodingSession : IDisposable
     /// <param name="prompts">
     /// Rows of equal length, shorter prompts padded on the left. The tensors must live until <see cref="Start"/> has been called.
     /// </param>
-    /// <param name="maxTokens">Maximum number of tokens that follow a prompt; the memory for their keys and values is allocated here.</param>
+    /// <param name="maxTokens">
+    /// Maximum number of tokens that follow a prompt; the memory for their keys and values is allocated here.
+    /// </param>
     /// <exception cref="ArgumentException">The prompts are not I64 [B, L], or padded elsewhere than on the left.</exception>
     public DecodingSession(Phi3VisionModel model, ModelInput prompts, int maxTokens)
     {

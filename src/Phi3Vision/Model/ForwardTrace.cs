@@ -4,8 +4,8 @@ using static TorchSharp.torch;
 namespace FunctionsPipeline.Phi3Vision;
 
 /// <summary>
-/// Intermediate tensors of a forward pass, for a comparison with another engine. Pass a new trace to <see cref="Phi3VisionModel.Hidden"/> or
-/// <see cref="Phi3VisionModel.forward"/>; it owns its tensors, which carry no gradients. B rows, L positions, H the hidden size, d the
+/// Intermediate tensors of a forward pass, for a comparison with another engine. Pass a new trace to <see cref="Phi3VisionModel.Hidden"/>
+/// or <see cref="Phi3VisionModel.forward"/>; it owns its tensors, which carry no gradients. B rows, L positions, H the hidden size, d the
 /// dimensions of a head; a pack of samples of equal length has one row per sample.
 /// </summary>
 public sealed class ForwardTrace : IDisposable

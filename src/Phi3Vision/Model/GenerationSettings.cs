@@ -1,8 +1,8 @@
 namespace FunctionsPipeline.Phi3Vision;
 
 /// <summary>
-/// Settings of the choice of tokens and of the end of an answer. The steps and their order are those of the transformers library: repetition
-/// penalty, temperature, top-k, top-p, then a draw. The default takes the most likely token.
+/// Settings of the choice of tokens and of the end of an answer. The steps and their order are those of the transformers library:
+/// repetition penalty, temperature, top-k, top-p, then a draw. The default takes the most likely token.
 /// </summary>
 public sealed record GenerationSettings
 {
@@ -21,19 +21,20 @@ public sealed record GenerationSettings
     public int TopK { get; init; }
 
     /// <summary>
-    /// Nucleus sampling: draws from the fewest most likely tokens whose probabilities add up to at least this value, above 0; 1 draws from all.
+    /// Nucleus sampling: draws from the fewest most likely tokens whose probabilities add up to at least this value, above 0; 1 draws from
+    /// all.
     /// </summary>
     public double TopP { get; init; } = 1;
 
     /// <summary>
-    /// Seed of the draws: equal seeds and equal logits give equal tokens on every machine. Every row starts from this seed, so that a prompt gets
-    /// the same answer in a batch as alone; several answers to one prompt need several seeds.
+    /// Seed of the draws: equal seeds and equal logits give equal tokens on every machine. Every row starts from this seed, so that a
+    /// prompt gets the same answer in a batch as alone; several answers to one prompt need several seeds.
     /// </summary>
     public int Seed { get; init; }
 
     /// <summary>
-    /// Penalty on tokens that are in the prompt or the answer already: a positive logit is divided by it, a negative one multiplied. Above 1 makes
-    /// these tokens less likely, 1 changes nothing. Padding and image positions are left out.
+    /// Penalty on tokens that are in the prompt or the answer already: a positive logit is divided by it, a negative one multiplied. Above
+    /// 1 makes these tokens less likely, 1 changes nothing. Padding and image positions are left out.
     /// </summary>
     public double RepetitionPenalty { get; init; } = 1;
 

@@ -30,12 +30,14 @@ public sealed class Generator(Phi3VisionModel model)
     }
 
     /// <summary>
-    /// Generates answers and yields every token when it is chosen, the tokens of one step in the order of the rows. A dedicated thread computes at
-    /// most two tokens ahead of the reader; the thread ends with the enumeration, also when the reader abandons it.
+    /// Generates answers and yields every token when it is chosen, the tokens of one step in the order of the rows. A dedicated thread
+    /// computes at most two tokens ahead of the reader; the thread ends with the enumeration, also when the reader abandons it.
     /// </summary>
     /// <param name="prompts">As for <see cref="Generate"/>; the tensors must live until the enumeration has ended.</param>
     /// <returns>The tokens without those that stop a row.</returns>
-    /// <exception cref="ArgumentException">The settings are not valid; during the enumeration, the prompts do not fit the model.</exception>
+    /// <exception cref="ArgumentException">
+    /// The settings are not valid; during the enumeration, the prompts do not fit the model.
+    /// </exception>
     public IAsyncEnumerable<GeneratedToken> StreamAsync(
         ModelInput prompts, GenerationSettings settings, CancellationToken cancellationToken = default)
     {

@@ -44,7 +44,9 @@ public sealed class KeyValueCache : IDisposable
         foreach (var tensor in _values) tensor.Dispose();
     }
 
-    /// <summary>Appends a layer's keys and values of this call, [B, heads, L, d], and returns all of that layer's, [B, heads, cached + L, d].</summary>
+    /// <summary>
+    /// Appends a layer's keys and values of this call, [B, heads, L, d], and returns all of that layer's, [B, heads, cached + L, d].
+    /// </summary>
     internal (Tensor Keys, Tensor Values) Append(int layer, Tensor keys, Tensor values)
     {
         if (keys.requires_grad) throw new InvalidOperationException("A key-value cache cannot be used while gradients are recorded: use torch.no_grad().");

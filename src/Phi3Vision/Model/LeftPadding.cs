@@ -29,7 +29,8 @@ internal sealed class LeftPadding
     public int Count(int row) => _counts[row];
 
     /// <summary>
-    /// Makes position ids, I64 [B, length], from column <paramref name="start"/>: column minus padding; padding gets 1, as in the published code.
+    /// Makes position ids, I64 [B, length], from column <paramref name="start"/>: column minus padding; padding gets 1, as in the published
+    /// code.
     /// </summary>
     public Tensor Positions(int start, int length) =>
         torch.tensor(

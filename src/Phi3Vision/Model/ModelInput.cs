@@ -15,8 +15,8 @@ namespace FunctionsPipeline.Phi3Vision;
 /// <param name="ImageSizes">I64 [N, 2]: height and width that the crops of each image tile, multiples of 336 pixels.</param>
 /// <param name="PositionIds">Positions, I64 [B, L]; null counts from the cache's length.</param>
 /// <param name="SegmentLengths">
-/// Lengths of the samples of a pack: one row (B = 1) of samples laid end to end. Attention stays within a sample and positions start at 0 in
-/// each, as if the sample were a row of its own. Cannot be combined with a mask, positions or a cache.
+/// Lengths of the samples of a pack: one row (B = 1) of samples laid end to end. Attention stays within a sample and positions start at 0
+/// in each, as if the sample were a row of its own. Cannot be combined with a mask, positions or a cache.
 /// </param>
 /// <param name="ImageFeatures">
 /// Outputs of the vision tower in place of the pixels: N tensors [V, 576, C], as <see cref="Phi3VisionModel.ImageFeatures"/> returns them.

@@ -5,8 +5,8 @@ using static TorchSharp.torch;
 namespace FunctionsPipeline.Phi3Vision;
 
 /// <summary>
-/// Phi-3-Vision, with the parameter names of the published checkpoint. Gradients reach the parameters that a call used: never CLIP's last layer
-/// or the padding token's embedding, and none of the vision part in a call without images.
+/// Phi-3-Vision, with the parameter names of the published checkpoint. Gradients reach the parameters that a call used: never CLIP's last
+/// layer or the padding token's embedding, and none of the vision part in a call without images.
 /// </summary>
 public sealed class Phi3VisionModel : nn.Module
 {
@@ -54,7 +54,9 @@ public sealed class Phi3VisionModel : nn.Module
         return Logits(hidden);
     }
 
-    /// <summary>Computes the hidden states after the final norm: the input of <see cref="Logits"/>, for callers that need few positions.</summary>
+    /// <summary>
+    /// Computes the hidden states after the final norm: the input of <see cref="Logits"/>, for callers that need few positions.
+    /// </summary>
     /// <param name="cache">Keys and values of earlier positions; the new ones are appended to it.</param>
     /// <param name="trace">Keeps the intermediate tensors.</param>
     /// <param name="tape">Keeps only the inputs of layers; the backward pass is then <see cref="ActivationTape.Backward"/>.</param>
@@ -64,8 +66,9 @@ public sealed class Phi3VisionModel : nn.Module
         model.forward(input, cache, trace, tape);
 
     /// <summary>
-    /// Computes the vision tower's output of images, for <see cref="ModelInput.ImageFeatures"/>: <see cref="ViewFeatures"/> of the views that
-    /// <see cref="forward"/> would compute. Filler is left out; an image whose only crop has the same pixels as its global view gives one view.
+    /// Computes the vision tower's output of images, for <see cref="ModelInput.ImageFeatures"/>: <see cref="ViewFeatures"/> of the views
+    /// that <see cref="forward"/> would compute. Filler is left out; an image whose only crop has the same pixels as its global view gives
+    /// one view.
     /// </summary>
     /// <param name="pixels">As <see cref="ModelInput.PixelValues"/>, [N, K, 3, 336, 336]; converted to the model's type and device.</param>
     /// <param name="sizes">As <see cref="ModelInput.ImageSizes"/>, I64 [N, 2].</param>

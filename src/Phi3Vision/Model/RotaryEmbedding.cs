@@ -5,8 +5,8 @@ namespace FunctionsPipeline.Phi3Vision;
 
 /// <summary>
 /// Rotary position embedding (https://arxiv.org/abs/2104.09864) with <c>su</c> scaling: the angle of pair i at position p is
-/// p / (factorᵢ · θ^(2i/d)). The short factors apply while all positions of a call (of a sample in a pack) are within the original range, the
-/// long factors otherwise; cosines and sines are scaled by √(1 + ln(max/original) / ln(original)).
+/// p / (factorᵢ · θ^(2i/d)). The short factors apply while all positions of a call (of a sample in a pack) are within the original range,
+/// the long factors otherwise; cosines and sines are scaled by √(1 + ln(max/original) / ln(original)).
 /// </summary>
 internal sealed class RotaryEmbedding
 {
@@ -30,8 +30,8 @@ internal sealed class RotaryEmbedding
     {
         using var scope = NewDisposeScope();
         var frequencies = torch.tensor(end > _originalPositions ? _long : _short, device: device);
-        // [1 or B, 1, L, d/2]. Position · frequency is rounded to float32 before the cosine, as in the published code; from about position 4000 the
-        // rounding is visible in the result.
+        // [1 or B, 1, L, d/2]. Position · frequency is rounded to float32 before the cosine, as in the published code; from about position
+        // 4000 the rounding is visible in the result.
         var angles = positions.to(device).to(ScalarType.Float32).unsqueeze(1).unsqueeze(-1) * frequencies;
         Tensor Scaled(Tensor table) => table.Times(_scale).to(dtype).MoveToOuterDisposeScope();
         return new RotaryTables(Scaled(angles.cos()), Scaled(angles.sin()));
@@ -46,8 +46,8 @@ internal sealed class RotaryEmbedding
     }
 
     /// <summary>
-    /// Makes the tables of a pack, samples of these lengths end to end in one row: each sample counts from 0 and selects its factors by its own
-    /// length.
+    /// Makes the tables of a pack, samples of these lengths end to end in one row: each sample counts from 0 and selects its factors by its
+    /// own length.
     /// </summary>
     public RotaryTables TablesOfPack(IReadOnlyList<long> segments, Device device, ScalarType dtype)
     {

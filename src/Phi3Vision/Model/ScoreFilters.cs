@@ -29,8 +29,8 @@ internal static class ScoreFilters
     }
 
     /// <summary>
-    /// Drops the least likely tokens while the probabilities of the dropped ones add up to at most 1 - <paramref name="p"/>; always keeps the
-    /// most likely token.
+    /// Drops the least likely tokens while the probabilities of the dropped ones add up to at most 1 - <paramref name="p"/>; always keeps
+    /// the most likely token.
     /// </summary>
     public static void KeepTopP(Span<float> scores, double p)
     {

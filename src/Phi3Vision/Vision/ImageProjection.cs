@@ -5,8 +5,8 @@ using static TorchSharp.torch;
 namespace FunctionsPipeline.Phi3Vision;
 
 /// <summary>
-/// Projects merged patches (4C) to the decoder's width (H): Linear, GELU (the exact one, x · Φ(x)), Linear. The components are named 0 and 2,
-/// their places in the published checkpoint's sequence.
+/// Projects merged patches (4C) to the decoder's width (H): Linear, GELU (the exact one, x · Φ(x)), Linear. The components are named 0 and
+/// 2, their places in the published checkpoint's sequence.
 /// </summary>
 internal sealed class ImageProjection : nn.Module<Tensor, Tensor>
 {
