@@ -6,15 +6,15 @@ using System.Runtime.Intrinsics;
 namespace FunctionsPipeline.Phi3Vision;
 
 /// <summary>
-/// The two passes of Pillow's 8-bit bilinear resize, a row at a time and bit for bit: each sums weight times pixel in 32 bits and rounds to
-/// 8. The sums are not negative and stay below 2^31 (weights of a pixel add up to 2^22 and a few), so that unsigned lanes do.
+/// The two passes of Pillow's 8-bit bilinear resize, one row at a time and bit for bit: each sums weight · pixel in 32 bits and rounds to
+/// 8. Unsigned lanes suffice: sums are not negative and stay below 2^31, as the weights of a pixel add up to little more than 2^22.
 /// </summary>
 internal static class BilinearResize
 {
     private const uint Half = 1u << (BilinearTaps.Precision - 1);
 
     /// <summary>Resizes one row to <see cref="BilinearTaps.Count"/> pixels.</summary>
-    /// <param name="source">Interleaved RGB, with <see cref="RowRing.Slack"/> bytes to read after it.</param>
+    /// <param name="source">Interleaved RGB, followed by <see cref="RowRing.Slack"/> readable bytes.</param>
     /// <param name="target">Interleaved RGB; the byte after the last pixel is overwritten.</param>
     public static void Horizontal(ReadOnlySpan<byte> source, BilinearTaps taps, Span<byte> target)
     {
@@ -30,7 +30,7 @@ internal static class BilinearResize
             ref var pixel = ref Unsafe.Add(ref pixels, starts[x] * 3);
             for (var i = 0; i < taps.Stride; i += 4)
             {
-                // Four pixels of the five and a third in a vector, each spread to a lane for red, green, blue and nothing.
+                // 16 bytes hold 5⅓ pixels, of which the first four are used; each is spread to 32-bit lanes for red, green, blue and zero.
                 var four = Vector128.LoadUnsafe(ref pixel, (nuint)(i * 3));
                 var first = Vector128.Shuffle(four, Vector128.Create((byte)0, X, X, X, 1, X, X, X, 2, X, X, X, X, X, X, X));
                 var second = Vector128.Shuffle(four, Vector128.Create((byte)3, X, X, X, 4, X, X, X, 5, X, X, X, X, X, X, X));
@@ -46,9 +46,9 @@ internal static class BilinearResize
         }
     }
 
-    /// <summary>Makes row <paramref name="y"/> of the output.</summary>
-    /// <param name="rows">The source rows that it is made of.</param>
-    /// <param name="target">A row with its slack.</param>
+    /// <summary>Computes row <paramref name="y"/> of the output.</summary>
+    /// <param name="rows">Ring that holds the source rows of this output row.</param>
+    /// <param name="target">Receives the row, with its slack.</param>
     public static void Vertical(RowRing rows, BilinearTaps taps, int y, Span<byte> target)
     {
         ArgumentOutOfRangeException.ThrowIfNotEqual(target.Length, rows.Stride);
@@ -78,7 +78,7 @@ internal static class BilinearResize
         }
     }
 
-    // An index past the end of a vector shuffles in a zero.
+    // A shuffle index beyond the vector's end yields zero.
     private const byte X = 255;
 
     private static Vector<uint> Rounded(Vector<uint> sums) => Vector.Min(sums >> BilinearTaps.Precision, new Vector<uint>(255));

@@ -3,22 +3,24 @@ using System.Buffers;
 namespace FunctionsPipeline.Phi3Vision;
 
 /// <summary>
-/// Which source pixels an output pixel is made of, and how much of each, along one axis: Pillow's triangle filter, which widens when
-/// shrinking, in fixed point.
+/// Source pixels and weights of each output pixel along one axis: Pillow's triangle filter, whose support widens when shrinking, with
+/// fixed-point weights.
 /// </summary>
 internal sealed class BilinearTaps : IDisposable
 {
-    /// <summary>Bits after the point of a weight.</summary>
+    /// <summary>Number of fractional bits of a weight.</summary>
     public const int Precision = 22;
 
     private readonly int[] _starts;
     private readonly int[] _weights;
 
-    /// <param name="size">Source pixels.</param>
-    /// <param name="newSize">Output pixels.</param>
+    /// <param name="size">Number of source pixels.</param>
+    /// <param name="newSize">Number of output pixels.</param>
     public BilinearTaps(int size, int newSize)
     {
         var step = size / (double)newSize;
+        // Output pixel i is centred at (i + ½) · step; source pixel j has the weight max(0, 1 - |j + ½ - centre| / support), normalised to
+        // 1.
         var support = Math.Max(step, 1.0);
         Count = newSize;
         _starts = ArrayPool<int>.Shared.Rent(newSize);
@@ -38,7 +40,7 @@ internal sealed class BilinearTaps : IDisposable
             var (center, total) = ((i + 0.5) * step, 0.0);
             for (var j = start; j < end; j++)
                 total += shares[j - start] = Math.Max(0, 1 - Math.Abs((j - center + 0.5) * (1.0 / support)));
-            // At the far edge there are fewer: they move back, behind weights of 0, so that no pixel past the edge is ever read.
+            // The window is shorter at the far edge: its start moves back and gets weights of 0, so that no pixel past the edge is read.
             _starts[i] = Math.Min(start, size - Most);
             var weights = _weights.AsSpan(i * Stride + start - _starts[i]);
             for (var j = 0; j < end - start; j++) weights[j] = (int)(0.5 + shares[j] / total * (1 << Precision));
@@ -52,19 +54,19 @@ internal sealed class BilinearTaps : IDisposable
         }
     }
 
-    /// <summary>Output pixels.</summary>
+    /// <summary>Number of output pixels.</summary>
     public int Count { get; }
 
-    /// <summary>Source pixels that one output pixel is made of, at most; so many are there from every start on.</summary>
+    /// <summary>Maximum number of source pixels of one output pixel; as many pixels exist from every start on.</summary>
     public int Most { get; }
 
-    /// <summary>Weights that are stored for each output pixel, a multiple of 4: those past <see cref="Most"/> are 0.</summary>
+    /// <summary>Number of weights stored for each output pixel, a multiple of 4; those from <see cref="Most"/> on are 0.</summary>
     public int Stride { get; }
 
-    /// <summary>The first source pixel of every output pixel; they never decrease.</summary>
+    /// <summary>Index of the first source pixel of every output pixel; the indices never decrease.</summary>
     public ReadOnlySpan<int> Starts => _starts.AsSpan(0, Count);
 
-    /// <summary><see cref="Stride"/> weights for every output pixel, each times 2^<see cref="Precision"/>.</summary>
+    /// <summary>Weights of every output pixel, <see cref="Stride"/> each, scaled by 2^<see cref="Precision"/>.</summary>
     public ReadOnlySpan<int> Weights => _weights.AsSpan(0, Count * Stride);
 
     public void Dispose()

@@ -4,10 +4,10 @@ using System.Numerics;
 namespace FunctionsPipeline.Phi3Vision;
 
 /// <summary>
-/// The view of the whole picture: a bicubic resize (a = -0.75, not antialiased, edges repeated) to 336×336, as the published code makes it
-/// of the normalised picture. Both sides are multiples of 336, so that every output pixel has the same phase: the middle pixel for odd
-/// factors, the four in the middle with weights (-3, 19, 19, -3) / 32 for even ones. That is exact in integers, and as the weights add up
-/// to 1 it may as well come before the normalisation.
+/// The global view: a bicubic resize (a = -0.75, not antialiased, edges repeated) of the padded image to 336×336, which the published code
+/// computes from the normalised image. Both sides are multiples of 336, so that every output pixel has the same phase: the middle pixel for
+/// odd factors, the four middle pixels with weights (-3, 19, 19, -3) / 32 for even ones. The integer sums are exact, and as the weights add
+/// up to 1 the resize commutes with the normalisation and runs before it.
 /// </summary>
 internal sealed class GlobalView : IDisposable
 {
@@ -24,18 +24,18 @@ internal sealed class GlobalView : IDisposable
     private int _read;
     private int _made;
 
-    /// <param name="width">Width of the padded picture, pixels, a multiple of 336.</param>
-    /// <param name="height">Its height, pixels, a multiple of 336.</param>
-    /// <param name="target">Gets the view, [3, 336, 336].</param>
+    /// <param name="width">Width of the padded image in pixels, a multiple of 336.</param>
+    /// <param name="height">Height of the padded image in pixels, a multiple of 336.</param>
+    /// <param name="target">Receives the view, [3, 336, 336].</param>
     public GlobalView(int width, int height, Memory<float> target)
     {
         (_width, _height, _target) = (width, height, target);
         _recent = new RowRing(4, width * 3);
-        // A pixel in front and one behind, for the repeated edges.
+        // One pixel before the row and one after it, for the repeated edges.
         _sums = ArrayPool<short>.Shared.Rent(_recent.Stride + 3);
     }
 
-    /// <summary>Takes the next row of the padded picture, interleaved RGB.</summary>
+    /// <summary>Adds the next row of the padded image, interleaved RGB.</summary>
     public void Add(ReadOnlySpan<byte> row)
     {
         row.CopyTo(_recent[_read]);
@@ -100,7 +100,8 @@ internal sealed class GlobalView : IDisposable
         return (Vector.AsVectorInt16(lowA + lowB), Vector.AsVectorInt16(highA + highB));
     }
 
-    /// <param name="sums">Every third is of this channel; the first is the repeated edge.</param>
+    /// <summary>Resizes one channel of a row of vertical sums horizontally.</summary>
+    /// <param name="sums">Interleaved sums from this channel on, every third of which is used; the first is the repeated edge.</param>
     private static void Across(ReadOnlySpan<short> sums, int factor, float scale, Span<float> target)
     {
         if (factor % 2 == 1)

@@ -5,17 +5,18 @@ using SixLabors.ImageSharp.PixelFormats;
 namespace FunctionsPipeline.Phi3Vision;
 
 /// <summary>
-/// The published HD transform, streamed: reads an image row by row and gives the rows of the resized and padded picture. The published code
-/// transposes portraits, resizes across and then down, pads above and below, and transposes back; without transposing, that is to resize
-/// down and then across and to pad left and right.
+/// The published HD transform, streamed: reads an image row by row and emits the rows of the resized and padded image. The published code
+/// transposes portraits, resizes horizontally and then vertically, pads above and below, and transposes back. Without the transposes that
+/// is a vertical resize, then a horizontal one, and padding at left and right.
 /// </summary>
 internal static class HdTransform
 {
     private const byte White = 255;
 
     /// <summary>Runs the transform.</summary>
-    /// <param name="shape">The shape of <paramref name="image"/>, with something left of it.</param>
-    /// <param name="take">Is given the rows from the top, interleaved RGB; each is only valid during the call.</param>
+    /// <param name="image">Image to transform.</param>
+    /// <param name="shape">Shape of <paramref name="image"/>, with a <see cref="HdShape.ResizedHeight"/> above 0.</param>
+    /// <param name="take">Receives the rows from the top, interleaved RGB; each row is only valid during the call.</param>
     public static void Run(Image<Rgb24> image, HdShape shape, Action<ReadOnlySpan<byte>> take) => image.ProcessPixelRows(rows =>
     {
         if (shape.Transposed) Portrait(rows, shape, take);

@@ -6,23 +6,23 @@ using SixLabors.ImageSharp.PixelFormats;
 namespace FunctionsPipeline.Phi3Vision;
 
 /// <summary>
-/// The published image processor: scales a picture onto a grid of 336×336 crops (Pillow's bilinear resize), pads it with white, normalises
-/// it, and adds a view of the whole. Working memory is a few rows, from the pool. Safe for concurrent use.
+/// The published image processor: scales an image onto a grid of 336×336 crops (Pillow's bilinear resize), pads it with white, normalises
+/// it, and adds the global view. Working memory is a few rows from the array pool. Safe for concurrent use.
 /// </summary>
-/// <param name="numCrops">Crops at most, 1 to 16 in the published settings.</param>
+/// <param name="numCrops">Maximum number of crops, 1 to 16 in the published settings.</param>
 /// <exception cref="ArgumentOutOfRangeException"><paramref name="numCrops"/> is not 1 to 1024.</exception>
 public sealed class ImageProcessor(int numCrops)
 {
     private const int Side = Phi3VisionConfig.ViewSize;
 
-    /// <summary>Crops at most.</summary>
+    /// <summary>Maximum number of crops.</summary>
     public int NumCrops { get; } = numCrops is >= 1 and <= 1024
         ? numCrops
         : throw new ArgumentOutOfRangeException(nameof(numCrops), numCrops, "An image is cut into 1 to 1024 crops.");
 
-    /// <summary>Makes the views of an image.</summary>
+    /// <summary>Computes the views of an image.</summary>
     /// <exception cref="UnreadableImageException">
-    /// The image is so thin that nothing is left of it (<see cref="Rejection.BadShape"/>).
+    /// The image is so thin that its shorter side shrinks to 0 pixels (<see cref="Rejection.BadShape"/>).
     /// </exception>
     public ProcessedImage Process(Image<Rgb24> image)
     {
@@ -33,10 +33,11 @@ public sealed class ImageProcessor(int numCrops)
     }
 
     /// <summary>
-    /// The first half of <see cref="Process"/>: the picture that the crops tile; it takes an eighth to a quarter of the room of its views.
+    /// Computes the first half of <see cref="Process"/>: the padded image that the crops tile. It takes an eighth to a quarter of the
+    /// views' memory.
     /// </summary>
     /// <exception cref="UnreadableImageException">
-    /// The image is so thin that nothing is left of it (<see cref="Rejection.BadShape"/>).
+    /// The image is so thin that its shorter side shrinks to 0 pixels (<see cref="Rejection.BadShape"/>).
     /// </exception>
     public HdPicture Fit(Image<Rgb24> image)
     {
@@ -52,8 +53,8 @@ public sealed class ImageProcessor(int numCrops)
         return new HdPicture(rgb, width, height);
     }
 
-    /// <summary>The second half of <see cref="Process"/>.</summary>
-    /// <exception cref="ArgumentException">The picture's sides are not multiples of 336, or it has not 3 bytes for each pixel.</exception>
+    /// <summary>Computes the second half of <see cref="Process"/>: the views of a padded image.</summary>
+    /// <exception cref="ArgumentException">The image's sides are not multiples of 336, or it does not have 3 bytes per pixel.</exception>
     public static ProcessedImage Views(HdPicture picture)
     {
         var (rgb, width, height) = picture;
@@ -65,11 +66,13 @@ public sealed class ImageProcessor(int numCrops)
         return views.Image;
     }
 
-    /// <summary>Positions that an image of this size takes in a prompt: <see cref="ProcessedImage.Tokens"/> without the image.</summary>
-    /// <param name="width">Pixels.</param>
-    /// <param name="height">Pixels.</param>
+    /// <summary>
+    /// Computes the positions that an image of this size takes in a prompt: <see cref="ProcessedImage.Tokens"/> from the size alone.
+    /// </summary>
+    /// <param name="width">Width in pixels.</param>
+    /// <param name="height">Height in pixels.</param>
     /// <exception cref="UnreadableImageException">
-    /// The image is so thin that nothing is left of it (<see cref="Rejection.BadShape"/>).
+    /// The image is so thin that its shorter side shrinks to 0 pixels (<see cref="Rejection.BadShape"/>).
     /// </exception>
     public int Tokens(int width, int height)
     {

@@ -2,17 +2,17 @@ using System.Buffers;
 
 namespace FunctionsPipeline.Phi3Vision;
 
-/// <summary>The latest rows of a picture, in a buffer from the pool that holds no more rows than a filter looks back.</summary>
+/// <summary>Ring buffer of the latest rows of an image, as many as a filter needs, rented from the array pool.</summary>
 internal sealed class RowRing : IDisposable
 {
-    /// <summary>Bytes after a row that vector code may read and write.</summary>
+    /// <summary>Number of bytes after a row that vector code may read and write.</summary>
     public const int Slack = 64;
 
     private readonly byte[] _buffer;
     private readonly int _rows;
 
-    /// <param name="rows">How many rows it remembers.</param>
-    /// <param name="bytes">Bytes of a row.</param>
+    /// <param name="rows">Number of rows in the ring.</param>
+    /// <param name="bytes">Number of bytes of a row.</param>
     public RowRing(int rows, int bytes)
     {
         _rows = rows;
@@ -20,13 +20,13 @@ internal sealed class RowRing : IDisposable
         _buffer = ArrayPool<byte>.Shared.Rent(checked(rows * Stride));
     }
 
-    /// <summary>Bytes of a row with its slack, a multiple of <see cref="Slack"/>.</summary>
+    /// <summary>Number of bytes of a row with its slack, a multiple of <see cref="Slack"/>.</summary>
     public int Stride { get; }
 
-    /// <summary>All rows; row n begins at <see cref="Offset"/>, and the first follows on the last.</summary>
+    /// <summary>All rows of the ring; row n begins at <see cref="Offset"/>, and the first follows the last.</summary>
     public ReadOnlySpan<byte> Bytes => _buffer.AsSpan(0, _rows * Stride);
 
-    /// <summary>A row with its slack. What it held before is whatever the row had that is so many rows back.</summary>
+    /// <summary>Returns a row with its slack. Until overwritten, it holds the row that is one ring length earlier.</summary>
     public Span<byte> this[int row] => _buffer.AsSpan(Offset(row), Stride);
 
     public int Offset(int row) => row % _rows * Stride;

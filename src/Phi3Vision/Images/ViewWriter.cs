@@ -1,7 +1,7 @@
 namespace FunctionsPipeline.Phi3Vision;
 
 /// <summary>
-/// Makes the views of a padded picture that comes row by row: cuts each row into crops, normalises it, and adds it to the global view.
+/// Makes the views of a padded image from its rows: cuts each row into crops, normalises them, and adds the row to the global view.
 /// </summary>
 internal sealed class ViewWriter : IDisposable
 {
@@ -13,22 +13,22 @@ internal sealed class ViewWriter : IDisposable
     private readonly GlobalView _global;
     private int _y;
 
-    /// <param name="width">Width of the padded picture, pixels, a multiple of 336.</param>
-    /// <param name="height">Its height, pixels, a multiple of 336.</param>
+    /// <param name="width">Width of the padded image in pixels, a multiple of 336.</param>
+    /// <param name="height">Height of the padded image in pixels, a multiple of 336.</param>
     public ViewWriter(int width, int height)
     {
         _columns = width / Side;
         var (rows, views) = (height / Side, height / Side * _columns + 1);
-        // Every value is written: the global view's rows and the crops' rows.
+        // Uninitialised memory is safe: the rows of the global view and of the crops cover every value.
         _pixels = GC.AllocateUninitializedArray<float>(checked(views * 3 * Plane));
         _global = new GlobalView(width, height, _pixels.AsMemory(0, 3 * Plane));
         Image = new ProcessedImage(_pixels, views, height, width, ProcessedImage.TokensOf(rows, _columns));
     }
 
-    /// <summary>The views, complete after the last row.</summary>
+    /// <summary>The views, complete once the last row has been added.</summary>
     public ProcessedImage Image { get; }
 
-    /// <summary>Takes the next row, interleaved RGB.</summary>
+    /// <summary>Adds the next row, interleaved RGB.</summary>
     public void Add(ReadOnlySpan<byte> row)
     {
         for (var column = 0; column < _columns; column++)

@@ -2,7 +2,7 @@ using System.Buffers;
 
 namespace FunctionsPipeline.Phi3Vision;
 
-/// <summary>Cuts a text into added tokens and the text between them.</summary>
+/// <summary>Splits a text into added tokens and the text between them.</summary>
 internal sealed class AddedTokenSplitter
 {
     private readonly AddedToken[] _tokens;
@@ -10,14 +10,14 @@ internal sealed class AddedTokenSplitter
 
     public AddedTokenSplitter(IEnumerable<AddedToken> tokens)
     {
-        // The longest first, in case one token begins like another.
+        // The longest first, since one token may be a prefix of another.
         _tokens = [.. tokens.OrderByDescending(token => token.Content.Length)];
         _contents = SearchValues.Create([.. _tokens.Select(token => token.Content)], StringComparison.Ordinal);
     }
 
     /// <summary>
-    /// The parts in order, each with its place in the text: an added token, or a text that is not empty. White space that belongs to the
-    /// token before it is in no part.
+    /// Lists the parts in order, each with its place in the text: an added token, or a text that is not empty. White space that a token
+    /// swallows is in no part.
     /// </summary>
     public IEnumerable<(int Start, int Length, AddedToken? Added)> Split(string text)
     {

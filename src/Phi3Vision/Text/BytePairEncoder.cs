@@ -4,15 +4,15 @@ using System.Text;
 namespace FunctionsPipeline.Phi3Vision;
 
 /// <summary>
-/// Byte pair encoding: lowest rank first, leftmost on ties, bytes for characters that the vocabulary lacks. Pairs wait in a heap and symbols
-/// are linked, so that a word of n characters takes n log n time. Safe for concurrent use.
+/// Byte pair encoding: merges the pair of lowest rank, the leftmost on ties; spells characters that the vocabulary lacks as bytes. Pairs
+/// are in a heap and symbols in a linked list, so that a word of n characters takes O(n log n) time. Safe for concurrent use.
 /// </summary>
 internal sealed class BytePairEncoder
 {
     private readonly Dictionary<Rune, int> _characters = [];
     private readonly MergeTable _merges;
 
-    /// <param name="merges">The most urgent first.</param>
+    /// <param name="merges">Merges by rank, the first to apply first.</param>
     /// <exception cref="InvalidDataException">A merge names a piece that the vocabulary lacks.</exception>
     public BytePairEncoder(IReadOnlyDictionary<string, int> vocabulary, IReadOnlyList<(string Left, string Right)> merges)
     {
@@ -22,10 +22,10 @@ internal sealed class BytePairEncoder
                 _characters[rune] = id;
     }
 
-    /// <summary>The ids of a word.</summary>
+    /// <summary>Encodes a word.</summary>
     public int[] Encode(ReadOnlySpan<char> word)
     {
-        // A UTF-16 unit becomes three bytes at most, and every symbol waits with its first neighbour and twice after each merge.
+        // A UTF-16 unit takes at most three UTF-8 bytes. The queue takes one entry per adjacent pair, and two more per merge.
         var symbols = ArrayPool<Symbol>.Shared.Rent(checked(word.Length * 3));
         var count = Spell(word, symbols);
         var waiting = ArrayPool<ulong>.Shared.Rent(checked(count * 3));
@@ -53,7 +53,7 @@ internal sealed class BytePairEncoder
         return count;
     }
 
-    /// <returns>How many symbols are left: the first and those linked to it.</returns>
+    /// <returns>Number of symbols left: the first and those linked to it.</returns>
     private int Merge(Span<Symbol> symbols, MergeQueue queue)
     {
         for (var i = 0; i < symbols.Length; i++)
@@ -66,7 +66,8 @@ internal sealed class BytePairEncoder
         while (queue.TryTake(out var rank, out var at))
         {
             ref var left = ref symbols[at];
-            // A merge is stale when one of its symbols has been merged since: no two pairs have the same rank.
+            // A queued merge is stale when one of its symbols has been merged since; ranks are unique to a pair, so comparing them
+            // suffices.
             if (left.Rank != rank) continue;
             ref var right = ref symbols[left.Next];
             left.Id = _merges.Merged(rank);
@@ -87,14 +88,14 @@ internal sealed class BytePairEncoder
         if (left.Rank >= 0) queue.Add(left.Rank, at);
     }
 
-    /// <summary>A piece of the word, linked to its neighbours.</summary>
+    /// <summary>A symbol of the word, linked to its neighbours.</summary>
     private struct Symbol
     {
         public int Id;
         public int Previous;
         public int Next;
 
-        /// <summary>Of the merge with the next symbol, -1 without one.</summary>
+        /// <summary>Rank of the merge with the next symbol; -1 when they do not merge.</summary>
         public int Rank;
     }
 }

@@ -1,8 +1,9 @@
 namespace FunctionsPipeline.Phi3Vision;
 
 /// <summary>
-/// Which characters stand next to each other in some piece of a vocabulary. Between two that never do no merge can happen, so that a text
-/// may be cut there without changing its tokens. In the published vocabulary that is in front of every space, among other places.
+/// Set of adjacent character pairs in the pieces of a vocabulary. No merge can span a pair that no piece has, so that a text may be cut
+/// there without changing its tokens. In the published vocabulary every space has such a cut before it, among other places. The set is a
+/// bit table indexed by a hash of the pair.
 /// </summary>
 internal sealed class CharacterPairs
 {
@@ -19,11 +20,11 @@ internal sealed class CharacterPairs
             }
     }
 
-    /// <summary>Whether a piece may hold both. Some pairs that no piece has look as if: that only makes a cut less.</summary>
+    /// <summary>True when a piece may contain both characters in sequence. A hash collision only loses a cut.</summary>
     public bool MayJoin(char left, char right)
     {
         var bit = Bit(left, right);
-        // The halves of a surrogate pair are one character.
+        // Never cut between the halves of a surrogate pair, which are one character.
         return (_bits[bit >> 6] >> (int)bit & 1) != 0 || char.IsLowSurrogate(right);
     }
 

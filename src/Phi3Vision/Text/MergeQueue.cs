@@ -1,6 +1,9 @@
 namespace FunctionsPipeline.Phi3Vision;
 
-/// <summary>Merges that wait, the most urgent first and the leftmost of equals: a binary heap in a buffer that is large enough.</summary>
+/// <summary>
+/// Priority queue of merges by rank, then by position: a binary heap of rank · 2^32 + position in a buffer that the caller makes large
+/// enough.
+/// </summary>
 internal ref struct MergeQueue(Span<ulong> buffer)
 {
     private readonly Span<ulong> _heap = buffer;

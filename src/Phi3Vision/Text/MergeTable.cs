@@ -2,7 +2,9 @@ using System.Numerics;
 
 namespace FunctionsPipeline.Phi3Vision;
 
-/// <summary>What every pair of adjacent pieces becomes, and how urgently. An open hash table at most half full.</summary>
+/// <summary>
+/// Maps a pair of adjacent pieces to the rank and the result of its merge. An open-addressing hash table, at most half full.
+/// </summary>
 internal sealed class MergeTable
 {
     private const ulong Free = ulong.MaxValue;
@@ -11,8 +13,8 @@ internal sealed class MergeTable
     private readonly int[] _merged;
     private readonly int _shift;
 
-    /// <param name="vocabulary">Pieces and their ids, which are not negative.</param>
-    /// <param name="merges">The most urgent first.</param>
+    /// <param name="vocabulary">Pieces and their ids, 0 or above.</param>
+    /// <param name="merges">Merges by rank, the first to apply first.</param>
     /// <exception cref="InvalidDataException">A merge names a piece that the vocabulary lacks.</exception>
     public MergeTable(IReadOnlyDictionary<string, int> vocabulary, IReadOnlyList<(string Left, string Right)> merges)
     {
@@ -33,19 +35,19 @@ internal sealed class MergeTable
         }
     }
 
-    /// <summary>The rank of the merge of two pieces, 0 the most urgent; -1 when they do not merge.</summary>
+    /// <summary>Returns the rank of the merge of two pieces, 0 the first to apply; -1 when they do not merge.</summary>
     public int Rank(int left, int right)
     {
         var place = Place(Pair(left, right));
         return _pairs[place] == Free ? -1 : _ranks[place];
     }
 
-    /// <summary>The piece that the merge of a rank makes.</summary>
+    /// <summary>Returns the id of the piece that the merge of a rank produces.</summary>
     public int Merged(int rank) => _merged[rank];
 
     private static ulong Pair(int left, int right) => (ulong)(uint)left << 32 | (uint)right;
 
-    /// <summary>Where the pair is, or where it would be.</summary>
+    /// <summary>Returns the slot of a pair, or the free slot where it belongs (linear probing).</summary>
     private int Place(ulong pair)
     {
         var place = (int)(pair * 0x9E3779B97F4A7C15ul >> _shift);

@@ -3,14 +3,14 @@ using System.Text.RegularExpressions;
 
 namespace FunctionsPipeline.Phi3Vision;
 
-/// <summary>Turns a prompt with image tags into token ids, as the published processor does.</summary>
+/// <summary>Converts a prompt with image tags to token ids, as the published processor does.</summary>
 public static partial class PromptBuilder
 {
     /// <summary>
     /// Splits the prompt at its tags <c>&lt;|image_k|&gt;</c>, tokenizes every chunk of text separately (each with its own begin token),
-    /// and puts <c>-k</c> once for every token of image k in between. Without images the tags are ordinary text.
+    /// and inserts <c>-k</c> once for each token of image k in between. Without images the tags are ordinary text.
     /// </summary>
-    /// <param name="imageTokens">Tokens of each image: <see cref="ProcessedImage.Tokens"/>; image k is entry k - 1.</param>
+    /// <param name="imageTokens">Number of tokens of each image, <see cref="ProcessedImage.Tokens"/>; image k is entry k - 1.</param>
     /// <exception cref="ArgumentException">The tags are not numbered 1 to the number of images.</exception>
     public static int[] Build(Tokenizer tokenizer, string prompt, IReadOnlyList<int> imageTokens)
     {
@@ -47,7 +47,7 @@ public static partial class PromptBuilder
         return (int)number;
     }
 
-    // Digits of any script, as in the published processor's expression.
+    // \d matches digits of any script, as in the published processor's expression.
     [GeneratedRegex(@"<\|image_(\d+)\|>", RegexOptions.CultureInvariant)]
     private static partial Regex ImageTag();
 }

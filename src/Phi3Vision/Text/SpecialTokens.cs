@@ -1,6 +1,6 @@
 namespace FunctionsPipeline.Phi3Vision;
 
-/// <summary>The tokens of the published tokenizer that stand for no text.</summary>
+/// <summary>Tokens of the published tokenizer that stand for no text.</summary>
 public static class SpecialTokens
 {
     public const string Unknown = "<unk>";
@@ -13,19 +13,19 @@ public static class SpecialTokens
     public const string User = "<|user|>";
     public const string Image = "<|image|>";
 
-    /// <summary>Id of the first byte token, <c>&lt;0x00&gt;</c>; the ids before it are unknown, begin and end.</summary>
+    /// <summary>Id of the first byte token, <c>&lt;0x00&gt;</c>; unknown, begin and end have the ids before it.</summary>
     internal const int FirstByte = 3;
 
-    /// <summary>The added tokens that follow the vocabulary proper, in the published order.</summary>
+    /// <summary>Added tokens after the vocabulary proper, in the published order.</summary>
     public static IReadOnlyList<string> Added { get; } =
     [
         EndOfText, Assistant, .. Placeholders(1, 4), System, End, .. Placeholders(5, 6), User, .. Placeholders(7, 39), Image,
     ];
 
-    /// <summary>Ids of a tokenizer without a single piece of text: unknown, begin, end, the 256 bytes and the added tokens.</summary>
+    /// <summary>Number of ids of a tokenizer without any piece of text: unknown, begin, end, the 256 bytes and the added tokens.</summary>
     public static int SmallestVocabulary { get; } = FirstByte + 256 + Added.Count;
 
-    /// <summary>Whether white space after the token belongs to it, as in the published tokenizer.</summary>
+    /// <summary>True when the token swallows the white space that follows, as in the published tokenizer.</summary>
     internal static bool SwallowsFollowingSpace(string token) =>
         token is not (Unknown or BeginOfText or EndOfText or System or End or User);
 

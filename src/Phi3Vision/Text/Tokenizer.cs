@@ -5,8 +5,8 @@ using System.Text;
 namespace FunctionsPipeline.Phi3Vision;
 
 /// <summary>
-/// The tokenizer of a model folder: added tokens first, then <c>▁</c> for spaces and one in front of every piece of text between added
-/// tokens, then byte pair encoding with byte fallback. Safe for concurrent use.
+/// Tokenizer of a model folder: splits off added tokens, replaces spaces by <c>▁</c> and puts one before every text between added tokens,
+/// then applies byte pair encoding with byte fallback. Safe for concurrent use.
 /// </summary>
 public sealed class Tokenizer
 {
@@ -40,17 +40,17 @@ public sealed class Tokenizer
         _encoder = new WordEncoder(new BytePairEncoder(file.Vocabulary, file.Merges), new CharacterPairs(file.Vocabulary.Keys));
     }
 
-    /// <summary>One more than the largest id.</summary>
+    /// <summary>Number of ids: the largest id plus one.</summary>
     public int VocabularySize { get; }
 
-    /// <summary>The tokenizer.json that this tokenizer was made from.</summary>
+    /// <summary>Content of the tokenizer.json that this tokenizer was read from.</summary>
     public ReadOnlyMemory<byte> Json { get; }
 
     /// <summary>Id of <see cref="SpecialTokens.BeginOfText"/>.</summary>
     public int BeginOfText => Id(SpecialTokens.BeginOfText);
 
     /// <summary>Reads <c>tokenizer.json</c> of a model folder.</summary>
-    /// <exception cref="InvalidDataException">The file is not there or is not of the kind that Phi-3-Vision uses.</exception>
+    /// <exception cref="InvalidDataException">The file is missing or not of the kind that Phi-3-Vision uses.</exception>
     public static Tokenizer Load(string folder)
     {
         var path = Path.Combine(folder, FileName);
@@ -58,21 +58,21 @@ public sealed class Tokenizer
         return new Tokenizer(File.ReadAllBytes(path), path);
     }
 
-    /// <summary>Makes a tokenizer from the text of a tokenizer.json, such as <see cref="TokenizerTrainer.Train"/> gives.</summary>
-    /// <exception cref="InvalidDataException">It is not of the kind that Phi-3-Vision uses.</exception>
+    /// <summary>Makes a tokenizer from the text of a tokenizer.json, such as the result of <see cref="TokenizerTrainer.Train"/>.</summary>
+    /// <exception cref="InvalidDataException">The text is not of the kind that Phi-3-Vision uses.</exception>
     public static Tokenizer Parse(string json) => new(Encoding.UTF8.GetBytes(json), FileName);
 
-    /// <summary>The id of a token.</summary>
+    /// <summary>Returns the id of a token.</summary>
     /// <exception cref="ArgumentException">There is no such token.</exception>
     public int Id(string token) =>
         _ids.TryGetValue(token, out var id) ? id : throw new ArgumentException($"The tokenizer has no token '{token}'.", nameof(token));
 
-    /// <summary>The token of an id; null for an id without one.</summary>
+    /// <summary>Returns the token of an id; null for an id without a token.</summary>
     public string? Token(int id) => id >= 0 && id < _tokens.Length ? _tokens[id] : null;
 
-    /// <summary>The ids of a text, in time proportional to its length for ordinary text.</summary>
-    /// <param name="text">Any text; half a surrogate pair counts as U+FFFD.</param>
-    /// <param name="addBos">Begin with <see cref="SpecialTokens.BeginOfText"/>.</param>
+    /// <summary>Encodes a text, in time proportional to its length for ordinary text.</summary>
+    /// <param name="text">Any text; an unpaired surrogate is encoded as U+FFFD.</param>
+    /// <param name="addBos">True to begin with <see cref="SpecialTokens.BeginOfText"/>.</param>
     public int[] Encode(string text, bool addBos = true)
     {
         ArgumentNullException.ThrowIfNull(text);
@@ -87,10 +87,10 @@ public sealed class Tokenizer
     }
 
     /// <summary>
-    /// The text of ids, without the space that every text begins with. Ids without a token are left out; where bytes of a run are not UTF-8
-    /// every byte of it becomes U+FFFD.
+    /// Decodes ids to text, without the space that every text begins with. Ids without a token are left out; in a run of byte tokens that
+    /// is not valid UTF-8 every byte becomes U+FFFD.
     /// </summary>
-    /// <param name="skipSpecial">Leave special tokens out.</param>
+    /// <param name="skipSpecial">True to leave special tokens out.</param>
     public string Decode(IEnumerable<int> ids, bool skipSpecial = true)
     {
         var text = new StringBuilder();

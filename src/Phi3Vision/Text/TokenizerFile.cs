@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace FunctionsPipeline.Phi3Vision;
 
-/// <summary>A <c>tokenizer.json</c> of the Llama kind: byte-fallback BPE, <c>▁</c> for spaces, no pre-tokenizer.</summary>
+/// <summary>Content of a <c>tokenizer.json</c> of the Llama kind: byte-fallback BPE, <c>▁</c> for spaces, no pre-tokenizer.</summary>
 internal sealed class TokenizerFile
 {
     private TokenizerFile(
@@ -16,12 +16,12 @@ internal sealed class TokenizerFile
     /// <summary>Pieces and their ids.</summary>
     public IReadOnlyDictionary<string, int> Vocabulary { get; }
 
-    /// <summary>Pairs that are merged, the most urgent first.</summary>
+    /// <summary>Pairs that are merged, by rank.</summary>
     public IReadOnlyList<(string Left, string Right)> Merges { get; }
 
     public IReadOnlyList<AddedToken> Added { get; }
 
-    /// <exception cref="InvalidDataException">It is not JSON, or of another kind.</exception>
+    /// <exception cref="InvalidDataException">The file is not JSON, or of another kind.</exception>
     public static TokenizerFile Parse(ReadOnlyMemory<byte> json, string source)
     {
         try
@@ -45,7 +45,7 @@ internal sealed class TokenizerFile
 
     private static (string Left, string Right) Merge(JsonElement merge)
     {
-        // Written as "left right" by older versions of the format and as ["left", "right"] by newer ones.
+        // Older versions of the format write "left right", newer ones ["left", "right"].
         if (merge.ValueKind == JsonValueKind.Array) return (merge[0].GetString()!, merge[1].GetString()!);
         var text = merge.GetString()!;
         var space = text.IndexOf(' ');

@@ -4,19 +4,19 @@ namespace FunctionsPipeline.Phi3Vision;
 
 /// <summary>
 /// Trains a small tokenizer of the published kind: byte-fallback BPE, <c>▁</c> for spaces, the same added tokens. Digits and punctuation
-/// are never merged, so that every number is spelled digit by digit. The same texts give the same tokenizer.
+/// are never merged, so that every number is spelled digit by digit. Equal texts give equal tokenizers.
 /// </summary>
 public static partial class TokenizerTrainer
 {
     private const string Space = "▁";
 
-    // Prices and words that are not in the texts need these.
+    // Needed to spell prices and words that the texts lack.
     private const string AlwaysKnown = "▁0123456789.,:-";
 
-    /// <summary>Trains on texts and gives the tokenizer.json.</summary>
-    /// <param name="texts">What will be tokenized: questions and answers. Characters that they lack are spelled as bytes later.</param>
+    /// <summary>Trains on texts and returns the tokenizer.json.</summary>
+    /// <param name="texts">Questions and answers, the texts to tokenize later. Characters that they lack are spelled as bytes.</param>
     /// <param name="vocabularySize">
-    /// Tokens at most, added ones included; fewer come out when the texts have no more pairs to merge. At least
+    /// Maximum number of tokens, added ones included; the result has fewer when the texts have no more pairs to merge. At least
     /// <see cref="SpecialTokens.SmallestVocabulary"/> plus the distinct characters of the texts.
     /// </param>
     /// <exception cref="ArgumentException">The vocabulary is too small for the characters of the texts.</exception>
@@ -71,11 +71,11 @@ public static partial class TokenizerTrainer
                 .ThenBy(p => p.Key.Left, StringComparer.Ordinal).ThenBy(p => p.Key.Right, StringComparer.Ordinal).First().Key;
     }
 
-    // Letters with the space in front of them; anything else alone. Control characters are left to the byte tokens.
+    // Runs of letters with the space before them; any other character alone. Control characters are left to the byte tokens.
     [GeneratedRegex(@"▁?[\p{L}\p{M}]+|▁|[^▁\p{L}\p{M}\p{C}]", RegexOptions.CultureInvariant)]
     private static partial Regex MergeableRun();
 
-    /// <summary>A word and how often it occurs, as the symbols it consists of so far.</summary>
+    /// <summary>A word with its number of occurrences, as the symbols merged so far.</summary>
     private sealed class Word(string text, int count)
     {
         public List<string> Symbols { get; private set; } = [.. text.EnumerateRunes().Select(rune => rune.ToString())];

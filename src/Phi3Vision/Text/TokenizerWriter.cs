@@ -10,8 +10,8 @@ internal static class TokenizerWriter
     private static readonly JsonSerializerOptions Json =
         new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    /// <param name="vocabulary">Pieces in the order of their ids, unknown, begin, end and bytes included.</param>
-    /// <param name="merges">The most urgent first.</param>
+    /// <param name="vocabulary">Pieces in the order of their ids, with unknown, begin, end and bytes.</param>
+    /// <param name="merges">Merges by rank, the first to apply first.</param>
     public static string Write(IReadOnlyList<string> vocabulary, IReadOnlyList<(string Left, string Right)> merges)
     {
         var added = new JsonArray();

@@ -1,19 +1,19 @@
 namespace FunctionsPipeline.Phi3Vision;
 
 /// <summary>
-/// Remembers the ids of words. A word has one place, and a later word takes it over: so the cache is bounded, and entries that never change
-/// make it safe for concurrent use without a lock.
+/// Caches the ids of words. Each word has one slot, which a later word overwrites, so that the cache is bounded. Entries are immutable and
+/// replaced as one reference, which makes the cache safe for concurrent use without a lock.
 /// </summary>
 internal sealed class WordCache
 {
-    /// <summary>Characters of a word that is remembered, at most; longer ones seldom come again.</summary>
+    /// <summary>Maximum length of a cached word in characters; longer ones seldom recur.</summary>
     public const int LongestWord = 32;
 
     private const int Places = 1 << 16;
     private readonly Entry?[] _entries = new Entry?[Places];
 
-    /// <summary>The ids of a word; null when it is not known.</summary>
-    /// <param name="hash">The same for the same word.</param>
+    /// <summary>Returns the ids of a word; null when the word is not cached.</summary>
+    /// <param name="hash">Hash of the word.</param>
     public int[]? Find(ReadOnlySpan<char> word, uint hash) =>
         Volatile.Read(ref Place(hash)) is { } entry && word.SequenceEqual(entry.Word) ? entry.Ids : null;
 

@@ -1,14 +1,14 @@
 namespace FunctionsPipeline.Phi3Vision;
 
 /// <summary>
-/// Encodes a text word by word, a word being what lies between two places where no merge can happen, and remembers words: the time of a
-/// long text is proportional to its length. Safe for concurrent use.
+/// Encodes a text word by word and caches words, where a word is the text between two places that no merge can span. The time is
+/// proportional to the text's length. Safe for concurrent use.
 /// </summary>
 internal sealed class WordEncoder(BytePairEncoder encoder, CharacterPairs pairs)
 {
     private readonly WordCache _cache = new();
 
-    /// <summary>Appends the ids of a normalised text.</summary>
+    /// <summary>Encodes a normalised text and appends the ids to a list.</summary>
     public void Encode(ReadOnlySpan<char> text, List<int> ids)
     {
         var start = 0;

@@ -3,15 +3,15 @@ using static TorchSharp.torch;
 namespace FunctionsPipeline.Phi3Vision;
 
 /// <summary>
-/// The safetensors files of a model folder: one <c>model.safetensors</c>, or several with an index. The single file counts where both are there,
-/// as in the published library.
+/// Safetensors files of a model folder: one <c>model.safetensors</c>, or several with an index. Where both exist the single file is used,
+/// as in the transformers library.
 /// </summary>
 internal sealed class Checkpoint : IDisposable
 {
     /// <summary>Name of the single file.</summary>
     public const string FileName = "model.safetensors";
 
-    // Written by some versions of the published code: the embedding table a second time, and a constant.
+    // Tensors that some versions of the published code write: a second copy of the embedding table, and a constant.
     private static readonly string[] Ignored =
     [
         "model.vision_embed_tokens.wte.weight",
@@ -30,7 +30,7 @@ internal sealed class Checkpoint : IDisposable
     /// <summary>All tensors, file by file.</summary>
     public IEnumerable<SafetensorsEntry> Entries => _files.Values.SelectMany(file => file.Entries);
 
-    /// <summary>Whether a folder has a single file or an index.</summary>
+    /// <summary>True when a folder has a single file or an index.</summary>
     public static bool Exists(string folder) =>
         File.Exists(Path.Combine(folder, FileName)) || File.Exists(Path.Combine(folder, CheckpointIndex.FileName));
 
@@ -54,9 +54,10 @@ internal sealed class Checkpoint : IDisposable
     }
 
     /// <summary>
-    /// Checks that the tensors are those of a model: every weight there, of its shape and of a floating-point type, and nothing else.
+    /// Checks that the tensors are exactly the given weights: each is present, has its shape and a floating-point type, and there is no
+    /// other.
     /// </summary>
-    /// <exception cref="InvalidDataException">Lists everything that does not fit.</exception>
+    /// <exception cref="InvalidDataException">Tensors do not fit; the message lists every mismatch.</exception>
     public void Require(IReadOnlyList<WeightSpec> weights)
     {
         var mismatches = Mismatches(weights).ToList();
@@ -65,7 +66,7 @@ internal sealed class Checkpoint : IDisposable
                 $"The weights in '{_folder}' do not fit its {Phi3VisionConfig.FileName}:\n  {string.Join("\n  ", mismatches)}");
     }
 
-    /// <summary>Copies a tensor into one that is there, on any device and of any type.</summary>
+    /// <summary>Copies a tensor into an existing one on any device and of any type.</summary>
     public void CopyTo(string name, Tensor target) => _tensors[name].File.CopyTo(name, target);
 
     /// <inheritdoc />

@@ -3,7 +3,7 @@ using System.Text.Json.Nodes;
 
 namespace FunctionsPipeline.Phi3Vision;
 
-/// <summary><c>model.safetensors.index.json</c>: which file of a sharded checkpoint holds which tensor.</summary>
+/// <summary>Reads and writes <c>model.safetensors.index.json</c>, which maps each tensor of a sharded checkpoint to its file.</summary>
 internal static class CheckpointIndex
 {
     /// <summary>Name of the file in a model folder.</summary>
@@ -12,7 +12,7 @@ internal static class CheckpointIndex
     private const int MaxBytes = SafetensorsHeader.MaxBytes;
 
     /// <summary>Reads an index: tensor → file in the same folder.</summary>
-    /// <exception cref="InvalidDataException">It is damaged, empty, or names a file that cannot be in the folder.</exception>
+    /// <exception cref="InvalidDataException">The index is damaged, empty, or names a file outside the folder.</exception>
     public static IReadOnlyDictionary<string, string> Read(string path)
     {
         if (new FileInfo(path).Length is > MaxBytes and var length)
@@ -37,7 +37,7 @@ internal static class CheckpointIndex
 
     /// <summary>Writes an index.</summary>
     /// <param name="folder">A model folder.</param>
-    /// <param name="files">Tensor → file in the folder.</param>
+    /// <param name="files">Maps each tensor to its file in the folder.</param>
     /// <param name="totalBytes">Bytes of all tensors.</param>
     public static void Write(string folder, IEnumerable<KeyValuePair<string, string>> files, long totalBytes)
     {

@@ -5,33 +5,33 @@ using static TorchSharp.torch;
 namespace FunctionsPipeline.Phi3Vision;
 
 /// <summary>
-/// Draws weights to train from: matrices from a normal distribution of variance 1 / fan-in, embeddings from a narrow one, norms 1, biases 0.
-/// The vision tower starts as random features that tell where something is and not only what: position embeddings are smooth random fields,
-/// stronger than the patches, and the inputs of its MLPs are large enough for a unit to open in some regions and to stay shut in others.
-/// The mean over all patches, which is all that the decoder sees before it has learned where to look, then depends on the picture's layout.
-/// Its attention begins as trained attention looks (https://arxiv.org/abs/2305.09828): patches attend to patches like themselves, since keys
-/// are mostly the queries, and what an attention adds is in part what it takes away from its input.
-/// The projector's last bias takes away what that mean has in common over pictures, which would drown how one differs from another.
+/// Draws initial weights for training: matrices from a normal distribution of variance 1 / fan-in, embeddings from a narrow one, norms 1,
+/// biases 0. The vision tower starts as random features that encode position as well as content: position embeddings are smooth random
+/// fields, stronger than the patches, and the inputs of the tower's MLPs are large enough for a unit to open in some regions and stay shut
+/// in others. The mean over all patches, the only image signal of a decoder that has not learned to attend, then depends on the image's
+/// layout. The tower's attention starts with the structure of trained attention (https://arxiv.org/abs/2305.09828): patches attend to
+/// similar patches, since keys are mostly the queries, and the attention's output partly cancels its input.
+/// The projector's last bias subtracts the mean over images, a common part that would hide the differences between images.
 /// </summary>
 public static class Initializer
 {
     private const double PositionDeviation = 2;
 
-    // Patches over which a position embedding changes.
+    // Standard deviation, in patches, of the Gaussian that smooths the position embeddings.
     private const double PositionReach = 3;
     private const double GateStrength = 3;
 
-    // Share of the queries in the keys, and of the values in what is taken away.
+    // Correlation of the keys' weights with the queries', and weight of the negated values in the output projection.
     private const double KeyLikeness = 0.9;
     private const double ValueLikeness = 0.5;
 
     private const int CentringPictures = 24;
 
-    // Blocks along a side of the pictures, from the whole picture to less than a patch.
+    // Number of blocks along a side of the synthetic images, from the complete image to less than a patch.
     private static readonly long[] MosaicBlocks = [1, 3, 7, 14, 28];
     private const double MosaicDeviation = 0.5;
 
-    /// <summary>Fills every parameter. The same seed gives the same weights on every device and engine.</summary>
+    /// <summary>Fills every parameter. Equal seeds give equal weights on every device and engine.</summary>
     public static void Initialize(Phi3VisionModel model, int seed)
     {
         var random = new Random(seed);
@@ -54,6 +54,7 @@ public static class Initializer
         using var scope = NewDisposeScope();
         var parameters = model.named_parameters().ToDictionary(pair => pair.name, pair => pair.parameter, StringComparer.Ordinal);
         foreach (var (name, query) in parameters.Where(pair => pair.Key.EndsWith(".self_attn.q_proj.weight", StringComparison.Ordinal)))
+        // K = ρ Q + √(1 - ρ²) K′ keeps the variance of K; O = ν (O′ - Vᵀ), so that O · V contains -ν Vᵀ · V.
         {
             var attention = name[..^"q_proj.weight".Length];
             var (key, value, output) = (parameters[attention + "k_proj.weight"], parameters[attention + "v_proj.weight"], parameters[attention + "out_proj.weight"]);
@@ -65,8 +66,8 @@ public static class Initializer
     private static bool IsNormWeight(string name) => name.EndsWith("norm.weight", StringComparison.Ordinal) || name.Contains("layer_norm") && name.EndsWith(".weight", StringComparison.Ordinal);
 
     /// <summary>
-    /// Standard deviation of a parameter; 0 for one that starts at zero. Matrices keep the variance of what goes through them (1 / fan-in),
-    /// which at the published width is the published range of 0.02, and at toy width is what lets the pictures reach the answer at all.
+    /// Computes the standard deviation of a parameter; 0 for one that starts at zero. Matrices preserve the variance of activations (1 /
+    /// fan-in): about the published range of 0.02 at the published width, and larger at toy width, where 0.02 would fade the image signal.
     /// </summary>
     private static double Deviation(string name, long[] shape, Phi3VisionConfig config) => name switch
     {
@@ -75,7 +76,7 @@ public static class Initializer
         _ => (name.Contains("mlp.fc1") ? GateStrength : 1) * Math.Pow(shape.Skip(1).Aggregate(1L, (product, size) => product * size), -0.5),
     };
 
-    /// <summary>Position embeddings: nothing for the class token, a smooth field over the grid of patches in each dimension.</summary>
+    /// <summary>Draws position embeddings: zero for the class token, a smooth field over the grid of patches in each dimension.</summary>
     private static Tensor Positions(Random random, long[] shape)
     {
         using var scope = NewDisposeScope();
@@ -85,12 +86,13 @@ public static class Initializer
         var noise = Normal(random, [width, 1, side + 2 * margin, side + 2 * margin], PositionDeviation);
         var distances = torch.tensor(Enumerable.Range(-margin, 2 * margin + 1).Select(i => (float)i).ToArray());
         var bell = (distances * distances).Over(-2 * PositionReach * PositionReach).exp();
+        // Gaussian exp(-x² / 2σ²) of unit L2 norm, applied along both axes: independent noise keeps its variance.
         var kernel = bell / bell.norm();
         var field = nn.functional.conv2d(nn.functional.conv2d(noise, kernel.view(1, 1, 1, -1)), kernel.view(1, 1, -1, 1));
         return torch.cat([torch.zeros(1, width), field.view(width, places).t()], 0).MoveToOuterDisposeScope();
     }
 
-    /// <summary>Makes an image's rows zero on the average.</summary>
+    /// <summary>Subtracts the mean embedding of synthetic images from the projector's last bias.</summary>
     private static void Centre(Phi3VisionModel model, Random random)
     {
         using var scope = NewDisposeScope();
@@ -106,7 +108,10 @@ public static class Initializer
         bias.sub_(mean);
     }
 
-    /// <summary>A picture of blocks of every size laid over each other, so that it is coarse and fine alike, as photographs are: [3, 336, 336].</summary>
+    /// <summary>
+    /// Draws a synthetic image as a sum of blocks of several sizes, so that it has coarse and fine structure as photographs have: [3, 336,
+    /// 336].
+    /// </summary>
     private static Tensor Mosaic(Random random)
     {
         using var scope = NewDisposeScope();
@@ -126,7 +131,7 @@ public static class Initializer
         var values = MemoryMarshal.Cast<byte, float>(tensor.bytes);
         for (var i = 0; i < values.Length; i++)
         {
-            // Box-Muller; 1 - u keeps the logarithm finite.
+            // Box-Muller transform: √(-2 ln u) · cos(2πv); 1 - u is above 0, which keeps the logarithm finite.
             var radius = Math.Sqrt(-2 * Math.Log(1 - random.NextDouble()));
             values[i] = (float)(deviation * radius * Math.Cos(2 * Math.PI * random.NextDouble()));
         }

@@ -3,14 +3,15 @@ using static TorchSharp.torch;
 namespace FunctionsPipeline.Phi3Vision;
 
 /// <summary>
-/// A model on disk: <c>config.json</c>, <c>tokenizer.json</c> and safetensors, in the layout and under the names of the published checkpoint.
+/// Loads and saves a model on disk: <c>config.json</c>, <c>tokenizer.json</c> and safetensors, with the layout and names of the published
+/// checkpoint.
 /// </summary>
 public static class ModelFolder
 {
     /// <summary>Loads a model folder.</summary>
     /// <param name="folder">The folder.</param>
-    /// <param name="device">Where the model will compute.</param>
-    /// <param name="dtype">What it will compute in; weights of another floating-point type are converted.</param>
+    /// <param name="device">Device of the model.</param>
+    /// <param name="dtype">Type of the model's parameters; weights of another floating-point type are converted.</param>
     /// <exception cref="InvalidDataException">
     /// Something is missing or damaged, or weights do not fit the configuration: every mismatch is listed.
     /// </exception>
@@ -22,18 +23,18 @@ public static class ModelFolder
     }
 
     /// <summary>
-    /// Loads the weights alone, also of a folder without tokenizer. The peak of memory is the model's size and a few megabytes.
+    /// Loads the weights alone, also from a folder without a tokenizer. Peak memory is the model's size plus a few megabytes.
     /// </summary>
     /// <param name="folder">The folder.</param>
-    /// <param name="device">Where the model will compute.</param>
-    /// <param name="dtype">What it will compute in; weights of another floating-point type are converted.</param>
+    /// <param name="device">Device of the model.</param>
+    /// <param name="dtype">Type of the model's parameters; weights of another floating-point type are converted.</param>
     /// <exception cref="InvalidDataException">
     /// Something is missing or damaged, or weights do not fit the configuration: every mismatch is listed.
     /// </exception>
     public static Phi3VisionModel LoadModel(string folder, Device device, ScalarType dtype) =>
         LoadModel(folder, Phi3VisionConfig.Load(folder), device, dtype);
 
-    /// <summary>Whether a folder has weights to load.</summary>
+    /// <summary>True when a folder has weights to load.</summary>
     public static bool HasWeights(string folder) => Checkpoint.Exists(folder);
 
     /// <summary>Saves a model folder; the weights keep their type.</summary>
@@ -45,14 +46,14 @@ public static class ModelFolder
             Path.Combine(folder, Checkpoint.FileName), [.. model.named_parameters().Select(pair => (pair.name, (Tensor)pair.parameter))]);
     }
 
-    /// <summary>Loads the weights alone, of a folder that need not have a tokenizer.</summary>
+    /// <summary>Loads the weights alone with a configuration that was read before; the folder need not have a tokenizer.</summary>
     /// <exception cref="InvalidDataException">
-    /// They are missing or damaged, or do not fit the configuration: every mismatch is listed.
+    /// The weights are missing or damaged, or do not fit the configuration: every mismatch is listed.
     /// </exception>
     public static Phi3VisionModel LoadModel(string folder, Phi3VisionConfig config, Device device, ScalarType dtype)
     {
         using var checkpoint = Checkpoint.Open(folder);
-        // Before the model is made: a checkpoint that does not fit costs no memory.
+        // Checked before the model is created, so that a checkpoint that does not fit costs no memory.
         checkpoint.Require(WeightLayout.Of(config));
         var model = new Phi3VisionModel(config, device, dtype);
         try
@@ -68,7 +69,7 @@ public static class ModelFolder
     }
 
     /// <summary>Loads the tokenizer and checks that its ids have rows in the model's tables.</summary>
-    /// <exception cref="InvalidDataException">It is missing, damaged or too large.</exception>
+    /// <exception cref="InvalidDataException">The tokenizer is missing or damaged, or has more tokens than the model.</exception>
     internal static Tokenizer LoadTokenizer(string folder, Phi3VisionConfig config)
     {
         var tokenizer = Tokenizer.Load(folder);

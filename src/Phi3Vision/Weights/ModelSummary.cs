@@ -1,11 +1,11 @@
 namespace FunctionsPipeline.Phi3Vision;
 
-/// <summary>A model folder by its configuration, its tokenizer and the headers of its weights; no weight is read.</summary>
-/// <param name="Config">Its configuration.</param>
-/// <param name="Tokenizer">Its tokenizer; null for a folder that has none, which loads but cannot be asked anything.</param>
+/// <summary>Summary of a model folder from its configuration, its tokenizer and the headers of its weights; no weight is read.</summary>
+/// <param name="Config">Configuration of the model.</param>
+/// <param name="Tokenizer">Tokenizer of the model; null for a folder without one, whose weights load but which cannot answer.</param>
 /// <param name="Parameters">Number of values of each part, in the order of <see cref="ModelPart"/>.</param>
-/// <param name="Weights">The tensors in its files, file by file.</param>
-/// <param name="Files">Names of the files.</param>
+/// <param name="Weights">Tensors in the weight files, file by file.</param>
+/// <param name="Files">Names of the weight files.</param>
 public sealed record ModelSummary(
     Phi3VisionConfig Config,
     Tokenizer? Tokenizer,
@@ -19,7 +19,7 @@ public sealed record ModelSummary(
     /// <summary>Bytes of all tensors on disk.</summary>
     public long StoredBytes => Weights.Sum(weight => weight.Bytes);
 
-    /// <summary>What the model takes in memory.</summary>
+    /// <summary>Memory that the model needs.</summary>
     public MemoryNeeds Memory => new(Config, ParameterCount);
 
     /// <summary>Reads a folder and checks that configuration, tokenizer and weights fit together.</summary>

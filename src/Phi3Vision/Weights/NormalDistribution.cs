@@ -1,6 +1,6 @@
 namespace FunctionsPipeline.Phi3Vision;
 
-/// <summary>The standard normal distribution.</summary>
+/// <summary>Quantiles of the standard normal distribution.</summary>
 internal static class NormalDistribution
 {
     private const double Tail = 0.02425;
@@ -23,7 +23,7 @@ internal static class NormalDistribution
     private static readonly double[] TailBelow = [0.007784695709041462, 0.3224671290700398, 2.445134137142996, 3.754408661907416, 1];
 
     /// <summary>
-    /// The value that a share of the distribution lies below, by Acklam's rational approximation ("An algorithm for computing the
+    /// Computes the value below which a share of the distribution lies, by Acklam's rational approximation ("An algorithm for computing the
     /// inverse normal cumulative distribution function", 2003), relative error below 1.2e-9.
     /// </summary>
     /// <param name="share">Above 0 and below 1.</param>
@@ -41,6 +41,6 @@ internal static class NormalDistribution
         return Polynomial(TailAbove, q) / Polynomial(TailBelow, q);
     }
 
-    /// <summary>Highest power first.</summary>
+    /// <summary>Evaluates a polynomial by Horner's rule; the coefficient of the highest power comes first.</summary>
     private static double Polynomial(double[] coefficients, double x) => coefficients.Aggregate((sum, coefficient) => sum * x + coefficient);
 }

@@ -1,14 +1,14 @@
 namespace FunctionsPipeline.Phi3Vision;
 
 /// <summary>
-/// Normally distributed bf16 values at the speed of a table: 65,536 equally likely quantiles of the distribution, picked by 16 random bits
-/// each; bf16 has 256 values between a number and its double. The random bits are a function of a key and a position, so that any stretch
-/// can be made by itself, on any thread, and is always the same: SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number
-/// generators", 2014) at the position's place in its sequence.
+/// Draws normally distributed bf16 values by table lookup: 65,536 equally likely quantiles of the distribution, each selected by 16 random
+/// bits; bf16 itself has 128 values between a number and its double. The random bits are SplitMix64 (Steele, Lea and Flood, "Fast
+/// splittable pseudorandom number generators", 2014) as a function of key and position, so that any range of a sequence can be drawn
+/// independently, on any thread, with equal results.
 /// </summary>
 internal sealed class NormalTable
 {
-    /// <summary>Values that one draw of random bits gives: stretches begin at multiples of it.</summary>
+    /// <summary>Number of values from one draw of 64 random bits; ranges begin at multiples of it.</summary>
     public const int PerDraw = 4;
 
     private const int Quantiles = 1 << 16;
@@ -21,19 +21,19 @@ internal sealed class NormalTable
     /// <param name="deviation">Standard deviation; the mean is 0.</param>
     public NormalTable(double deviation) => _values = [.. Standard.Value.Select(z => Bits((float)(z * deviation)))];
 
-    /// <summary>The key of a tensor's values: no two names, and no two seeds, share a sequence.</summary>
+    /// <summary>Computes the key of a tensor's sequence from the seed and the tensor's name, so that sequences differ.</summary>
     public static ulong Key(int seed, string name)
     {
-        // FNV-1a over the name, then mixed: names that differ in one digit must not give neighbouring sequences.
+        // FNV-1a over the name, then mixed, so that names that differ in one digit do not give neighbouring sequences.
         var hash = 0xCBF29CE484222325;
         foreach (var c in name) hash = (hash ^ c) * 0x100000001B3;
         return Mix(Mix(hash) + (uint)seed * Golden);
     }
 
-    /// <summary>Fills a stretch of a sequence with bf16 values.</summary>
-    /// <param name="key">Which sequence.</param>
+    /// <summary>Fills a span with a range of a sequence, as bf16 values.</summary>
+    /// <param name="key">Key of the sequence.</param>
     /// <param name="first">Position of the first value, a multiple of <see cref="PerDraw"/>.</param>
-    /// <param name="values">The stretch.</param>
+    /// <param name="values">Receives the values.</param>
     public void Fill(ulong key, long first, Span<ushort> values)
     {
         var table = _values;
@@ -50,7 +50,7 @@ internal sealed class NormalTable
         for (var rest = Mix(state + Golden); i < values.Length; i++, rest >>= 16) values[i] = table[(ushort)rest];
     }
 
-    /// <summary>A number as bf16, rounded to the nearest, ties to even.</summary>
+    /// <summary>Converts a number to bf16, rounded to nearest, ties to even.</summary>
     public static ushort Bits(float value)
     {
         var bits = BitConverter.SingleToUInt32Bits(value);

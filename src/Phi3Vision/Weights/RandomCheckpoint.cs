@@ -3,19 +3,19 @@ using System.Runtime.InteropServices;
 namespace FunctionsPipeline.Phi3Vision;
 
 /// <summary>
-/// Writes a checkpoint of random bf16 weights of any size, a few megabytes in memory at a time, sharded as the published one is. It is for
-/// measuring a model at scale: matrices keep the variance of what goes through them, so that activations stay in range, but nothing is
-/// tuned for training (<see cref="Initializer"/> is). The same seed gives the same weights, whatever the shards and the number of cores.
+/// Writes a checkpoint of random bf16 weights of any size, with a few megabytes in memory at a time, sharded like the published one.
+/// Intended for measurements at scale: matrices preserve the variance of activations, so that these stay in range, but nothing is tuned for
+/// training (<see cref="Initializer"/> is). Equal seeds give equal weights, whatever the shards and the number of cores.
 /// </summary>
 public sealed class RandomCheckpoint
 {
-    /// <summary>Bytes of tensors in a file, at most, as in the published checkpoint.</summary>
+    /// <summary>Maximum bytes of tensors in a file, as in the published checkpoint.</summary>
     public const long MaxShardBytes = 5_000_000_000;
 
     private const string Dtype = "BF16";
     private const int ValueBytes = 2;
 
-    // Values made before they are written, and values that a thread makes at a time.
+    // Number of values drawn before they are written, and number of values that one thread draws at a time.
     private const int BlockValues = 4 << 20;
     private const int SliceValues = 64 << 10;
 
@@ -28,7 +28,7 @@ public sealed class RandomCheckpoint
 
     /// <param name="config">A valid configuration.</param>
     /// <param name="seed">Any number.</param>
-    /// <param name="maxShardBytes">Bytes of tensors in a file at most; a larger tensor has a file of its own.</param>
+    /// <param name="maxShardBytes">Maximum bytes of tensors in a file; a larger tensor has a file of its own.</param>
     /// <exception cref="InvalidDataException">The configuration is not valid.</exception>
     public RandomCheckpoint(Phi3VisionConfig config, int seed, long maxShardBytes = MaxShardBytes)
     {
@@ -48,15 +48,15 @@ public sealed class RandomCheckpoint
     public int Files => _shards.Count;
 
     /// <summary>
-    /// Writes the weights, and an index where they are several files. The folder becomes loadable with the last file: what is left by a
-    /// cancelled call is not mistaken for a checkpoint.
+    /// Writes the weights, and an index where there are several files. The folder becomes loadable with the last file, so that the remains
+    /// of a cancelled call are not mistaken for a checkpoint.
     /// </summary>
-    /// <param name="folder">A folder that is there. Weights in it are replaced.</param>
-    /// <param name="progress">Told the bytes written so far.</param>
-    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    /// <param name="folder">An existing folder; weights in it are replaced.</param>
+    /// <param name="progress">Receives the bytes written so far.</param>
+    /// <exception cref="OperationCanceledException">The call was cancelled.</exception>
     public void Write(string folder, IProgress<long>? progress = null, CancellationToken cancellationToken = default)
     {
-        // Either would make a reader believe in an older checkpoint.
+        // A reader would take either file for a complete checkpoint while the new one is written.
         File.Delete(Path.Combine(folder, Checkpoint.FileName));
         File.Delete(Path.Combine(folder, CheckpointIndex.FileName));
         var written = 0L;
@@ -113,7 +113,10 @@ public sealed class RandomCheckpoint
             table.Fill(key, start + first, _block.AsSpan(first, Math.Min(SliceValues, length - first)));
         });
 
-    /// <summary>Variance 1 / inputs for matrices, the configuration's range for embeddings and the head; null where gains are 1 and biases 0.</summary>
+    /// <summary>
+    /// Returns the table of a weight: variance 1 / inputs for matrices, the configuration's range for embeddings and the head; null for
+    /// gains (all 1) and biases (all 0).
+    /// </summary>
     private NormalTable? Table(WeightSpec weight)
     {
         if (weight.Role is WeightRole.Gain or WeightRole.Bias) return null;

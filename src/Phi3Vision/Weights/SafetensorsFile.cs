@@ -5,8 +5,9 @@ using static TorchSharp.torch;
 namespace FunctionsPipeline.Phi3Vision;
 
 /// <summary>
-/// A safetensors file: tensors by name. Types F32, F16, BF16 and I64. The file is mapped into memory a window at a time, so that reading
-/// adds no more than a window to what a tensor takes. A file must not shrink while it is open: on Linux, reading what is gone ends the process.
+/// A safetensors file: tensors of types F32, F16, BF16 and I64 by name. The file is mapped into memory one window at a time, so that
+/// reading takes the tensor's memory plus one window. The file must not shrink while it is open: on Linux, a read past its end kills the
+/// process (SIGBUS).
 /// </summary>
 public sealed class SafetensorsFile : IDisposable
 {
@@ -22,10 +23,10 @@ public sealed class SafetensorsFile : IDisposable
         _entries = entries.ToDictionary(entry => entry.Name, StringComparer.Ordinal);
     }
 
-    /// <summary>What is in the file, in its order.</summary>
+    /// <summary>Entries of the header, in the order of the file.</summary>
     public IReadOnlyList<SafetensorsEntry> Entries { get; }
 
-    /// <summary>The file's own notes.</summary>
+    /// <summary>Values of the header's <c>__metadata__</c>.</summary>
     public IReadOnlyDictionary<string, string> Metadata { get; }
 
     /// <summary>Opens a file and checks its header; the tensors are read later.</summary>
@@ -47,7 +48,7 @@ public sealed class SafetensorsFile : IDisposable
         }
     }
 
-    /// <summary>Writes tensors to a file, which is replaced once it is complete.</summary>
+    /// <summary>Writes tensors to a file; an existing file is replaced once the new one is complete.</summary>
     /// <exception cref="ArgumentException">A tensor's type is not supported.</exception>
     public static void Write(
         string path, IReadOnlyList<(string Name, Tensor Tensor)> tensors, IReadOnlyDictionary<string, string>? metadata = null)
@@ -61,9 +62,9 @@ public sealed class SafetensorsFile : IDisposable
         });
     }
 
-    /// <summary>Reads a tensor, on the CPU and in its own type.</summary>
-    /// <exception cref="KeyNotFoundException">There is none of that name.</exception>
-    /// <exception cref="InvalidDataException">Its type is not one of those that are read.</exception>
+    /// <summary>Reads a tensor to the CPU in the type of the file.</summary>
+    /// <exception cref="KeyNotFoundException">The file has no tensor of that name.</exception>
+    /// <exception cref="InvalidDataException">The tensor's type is not supported.</exception>
     public Tensor Read(string name)
     {
         var entry = Entry(name);
@@ -73,12 +74,12 @@ public sealed class SafetensorsFile : IDisposable
     }
 
     /// <summary>
-    /// Copies all tensors into some that are there: nothing is copied unless each has a tensor of its name and shape here, and the other way
-    /// round.
+    /// Copies all tensors of the file into existing ones. Nothing is copied unless each tensor of the file has a target of its name and
+    /// shape, and each target a tensor.
     /// </summary>
     /// <param name="targets">Contiguous tensors on any device.</param>
-    /// <param name="exact">Whether the types must be the same too; floating-point types are converted otherwise.</param>
-    /// <exception cref="InvalidDataException">Lists everything that does not fit.</exception>
+    /// <param name="exact">True to require equal types; otherwise floating-point types are converted.</param>
+    /// <exception cref="InvalidDataException">Tensors do not fit; the message lists every mismatch.</exception>
     public void CopyTo(IReadOnlyCollection<(string Name, Tensor Tensor)> targets, bool exact)
     {
         var problems = targets.Select(target => Mismatch(target.Name, target.Tensor, exact)).OfType<string>().ToList();
@@ -88,14 +89,14 @@ public sealed class SafetensorsFile : IDisposable
     }
 
     /// <summary>
-    /// Copies a tensor into one that is there, on any device and of any type: bytes to bytes where it is the same type on the CPU, through
-    /// one window of the file's type otherwise.
+    /// Copies a tensor into an existing one on any device and of any type: directly where the target has the file's type and is on the CPU,
+    /// otherwise through a staging window of the file's type.
     /// </summary>
-    /// <param name="name">Its name.</param>
-    /// <param name="target">A contiguous tensor with as many elements.</param>
-    /// <exception cref="KeyNotFoundException">There is none of that name.</exception>
+    /// <param name="name">Name of the tensor in the file.</param>
+    /// <param name="target">A contiguous tensor with the same number of elements.</param>
+    /// <exception cref="KeyNotFoundException">The file has no tensor of that name.</exception>
     /// <exception cref="ArgumentException">The target has another number of elements, or is not contiguous.</exception>
-    /// <exception cref="InvalidDataException">Its type is not one of those that are read.</exception>
+    /// <exception cref="InvalidDataException">The tensor's type is not supported.</exception>
     internal void CopyTo(string name, Tensor target)
     {
         var entry = Entry(name);
@@ -115,7 +116,7 @@ public sealed class SafetensorsFile : IDisposable
             var length = Math.Min(window, count - start);
             var part = flat.narrow(0, start, length);
             var read = staging?.narrow(0, 0, length) ?? part;
-            // The view is let go at once: pages of the file that stay mapped count as the process's memory.
+            // The view is disposed at once: mapped pages of the file count as the process's resident memory.
             using (var view = _map.CreateViewStream(entry.Offset + start * size, length * size, MemoryMappedFileAccess.Read))
                 view.ReadExactly(read.bytes);
             if (staging is not null) part.copy_(read);

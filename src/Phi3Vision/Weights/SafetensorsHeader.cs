@@ -10,13 +10,13 @@ namespace FunctionsPipeline.Phi3Vision;
 /// </summary>
 internal static class SafetensorsHeader
 {
-    /// <summary>Longest header that is read. A tensor takes about 150 bytes in it, the published checkpoint 100 kB.</summary>
+    /// <summary>Maximum length of a header in bytes. A tensor takes about 150 bytes of it, the published checkpoint 100 kB.</summary>
     public const int MaxBytes = 25_000_000;
 
     private const int MaxDimensions = 8;
 
     /// <summary>Reads the header from the start of a stream.</summary>
-    /// <exception cref="InvalidDataException">The header is damaged or lies about the file.</exception>
+    /// <exception cref="InvalidDataException">The header is damaged or does not fit the file.</exception>
     public static (IReadOnlyList<SafetensorsEntry> Entries, IReadOnlyDictionary<string, string> Metadata) Read(Stream stream, string source)
     {
         Span<byte> prefix = stackalloc byte[8];
@@ -65,7 +65,7 @@ internal static class SafetensorsHeader
         var (start, end) = (range[0].GetInt64(), range[1].GetInt64());
         if (shape.Any(side => side < 0) || start < 0 || end < start)
             throw new FormatException($"tensor '{member.Name}' has a negative size");
-        // An empty tensor may not hide sides that no engine can multiply.
+        // Dimensions of 0 count as 1 here, so that an empty tensor cannot hide dimensions whose product overflows.
         var full = shape.Aggregate((long)size, (product, side) => checked(product * Math.Max(side, 1)));
         var bytes = shape.Contains(0) ? 0 : full;
         if (bytes != end - start) throw new FormatException($"tensor '{member.Name}' needs {bytes} bytes, but has {end - start}");

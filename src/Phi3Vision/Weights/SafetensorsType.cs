@@ -3,11 +3,11 @@ using static TorchSharp.torch;
 namespace FunctionsPipeline.Phi3Vision;
 
 /// <summary>
-/// Element types of the safetensors format (https://github.com/huggingface/safetensors), and those of them that are read and written here.
+/// Element types of the safetensors format (https://github.com/huggingface/safetensors) and the subset that is read and written here.
 /// </summary>
 internal static class SafetensorsType
 {
-    /// <summary>Bytes of an element; null for a type that the format does not have, or that has several elements in a byte.</summary>
+    /// <summary>Returns the bytes of an element; null for an unknown type or one with several elements per byte.</summary>
     public static int? Size(string dtype) => dtype switch
     {
         "F64" or "I64" or "U64" or "C64" => 8,
@@ -17,10 +17,11 @@ internal static class SafetensorsType
         _ => null,
     };
 
-    /// <summary>Whether weights may be stored as it.</summary>
+    /// <summary>True when weights may have the type.</summary>
     public static bool IsWeight(string dtype) => dtype is "F32" or "F16" or "BF16";
 
-    /// <exception cref="InvalidDataException">The type is not one of those that are read.</exception>
+    /// <summary>Converts a safetensors type to the library's.</summary>
+    /// <exception cref="InvalidDataException">The type is not supported.</exception>
     public static ScalarType Parse(string dtype) => dtype switch
     {
         "F32" => ScalarType.Float32,
@@ -30,7 +31,8 @@ internal static class SafetensorsType
         _ => throw new InvalidDataException($"Tensors of type {dtype} are not read; F32, F16, BF16 and I64 are."),
     };
 
-    /// <exception cref="ArgumentException">The type is not one of those that are written.</exception>
+    /// <summary>Converts the library's type to its safetensors name.</summary>
+    /// <exception cref="ArgumentException">The type is not supported.</exception>
     public static string Name(ScalarType dtype) => dtype switch
     {
         ScalarType.Float32 => "F32",

@@ -4,17 +4,17 @@ using System.Text.Json.Nodes;
 
 namespace FunctionsPipeline.Phi3Vision;
 
-/// <summary>Writes a safetensors file whose tensors are produced one after the other, so that none needs to be in memory.</summary>
+/// <summary>Writes a safetensors file tensor by tensor, so that no tensor needs to be in memory.</summary>
 internal static class SafetensorsWriter
 {
     private const int BufferBytes = 1 << 20;
 
-    /// <summary>Writes a file, which takes its place once it is complete; a failure leaves what was there.</summary>
-    /// <param name="path">The file.</param>
-    /// <param name="tensors">Name, type as in the format, and shape of each, in the order of the file.</param>
-    /// <param name="metadata">Notes beside the customary <c>format: pt</c>.</param>
-    /// <param name="writeTensor">Writes the bytes of the tensor of an index, little-endian and row by row.</param>
-    /// <exception cref="InvalidOperationException">A tensor's bytes are not as many as its type and shape take.</exception>
+    /// <summary>Writes a file under a temporary name and renames it once complete; a failure leaves an existing file unchanged.</summary>
+    /// <param name="path">Path of the file.</param>
+    /// <param name="tensors">Name, safetensors type and shape of each tensor, in the order of the file.</param>
+    /// <param name="metadata">Metadata besides the customary <c>format: pt</c>.</param>
+    /// <param name="writeTensor">Writes the bytes of the tensor at an index, little-endian and row by row.</param>
+    /// <exception cref="InvalidOperationException">A tensor's number of bytes does not match its type and shape.</exception>
     public static void Write(
         string path,
         IReadOnlyList<(string Name, string Dtype, IReadOnlyList<long> Shape)> tensors,
@@ -44,7 +44,10 @@ internal static class SafetensorsWriter
         }
     }
 
-    /// <summary>Length and JSON, padded with blanks so that the tensors can be mapped; and where each tensor ends after it.</summary>
+    /// <summary>
+    /// Makes the header, length and JSON, padded with blanks to a multiple of 8 so that the tensors are aligned when mapped; and each
+    /// tensor's end relative to the header's end.
+    /// </summary>
     private static (byte[] Header, long[] Ends) Header(
         IReadOnlyList<(string Name, string Dtype, IReadOnlyList<long> Shape)> tensors, IReadOnlyDictionary<string, string>? metadata)
     {
