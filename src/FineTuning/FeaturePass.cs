@@ -2,12 +2,12 @@ using FunctionsPipeline.Phi3Vision;
 
 namespace FunctionsPipeline.FineTuning;
 
-/// <summary>Has a frozen vision tower look once at every image that the feature store does not know yet.</summary>
+/// <summary>Runs a frozen vision tower once over every image that the feature store lacks.</summary>
 internal sealed class FeaturePass(Phi3VisionModel model, BatchReader reader, FeatureStore store, RunReporter reporter, TimeProvider time)
 {
     private const int Together = 4;
 
-    /// <summary>Fills the store as far as there is room; images that do not fit are seen by the tower in every pass.</summary>
+    /// <summary>Fills the store up to its budget; the tower recomputes the features of other images in every epoch.</summary>
     public void Run(IReadOnlyList<Sample> samples, CancellationToken cancellationToken)
     {
         var missing = samples.Where(sample => !store.Has(sample)).DistinctBy(sample => sample.Labels.Sha256, StringComparer.Ordinal).ToList();

@@ -1,7 +1,7 @@
 namespace FunctionsPipeline.FineTuning;
 
-/// <summary>A run store on the local disk: <c>{root}/{container}/{name}</c>.</summary>
-/// <param name="root">The folder that stands for the storage account.</param>
+/// <summary>Run store on the local disk: <c>{root}/{container}/{name}</c>.</summary>
+/// <param name="root">Folder in place of the storage account.</param>
 public sealed class FolderRunStore(string root) : IRunStore
 {
     /// <inheritdoc/>
@@ -35,7 +35,7 @@ public sealed class FolderRunStore(string root) : IRunStore
     /// <inheritdoc/>
     public async Task WriteAsync(string container, string name, ReadOnlyMemory<byte> content, CancellationToken cancellationToken)
     {
-        // A reader must never see half a document.
+        // Written as a draft and renamed, so that a reader never sees a partial document.
         var path = Prepare(container, name);
         var draft = path + ".draft";
         await File.WriteAllBytesAsync(draft, content, cancellationToken);

@@ -3,7 +3,7 @@ using FunctionsPipeline.Contracts;
 
 namespace FunctionsPipeline.FineTuning;
 
-/// <summary>How a fine-tuned model is asked and read, the way it was trained: <c>serving.json</c> in its folder.</summary>
+/// <summary>Settings to prompt a fine-tuned model and parse its answers as in its training: <c>serving.json</c> in its folder.</summary>
 public sealed record ServingSettings
 {
     /// <summary>Name of the file in a model folder.</summary>
@@ -11,22 +11,22 @@ public sealed record ServingSettings
 
     private static readonly TrainingSettings Defaults = new();
 
-    /// <summary>What the model is asked about every image.</summary>
+    /// <summary>Question that the model is asked about every image.</summary>
     public string Question { get; init; } = Defaults.Question;
 
-    /// <summary>What stands around the question: <see cref="Contracts.PromptTemplate"/>.</summary>
+    /// <summary>Template of the prompt around the question: <see cref="Contracts.PromptTemplate"/>.</summary>
     public string PromptTemplate { get; init; } = Defaults.PromptTemplate;
 
-    /// <summary>How answers are written: <see cref="Contracts.AnswerTemplate"/>.</summary>
+    /// <summary>Template of the answers: <see cref="Contracts.AnswerTemplate"/>.</summary>
     public string AnswerTemplate { get; init; } = Defaults.AnswerTemplate;
 
-    /// <summary>Image crops of 336×336 at most.</summary>
+    /// <summary>Maximum number of 336×336 crops of an image.</summary>
     public int NumCrops { get; init; } = Defaults.NumCrops;
 
-    /// <summary>Tokens an answer may have at most.</summary>
+    /// <summary>Maximum number of tokens of an answer.</summary>
     public int MaxAnswerTokens { get; init; } = Defaults.MaxAnswerTokens;
 
-    /// <summary>How a run asks.</summary>
+    /// <summary>Takes the serving settings from a run's training settings.</summary>
     public static ServingSettings Of(TrainingSettings settings) => new()
     {
         Question = settings.Question,
@@ -36,8 +36,8 @@ public sealed record ServingSettings
         MaxAnswerTokens = settings.MaxAnswerTokens,
     };
 
-    /// <summary>The settings of a model folder; the defaults when it has none, as a base model.</summary>
-    /// <exception cref="InvalidDataException">The file is not what it should be.</exception>
+    /// <summary>Loads the settings of a model folder; a folder without the file, such as a base model's, gets the defaults.</summary>
+    /// <exception cref="InvalidDataException">The file is not valid.</exception>
     public static ServingSettings Load(string folder)
     {
         var path = Path.Combine(folder, FileName);

@@ -4,10 +4,10 @@ using static TorchSharp.torch;
 
 namespace FunctionsPipeline.FineTuning;
 
-/// <summary>The model of a run: its weights, the adapters beside them, what of it is trained, and the optimizer.</summary>
+/// <summary>Model of a run: weights, adapters, trainable parameters and optimizer.</summary>
 internal sealed class TrainedModel : IDisposable
 {
-    /// <summary>Folder of the adapter within a fine-tuned model's.</summary>
+    /// <summary>Name of the adapter's folder within a fine-tuned model's folder.</summary>
     public const string AdapterFolder = "adapter";
 
     private const string WeightsFile = "trainable.safetensors";
@@ -15,8 +15,8 @@ internal sealed class TrainedModel : IDisposable
 
     private readonly LoadedModel _loaded;
 
-    /// <param name="folder">The base model's.</param>
-    /// <exception cref="TrainingException">The settings do not fit the model; it says what to change.</exception>
+    /// <param name="folder">Folder of the base model.</param>
+    /// <exception cref="TrainingException">The settings do not fit the model; the message says what to change.</exception>
     public TrainedModel(string folder, TrainingSettings settings)
     {
         Device = new Device(settings.Device ?? (cuda.is_available() ? "cuda" : "cpu"));
@@ -48,7 +48,7 @@ internal sealed class TrainedModel : IDisposable
 
     public Tokenizer Tokenizer => _loaded.Tokenizer;
 
-    /// <summary>Null with the method <c>full</c>.</summary>
+    /// <summary>Low-rank adapters; null with the method <c>full</c>.</summary>
     public LoraAdapters? Adapters { get; }
 
     public TrainableParameters Parameters { get; }
@@ -56,15 +56,15 @@ internal sealed class TrainedModel : IDisposable
     public AdamWOptimizer Optimizer { get; }
 
     /// <summary>
-    /// What the outputs of the vision tower depend on besides the base model, where training leaves the tower and the images as they are so
-    /// that they can be kept; null where it does not.
+    /// Returns a key of the vision tower's outputs besides the base model, where neither the tower nor the images change during training,
+    /// so that the outputs can be cached; null otherwise.
     /// </summary>
     public string? FrozenTower(TrainingSettings settings) =>
         settings is { CacheVisionFeatures: true, AugmentImages: false }
         && !Parameters.All.Any(trained => trained.Name.Contains(".img_processor.", StringComparison.Ordinal))
             ? $"{Precision}" : null;
 
-    /// <summary>Measures how well the device is used.</summary>
+    /// <summary>Creates a meter of the device's utilization.</summary>
     public DeviceMeter Meter()
     {
         var partOf = ModelParts.Of(Config);
@@ -77,28 +77,28 @@ internal sealed class TrainedModel : IDisposable
             Precision == ScalarType.BFloat16);
     }
 
-    /// <summary>Writes what training changes, and the optimizer.</summary>
+    /// <summary>Saves the trainable parameters and the optimizer's state.</summary>
     public void Save(string folder)
     {
         Parameters.Save(Path.Combine(folder, WeightsFile));
         Optimizer.Save(Path.Combine(folder, OptimizerFile));
     }
 
-    /// <summary>Reads what <see cref="Save"/> wrote; training goes on as it would have.</summary>
+    /// <summary>Loads what <see cref="Save"/> wrote, after which training continues as if it had not stopped.</summary>
     public void Load(string folder)
     {
         LoadWeights(folder);
         Optimizer.Load(Path.Combine(folder, OptimizerFile));
     }
 
-    /// <summary>Reads the weights only, to be used and not trained on.</summary>
+    /// <summary>Loads the weights without the optimizer's state, for evaluation or export.</summary>
     public void LoadWeights(string folder) => Parameters.Load(Path.Combine(folder, WeightsFile));
 
     /// <summary>
-    /// Writes the fine-tuned model: the adapter as PEFT has it, where there is one, and the weights with the adapters merged into them, which
-    /// they are from then on here too.
+    /// Writes the fine-tuned model: the adapter in PEFT's format, where there is one, and the weights with the adapters merged into them.
+    /// The merge changes this model as well.
     /// </summary>
-    /// <param name="baseModel">What the adapter belongs to: a repository's name.</param>
+    /// <param name="baseModel">Base model of the adapter: a repository's name.</param>
     public void Export(string folder, string baseModel)
     {
         if (Adapters is not null)

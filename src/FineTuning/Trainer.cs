@@ -5,17 +5,17 @@ using Microsoft.Extensions.Logging;
 namespace FunctionsPipeline.FineTuning;
 
 /// <summary>
-/// Runs one training job from its shards to the published model folder: downloads what it needs, trains, evaluates, uploads the model,
-/// writes <c>result.json</c>. A run that has checkpoints goes on from the newest one.
+/// Runs one training job from its shards to the uploaded model folder: downloads the base model, trains, evaluates, uploads the model and
+/// writes <c>result.json</c>. A run that has checkpoints resumes from the newest one.
 /// </summary>
-/// <param name="progress">Told each heartbeat as it is written.</param>
+/// <param name="progress">Receives each heartbeat that is written.</param>
 public sealed class Trainer(
     IRunStore store, TrainerOptions options, TimeProvider time, ILogger<Trainer> logger, IProgress<Heartbeat>? progress = null)
 {
-    /// <summary>Carries out the job. A failure is a result too; it is written like a success.</summary>
+    /// <summary>Runs the job. A failure is a result too and is written like a success.</summary>
     /// <exception cref="OperationCanceledException">
-    /// It was asked to stop. No result is written; the last heartbeat says <see cref="Heartbeat.Preempted"/>, and the run goes on from its
-    /// checkpoint when it is started again.
+    /// The run was asked to stop. No result is written; the last heartbeat says <see cref="Heartbeat.Preempted"/>, and the run resumes from
+    /// its checkpoint when it is started again.
     /// </exception>
     public async Task<RunResult> RunAsync(TrainingJob job, CancellationToken cancellationToken)
     {
@@ -69,7 +69,7 @@ public sealed class Trainer(
         var indexes = await ShardIndex.ReadAsync(store, job.Shards, cancellationToken);
         await using var shards = new ShardCache(store, Path.Combine(folder, "shards"), options.ShardCacheBytes);
 
-        // Torch's dispose scopes belong to a thread, so all computing happens on one.
+        // Torch's dispose scopes belong to a thread, so that one thread runs the complete computation.
         var output = Path.Combine(folder, "model");
         RunResult result;
         try
@@ -82,7 +82,7 @@ public sealed class Trainer(
         }
         finally
         {
-            // Also when it was asked to stop: the checkpoint must arrive.
+            // Runs after a cancellation too: the upload of the last checkpoint must finish.
             await checkpoints.FlushAsync();
         }
         await ModelTransfer.UploadAsync(store, output, job.OutputModel, cancellationToken);

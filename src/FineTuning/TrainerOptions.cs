@@ -1,23 +1,25 @@
 namespace FunctionsPipeline.FineTuning;
 
-/// <summary>How a trainer uses its machine; what it learns is decided by the job.</summary>
+/// <summary>Use of the machine by a trainer; the training itself is set by the job.</summary>
 public sealed record TrainerOptions
 {
-    /// <summary>Local folder for shards, models and drafts; a sub-folder for each run is removed at its end.</summary>
+    /// <summary>Local folder for shards, models and checkpoint drafts; a run's sub-folder is removed when the run ends.</summary>
     public string WorkFolder { get; init; } = Path.Combine(Path.GetTempPath(), "functions-pipeline");
 
-    /// <summary>Memory for images that are ready to use; further ones are decoded again in each pass.</summary>
+    /// <summary>Maximum memory for prepared images, in bytes; images beyond it are decoded again in each epoch.</summary>
     public long ImageCacheBytes { get; init; } = 2L << 30;
 
-    /// <summary>Disk for shards; those that are not needed soon go when there are more. What is needed at once may take more.</summary>
+    /// <summary>
+    /// Disk space for shards, in bytes; beyond it the least recently used ones are removed. Shards in use at the same time may take more.
+    /// </summary>
     public long ShardCacheBytes { get; init; } = 20L << 30;
 
-    /// <summary>Disk for the features of a frozen vision tower, kept from one run to the next.</summary>
+    /// <summary>Maximum disk space for the features of a frozen vision tower, in bytes, kept across runs.</summary>
     public long FeatureCacheBytes { get; init; } = 20L << 30;
 
-    /// <summary>Time between two heartbeats.</summary>
+    /// <summary>Interval between two heartbeats.</summary>
     public TimeSpan HeartbeatInterval { get; init; } = TimeSpan.FromSeconds(2);
 
-    /// <summary>Where runs are tracked besides their own documents; nowhere when null.</summary>
+    /// <summary>MLflow server that runs are tracked on besides their own documents; null for none.</summary>
     public MlflowOptions? Mlflow { get; init; }
 }

@@ -1,4 +1,4 @@
 namespace FunctionsPipeline.FineTuning;
 
-/// <summary>A run that cannot go on; the message names the cause and the way out, for the user who started it.</summary>
+/// <summary>Thrown when a run cannot continue; the message names the cause and a remedy for the user who started the run.</summary>
 public sealed class TrainingException(string message, Exception? inner = null) : Exception(message, inner);

@@ -4,8 +4,8 @@ using static TorchSharp.torch;
 namespace FunctionsPipeline.FineTuning;
 
 /// <summary>
-/// The optimizer steps of a run, with validations and checkpoints between them. Where it is interrupted, also in a validation, it goes on
-/// from a state with the numbers that it would have had.
+/// Runs the optimizer steps of a run, with validations and checkpoints between them. A run that was interrupted, also during a validation,
+/// resumes from its checkpoint and computes the same numbers as without the interruption.
 /// </summary>
 internal sealed class TrainingLoop
 {
@@ -37,18 +37,20 @@ internal sealed class TrainingLoop
         _schedule = new LearningRateSchedule(settings, Steps);
     }
 
-    /// <summary>Steps that training takes, if time and patience allow.</summary>
+    /// <summary>Number of steps of the training, unless a time limit or early stopping ends it sooner.</summary>
     public int Steps { get; }
 
-    /// <summary>Whether the best weights are what the run is to end with.</summary>
+    /// <summary>True when the run ends with the weights of the lowest validation loss.</summary>
     public bool WantsBest => _settings.UseBest ?? _settings.EarlyStopping is not null;
 
     /// <summary>Trains to the end.</summary>
-    /// <param name="state">Where it begins; the model and the optimizer are in it.</param>
+    /// <param name="state">State to start from, which the model and the optimizer are already in.</param>
     /// <param name="validate">Measures the loss of the model after a step.</param>
-    /// <returns>The last state, which a checkpoint was written of.</returns>
-    /// <exception cref="OperationCanceledException">It was asked to stop, and a checkpoint was written.</exception>
-    /// <exception cref="TrainingException">The loss or the gradient is no number any more.</exception>
+    /// <returns>The last state, of which a checkpoint was started.</returns>
+    /// <exception cref="OperationCanceledException">
+    /// The run was asked to stop; a checkpoint was started if there was a step to save.
+    /// </exception>
+    /// <exception cref="TrainingException">The loss or the gradient's norm is not finite.</exception>
     public TrainingState Run(TrainingState state, Func<TrainingState, EvaluationMetrics> validate, CancellationToken cancellationToken)
     {
         var started = _time.GetTimestamp();
@@ -70,7 +72,7 @@ internal sealed class TrainingLoop
                 var progress = _schedule.Progress(state.Step, TimeSpan.FromSeconds(state.Seconds));
                 var due = _settings.EvaluateEvery is { } every ? state.Step / every : (int)(progress * Validations);
                 var validated = false;
-                // The last step is evaluated anyway, with answers.
+                // The last step needs no validation here: the final evaluation measures it, with answers.
                 if (due > state.Validated && (progress < 1 || WantsBest))
                 {
                     state = state.Validate(validate(state).Loss) with { Validated = due };
@@ -91,7 +93,7 @@ internal sealed class TrainingLoop
         }
     }
 
-    /// <summary>Passes over the training split.</summary>
+    /// <summary>Converts a number of samples to epochs, passes over the training split.</summary>
     public double Epoch(long samples) => (double)samples / _samples.Count;
 
     private bool IsDue(TrainingState state, bool validated) =>
@@ -115,6 +117,7 @@ internal sealed class TrainingLoop
             step.Add(part);
             start += part.Rows;
             if (start % _settings.BatchSize != 0 && start < _total) continue;
+            // A step is complete at a multiple of the batch size, or at the end of the data.
             yield return [.. step];
             step.Clear();
         }
@@ -137,6 +140,7 @@ internal sealed class TrainingLoop
             Step = number,
             Samples = state.Samples + rows,
             Loss = state.Loss is { } mean ? LossMemory * mean + (1 - LossMemory) * loss : loss,
+            // Exponential moving average: m ← 0.95 m + 0.05 loss, started at the first loss.
             WarmupEndSeconds = _schedule.WarmupEnd.TotalSeconds,
         };
         Report(next, parts, loss, norm, factor, _time.GetElapsedTime(begun).TotalSeconds);

@@ -4,7 +4,7 @@ using Microsoft.Extensions.Logging;
 
 namespace FunctionsPipeline.FineTuning;
 
-/// <summary>The computing part of a run, all on one thread: what comes before, between and after its optimizer steps.</summary>
+/// <summary>Computation of a run on one thread: evaluation before training, training with validations, final evaluation, export.</summary>
 internal sealed class TrainingRun : IDisposable
 {
     private readonly TrainingJob _job;
@@ -18,9 +18,11 @@ internal sealed class TrainingRun : IDisposable
     private readonly RunReporter _reporter;
     private readonly TimeProvider _time;
 
-    /// <param name="indexes">Of all the job's shards.</param>
-    /// <param name="baseModel">A model folder.</param>
-    /// <exception cref="TrainingException">The settings, the data and the model do not fit together; it says what to change.</exception>
+    /// <param name="indexes">Indexes of all the job's shards.</param>
+    /// <param name="baseModel">Folder of the base model.</param>
+    /// <exception cref="TrainingException">
+    /// The settings, the data and the model do not fit together; the message says what to change.
+    /// </exception>
     public TrainingRun(
         TrainingJob job, IReadOnlyList<ShardIndex> indexes, ShardCache shards, string baseModel, RunCheckpoints checkpoints, IRunStore store,
         TrainerOptions options, TimeProvider time, RunReporter reporter, ILogger logger)
@@ -47,7 +49,7 @@ internal sealed class TrainingRun : IDisposable
     }
 
     /// <summary>Evaluates, trains, evaluates again, and saves the model.</summary>
-    /// <param name="resumed">A checkpoint to go on from, with its folder; null begins at the beginning.</param>
+    /// <param name="resumed">Checkpoint to resume from, with its folder; null starts from the base model.</param>
     /// <param name="output">Folder for the fine-tuned model.</param>
     public RunResult Train((TrainingState State, string Folder)? resumed, string output, CancellationToken cancellationToken)
     {

@@ -4,17 +4,17 @@ using FunctionsPipeline.Contracts;
 namespace FunctionsPipeline.FineTuning;
 
 /// <summary>
-/// Brings model folders from the models container to the disk and back. A folder counts as whole once its <c>complete.json</c> is there.
+/// Downloads model folders from the models container and uploads them. A folder is complete once its <c>complete.json</c> exists.
 /// </summary>
 public static class ModelTransfer
 {
-    /// <summary>Downloads a model, unless the cache has it already.</summary>
+    /// <summary>Downloads a model unless the cache contains it.</summary>
     /// <param name="cache">
-    /// Folder that keeps a sub-folder for each model, named by its version and the hash of its <c>complete.json</c>: two storage accounts
-    /// may both have a version of the same name.
+    /// Folder with a sub-folder for each model, named by the model's version and the hash of its <c>complete.json</c>, since two storage
+    /// accounts may have different models of the same version.
     /// </param>
     /// <returns>The local folder of the model.</returns>
-    /// <exception cref="TrainingException">There is no whole model of that name.</exception>
+    /// <exception cref="TrainingException">There is no complete model of that name.</exception>
     public static async Task<string> DownloadAsync(IRunStore store, string version, string cache, CancellationToken cancellationToken)
     {
         var complete = await store.ReadAsync(Containers.Models, BlobNames.ModelComplete(version), cancellationToken)

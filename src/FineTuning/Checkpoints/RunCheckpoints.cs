@@ -7,11 +7,11 @@ using Microsoft.Extensions.Logging;
 namespace FunctionsPipeline.FineTuning;
 
 /// <summary>
-/// The checkpoints of a run in its store, <c>runs/{run}/checkpoints/{step}</c>. They are written beside the training: one at a time, whole
-/// or not at all. The newest ones are kept, and the best one.
+/// Checkpoints of a run in its store, <c>runs/{run}/checkpoints/{step}</c>. They are written in the background while training continues,
+/// one at a time, and are valid only when complete. The newest ones and the best one are kept.
 /// </summary>
-/// <param name="folder">A local folder for drafts.</param>
-/// <param name="record">Writes the metrics so far, which a run that goes on from a checkpoint does not measure again.</param>
+/// <param name="folder">Local folder for drafts.</param>
+/// <param name="record">Writes the pending metrics, which a run that resumes from the checkpoint does not measure again.</param>
 internal sealed class RunCheckpoints(IRunStore store, TrainingJob job, string folder, Func<CancellationToken, Task> record, ILogger logger)
 {
     private const string StateFile = "state.json";
@@ -19,11 +19,11 @@ internal sealed class RunCheckpoints(IRunStore store, TrainingJob job, string fo
     private readonly RunBlobs _blobs = new(job.Run);
     private Task _writing = Task.CompletedTask;
 
-    /// <summary>What <see cref="TrainingState.Job"/> is for this run.</summary>
+    /// <summary>Value of <see cref="TrainingState.Job"/> for this run.</summary>
     public string Job { get; } = Convert.ToHexStringLower(SHA256.HashData(JsonSerializer.SerializeToUtf8Bytes(job, PipelineJson.Compact)));
 
-    /// <summary>The newest whole checkpoint; null when there is none.</summary>
-    /// <exception cref="TrainingException">It belongs to a job with other settings or other data.</exception>
+    /// <summary>Reads the newest complete checkpoint; null when there is none. Removes incomplete ones that are newer.</summary>
+    /// <exception cref="TrainingException">The checkpoint belongs to a job with other settings or other data.</exception>
     public async Task<(TrainingState State, string Folder)?> LatestAsync(CancellationToken cancellationToken)
     {
         foreach (var step in (await StepsAsync(cancellationToken)).OrderDescending())
@@ -42,8 +42,8 @@ internal sealed class RunCheckpoints(IRunStore store, TrainingJob job, string fo
         return null;
     }
 
-    /// <summary>The checkpoint of a step, which must be there.</summary>
-    /// <returns>Its local folder.</returns>
+    /// <summary>Downloads the checkpoint of a step, which must exist.</summary>
+    /// <returns>The local folder of the checkpoint.</returns>
     public async Task<string> FolderAsync(int step, CancellationToken cancellationToken)
     {
         await _writing;
@@ -52,9 +52,9 @@ internal sealed class RunCheckpoints(IRunStore store, TrainingJob job, string fo
             : throw new TrainingException($"The checkpoint {Containers.Runs}/{_blobs.Checkpoint(step)} is gone or damaged.");
     }
 
-    /// <summary>Begins to write a checkpoint, when the one before it is written.</summary>
-    /// <param name="write">Writes the weights and the optimizer into a local folder; called at once.</param>
-    /// <exception cref="Exception">The one before it could not be written.</exception>
+    /// <summary>Waits for the previous checkpoint, then starts to write a new one in the background.</summary>
+    /// <param name="write">Writes the weights and the optimizer into a local folder; called before this method returns.</param>
+    /// <exception cref="Exception">The previous checkpoint could not be written.</exception>
     public void Write(TrainingState state, Action<string> write)
     {
         _writing.GetAwaiter().GetResult();
@@ -69,7 +69,7 @@ internal sealed class RunCheckpoints(IRunStore store, TrainingJob job, string fo
         });
     }
 
-    /// <summary>Waits until everything is written.</summary>
+    /// <summary>Waits until the checkpoint in progress is written.</summary>
     public Task FlushAsync() => _writing;
 
     private async Task PruneAsync(TrainingState state)

@@ -5,18 +5,18 @@ using FunctionsPipeline.Contracts;
 namespace FunctionsPipeline.FineTuning;
 
 /// <summary>
-/// Folders of files in a run store. A folder counts as whole once its <c>complete.json</c> is there, which is written last and removed
-/// first; it holds the SHA-256 of every file.
+/// Uploads and downloads folders of files. A folder is complete once its <c>complete.json</c> exists, a document with the SHA-256 of every
+/// file that is written last and removed first.
 /// </summary>
 internal static class StoredFolder
 {
-    /// <summary>Name of the document that says that a folder is whole.</summary>
+    /// <summary>Name of the document that marks a folder as complete.</summary>
     public const string CompleteFile = "complete.json";
 
     private sealed record Complete(IReadOnlyDictionary<string, string> Files);
 
-    /// <summary>Writes a local folder, replacing files of the same names.</summary>
-    /// <param name="name">Of the folder in the container, without a slash at its end.</param>
+    /// <summary>Uploads a local folder and replaces files of the same names.</summary>
+    /// <param name="name">Name of the folder in the container, without a trailing slash.</param>
     public static async Task UploadAsync(IRunStore store, string container, string name, string folder, CancellationToken cancellationToken)
     {
         await store.DeleteAsync(container, $"{name}/{CompleteFile}", cancellationToken);
@@ -33,8 +33,8 @@ internal static class StoredFolder
         await store.WriteAsync(container, $"{name}/{CompleteFile}", complete, cancellationToken);
     }
 
-    /// <summary>Reads the files of a whole folder that was written by <see cref="UploadAsync"/>.</summary>
-    /// <returns>False when the folder is not whole, or a file is not what was written.</returns>
+    /// <summary>Downloads a complete folder that was written by <see cref="UploadAsync"/>.</summary>
+    /// <returns>False when the folder is not complete, or a file does not have its recorded SHA-256.</returns>
     public static async Task<bool> DownloadAsync(IRunStore store, string container, string name, string folder, CancellationToken cancellationToken)
     {
         var document = await store.ReadAsync(container, $"{name}/{CompleteFile}", cancellationToken);
@@ -56,7 +56,7 @@ internal static class StoredFolder
         return true;
     }
 
-    /// <summary>Removes a folder and all below it.</summary>
+    /// <summary>Removes a folder with everything below it.</summary>
     public static async Task DeleteAsync(IRunStore store, string container, string name, CancellationToken cancellationToken)
     {
         await store.DeleteAsync(container, $"{name}/{CompleteFile}", cancellationToken);

@@ -2,23 +2,23 @@ using FunctionsPipeline.Phi3Vision;
 
 namespace FunctionsPipeline.FineTuning;
 
-/// <summary>A small change of a picture that leaves what it shows: what a shift uncovers is white, as the padding is.</summary>
-/// <param name="Mirrored">Left and right are swapped.</param>
+/// <summary>Small change of an image that keeps its content: a mirror and a shift, with uncovered pixels white like the padding.</summary>
+/// <param name="Mirrored">True when left and right are swapped.</param>
 /// <param name="Right">Shift to the right, as a share of the width.</param>
 /// <param name="Down">Shift downwards, as a share of the height.</param>
 internal readonly record struct Augmentation(bool Mirrored, double Right, double Down)
 {
     private const double MaxShift = 1.0 / 12;
 
-    /// <summary>Mirrored half of the time, and shifted by up to a twelfth of the sides.</summary>
-    /// <param name="position">The sample's place in the run, over all epochs.</param>
+    /// <summary>Draws an augmentation: mirrored with probability ½, shifted uniformly by up to 1/12 of each side.</summary>
+    /// <param name="position">Position of the sample in the run, over all epochs.</param>
     public static Augmentation Of(int seed, long position)
     {
         var random = SeededRandom.At(seed, position);
         return new Augmentation(random.Next(2) == 1, Shift(random), Shift(random));
     }
 
-    /// <summary>The picture with the change; the given one stays as it is.</summary>
+    /// <summary>Applies the augmentation to a copy of the image.</summary>
     public HdPicture Apply(HdPicture picture)
     {
         var (width, height) = (picture.Width, picture.Height);

@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 
 namespace FunctionsPipeline.FineTuning;
 
-/// <summary>Images as the vision tower leaves them.</summary>
+/// <summary>Images of a batch as outputs of the vision tower.</summary>
 /// <param name="images">At least one.</param>
 internal sealed class BatchFeatures(IReadOnlyList<ImageFeatures> images) : IBatchImages
 {

@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 
 namespace FunctionsPipeline.FineTuning;
 
-/// <summary>Images as pixels, with filler up to the views of the largest.</summary>
+/// <summary>Images of a batch as pixels, with filler up to the largest number of views.</summary>
 /// <param name="images">At least one.</param>
 internal sealed class BatchPixels(IReadOnlyList<ProcessedImage> images) : IBatchImages
 {
@@ -12,7 +12,7 @@ internal sealed class BatchPixels(IReadOnlyList<ProcessedImage> images) : IBatch
     private const int View = 3 * Side * Side;
 
     /// <inheritdoc/>
-    // The only crop of an image of one view's size is its global view once more.
+    // An image of one crop gives one view: the crop has the same pixels as the global view.
     public int Views { get; } = images.Sum(image => image is { Height: Side, Width: Side } ? 1 : image.Views);
 
     /// <inheritdoc/>
@@ -23,7 +23,7 @@ internal sealed class BatchPixels(IReadOnlyList<ProcessedImage> images) : IBatch
             images.SelectMany(image => new long[] { image.Height, image.Width }).ToArray(), [images.Count, 2], device: device),
     };
 
-    // Straight into the tensor's memory: a batch of arrays for every step would be most of what the garbage collector has to do.
+    // Copied directly into the tensor's memory: an intermediate array per step would dominate the garbage collector's work.
     private Tensor Pixels()
     {
         var views = images.Max(image => image.Views);

@@ -4,19 +4,19 @@ using FunctionsPipeline.Phi3Vision;
 
 namespace FunctionsPipeline.FineTuning;
 
-/// <summary>Prepares batches on background threads, a few ahead of the thread that computes.</summary>
-/// <param name="padding">The id that fills shorter rows.</param>
-/// <param name="packing">Lays the samples of a batch end to end in place of filling them.</param>
-/// <param name="features">Of images that a frozen vision tower has seen; null when it sees them anew each time.</param>
+/// <summary>Prepares batches on background threads, a few ahead of the computing thread.</summary>
+/// <param name="padding">Id that pads shorter rows.</param>
+/// <param name="packing">Lays the samples of a batch end to end in place of padding.</param>
+/// <param name="features">Cached features of a frozen vision tower; null when the tower computes them each time.</param>
 internal sealed class BatchReader(ImageSource images, RowBuilder rows, int padding, bool packing = false, FeatureStore? features = null)
 {
     private const int Ahead = 3;
 
-    /// <summary>The batches in order, or micro-batches if these are given. Ending the enumeration ends the preparation.</summary>
+    /// <summary>Reads the batches, or micro-batches if these are given, in order. Ending the enumeration stops the preparation.</summary>
     /// <param name="augmentation">
-    /// Changes each picture, by a seed and the first sample's place in the run; they stay as they are without.
+    /// Augments each image by a seed and the sample's position in the run, which starts at Start; null leaves the images unchanged.
     /// </param>
-    /// <exception cref="TrainingException">A shard is gone, or an image cannot be read.</exception>
+    /// <exception cref="TrainingException">A shard is missing, or an image cannot be read.</exception>
     public IEnumerable<TrainingBatch> Read(
         IEnumerable<IReadOnlyList<Sample>> batches, (int Seed, long Start)? augmentation, CancellationToken cancellationToken)
     {
@@ -35,19 +35,19 @@ internal sealed class BatchReader(ImageSource images, RowBuilder rows, int paddi
         }, cancellationToken);
     }
 
-    /// <summary>The samples' images, a few at a time, for the features that a vision tower makes of them.</summary>
-    /// <exception cref="TrainingException">A shard is gone, or an image cannot be read.</exception>
+    /// <summary>Reads the samples' images batch by batch, to compute their features.</summary>
+    /// <exception cref="TrainingException">A shard is missing, or an image cannot be read.</exception>
     public IEnumerable<IReadOnlyList<(Sample Sample, ProcessedImage Image)>> Images(
         IEnumerable<IReadOnlyList<Sample>> batches, CancellationToken cancellationToken) =>
         Prepare(batches, IReadOnlyList<(Sample, ProcessedImage)> (samples, token) =>
             [.. InParallel(samples, (sample, _) => (sample, ImageProcessor.Views(images.Get(sample, token))))], cancellationToken);
 
-    /// <summary>Prompts without answers, for generation.</summary>
+    /// <summary>Makes a batch of prompts without answers, padded on the left, for generation.</summary>
     public TrainingBatch Prompts(IEnumerable<Sample> samples, CancellationToken cancellationToken = default) =>
         new([.. samples.Select(sample => Row(sample, ImageProcessor.Views(images.Get(sample, cancellationToken))))
             .Select(row => (row.Row.PromptOnly(), row.Image))], padding, padLeft: true);
 
-    /// <summary>The samples with the features of their images; null unless all are known.</summary>
+    /// <summary>Reads the features of the samples' images; null unless all are cached.</summary>
     private IReadOnlyList<(TrainingRow Row, ImageFeatures Image)>? Features(IReadOnlyList<Sample> samples)
     {
         if (features is null) return null;

@@ -6,8 +6,8 @@ using static TorchSharp.torch;
 namespace FunctionsPipeline.FineTuning;
 
 /// <summary>
-/// The file of one image's features, little-endian: "PFv1", element type, views, height, width, number of bytes, CRC-32C of everything else,
-/// all of four bytes, and then the values.
+/// File of one image's features, little-endian: "PFv1", element type, views, height, width, number of bytes, CRC-32C of everything else, of
+/// four bytes each, then the values.
 /// </summary>
 internal static class FeatureFile
 {
@@ -16,10 +16,10 @@ internal static class FeatureFile
 
     private static ReadOnlySpan<byte> Magic => "PFv1"u8;
 
-    /// <summary>Bytes that the file takes.</summary>
+    /// <summary>Computes the size of the file in bytes.</summary>
     public static long SizeOf(ImageFeatures features) => HeaderBytes + (long)features.Values.Length;
 
-    /// <summary>Writes the file in one go: whoever finds it finds all of it.</summary>
+    /// <summary>Writes the file under a temporary name and renames it, so that a reader never finds a partial file.</summary>
     public static void Write(string path, ImageFeatures features)
     {
         var header = new byte[HeaderBytes];
@@ -40,7 +40,7 @@ internal static class FeatureFile
         }
     }
 
-    /// <summary>Reads the file; null when it is not whole.</summary>
+    /// <summary>Reads the file; null when it is incomplete or damaged.</summary>
     public static ImageFeatures? Read(string path)
     {
         var bytes = File.ReadAllBytes(path);

@@ -6,16 +6,16 @@ using FunctionsPipeline.Phi3Vision;
 namespace FunctionsPipeline.FineTuning;
 
 /// <summary>
-/// What a frozen vision tower makes of images, on disk, so that it sees every image once, also over several runs. A cache through and
-/// through: an entry that is damaged is as good as none, and one that cannot be written is left out. Safe to use from several threads.
+/// Cache on disk of a frozen vision tower's outputs, so that the tower processes every image once, also across runs. A damaged entry counts
+/// as missing, and an entry that cannot be written is skipped. Safe for concurrent use.
 /// </summary>
 /// <remarks>
-/// One folder for each combination of tower and processor, one file for each image. When the budget is used up, entries go that this
-/// process has not used, the oldest first; its own stay, as every epoch comes to all of them again.
+/// One folder per combination of tower and processor, one file per image. When the budget is used up, entries that this process has not
+/// used are removed, the oldest first; used entries stay, as every epoch reads all of them again.
 /// </remarks>
 internal sealed class FeatureStore
 {
-    // Changes when the same image gives other pixels than before.
+    // Raise when the image processor gives other pixels for the same image.
     private const int ProcessorVersion = 1;
 
     private readonly string _folder;
@@ -26,9 +26,9 @@ internal sealed class FeatureStore
     private long _bytes;
 
     /// <param name="root">Folder for the features of all towers.</param>
-    /// <param name="tower">Says which weights the frozen tower has, and the type that it computes in.</param>
-    /// <param name="numCrops">Crops of an image at most.</param>
-    /// <param name="budget">Bytes of all files below <paramref name="root"/>.</param>
+    /// <param name="tower">Key of the frozen tower's weights and type.</param>
+    /// <param name="numCrops">Maximum number of crops of an image.</param>
+    /// <param name="budget">Maximum bytes of all files below <paramref name="root"/>.</param>
     public FeatureStore(string root, string tower, int numCrops, long budget)
     {
         _budget = budget;
@@ -39,10 +39,10 @@ internal sealed class FeatureStore
         _bytes = files.Sum(file => file.Length);
     }
 
-    /// <summary>Whether a sample's image has features here; they may turn out to be damaged.</summary>
+    /// <summary>True when a sample's image has an entry, which may turn out to be damaged.</summary>
     public bool Has(Sample sample) => File.Exists(PathOf(sample.Labels.Sha256));
 
-    /// <summary>The features of a sample's image; null when there are none, or none that are whole.</summary>
+    /// <summary>Reads the features of a sample's image; null when the entry is missing or damaged.</summary>
     public ImageFeatures? Get(Sample sample)
     {
         var path = PathOf(sample.Labels.Sha256);
@@ -59,13 +59,13 @@ internal sealed class FeatureStore
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            // As good as none.
+            // An unreadable entry counts as missing.
         }
         return null;
     }
 
-    /// <summary>Keeps the features of a sample's image.</summary>
-    /// <returns>Whether there was room for them.</returns>
+    /// <summary>Stores the features of a sample's image.</summary>
+    /// <returns>True when the features are stored.</returns>
     public bool Put(Sample sample, ImageFeatures features)
     {
         var path = PathOf(sample.Labels.Sha256);

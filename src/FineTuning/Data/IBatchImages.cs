@@ -3,12 +3,12 @@ using static TorchSharp.torch;
 
 namespace FunctionsPipeline.FineTuning;
 
-/// <summary>A batch's images in managed memory, one for each row.</summary>
+/// <summary>Images of a batch in managed memory, one per row.</summary>
 internal interface IBatchImages
 {
-    /// <summary>Views that the vision tower sees.</summary>
+    /// <summary>Number of views that the vision tower processes.</summary>
     int Views { get; }
 
-    /// <summary>The model's input with the images, on a device.</summary>
+    /// <summary>Returns the model's input with the images added, on a device.</summary>
     ModelInput AddTo(ModelInput input, Device device);
 }

@@ -4,21 +4,21 @@ using FunctionsPipeline.Phi3Vision;
 
 namespace FunctionsPipeline.FineTuning;
 
-/// <summary>Decodes and resizes images, and remembers the results as long as they fit.</summary>
-/// <param name="shards">Where the encoded images are.</param>
-/// <param name="processor">Decides how large a picture becomes.</param>
-/// <param name="cacheBytes">Room for remembered pictures; what does not fit is made anew each time.</param>
+/// <summary>Decodes and resizes images, and caches the results within a budget.</summary>
+/// <param name="shards">Cache of the shards that hold the encoded images.</param>
+/// <param name="processor">Processor that resizes the images.</param>
+/// <param name="cacheBytes">Maximum bytes of cached images; others are decoded again each time.</param>
 internal sealed class ImageSource(ShardCache shards, ImageProcessor processor, long cacheBytes)
 {
     private readonly ConcurrentDictionary<Sample, HdPicture> _cache = new(ReferenceEqualityComparer.Instance);
     private long _cached;
 
-    /// <summary>Passes batches on, and has the shards fetched in time whose pictures are not remembered.</summary>
-    /// <param name="spared">Whether a sample's picture is not going to be asked for.</param>
+    /// <summary>Yields the batches, and prefetches the shards of images that are not cached.</summary>
+    /// <param name="spared">True for a sample whose image will not be requested.</param>
     public IEnumerable<IReadOnlyList<Sample>> Follow(IEnumerable<IReadOnlyList<Sample>> batches, Func<Sample, bool> spared) =>
         shards.Follow(batches, needed: sample => !_cache.ContainsKey(sample) && !spared(sample));
 
-    /// <summary>A sample's picture. Safe to call from several threads.</summary>
+    /// <summary>Returns a sample's resized image. Safe for concurrent use.</summary>
     /// <exception cref="TrainingException">The image cannot be read.</exception>
     public HdPicture Get(Sample sample, CancellationToken cancellationToken)
     {

@@ -4,8 +4,8 @@ using FunctionsPipeline.Phi3Vision;
 namespace FunctionsPipeline.FineTuning;
 
 /// <summary>
-/// Lays out token ids as the published fine-tuning recipe does: BOS, the processor's prompt (each of its chunks with a BOS of its own),
-/// the answer, <c>&lt;|end|&gt;</c>, newline, <c>&lt;|endoftext|&gt;</c>.
+/// Builds rows of token ids as in the published fine-tuning recipe: BOS, the processor's prompt (each of whose chunks has its own BOS), the
+/// answer, <c>&lt;|end|&gt;</c>, newline, <c>&lt;|endoftext|&gt;</c>.
 /// </summary>
 public sealed class RowBuilder
 {
@@ -15,8 +15,8 @@ public sealed class RowBuilder
     private readonly AnswerTemplate _answers;
     private readonly int[] _before, _after;
 
-    /// <param name="settings">How the model is asked, and how its answers are written.</param>
-    /// <exception cref="FormatException">A template of the settings is none.</exception>
+    /// <param name="settings">Question and templates of prompt and answer.</param>
+    /// <exception cref="FormatException">A template of the settings is not valid.</exception>
     public RowBuilder(Tokenizer tokenizer, ServingSettings settings)
     {
         _tokenizer = tokenizer;
@@ -27,29 +27,29 @@ public sealed class RowBuilder
         StopTokens = new HashSet<int> { tokenizer.Id(SpecialTokens.End), tokenizer.Id(SpecialTokens.EndOfText) };
     }
 
-    /// <summary>The ids that a model ends an answer with.</summary>
+    /// <summary>Ids that end an answer.</summary>
     public IReadOnlySet<int> StopTokens { get; }
 
-    /// <summary>Everything up to the answer: what generation starts from.</summary>
-    /// <param name="imageTokens">Tokens that the image takes.</param>
+    /// <summary>Builds the ids up to the answer, the start of generation.</summary>
+    /// <param name="imageTokens">Number of tokens of the image.</param>
     public int[] Prompt(int imageTokens) => [.. _before, .. Enumerable.Repeat(Image, imageTokens), .. _after];
 
-    /// <summary>Prompt and answer.</summary>
-    /// <param name="imageTokens">Tokens that the image takes.</param>
+    /// <summary>Builds the row of prompt and answer.</summary>
+    /// <param name="imageTokens">Number of tokens of the image.</param>
     public TrainingRow Row(int imageTokens, Answer answer)
     {
         var prompt = Prompt(imageTokens);
         return new TrainingRow([.. prompt, .. Reply(answer)], prompt.Length);
     }
 
-    /// <summary>How many ids <see cref="Row"/> has.</summary>
-    /// <param name="imageTokens">Tokens that the image takes.</param>
+    /// <summary>Computes the number of ids of <see cref="Row"/>.</summary>
+    /// <param name="imageTokens">Number of tokens of the image.</param>
     public int Length(int imageTokens, Answer answer) => _before.Length + imageTokens + _after.Length + Reply(answer).Length;
 
-    /// <summary>Generated ids as text, without the tokens that end them.</summary>
+    /// <summary>Decodes generated ids to text, without special tokens and surrounding white space.</summary>
     public string Decode(IEnumerable<int> answer) => _tokenizer.Decode(answer).Trim();
 
-    /// <summary>What a generated text says; null when it does not follow the answer template.</summary>
+    /// <summary>Parses a generated text; null when it does not follow the answer template.</summary>
     public Answer? Read(string text) => _answers.Read(text);
 
     private int[] Reply(Answer answer) =>

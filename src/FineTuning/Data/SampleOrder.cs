@@ -1,16 +1,16 @@
 namespace FunctionsPipeline.FineTuning;
 
 /// <summary>
-/// Which samples come when: in every epoch the shards in an order of its own, a few at a time, whose samples are shuffled together. So a
-/// small dataset is shuffled as a whole, and a large one can be read shard by shard. Everything follows from the seed and the samples, so
-/// that a run can go on from anywhere.
+/// Order of the samples: every epoch has its own order of the shards and takes a few shards at a time, whose samples are shuffled together.
+/// A small dataset is thus shuffled completely, and a large one can be read shard by shard. The order is a function of the seed and the
+/// samples, so that a run can resume at any position.
 /// </summary>
 internal sealed class SampleOrder
 {
-    /// <summary>Shards whose samples are shuffled together, at most.</summary>
+    /// <summary>Maximum number of shards whose samples are shuffled together.</summary>
     public const int ShardsTogether = 16;
 
-    // They have to be on disk at the same time, and the next ones besides.
+    // The shards of a group are on disk at the same time, together with the next ones.
     private const long BytesTogether = 4L << 30;
 
     private readonly IReadOnlyList<Sample[]> _shards;
@@ -25,10 +25,10 @@ internal sealed class SampleOrder
     }
 
     /// <summary>
-    /// The batches of a run; one may span two epochs. All are full but the last, which ends where the run does.
+    /// Yields the batches of a run; a batch may span two epochs. All are full except the last.
     /// </summary>
-    /// <param name="start">Samples that have been seen already; they are skipped without being looked at.</param>
-    /// <param name="total">Samples of the whole run, over all its epochs.</param>
+    /// <param name="start">Number of samples already taken, which are skipped without being read.</param>
+    /// <param name="total">Number of samples of the run over all epochs.</param>
     public IEnumerable<IReadOnlyList<Sample>> Batches(int batchSize, long start, long total) =>
         Between(start, total).Chunk(batchSize);
 

@@ -1,13 +1,13 @@
 namespace FunctionsPipeline.FineTuning;
 
 /// <summary>
-/// Randomness that is a function of a seed and a place, in place of a sequence that someone has to be in the middle of: a run that is
-/// resumed draws what it would have drawn.
+/// Random numbers as a function of a seed and a position, without the state of a sequence, so that a resumed run draws the same numbers as
+/// an uninterrupted one.
 /// </summary>
 internal static class SeededRandom
 {
-    /// <summary>The same numbers for the same seed and place.</summary>
-    /// <param name="place">Such as an epoch, and a group in it.</param>
+    /// <summary>Creates a generator; equal seeds and places give equal numbers.</summary>
+    /// <param name="place">Position, such as an epoch and a group within it.</param>
     public static Random At(int seed, params ReadOnlySpan<long> place)
     {
         var state = Mix(unchecked((ulong)seed));
@@ -15,7 +15,7 @@ internal static class SeededRandom
         return new Random((int)(state >> 33));
     }
 
-    // SplitMix64 (Steele, Lea and Flood 2014): neighbouring places would otherwise draw similar numbers.
+    // SplitMix64 (Steele, Lea and Flood 2014): without the mixing, neighbouring places would draw similar numbers.
     private static ulong Mix(ulong value)
     {
         unchecked

@@ -3,16 +3,16 @@ using FunctionsPipeline.Contracts;
 namespace FunctionsPipeline.FineTuning;
 
 /// <summary>
-/// Shards on the local disk: fetched in the background shortly before they are needed, and removed, the longest unused ones first, when
-/// they take more than their budget. Safe to use from several threads.
+/// Cache of shards on the local disk: fetches shards in the background shortly before they are needed, and removes the least recently used
+/// ones when the cache exceeds its budget. Safe for concurrent use.
 /// </summary>
-/// <param name="folder">Where they lie; made here, removed by the caller.</param>
-/// <param name="budget">Bytes; shards that are in use at the same time may take more.</param>
+/// <param name="folder">Folder of the shards, created here and removed by the caller.</param>
+/// <param name="budget">Maximum bytes of the cache; shards that are in use at the same time may take more.</param>
 internal sealed class ShardCache(IRunStore store, string folder, long budget) : IAsyncDisposable
 {
     private const int FetchedAtOnce = 4;
 
-    // Only their labels are in memory, so that it is cheap to look far.
+    // Only labels are in memory for samples ahead, so that a long look-ahead is cheap.
     private const int SamplesAhead = 20_000;
 
     private readonly Lock _lock = new();
@@ -22,8 +22,8 @@ internal sealed class ShardCache(IRunStore store, string folder, long budget) : 
     private long _bytes, _bytesInUse, _clock;
     private int _fetched;
 
-    /// <summary>The encoded image of a sample; waits for its shard when that is not here yet.</summary>
-    /// <exception cref="TrainingException">The shard is gone, or ends before the image does.</exception>
+    /// <summary>Reads the encoded image of a sample; waits while its shard is being fetched.</summary>
+    /// <exception cref="TrainingException">The shard is missing, or ends before the image does.</exception>
     public byte[] ReadImage(Sample sample, CancellationToken cancellationToken)
     {
         var entry = Take(sample.Shard);
@@ -39,10 +39,10 @@ internal sealed class ShardCache(IRunStore store, string folder, long budget) : 
     }
 
     /// <summary>
-    /// Passes batches on and, looking ahead, has the shards fetched that later ones need: a few at a time, as many as the budget holds.
-    /// They stay until their batch has been passed on and the next one is asked for.
+    /// Yields the batches and prefetches the shards of later ones, a few at a time and as many as the budget holds. A batch's shards are
+    /// kept until the batch after it is requested.
     /// </summary>
-    /// <param name="needed">Whether a sample's image is going to be read.</param>
+    /// <param name="needed">True for a sample whose image will be read.</param>
     public IEnumerable<IReadOnlyList<Sample>> Follow(IEnumerable<IReadOnlyList<Sample>> batches, Func<Sample, bool> needed)
     {
         var ahead = new Queue<(IReadOnlyList<Sample> Batch, Entry[] Shards)>();
@@ -125,7 +125,7 @@ internal sealed class ShardCache(IRunStore store, string folder, long budget) : 
             entry.LastUse = _clock++;
             if (--entry.Users > 0) return;
             _bytesInUse -= entry.Shard.Bytes;
-            // One that failed is tried again when it is asked for again.
+            // A failed fetch is removed, so that the next request for the shard tries again.
             if (entry.Fetching is { IsCompleted: true, IsCompletedSuccessfully: false }) Remove(entry);
             else MakeRoom(0);
         }
@@ -174,7 +174,7 @@ internal sealed class ShardCache(IRunStore store, string folder, long budget) : 
 
         public Task Fetching { get; set; } = Task.CompletedTask;
 
-        /// <summary>Readers, and batches ahead, that need it.</summary>
+        /// <summary>Number of readers and prefetched batches that use the shard.</summary>
         public int Users { get; set; }
 
         public long LastUse { get; set; }

@@ -3,15 +3,16 @@ using FunctionsPipeline.Contracts;
 
 namespace FunctionsPipeline.FineTuning;
 
-/// <summary>What a shard holds.</summary>
-/// <param name="Samples">In the order of the shard.</param>
+/// <summary>Index of a shard's samples.</summary>
+/// <param name="Shard">Shard of the samples.</param>
+/// <param name="Samples">Samples in the order of the shard.</param>
 public sealed record ShardIndex(ShardInfo Shard, IReadOnlyList<ShardSample> Samples)
 {
     private const int ReadAtOnce = 8;
 
-    /// <summary>Reads the indexes of all shards; no shard itself is fetched.</summary>
-    /// <returns>In the order of the shards.</returns>
-    /// <exception cref="TrainingException">An index is missing or is not what it should be.</exception>
+    /// <summary>Reads the indexes of all shards without fetching a shard.</summary>
+    /// <returns>The indexes in the order of the shards.</returns>
+    /// <exception cref="TrainingException">An index is missing or damaged.</exception>
     public static async Task<IReadOnlyList<ShardIndex>> ReadAsync(
         IRunStore store, IReadOnlyList<ShardInfo> shards, CancellationToken cancellationToken)
     {

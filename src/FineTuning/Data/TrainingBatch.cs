@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 
 namespace FunctionsPipeline.FineTuning;
 
-/// <summary>Several samples that are computed together, still in managed memory so that a background thread can prepare it.</summary>
+/// <summary>Samples that are computed together, in managed memory so that a background thread can prepare them.</summary>
 internal sealed class TrainingBatch
 {
     private readonly IBatchImages _images;
@@ -11,14 +11,14 @@ internal sealed class TrainingBatch
     private readonly long[]? _mask, _segments;
 
     /// <param name="samples">At least one row with its image.</param>
-    /// <param name="padding">The id that fills shorter rows.</param>
-    /// <param name="padLeft">Fills them on the left, as generation needs it, in place of the right.</param>
-    /// <param name="packing">Lays the rows end to end in place of filling them: <see cref="ModelInput.SegmentLengths"/>.</param>
+    /// <param name="padding">Id that pads shorter rows.</param>
+    /// <param name="padLeft">Pads on the left, as generation requires, in place of the right.</param>
+    /// <param name="packing">Lays the rows end to end in place of padding: <see cref="ModelInput.SegmentLengths"/>.</param>
     public TrainingBatch(
         IReadOnlyList<(TrainingRow Row, ProcessedImage Image)> samples, int padding, bool padLeft = false, bool packing = false)
         : this([.. samples.Select(sample => sample.Row)], new BatchPixels([.. samples.Select(sample => sample.Image)]), padding, padLeft, packing) { }
 
-    /// <summary>Of images that the vision tower has seen before.</summary>
+    /// <summary>Makes a batch from image features that the vision tower computed before.</summary>
     /// <inheritdoc cref="TrainingBatch(IReadOnlyList{ValueTuple{TrainingRow, ProcessedImage}}, int, bool, bool)"/>
     public TrainingBatch(
         IReadOnlyList<(TrainingRow Row, ImageFeatures Image)> samples, int padding, bool padLeft = false, bool packing = false)
@@ -43,7 +43,7 @@ internal sealed class TrainingBatch
             if (padLeft) start += filler;
             for (var i = 0; i < row.Ids.Length; i++) _ids[start + i] = row.Ids[i];
             _mask?.AsSpan(start, row.Ids.Length).Fill(1);
-            // The hidden state at t predicts the id at t + 1.
+            // Shifted by one: the hidden state at position t predicts the id at t + 1. In a pack no label crosses to the next sample.
             var labels = row.Labels();
             for (var i = 1; i < labels.Length; i++)
             {
@@ -58,25 +58,25 @@ internal sealed class TrainingBatch
             Tokens, rows.Sum(row => (double)row.Ids.Length * row.Ids.Length), rows.Sum(row => row.Ids.Count(id => id < 0)), images.Views, Labels);
     }
 
-    /// <summary>Samples.</summary>
+    /// <summary>Number of samples.</summary>
     public int Rows { get; }
 
-    /// <summary>Labelled positions: what a mean loss is a mean of.</summary>
+    /// <summary>Number of labelled positions, the divisor of a mean loss.</summary>
     public int Labels => _targets.Length;
 
-    /// <summary>Tokens without padding.</summary>
+    /// <summary>Number of tokens without padding.</summary>
     public int Tokens { get; }
 
-    /// <summary>Tokens and padding: what the decoder computes.</summary>
+    /// <summary>Number of positions that the decoder computes, padding included.</summary>
     public int PositionCount => _ids.Length;
 
-    /// <summary>How much there is to compute.</summary>
+    /// <summary>Size of the computation.</summary>
     public StepSize Size { get; }
 
     /// <summary>Share of the positions that are padding.</summary>
     public double PaddingShare => 1 - (double)Tokens / PositionCount;
 
-    /// <summary>The model's input, on a device.</summary>
+    /// <summary>Copies the model's input to a device: ids [B, L], or [1, total length] for a pack.</summary>
     public ModelInput Input(Device device)
     {
         long[] shape = _segments is null ? [Rows, _ids.Length / Rows] : [1, _ids.Length];
@@ -86,9 +86,9 @@ internal sealed class TrainingBatch
             SegmentLengths: _segments), device);
     }
 
-    /// <summary>I64 [labels]: indices into the rows of hidden states [B·L,H] that predict a label.</summary>
+    /// <summary>Copies the positions that predict a label to a device, I64 [labels]: indices into the hidden states [B·L, H].</summary>
     public Tensor Positions(Device device) => tensor(_positions, [_positions.Length], device: device);
 
-    /// <summary>I64 [labels]: the ids that they should predict.</summary>
+    /// <summary>Copies the labels of these positions to a device, I64 [labels].</summary>
     public Tensor Targets(Device device) => tensor(_targets, [_targets.Length], device: device);
 }

@@ -4,20 +4,20 @@ using FunctionsPipeline.Phi3Vision;
 
 namespace FunctionsPipeline.FineTuning;
 
-/// <summary>The samples of a run, by what they are used for; known from the shards' indexes, without an image.</summary>
-/// <param name="Training">At least one.</param>
-/// <param name="Validation">At least one.</param>
-/// <param name="Test">May be empty.</param>
-/// <param name="Dropped">Samples that are left out as too long.</param>
+/// <summary>Samples of a run by split, read from the shards' indexes without any image.</summary>
+/// <param name="Training">Training samples, at least one.</param>
+/// <param name="Validation">Validation samples, at least one.</param>
+/// <param name="Test">Test samples; may be empty.</param>
+/// <param name="Dropped">Number of samples that are left out as too long.</param>
 internal sealed record TrainingData(
     IReadOnlyList<Sample> Training, IReadOnlyList<Sample> Validation, IReadOnlyList<Sample> Test, int Dropped)
 {
-    /// <summary>Counts every sample's tokens and leaves out, as a whole, those that take more than there is room for.</summary>
-    /// <param name="rows">Knows the prompt and the answers.</param>
-    /// <param name="processor">Knows how many tokens an image takes.</param>
-    /// <param name="maxTokens">Tokens of a sample at most.</param>
+    /// <summary>Counts every sample's tokens and leaves out the samples that are too long.</summary>
+    /// <param name="rows">Builder that counts the tokens of prompt and answer.</param>
+    /// <param name="processor">Processor that counts the tokens of an image.</param>
+    /// <param name="maxTokens">Maximum number of tokens of a sample.</param>
     /// <exception cref="TrainingException">
-    /// No training or no validation sample is left, or an image is too thin for the processor; it says what to do.
+    /// No training or no validation sample is left, or an image is too thin for the processor; the message says what to do.
     /// </exception>
     public static TrainingData Plan(IReadOnlyList<ShardIndex> indexes, RowBuilder rows, ImageProcessor processor, int maxTokens)
     {

@@ -3,14 +3,14 @@ using FunctionsPipeline.Contracts;
 namespace FunctionsPipeline.FineTuning;
 
 /// <summary>
-/// Compares generated answers with the truth. A figure about a part of the answer counts the samples whose truth has the part, and is left
-/// out when there is none.
+/// Compares generated answers with the truth. A figure about a part of the answer counts only samples whose truth has that part, and is
+/// null when there are none.
 /// </summary>
 public static class AnswerMetrics
 {
     /// <summary>Adds the figures about answers to a measured loss.</summary>
     /// <param name="answers">The truth and the generated text of each sample.</param>
-    /// <param name="template">What the answers are read with.</param>
+    /// <param name="template">Template that answers are parsed with.</param>
     public static EvaluationMetrics Measure(
         EvaluationMetrics loss, IReadOnlyList<(SampleLabels Truth, string Text)> answers, AnswerTemplate template, Baselines baselines)
     {
@@ -19,6 +19,7 @@ public static class AnswerMetrics
         var titles = parsed.Where(p => p.Truth.Title is not null).ToList();
         var prices = parsed.Where(p => p.Truth.Price is not null).ToList();
         var answered = new PriceErrors([.. prices.Select(p => (p.Truth.Price!.Value, p.Answer?.Price ?? 0))]);
+        // An answer without a price counts as a price of 0, so that leaving the price out does not improve the figure.
         var guessed = new PriceErrors(baselines.Price is { } price ? [.. prices.Select(p => (p.Truth.Price!.Value, price))] : []);
         return loss with
         {
@@ -43,7 +44,7 @@ public static class AnswerMetrics
     private static List<ConfusionRow>? Confusion(IReadOnlyList<(string Truth, string? Answered)> samples, Baselines baselines)
     {
         if (samples.Count == 0) return null;
-        // Without this an untrained model's ramblings would make the table as wide as the split is long.
+        // Unknown categories count as none: an untrained model's invented ones would give the table one column per sample.
         var known = samples.Select(s => s.Truth).Concat(baselines.Categories).ToHashSet(StringComparer.Ordinal);
         return [.. samples.GroupBy(s => s.Truth, StringComparer.Ordinal).OrderBy(g => g.Key, StringComparer.Ordinal)
             .Select(row => new ConfusionRow(row.Key, row

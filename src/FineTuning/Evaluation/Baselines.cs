@@ -2,15 +2,15 @@ using FunctionsPipeline.Contracts;
 
 namespace FunctionsPipeline.FineTuning;
 
-/// <summary>What one would answer knowing the training split but no image.</summary>
-/// <param name="Category">Its most frequent category; null when it has none.</param>
-/// <param name="Price">Its median price; null when it has none.</param>
+/// <summary>Baseline answers that use the training split's labels but no image.</summary>
+/// <param name="Category">Most frequent category of the split; null when there is none.</param>
+/// <param name="Price">Median price of the split; null when there is none.</param>
 public sealed record Baselines(string? Category, double? Price)
 {
-    /// <summary>All its categories.</summary>
+    /// <summary>All categories of the split, the most frequent first.</summary>
     public IReadOnlyList<string> Categories { get; init; } = [];
 
-    /// <summary>The baselines of a training split.</summary>
+    /// <summary>Computes the baselines of a training split.</summary>
     public static Baselines Of(IEnumerable<SampleLabels> training)
     {
         var labels = training.ToList();
@@ -20,7 +20,7 @@ public sealed record Baselines(string? Category, double? Price)
         return new Baselines(categories.FirstOrDefault(), Median(prices)) { Categories = categories };
     }
 
-    /// <summary>The median; null of nothing.</summary>
+    /// <summary>Computes the median; null for no values.</summary>
     public static double? Median(IReadOnlyCollection<double> values)
     {
         if (values.Count == 0) return null;

@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 namespace FunctionsPipeline.FineTuning;
 
 /// <summary>Measures a model on a split.</summary>
-/// <param name="model">The model as it is at the time of each call. It is in training mode afterwards.</param>
+/// <param name="model">Model under training, measured as it is at each call and left in training mode.</param>
 internal sealed class Evaluator(
     Phi3VisionModel model, BatchReader reader, RowBuilder rows, Baselines baselines, TrainingSettings settings, Device device)
 {
@@ -13,7 +13,7 @@ internal sealed class Evaluator(
 
     private readonly AnswerTemplate _template = new(settings.AnswerTemplate);
 
-    /// <summary>The mean loss of the answer tokens over a whole split; no answers are generated.</summary>
+    /// <summary>Computes the mean loss per answer token over a complete split, without generating answers.</summary>
     /// <param name="split">At least one sample.</param>
     public EvaluationMetrics Loss(IReadOnlyList<Sample> split, CancellationToken cancellationToken)
     {
@@ -30,9 +30,11 @@ internal sealed class Evaluator(
         return new EvaluationMetrics { Loss = sum / labels, Samples = split.Count };
     }
 
-    /// <summary>The loss, and how good the answers are that the model generates to <see cref="TrainingSettings.EvaluationSamples"/> of a split.</summary>
+    /// <summary>
+    /// Computes the loss, and figures on the answers generated for <see cref="TrainingSettings.EvaluationSamples"/> samples of a split.
+    /// </summary>
     /// <param name="split">At least one sample.</param>
-    /// <param name="progress">Told the share of answers that is done.</param>
+    /// <param name="progress">Receives the share of answers generated so far.</param>
     public EvaluationMetrics LossAndAnswers(IReadOnlyList<Sample> split, Action<double> progress, CancellationToken cancellationToken)
     {
         var loss = Loss(split, cancellationToken);
@@ -41,8 +43,8 @@ internal sealed class Evaluator(
         return AnswerMetrics.Measure(loss, [.. chosen.Zip(answers, (sample, text) => (sample.Labels, text))], _template, baselines);
     }
 
-    /// <summary>What the model generates about samples, in their order.</summary>
-    /// <param name="progress">Told the share of answers that is done.</param>
+    /// <summary>Generates the answers to samples, in the order of the samples.</summary>
+    /// <param name="progress">Receives the share of answers generated so far.</param>
     public IReadOnlyList<string> Answers(IReadOnlyList<Sample> samples, Action<double>? progress, CancellationToken cancellationToken)
     {
         var generator = new Phi3Vision.Generator(model);
@@ -60,7 +62,7 @@ internal sealed class Evaluator(
         return answers;
     }
 
-    /// <summary>At most this many samples, evenly over a split: its order may follow the categories.</summary>
+    /// <summary>Selects at most <paramref name="count"/> samples at even distances, since a split may be sorted by category.</summary>
     public static IReadOnlyList<Sample> SpreadEvenly(IReadOnlyList<Sample> split, int count)
     {
         count = Math.Min(count, split.Count);

@@ -3,14 +3,14 @@ using FunctionsPipeline.Contracts;
 
 namespace FunctionsPipeline.FineTuning;
 
-/// <summary>One of the figures of an evaluation, for tables that people read.</summary>
-/// <param name="Name">What it is called there.</param>
-/// <param name="Type">Its name among Hugging Face's metrics where it has one, else a name of its own.</param>
-/// <param name="Format">Digits.</param>
+/// <summary>A figure of an evaluation, for tables in the model card.</summary>
+/// <param name="Name">Name of the figure in tables.</param>
+/// <param name="Type">Name of the figure among Hugging Face's metrics, or a name of its own where there is none.</param>
+/// <param name="Format">Number format.</param>
 internal sealed record Figure(
     string Name, string Type, string Format, Func<EvaluationMetrics, double?> Value, Func<EvaluationMetrics, double?>? Baseline = null)
 {
-    /// <summary>All of them, the most telling ones first.</summary>
+    /// <summary>All figures, the most informative first.</summary>
     public static IReadOnlyList<Figure> All { get; } =
     [
         new("Category accuracy", "accuracy", "0.000", m => m.CategoryAccuracy, m => m.MajorityCategoryAccuracy),
@@ -24,10 +24,10 @@ internal sealed record Figure(
         new("Loss (nats per answer token)", "loss", "0.0000", m => m.Loss),
     ];
 
-    /// <summary>Its value as text; null where it was not measured.</summary>
+    /// <summary>Formats the figure's value; null where it was not measured.</summary>
     public string? Of(EvaluationMetrics? metrics) => Text(metrics is null ? null : Value(metrics));
 
-    /// <summary>The baseline's value as text; null where there is none.</summary>
+    /// <summary>Formats the baseline's value; null where there is none.</summary>
     public string? BaselineOf(EvaluationMetrics? metrics) => Text(metrics is null ? null : Baseline?.Invoke(metrics));
 
     private string? Text(double? value) => value?.ToString(Format, CultureInfo.InvariantCulture);

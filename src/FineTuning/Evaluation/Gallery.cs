@@ -4,7 +4,9 @@ using FunctionsPipeline.Images;
 
 namespace FunctionsPipeline.FineTuning;
 
-/// <summary>A few validation samples with what the model answers to them at each validation: <see cref="SampleGallery"/> and its images.</summary>
+/// <summary>
+/// Records the model's answers to a few validation samples at each validation: <see cref="SampleGallery"/> and its images.
+/// </summary>
 internal sealed class Gallery : IRunDocument
 {
     private readonly IRunStore _store;
@@ -15,23 +17,23 @@ internal sealed class Gallery : IRunDocument
     private readonly SortedDictionary<int, IReadOnlyList<string>> _answers = [];
     private bool _changed;
 
-    /// <param name="samples">Those that are answered.</param>
-    /// <param name="shards">Where their images are.</param>
-    /// <param name="template">What the truth is written with.</param>
+    /// <param name="samples">Samples that the model answers.</param>
+    /// <param name="shards">Cache of the shards that hold the samples' images.</param>
+    /// <param name="template">Template that the truth is written with.</param>
     public Gallery(IRunStore store, string run, IReadOnlyList<Sample> samples, ShardCache shards, AnswerTemplate template)
     {
         (_store, _folder, Samples) = (store, new RunBlobs(run).Samples, samples);
-        // Read now: the shards may be gone by the time that they are written.
+        // Read now: the shard cache may have removed the shards by the time the images are written.
         var images = samples.Select(sample => (sample.Labels.Key, Content: shards.ReadImage(sample, CancellationToken.None))).ToList();
         _images = new([.. images.Select(image => ($"{image.Key}.{ImageReader.Identify(image.Content).Extension}", image.Content))]);
         _entries = [.. samples.Zip(_images, (sample, image) => (image.Name, template.Write(sample.Answer)))];
     }
 
-    /// <summary>The samples that <see cref="Record"/> wants answers to, in this order.</summary>
+    /// <summary>Samples that <see cref="Record"/> expects answers to, in this order.</summary>
     public IReadOnlyList<Sample> Samples { get; }
 
-    /// <summary>Takes up the answers of an earlier attempt of the run, as far as the checkpoint that it goes on from.</summary>
-    /// <param name="step">The checkpoint's step; answers of later ones are forgotten.</param>
+    /// <summary>Restores the answers of an earlier attempt of the run, up to the checkpoint that the run resumes from.</summary>
+    /// <param name="step">Step of the checkpoint; answers of later steps are dropped.</param>
     public async Task RestoreAsync(int step, CancellationToken cancellationToken)
     {
         if (await _store.ReadAsync(Containers.Runs, _folder + SampleGallery.FileName, cancellationToken) is not { } json) return;
@@ -47,7 +49,7 @@ internal sealed class Gallery : IRunDocument
         }
     }
 
-    /// <summary>Takes the answers of the model as it is after a step, in the order of <see cref="Samples"/>.</summary>
+    /// <summary>Records the model's answers after a step, in the order of <see cref="Samples"/>.</summary>
     public void Record(int step, IReadOnlyList<string> answers)
     {
         lock (_lock)

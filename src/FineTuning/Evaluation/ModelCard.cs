@@ -5,7 +5,8 @@ using FunctionsPipeline.Contracts;
 namespace FunctionsPipeline.FineTuning;
 
 /// <summary>
-/// The README.md of a fine-tuned model's folder: a Hugging Face model card (https://huggingface.co/docs/hub/model-cards) with what was measured.
+/// README.md of a fine-tuned model's folder: a Hugging Face model card (https://huggingface.co/docs/hub/model-cards) with the measured
+/// figures.
 /// </summary>
 public static class ModelCard
 {
@@ -13,7 +14,7 @@ public static class ModelCard
     private const int MostCategories = 20;
 
     /// <summary>Writes the card of a successful run.</summary>
-    /// <param name="folder">The model's folder, with everything else in it.</param>
+    /// <param name="folder">Folder of the model, with all its other files.</param>
     public static void Write(string folder, TrainingJob job, RunResult result)
     {
         var text = $"""

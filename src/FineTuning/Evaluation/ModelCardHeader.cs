@@ -5,7 +5,7 @@ using FunctionsPipeline.Contracts;
 
 namespace FunctionsPipeline.FineTuning;
 
-/// <summary>The YAML at the head of a model card, which the Hub searches: https://github.com/huggingface/hub-docs/blob/main/modelcard.md.</summary>
+/// <summary>YAML header of a model card, which the Hub indexes: https://github.com/huggingface/hub-docs/blob/main/modelcard.md.</summary>
 internal static class ModelCardHeader
 {
     private const string Task = "image-text-to-text";
@@ -14,7 +14,7 @@ internal static class ModelCardHeader
     {
         var yaml = new StringBuilder("---\n");
         var (dataset, revision) = Split(job.Dataset);
-        // The Hub refuses a card that names repositories in another form than owner/name.
+        // The Hub rejects a card that names a repository in any form but owner/name.
         if (BlobNames.HubRepo(job.BaseModel) is { } baseModel)
             yaml.Append($"base_model: {Quoted(baseModel)}\nbase_model_relation: finetune\n");
         if (dataset is not null) yaml.Append($"datasets:\n- {Quoted(dataset)}\n");
@@ -41,6 +41,6 @@ internal static class ModelCardHeader
     private static (string? Repo, string? Revision) Split(string? text) =>
         text?.Split('@', 2) is [var repo, .. var revision] ? (repo, revision.FirstOrDefault()) : (null, null);
 
-    // A JSON string is a YAML string.
+    // Every JSON string is a valid YAML string.
     private static string Quoted(string text) => JsonSerializer.Serialize(text, PipelineJson.Compact);
 }

@@ -1,9 +1,9 @@
 namespace FunctionsPipeline.FineTuning;
 
-/// <summary>How far answered prices are off; every figure is null when there is nothing to measure it on.</summary>
+/// <summary>Errors of answered prices; every figure is null when there is no price.</summary>
 internal sealed class PriceErrors(IReadOnlyList<(double Truth, double Answered)> prices)
 {
-    // 0.33 is off by a tenth of 0.3, whatever binary fractions make of it.
+    // Tolerance for binary fractions: 0.33 must count as 10 % off 0.3.
     private const double Rounding = 1 + 1e-9;
 
     private readonly IReadOnlyList<(double Truth, double Error)> _errors =
@@ -13,7 +13,7 @@ internal sealed class PriceErrors(IReadOnlyList<(double Truth, double Answered)>
 
     public double? Mean => _errors.Count == 0 ? null : _errors.Average(e => e.Error);
 
-    /// <summary>As a percentage of the true price; prices of 0 are left out.</summary>
+    /// <summary>Median of 100 · |answered - true| / true, in percent; prices of 0 are left out.</summary>
     public double? MedianPercent => Baselines.Median([.. _errors.Where(e => e.Truth > 0).Select(e => 100 * e.Error / e.Truth)]);
 
     public double? WithinTenPercent =>

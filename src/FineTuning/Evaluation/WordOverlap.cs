@@ -2,12 +2,14 @@ using System.Text.RegularExpressions;
 
 namespace FunctionsPipeline.FineTuning;
 
-/// <summary>Compares texts by their words, as SQuAD does (https://arxiv.org/abs/1606.05250), but with articles: some names have one.</summary>
+/// <summary>
+/// Compares texts by their words as SQuAD does (https://arxiv.org/abs/1606.05250), but keeps articles, which some names contain.
+/// </summary>
 internal static partial class WordOverlap
 {
     /// <summary>
-    /// The harmonic mean of the share of the answer's words that the truth has and of the truth's words that the answer has. Words are runs
-    /// of letters and digits in lower case, and count as often as they occur. 1 when neither text has a word.
+    /// Computes F1 = 2 · common / (words of the answer + words of the truth), the harmonic mean of precision and recall. Words are
+    /// lower-case runs of letters and digits, counted as often as they occur. 1 when neither text has a word.
     /// </summary>
     public static double F1(string answer, string truth)
     {

@@ -6,15 +6,15 @@ using static TorchSharp.torch;
 namespace FunctionsPipeline.FineTuning;
 
 /// <summary>
-/// AdamW with state in float32: what is of a smaller type is stepped in a float32 copy and rounded from it, since steps at usual rates are
-/// smaller than the distance of two bfloat16 numbers. One that no gradient reaches in a step is left as it is.
+/// AdamW with state in float32. A parameter of a smaller type is stepped in a float32 copy and rounded from that copy, since steps at usual
+/// rates are smaller than the spacing of bfloat16 numbers. A parameter without a gradient in a step stays unchanged.
 /// </summary>
 internal sealed class AdamWOptimizer : IDisposable
 {
     private readonly IReadOnlyList<Entry> _entries;
 
-    /// <param name="parameters">What is trained, with its first values; load these before.</param>
-    /// <param name="weightDecay">Of those that decay, decoupled, as a multiple of the rate.</param>
+    /// <param name="parameters">Trainable parameters, with their initial values already loaded.</param>
+    /// <param name="weightDecay">Decoupled weight decay of the parameters that decay, as a multiple of the rate.</param>
     public AdamWOptimizer(IReadOnlyList<TrainableParameter> parameters, double weightDecay)
     {
         using var scope = NewDisposeScope();
@@ -28,17 +28,18 @@ internal sealed class AdamWOptimizer : IDisposable
     }
 
     /// <summary>
-    /// Scales the gradients down to a global L2 norm, takes a step, and clears them. A norm that is no finite number takes no step.
+    /// Clips the gradients to a global L2 norm, takes a step, and clears the gradients. No step is taken when the norm is not finite.
     /// </summary>
-    /// <param name="maxNorm">What the norm may be.</param>
-    /// <param name="factor">What the peak rates are multiplied by, 0 to 1.</param>
-    /// <returns>The norm before, in float32; 0 without any gradient.</returns>
+    /// <param name="maxNorm">Maximum norm of all gradients together.</param>
+    /// <param name="factor">Factor on the peak rates, 0 to 1.</param>
+    /// <returns>The norm before clipping, in float32; 0 without any gradient.</returns>
     public double ClipAndStep(double maxNorm, double factor)
     {
         using var scope = NewDisposeScope();
         using var untracked = no_grad();
         var norm = Norm();
         if (double.IsFinite(norm))
+        // The scale min(1, maxNorm / (norm + 1e-6)) is that of PyTorch's clip_grad_norm_.
             foreach (var entry in _entries) entry.Step(Math.Min(1, maxNorm / (norm + 1e-6)), factor);
         ZeroGrad();
         return norm;
@@ -55,9 +56,10 @@ internal sealed class AdamWOptimizer : IDisposable
     }
 
     /// <summary>
-    /// Loads what <see cref="Save"/> wrote, after which training goes on as it would have. The parameters' own values are not in it.
+    /// Loads what <see cref="Save"/> wrote, after which training continues as if it had not stopped. The file does not hold the parameters'
+    /// values.
     /// </summary>
-    /// <exception cref="InvalidDataException">The file is damaged, or is of other parameters: every mismatch is listed.</exception>
+    /// <exception cref="InvalidDataException">The file is damaged, or has other parameters: every mismatch is listed.</exception>
     public void Load(string path)
     {
         using var scope = NewDisposeScope();
@@ -75,6 +77,7 @@ internal sealed class AdamWOptimizer : IDisposable
     private double Norm()
     {
         var norms = _entries.Select(entry => GradientNorm(entry.Parameter)).OfType<Tensor>().ToList();
+        // Norm of the norms: √(Σ ‖gᵢ‖²).
         return norms.Count == 0 ? 0 : torch.stack(norms).norm().item<float>();
     }
 
@@ -97,7 +100,7 @@ internal sealed class AdamWOptimizer : IDisposable
         return tensors;
     }
 
-    /// <summary>A parameter with its state.</summary>
+    /// <summary>Parameter with its optimizer state.</summary>
     private sealed class Entry : IDisposable
     {
         private readonly double _peakRate;

@@ -4,19 +4,20 @@ using static TorchSharp.torch;
 namespace FunctionsPipeline.FineTuning;
 
 /// <summary>
-/// Cross-entropy of the answer tokens, in nats. Logits are made only where there is a label, and of a limited number of labels at once: the
-/// vocabulary is far wider than the hidden state, and float32 logits with their gradients can take more memory than the rest of a step.
+/// Cross-entropy of the answer tokens in nats, -Σ log p(label). Logits are computed only at labelled positions and for a limited number of
+/// labels at a time: the vocabulary is far wider than the hidden state, and float32 logits with their gradients can take more memory than
+/// the rest of a step.
 /// </summary>
-/// <param name="recompute">Computes the activations of each layer again in the backward pass: <see cref="ActivationTape"/>.</param>
-/// <param name="mostLogits">Logits that are made at once at most, but those of one label at least.</param>
+/// <param name="recompute">Recomputes the activations of each layer in the backward pass: <see cref="ActivationTape"/>.</param>
+/// <param name="mostLogits">Maximum number of logits at a time, but at least those of one label.</param>
 internal sealed class AnswerLoss(Phi3VisionModel model, Device device, bool recompute = false, long mostLogits = AnswerLoss.MostLogits)
 {
-    /// <summary>134 MB of float32: 1046 labels with the published vocabulary.</summary>
+    /// <summary>Default maximum number of logits, 134 MB of float32: 1046 labels with the published vocabulary.</summary>
     public const long MostLogits = 1 << 25;
 
     private readonly long _chunk = Math.Max(1, mostLogits / model.Config.VocabSize);
 
-    /// <summary>The sum over a batch's labels.</summary>
+    /// <summary>Computes the sum of the loss over a batch's labels.</summary>
     public double Sum(TrainingBatch batch)
     {
         using var noGradient = no_grad();
@@ -25,15 +26,16 @@ internal sealed class AnswerLoss(Phi3VisionModel model, Device device, bool reco
     }
 
     /// <summary>
-    /// Adds to the parameters' gradients that of the sum over a batch's labels divided by a number, commonly of all labels of an optimizer step.
+    /// Computes the loss over a batch's labels divided by <paramref name="divisor"/> and adds its gradient to the parameters' gradients.
     /// </summary>
-    /// <returns>What the gradient is of. When it is not finite, the gradient is of no use.</returns>
+    /// <param name="divisor">Divisor of the sum, commonly the number of labels of an optimizer step.</param>
+    /// <returns>The divided sum. When it is not finite, the gradients are not usable.</returns>
     public double AddGradient(TrainingBatch batch, long divisor)
     {
         using var scope = NewDisposeScope();
         using var tape = recompute ? new ActivationTape() : null;
         var labelled = Labelled(batch, tape);
-        // The chunks' gradients meet here, so that what is below is gone through once.
+        // A leaf that accumulates the chunks' gradients [labels, H], so that one backward pass through the decoder serves all chunks.
         var hidden = labelled.detach().requires_grad_();
         var sum = OfChunks(hidden, batch.Targets(device), loss =>
         {
@@ -47,7 +49,7 @@ internal sealed class AnswerLoss(Phi3VisionModel model, Device device, bool reco
         return sum;
     }
 
-    /// <summary>The hidden states that predict a label: [labels, H].</summary>
+    /// <summary>Computes the hidden states at the positions that predict a label: [labels, H].</summary>
     private Tensor Labelled(TrainingBatch batch, ActivationTape? tape)
     {
         var hidden = model.Hidden(batch.Input(device), tape: tape);

@@ -4,17 +4,17 @@ using static TorchSharp.torch;
 namespace FunctionsPipeline.FineTuning;
 
 /// <summary>
-/// The gradient of the mean loss of an optimizer step's labels, computed in parts whose gradients add up (gradient accumulation).
+/// Computes the gradient of an optimizer step's mean loss in parts whose gradients add up (gradient accumulation).
 /// </summary>
 internal sealed class BatchGradient
 {
     private readonly LoraAdapters? _dropout;
     private readonly AnswerLoss _loss;
 
-    /// <param name="batchSize">Samples of a step.</param>
-    /// <param name="microBatchSize">Samples that are in memory at once at most; the whole batch when left out.</param>
-    /// <param name="recompute">Computes the activations of each layer again in the backward pass.</param>
-    /// <param name="dropout">Adapters with dropout, whose masks are drawn anew for each part.</param>
+    /// <param name="batchSize">Number of samples of a step.</param>
+    /// <param name="microBatchSize">Maximum number of samples in memory at a time; null for the complete batch.</param>
+    /// <param name="recompute">Recomputes the activations of each layer in the backward pass.</param>
+    /// <param name="dropout">Adapters with dropout, whose masks are drawn for each part; null for none.</param>
     public BatchGradient(
         Phi3VisionModel model, Device device, int batchSize, int? microBatchSize = null, bool recompute = false,
         LoraAdapters? dropout = null)
@@ -26,19 +26,20 @@ internal sealed class BatchGradient
         PartSize = (batchSize + Parts - 1) / Parts;
     }
 
-    /// <summary>Parts of a complete batch.</summary>
+    /// <summary>Number of parts of a full batch.</summary>
     public int Parts { get; }
 
-    /// <summary>Samples in a part; the last one may have fewer.</summary>
+    /// <summary>Number of samples of a part; the last part may have fewer.</summary>
     public int PartSize { get; }
 
-    /// <summary>Adds a step's gradient to the parameters' own, of which there should be none.</summary>
-    /// <param name="parts">The step's samples, at most <see cref="PartSize"/> in each.</param>
-    /// <param name="seed">Of the step's dropout masks.</param>
-    /// <returns>The mean loss of all labels, in nats. When it is not finite, the gradient is of no use.</returns>
+    /// <summary>Adds a step's gradient to the parameters' gradients, which should be clear.</summary>
+    /// <param name="parts">Samples of the step, at most <see cref="PartSize"/> in each part.</param>
+    /// <param name="seed">Seed of the step's dropout masks.</param>
+    /// <returns>The mean loss over all labels, in nats. When it is not finite, the gradients are not usable.</returns>
     public double Add(IReadOnlyList<TrainingBatch> parts, long seed = 0)
     {
         var labels = parts.Sum(part => (long)part.Labels);
+        // Each part's sum is divided by the labels of all parts, so that the parts' gradients add up to that of the mean over the step.
         double loss = 0;
         foreach (var part in parts)
         {

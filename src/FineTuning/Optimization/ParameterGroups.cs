@@ -1,14 +1,15 @@
 namespace FunctionsPipeline.FineTuning;
 
 /// <summary>
-/// Which weights decay: matrices and convolutions do; norms, biases, embeddings and separators, whose size carries meaning, do not.
+/// Selects the weights that decay: matrices and convolutions do; norms, biases, embeddings and separators, whose magnitude carries meaning,
+/// do not.
 /// </summary>
 internal static class ParameterGroups
 {
     private static readonly string[] Embeddings =
         ["embed_tokens.weight", "position_embedding.weight", "class_embedding", "sub_GN", "glb_GN"];
 
-    /// <summary>Whether weight decay applies to a parameter.</summary>
+    /// <summary>True when weight decay applies to a parameter.</summary>
     public static bool Decays(string name, long dimensions) =>
         dimensions > 1 && !Embeddings.Any(e => name.EndsWith(e, StringComparison.Ordinal));
 }

@@ -6,17 +6,18 @@ using static TorchSharp.torch;
 namespace FunctionsPipeline.FineTuning;
 
 /// <summary>A parameter that is trained.</summary>
-/// <param name="Name">Its name in the model, or that of an adapter's.</param>
-/// <param name="PeakRate">Its learning rate where the schedule is at its peak.</param>
+/// <param name="Name">Name of the parameter in the model, or among the adapters.</param>
+/// <param name="PeakRate">Learning rate at the peak of the schedule.</param>
 internal sealed record TrainableParameter(string Name, Parameter Parameter, double PeakRate)
 {
-    /// <summary>Whether weight decay applies to it.</summary>
+    /// <summary>True when weight decay applies to the parameter.</summary>
     public bool Decays { get; } = ParameterGroups.Decays(Name, Parameter.dim());
 }
 
 /// <summary>
-/// What a run trains: with the method <c>full</c> all weights but those of frozen parts, with <c>lora</c> the adapters and the parts that
-/// settings name. Of the projector that is <c>img_projection</c> with <c>lora</c>, since an adapter's files cannot hold the separators.
+/// Parameters that a run trains: with the method <c>full</c> all weights except those of frozen parts, with <c>lora</c> the adapters and
+/// the parts that the settings name. With <c>lora</c> the projector means <c>img_projection</c> only, since PEFT's files cannot hold the
+/// separators.
 /// </summary>
 internal sealed class TrainableParameters
 {
@@ -25,19 +26,21 @@ internal sealed class TrainableParameters
     private TrainableParameters(IReadOnlyList<TrainableParameter> all, IReadOnlyList<ModelPart> wholeParts) =>
         (All, WholeParts) = (all, wholeParts);
 
-    /// <summary>The parameters, adapters last.</summary>
+    /// <summary>All trainable parameters, those of adapters last.</summary>
     public IReadOnlyList<TrainableParameter> All { get; }
 
-    /// <summary>Parts that are trained whole beside adapters, for <see cref="PeftFolder.Save"/>; none with the method <c>full</c>.</summary>
+    /// <summary>
+    /// Parts that are trained complete besides adapters, for <see cref="PeftFolder.Save"/>; none with the method <c>full</c>.
+    /// </summary>
     public IReadOnlyList<ModelPart> WholeParts { get; }
 
-    /// <summary>Numbers that are trained.</summary>
+    /// <summary>Number of trained values.</summary>
     public long Count => All.Sum(trained => trained.Parameter.numel());
 
-    /// <summary>Picks the parameters, and makes gradients reach these and no others.</summary>
-    /// <param name="adapters">Those of the model, with the method <c>lora</c>.</param>
+    /// <summary>Selects the parameters and sets <c>requires_grad</c> so that gradients reach exactly these.</summary>
+    /// <param name="adapters">Adapters of the model with the method <c>lora</c>; null with <c>full</c>.</param>
     /// <exception cref="ArgumentException">
-    /// There are adapters with <c>full</c> or none with <c>lora</c>, or a part is to be trained whole that has adapters.
+    /// There are adapters with <c>full</c> or none with <c>lora</c>, or a part that is to be trained complete has adapters.
     /// </exception>
     public static TrainableParameters Select(Phi3VisionModel model, LoraAdapters? adapters, TrainingSettings settings)
     {
@@ -63,11 +66,11 @@ internal sealed class TrainableParameters
         return new TrainableParameters(trained, full ? [] : [.. parts.Where(part => Settings(settings, part)?.Train == true)]);
     }
 
-    /// <summary>Saves them as safetensors under their names, each in its type.</summary>
+    /// <summary>Saves the parameters as safetensors, each under its name and in its type.</summary>
     public void Save(string path) => SafetensorsFile.Write(path, Tensors());
 
     /// <summary>Loads what <see cref="Save"/> wrote, bit for bit.</summary>
-    /// <exception cref="InvalidDataException">The file is damaged, or is of other parameters or types: every mismatch is listed.</exception>
+    /// <exception cref="InvalidDataException">The file is damaged, or has other parameters or types: every mismatch is listed.</exception>
     public void Load(string path)
     {
         using var file = SafetensorsFile.Open(path);

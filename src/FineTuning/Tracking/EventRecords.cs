@@ -3,19 +3,19 @@ using System.Buffers.Binary;
 namespace FunctionsPipeline.FineTuning;
 
 /// <summary>
-/// TensorBoard's event files, as far as they must be cut: records of a length (8 bytes), its checksum (4), an <c>Event</c> message and its
-/// checksum (4), https://github.com/tensorflow/tensorboard/blob/master/tensorboard/compat/proto/event.proto.
+/// Truncates TensorBoard's event files, which are sequences of records: length (8 bytes), checksum of the length (4), an <c>Event</c>
+/// message, checksum of the message (4); https://github.com/tensorflow/tensorboard/blob/master/tensorboard/compat/proto/event.proto.
 /// </summary>
 internal static class EventRecords
 {
     private const int Head = 12;
     private const int Tail = 4;
 
-    // Protocol buffers' field number and wire type: wall_time is a double, step a variable-length integer.
+    // Protocol buffers tags, field number and wire type: wall_time is a 64-bit double (1), step a varint (0).
     private const byte WallTime = (1 << 3) | 1;
     private const byte Step = (2 << 3) | 0;
 
-    /// <summary>The records up to a step. What does not look like a record at the end is left out.</summary>
+    /// <summary>Returns the records up to a step, without an incomplete record at the end.</summary>
     public static byte[] UpTo(ReadOnlySpan<byte> file, int step)
     {
         using var kept = new MemoryStream();
@@ -30,7 +30,7 @@ internal static class EventRecords
         return kept.ToArray();
     }
 
-    // Writers put fields in the order of their numbers, and leave out a step of 0.
+    // Protocol buffers writers order fields by number and omit a step of 0.
     private static long StepOf(ReadOnlySpan<byte> message)
     {
         if (message.Length > 9 && message[0] == WallTime) message = message[9..];

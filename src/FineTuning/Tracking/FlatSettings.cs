@@ -3,10 +3,12 @@ using FunctionsPipeline.Contracts;
 
 namespace FunctionsPipeline.FineTuning;
 
-/// <summary>A run's settings as a flat list, for tools that know no nested ones.</summary>
+/// <summary>Flattens a run's settings to a list, for tools without nested parameters.</summary>
 internal static class FlatSettings
 {
-    /// <summary>Every setting by its dotted name as in a request, such as <c>lora.rank</c>; one that is left out has the empty text.</summary>
+    /// <summary>
+    /// Lists every setting by its dotted name in a request, such as <c>lora.rank</c>; the value of an omitted setting is empty.
+    /// </summary>
     public static IReadOnlyList<(string Name, string Value)> Of(TrainingSettings settings) =>
         [.. Flatten("", JsonSerializer.SerializeToElement(settings, Json))];
 

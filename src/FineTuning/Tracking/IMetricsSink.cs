@@ -2,12 +2,12 @@ using FunctionsPipeline.Contracts;
 
 namespace FunctionsPipeline.FineTuning;
 
-/// <summary>Somewhere that a run's metrics go.</summary>
+/// <summary>Receiver of a run's metrics.</summary>
 internal interface IMetricsSink : IRunDocument
 {
-    /// <summary>Takes a line, without waiting for anything.</summary>
+    /// <summary>Queues a line without blocking.</summary>
     void Record(MetricsLine line);
 
-    /// <summary>Takes how the run ended; null when it was stopped. The last call but for a flush.</summary>
+    /// <summary>Records the end of the run, with null for a stopped run. Only a flush may follow.</summary>
     Task EndAsync(RunResult? result, CancellationToken cancellationToken);
 }

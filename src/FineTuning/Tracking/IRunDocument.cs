@@ -1,8 +1,8 @@
 namespace FunctionsPipeline.FineTuning;
 
-/// <summary>A part of a run's record that is filled by the thread that computes, and written from the background.</summary>
+/// <summary>Part of a run's record that the computing thread fills and a background task writes.</summary>
 internal interface IRunDocument
 {
-    /// <summary>Writes what is not written yet. Never called twice at the same time; called again after it failed.</summary>
+    /// <summary>Writes what is pending. Never called concurrently; called again after a failure.</summary>
     Task FlushAsync(CancellationToken cancellationToken);
 }

@@ -2,10 +2,10 @@ using FunctionsPipeline.Contracts;
 
 namespace FunctionsPipeline.FineTuning;
 
-/// <summary>Metrics as named numbers, the same in every tracking tool.</summary>
+/// <summary>Converts metrics to named numbers, with the same names in every tracking tool.</summary>
 internal static class MetricScalars
 {
-    /// <summary>Names and values of a metrics line: <c>train/…</c>, <c>validation/…</c> and <c>memory/…</c>.</summary>
+    /// <summary>Lists names and values of a metrics line: <c>train/…</c>, <c>validation/…</c> and <c>memory/…</c>.</summary>
     public static IEnumerable<(string Name, double Value)> Of(MetricsLine line) => Known(
     [
         ("train/loss", line.Loss),
@@ -20,7 +20,7 @@ internal static class MetricScalars
         .. line.Validation is { } validation ? Of(Splits.Validation, validation) : [],
     ]);
 
-    /// <summary>The figures of the test split, which are no line of the metrics: <c>test/…</c>.</summary>
+    /// <summary>Lists the figures of the test split, which are in no metrics line: <c>test/…</c>.</summary>
     public static IEnumerable<(string Name, double Value)> Of(RunResult result) =>
         result.Test is { } test ? Known(Of(Splits.Test, test)) : [];
 

@@ -3,7 +3,7 @@ using FunctionsPipeline.Contracts;
 
 namespace FunctionsPipeline.FineTuning;
 
-/// <summary><c>runs/{run}/metrics.jsonl</c>, which grows by whole lines.</summary>
+/// <summary>Writes <c>runs/{run}/metrics.jsonl</c>, by appending complete lines.</summary>
 internal sealed class MetricsFile(IRunStore store, string run) : IMetricsSink
 {
     private readonly string _name = new RunBlobs(run).Metrics;
@@ -36,8 +36,8 @@ internal sealed class MetricsFile(IRunStore store, string run) : IMetricsSink
     /// <inheritdoc/>
     public Task EndAsync(RunResult? result, CancellationToken cancellationToken) => Task.CompletedTask;
 
-    /// <summary>Cuts the file back to what was known after a step, for a run that goes on from there.</summary>
-    /// <param name="step">Lines of later steps go; all of them when null.</param>
+    /// <summary>Truncates the file after a step, for a run that resumes from that step.</summary>
+    /// <param name="step">Last step whose lines are kept; null removes all lines.</param>
     public static async Task CutAsync(IRunStore store, string run, int? step, CancellationToken cancellationToken)
     {
         var name = new RunBlobs(run).Metrics;
@@ -49,7 +49,7 @@ internal sealed class MetricsFile(IRunStore store, string run) : IMetricsSink
             if (line.Step <= step) kept.Write(rest.Span[..(end + 1)]);
         }
         if (kept.Length == content.Length) return;
-        // Only an append can make an append blob, and only a new one is empty.
+        // An append blob cannot be shortened, and only AppendAsync creates one: delete it and append the kept lines.
         await store.DeleteAsync(Containers.Runs, name, cancellationToken);
         if (kept.Length > 0) await store.AppendAsync(Containers.Runs, name, kept.ToArray(), cancellationToken);
     }

@@ -5,12 +5,12 @@ using Microsoft.Extensions.Logging;
 namespace FunctionsPipeline.FineTuning;
 
 /// <summary>
-/// Writes a run's heartbeat, metrics and documents from the background every few seconds, so that computing never waits for storage.
-/// A write that fails is tried again at the next beat; only the last one may fail the run.
+/// Writes a run's heartbeat, metrics and documents in the background every few seconds, so that the computation never waits for storage.
+/// A failed write is retried at the next beat; only the last one may fail the run.
 /// </summary>
 internal sealed class RunReporter : IAsyncDisposable
 {
-    // An append blob takes 50,000 blocks. With pauses of a thousandth of a run's age, a month of training takes less than 10,000.
+    // An append blob holds at most 50,000 blocks. Pauses of a thousandth of the run's age keep a month of training below 10,000 appends.
     private const int WritesOfAge = 1000;
 
     private readonly IRunStore _store;
@@ -28,7 +28,7 @@ internal sealed class RunReporter : IAsyncDisposable
     private IReadOnlyList<IRunDocument> _documents;
     private Heartbeat _heartbeat;
 
-    /// <param name="sinks">Where the metrics go.</param>
+    /// <param name="sinks">Receivers of the metrics.</param>
     public RunReporter(
         IRunStore store, string run, IReadOnlyList<IMetricsSink> sinks, TimeSpan interval, TimeProvider time, IProgress<Heartbeat>? progress,
         ILogger logger)
@@ -39,39 +39,39 @@ internal sealed class RunReporter : IAsyncDisposable
         _loop = BeatAsync(interval);
     }
 
-    /// <summary>Changes what the next beat says.</summary>
+    /// <summary>Changes the heartbeat that is written at the next beat.</summary>
     public void Update(Func<Heartbeat, Heartbeat> change)
     {
         lock (_lock) _heartbeat = change(_heartbeat);
     }
 
-    /// <summary>Adds a line to the metrics.</summary>
+    /// <summary>Records a line of metrics in every sink.</summary>
     public void Record(MetricsLine line)
     {
         foreach (var sink in _sinks) sink.Record(line);
     }
 
-    /// <summary>Begins a phase: counters of the phase before are gone.</summary>
+    /// <summary>Enters a phase and clears the counters of the phase before.</summary>
     public void Enter(string phase) => Update(h => h with { Phase = phase, EtaSeconds = null, SamplesPerSecond = null });
 
-    /// <summary>Writes this document too from now on.</summary>
+    /// <summary>Adds a document that is written at every beat from now on.</summary>
     public void Keep(IRunDocument document)
     {
         lock (_lock) _documents = [.. _documents, document];
     }
 
-    /// <summary>Writes everything that is not written yet.</summary>
+    /// <summary>Writes everything that is pending.</summary>
     public Task FlushAsync(CancellationToken cancellationToken) => WriteAsync(documents: true, cancellationToken);
 
-    /// <summary>Says how the run ended, and writes everything that is not written yet.</summary>
-    /// <param name="result">Null when it was stopped.</param>
+    /// <summary>Records the end of the run and writes everything that is pending.</summary>
+    /// <param name="result">Result of the run; null when the run was stopped.</param>
     public async Task EndAsync(RunResult? result, CancellationToken cancellationToken)
     {
         foreach (var sink in _sinks) await sink.EndAsync(result, cancellationToken);
         await FlushAsync(cancellationToken);
     }
 
-    /// <summary>Stops the beat. Nothing more is written.</summary>
+    /// <summary>Stops the beat; nothing is written afterwards.</summary>
     public async ValueTask DisposeAsync()
     {
         await _stop.CancelAsync();
@@ -90,7 +90,7 @@ internal sealed class RunReporter : IAsyncDisposable
             IReadOnlyList<IRunDocument> written;
             lock (_lock) (heartbeat, written) = (_heartbeat with { At = _time.GetUtcNow() }, documents ? _documents : []);
             _progress?.Report(heartbeat);
-            // Together, so that one that cannot be written keeps none of the others from it.
+            // Started together, so that a failing write does not keep the others from running.
             var json = JsonSerializer.SerializeToUtf8Bytes(heartbeat, PipelineJson.Options);
             await Task.WhenAll(
             [
@@ -125,7 +125,7 @@ internal sealed class RunReporter : IAsyncDisposable
         }
         catch (OperationCanceledException)
         {
-            // The end of the run.
+            // The run has ended.
         }
     }
 }

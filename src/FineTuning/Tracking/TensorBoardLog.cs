@@ -5,8 +5,8 @@ using static TorchSharp.torch;
 namespace FunctionsPipeline.FineTuning;
 
 /// <summary>
-/// TensorBoard's event file of one attempt of a run, under <see cref="RunBlobs.Events"/>. TorchSharp's writer opens and closes its file for
-/// every event, so that between two of them it can be read.
+/// Writes TensorBoard's event file of one attempt of a run, under <see cref="RunBlobs.Events"/>. TorchSharp's writer opens and closes its
+/// file for every event, so that the file can be read between two events.
 /// </summary>
 internal sealed class TensorBoardLog(IRunStore store, TrainingJob job, TimeProvider time) : IMetricsSink, IAsyncDisposable
 {
@@ -51,8 +51,10 @@ internal sealed class TensorBoardLog(IRunStore store, TrainingJob job, TimeProvi
         _stored += added.Length;
     }
 
-    /// <summary>Cuts the files of earlier attempts back to a step, so that none overlaps with what the next one writes.</summary>
-    /// <param name="step">Events of later steps go; all files when null.</param>
+    /// <summary>
+    /// Truncates the files of earlier attempts after a step, so that no event of theirs overlaps with the next attempt's.
+    /// </summary>
+    /// <param name="step">Last step whose events are kept; null removes all files.</param>
     public static async Task CutAsync(IRunStore store, string run, int? step, CancellationToken cancellationToken)
     {
         foreach (var name in await store.ListAsync(Containers.Runs, new RunBlobs(run).Events, cancellationToken))

@@ -1,10 +1,10 @@
 namespace FunctionsPipeline.FineTuning;
 
-/// <summary>What GPUs can compute at best by their data sheets, dense matrix products, in operations a second.</summary>
+/// <summary>Peak speeds of GPUs from their data sheets, for dense matrix products, in operations per second.</summary>
 internal static class GpuPeak
 {
-    // Name as the driver has it, 16-bit (tensor cores) and float32 (without them, as PyTorch computes by default), in TFLOP/s. The first entry
-    // that a name begins with counts, so the longer ones come first. Where a sheet shows sparse figures only, half of them.
+    // Driver's name of the GPU, 16-bit (tensor cores) and float32 (without them, PyTorch's default), in TFLOP/s. The first entry that
+    // a name begins with applies, so that longer names come first. Half the figure where a sheet lists only sparse ones.
     private static readonly (string Name, double Half, double Single)[] Peaks =
     [
         ("NVIDIA H200 NVL", 835.5, 60), // https://www.nvidia.com/en-us/data-center/h200/
@@ -20,9 +20,9 @@ internal static class GpuPeak
         ("Tesla T4", 65, 8.1), // https://www.nvidia.com/en-us/data-center/tesla-t4/
     ];
 
-    /// <summary>The peak of a GPU; null when it is not in the table.</summary>
-    /// <param name="name">Such as <c>NVIDIA H100 80GB HBM3</c>.</param>
-    /// <param name="half">With 16-bit weights in place of float32 ones.</param>
+    /// <summary>Returns the peak of a GPU; null when the table lacks the GPU.</summary>
+    /// <param name="name">Driver's name, such as <c>NVIDIA H100 80GB HBM3</c>.</param>
+    /// <param name="half">True for 16-bit weights, false for float32.</param>
     public static double? OperationsPerSecond(string name, bool half)
     {
         foreach (var peak in Peaks)

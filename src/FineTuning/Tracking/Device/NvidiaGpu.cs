@@ -4,8 +4,8 @@ using System.Text;
 namespace FunctionsPipeline.FineTuning;
 
 /// <summary>
-/// The GPU that is computed on, as the driver's management library sees it (https://docs.nvidia.com/deploy/nvml-api/): TorchSharp tells neither
-/// its name nor its memory.
+/// GPU of the computation, through the driver's management library NVML (https://docs.nvidia.com/deploy/nvml-api/), since TorchSharp
+/// reports neither the GPU's name nor its memory.
 /// </summary>
 internal sealed class NvidiaGpu
 {
@@ -16,13 +16,13 @@ internal sealed class NvidiaGpu
 
     private NvidiaGpu(nint device, string name) => (_device, Name) = (device, name);
 
-    /// <summary>Such as <c>NVIDIA H100 80GB HBM3</c>.</summary>
+    /// <summary>Driver's name, such as <c>NVIDIA H100 80GB HBM3</c>.</summary>
     public string Name { get; }
 
-    /// <summary>Memory in use on the GPU, by whatever process, in bytes; null when it cannot be told.</summary>
+    /// <summary>Memory in use on the GPU by all processes, in bytes; null when NVML does not report it.</summary>
     public long? UsedBytes => nvmlDeviceGetMemoryInfo(_device, out var memory) == 0 ? (long)memory.Used : null;
 
-    /// <summary>The first GPU that this process may use; null where there is no driver, or no telling.</summary>
+    /// <summary>Finds the first GPU that this process may use; null without a driver or when NVML fails.</summary>
     public static NvidiaGpu? Find()
     {
         try
@@ -38,7 +38,7 @@ internal sealed class NvidiaGpu
         }
     }
 
-    // The library counts all GPUs; CUDA those that it may use.
+    // NVML's indices count all GPUs, CUDA's only those in CUDA_VISIBLE_DEVICES.
     private static uint FirstVisible() =>
         uint.TryParse(Environment.GetEnvironmentVariable("CUDA_VISIBLE_DEVICES")?.Split(',')[0], out var first) ? first : 0;
 

@@ -4,21 +4,21 @@ using System.Text.Json.Serialization;
 
 namespace FunctionsPipeline.FineTuning;
 
-/// <summary>The calls of MLflow's REST API that a run needs: https://mlflow.org/docs/latest/rest-api.html.</summary>
-/// <exception cref="MlflowException">Of every method: the server refused.</exception>
-/// <exception cref="HttpRequestException">Of every method: the server could not be reached.</exception>
+/// <summary>Client for the calls of MLflow's REST API that a run needs: https://mlflow.org/docs/latest/rest-api.html.</summary>
+/// <exception cref="MlflowException">Thrown by every method: the server refused the request.</exception>
+/// <exception cref="HttpRequestException">Thrown by every method: the server could not be reached.</exception>
 internal sealed class MlflowClient : IDisposable
 {
-    /// <summary>Metrics that one call may log.</summary>
+    /// <summary>Maximum number of metrics of one call.</summary>
     public const int MostMetrics = 1000;
 
-    /// <summary>Parameters that one call may log.</summary>
+    /// <summary>Maximum number of parameters of one call.</summary>
     public const int MostParameters = 100;
 
-    /// <summary>The tag that a run is found by again.</summary>
+    /// <summary>Name of the tag that identifies a run on the server.</summary>
     private const string RunTag = "functions_pipeline_run";
 
-    // What Azure Machine Learning takes; newer MLflow servers take more.
+    // Azure Machine Learning's limit for a parameter's value, in characters; newer MLflow servers accept more.
     private const int MostValueLength = 500;
 
     private static readonly JsonSerializerOptions Json = new() { DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull };
@@ -26,7 +26,7 @@ internal sealed class MlflowClient : IDisposable
     private readonly HttpClient _http;
     private readonly Uri _server;
 
-    /// <param name="timeout">For one call.</param>
+    /// <param name="timeout">Time limit of one call.</param>
     public MlflowClient(MlflowOptions options, TimeSpan timeout)
     {
         _server = new Uri($"{options.Server.AbsoluteUri.TrimEnd('/')}/api/2.0/mlflow/");
@@ -34,7 +34,7 @@ internal sealed class MlflowClient : IDisposable
         _http.DefaultRequestHeaders.Authorization = options.Authorization;
     }
 
-    /// <summary>The id of an experiment, which is made when there is none of that name.</summary>
+    /// <summary>Returns the id of an experiment, which is created when there is none of that name.</summary>
     public async Task<string> ExperimentAsync(string name, CancellationToken cancellationToken)
     {
         try
@@ -48,7 +48,7 @@ internal sealed class MlflowClient : IDisposable
         }
     }
 
-    /// <summary>The id of the newest MLflow run that tracks a run; null when there is none.</summary>
+    /// <summary>Returns the id of the newest MLflow run that tracks a run; null when there is none.</summary>
     public async Task<string?> FindRunAsync(string experiment, string run, CancellationToken cancellationToken)
     {
         var found = await PostAsync("runs/search", new
@@ -62,7 +62,7 @@ internal sealed class MlflowClient : IDisposable
             ? runs[0].GetProperty("info").GetProperty("run_id").GetString() : null;
     }
 
-    /// <summary>Begins to track a run.</summary>
+    /// <summary>Creates an MLflow run that tracks a run.</summary>
     /// <returns>The id of the MLflow run.</returns>
     public async Task<string> CreateRunAsync(string experiment, string run, DateTimeOffset started, CancellationToken cancellationToken)
     {
@@ -87,7 +87,9 @@ internal sealed class MlflowClient : IDisposable
         metrics = metrics.Select(metric => new { key = metric.Name, value = metric.Value, timestamp = metric.At, step = metric.Step }),
     }, cancellationToken);
 
-    /// <summary>Logs at most <see cref="MostParameters"/> parameters. Logging one again is no error as long as its value is the same.</summary>
+    /// <summary>
+    /// Logs at most <see cref="MostParameters"/> parameters. Logging a parameter again succeeds while its value is the same.
+    /// </summary>
     public Task LogAsync(string id, IEnumerable<(string Name, string Value)> parameters, CancellationToken cancellationToken) => PostAsync("runs/log-batch", new
     {
         run_id = id,

@@ -4,19 +4,22 @@ using Microsoft.Extensions.Logging;
 
 namespace FunctionsPipeline.FineTuning;
 
-/// <summary>Where runs are tracked, by MLflow's environment variables (https://mlflow.org/docs/latest/api_reference/python_api/mlflow.environment_variables.html).</summary>
-/// <param name="Server">Address of the tracking server, http or https.</param>
-/// <param name="Experiment">Name of the experiment; it is made when there is none.</param>
-/// <param name="Authorization">What is sent with every request; nothing when null.</param>
+/// <summary>
+/// Options of tracking, from MLflow's environment variables
+/// (https://mlflow.org/docs/latest/api_reference/python_api/mlflow.environment_variables.html).
+/// </summary>
+/// <param name="Server">URL of the tracking server, http or https.</param>
+/// <param name="Experiment">Name of the experiment, which is created when there is none.</param>
+/// <param name="Authorization">Authorization header of every request; null for none.</param>
 public sealed record MlflowOptions(Uri Server, string Experiment, AuthenticationHeaderValue? Authorization)
 {
     private const string DefaultExperiment = "functions-pipeline";
 
     /// <summary>
-    /// The options; null when <c>MLFLOW_TRACKING_URI</c> is not set, or names no server, of which a warning is logged: tracking must not keep
-    /// a run from training.
+    /// Reads the options; null when <c>MLFLOW_TRACKING_URI</c> is not set. A value that is not a server's URL gives null and a logged
+    /// warning, since tracking must not keep a run from training.
     /// </summary>
-    /// <param name="variable">Gives the value of an environment variable.</param>
+    /// <param name="variable">Returns the value of an environment variable.</param>
     public static MlflowOptions? Read(Func<string, string?> variable, ILogger logger)
     {
         if (variable("MLFLOW_TRACKING_URI") is not { Length: > 0 } text) return null;
@@ -25,7 +28,7 @@ public sealed record MlflowOptions(Uri Server, string Experiment, Authentication
             logger.MlflowUnusable(text);
             return null;
         }
-        // Azure Machine Learning speaks MLflow's protocol at the same address over https.
+        // Azure Machine Learning serves MLflow's protocol at the same URL with the scheme https.
         if (server.Scheme == "azureml") server = new UriBuilder(server) { Scheme = Uri.UriSchemeHttps, Port = server.Port }.Uri;
         return new MlflowOptions(server, variable("MLFLOW_EXPERIMENT_NAME") is { Length: > 0 } name ? name : DefaultExperiment, Credentials(variable));
     }

@@ -5,9 +5,9 @@ using Microsoft.Extensions.Logging;
 namespace FunctionsPipeline.FineTuning;
 
 /// <summary>
-/// Tracks a run on an MLflow server from the background. A server that is slow, down or out of sorts costs metrics at worst, never the run:
-/// what waits is bounded, the oldest goes first, and the end of the run waits only so long. An attempt that goes on from a checkpoint goes on
-/// in the same MLflow run; steps that it takes again have two values there.
+/// Tracks a run on an MLflow server in the background. A slow or failing server costs metrics at worst, never the run: the queue is bounded
+/// and drops its oldest entries, and the end of the run waits for a limited time. An attempt that resumes from a checkpoint continues the
+/// same MLflow run, where steps that are repeated have two values.
 /// </summary>
 internal sealed class MlflowTracking : IMetricsSink, IAsyncDisposable
 {
@@ -48,7 +48,7 @@ internal sealed class MlflowTracking : IMetricsSink, IAsyncDisposable
         return FinishAsync();
     }
 
-    /// <summary>Ends the tracking; as that of a run that was stopped, when nothing else was said.</summary>
+    /// <summary>Ends the tracking, as that of a stopped run unless <see cref="EndAsync"/> was called.</summary>
     public async ValueTask DisposeAsync()
     {
         await FinishAsync();
@@ -79,18 +79,18 @@ internal sealed class MlflowTracking : IMetricsSink, IAsyncDisposable
                 var metrics = new List<MlflowMetric>();
                 while (metrics.Count < MlflowClient.MostMetrics && _waiting.Reader.TryRead(out var metric)) metrics.Add(metric);
                 await PersistAsync(() => _client.LogAsync(id!, metrics, _stop.Token));
-                // Many metrics in one call, unless nothing more comes.
+                // The pause collects many metrics for one call, and ends early when no more will come.
                 await Task.WhenAny(Task.Delay(_times.Pause, _time, _stop.Token), _waiting.Reader.Completion);
             }
             await PersistAsync(() => _client.UpdateRunAsync(id!, _end, _time.GetUtcNow(), _stop.Token));
         }
         catch (OperationCanceledException) when (_stop.IsCancellationRequested)
         {
-            // The run does not wait any longer.
+            // The time limit at the end of the run has passed.
         }
         catch (Exception e)
         {
-            // Whatever it is, it is no reason to lose a training run.
+            // Any other failure must not stop the training run.
             _logger.MlflowFailed(_options.Server, e.Message);
         }
     }
@@ -109,8 +109,8 @@ internal sealed class MlflowTracking : IMetricsSink, IAsyncDisposable
         ("baseModel", _job.BaseModel), ("outputModel", _job.OutputModel), ("dataset", _job.Dataset ?? ""), .. FlatSettings.Of(_job.Settings),
     ];
 
-    /// <summary>Makes a call until it succeeds.</summary>
-    /// <returns>False when it never will.</returns>
+    /// <summary>Repeats a call until it succeeds or is refused for good.</summary>
+    /// <returns>False when the call was refused for good.</returns>
     private async Task<bool> PersistAsync(Func<Task> call)
     {
         for (var wait = _times.FirstWait; ; wait = TimeSpan.FromTicks(Math.Min(2 * wait.Ticks, _times.LongestWait.Ticks)))
