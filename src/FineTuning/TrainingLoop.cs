@@ -116,8 +116,8 @@ internal sealed class TrainingLoop
         {
             step.Add(part);
             start += part.Rows;
-            if (start % _settings.BatchSize != 0 && start < _total) continue;
             // A step is complete at a multiple of the batch size, or at the end of the data.
+            if (start % _settings.BatchSize != 0 && start < _total) continue;
             yield return [.. step];
             step.Clear();
         }
@@ -139,8 +139,8 @@ internal sealed class TrainingLoop
         {
             Step = number,
             Samples = state.Samples + rows,
-            Loss = state.Loss is { } mean ? LossMemory * mean + (1 - LossMemory) * loss : loss,
             // Exponential moving average: m ← 0.95 m + 0.05 loss, started at the first loss.
+            Loss = state.Loss is { } mean ? LossMemory * mean + (1 - LossMemory) * loss : loss,
             WarmupEndSeconds = _schedule.WarmupEnd.TotalSeconds,
         };
         Report(next, parts, loss, norm, factor, _time.GetElapsedTime(begun).TotalSeconds);

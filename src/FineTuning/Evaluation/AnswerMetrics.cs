@@ -18,8 +18,8 @@ public static class AnswerMetrics
         var categories = parsed.Where(p => p.Truth.Category is not null).ToList();
         var titles = parsed.Where(p => p.Truth.Title is not null).ToList();
         var prices = parsed.Where(p => p.Truth.Price is not null).ToList();
-        var answered = new PriceErrors([.. prices.Select(p => (p.Truth.Price!.Value, p.Answer?.Price ?? 0))]);
         // An answer without a price counts as a price of 0, so that leaving the price out does not improve the figure.
+        var answered = new PriceErrors([.. prices.Select(p => (p.Truth.Price!.Value, p.Answer?.Price ?? 0))]);
         var guessed = new PriceErrors(baselines.Price is { } price ? [.. prices.Select(p => (p.Truth.Price!.Value, price))] : []);
         return loss with
         {

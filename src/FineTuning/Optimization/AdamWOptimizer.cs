@@ -38,8 +38,8 @@ internal sealed class AdamWOptimizer : IDisposable
         using var scope = NewDisposeScope();
         using var untracked = no_grad();
         var norm = Norm();
-        if (double.IsFinite(norm))
         // The scale min(1, maxNorm / (norm + 1e-6)) is that of PyTorch's clip_grad_norm_.
+        if (double.IsFinite(norm))
             foreach (var entry in _entries) entry.Step(Math.Min(1, maxNorm / (norm + 1e-6)), factor);
         ZeroGrad();
         return norm;
@@ -76,8 +76,8 @@ internal sealed class AdamWOptimizer : IDisposable
 
     private double Norm()
     {
-        var norms = _entries.Select(entry => GradientNorm(entry.Parameter)).OfType<Tensor>().ToList();
         // Norm of the norms: √(Σ ‖gᵢ‖²).
+        var norms = _entries.Select(entry => GradientNorm(entry.Parameter)).OfType<Tensor>().ToList();
         return norms.Count == 0 ? 0 : torch.stack(norms).norm().item<float>();
     }
 

@@ -28,12 +28,12 @@ public sealed class AdamWState(Tensor stepped, double beta1 = 0.9, double beta2 
     {
         using var scope = NewDisposeScope();
         Steps++;
-        if (decay > 0) stepped.Multiply(1 - rate * decay);
         // w ← w (1 - ηλ); m ← β₁m + (1 - β₁)g; v ← β₂v + (1 - β₂)g².
+        if (decay > 0) stepped.Multiply(1 - rate * decay);
         Mean.Multiply(beta1).Add(gradient, 1 - beta1);
         MeanSquare.Multiply(beta2).AddProduct(gradient, gradient, 1 - beta2);
-        var deviation = MeanSquare.sqrt().Divide(Math.Sqrt(1 - Math.Pow(beta2, Steps))).Add(epsilon);
         // w ← w - η · m̂ / (√v̂ + ε), with the bias corrections m̂ = m / (1 - β₁ᵗ) and v̂ = v / (1 - β₂ᵗ).
+        var deviation = MeanSquare.sqrt().Divide(Math.Sqrt(1 - Math.Pow(beta2, Steps))).Add(epsilon);
         stepped.AddQuotient(Mean, deviation, -rate / (1 - Math.Pow(beta1, Steps)));
     }
 

@@ -38,8 +38,8 @@ internal sealed class BatchGradient
     /// <returns>The mean loss over all labels, in nats. When it is not finite, the gradients are not usable.</returns>
     public double Add(IReadOnlyList<TrainingBatch> parts, long seed = 0)
     {
-        var labels = parts.Sum(part => (long)part.Labels);
         // Each part's sum is divided by the labels of all parts, so that the parts' gradients add up to that of the mean over the step.
+        var labels = parts.Sum(part => (long)part.Labels);
         double loss = 0;
         foreach (var part in parts)
         {

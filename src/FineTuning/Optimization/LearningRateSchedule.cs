@@ -25,21 +25,21 @@ public sealed class LearningRateSchedule(TrainingSettings settings, int steps)
     /// <param name="elapsed">Training time so far; must not decrease from one call to the next.</param>
     public double Factor(int step, TimeSpan elapsed)
     {
-        if (step < settings.WarmupSteps)
         // (step + 1) / warmupSteps: the first step has a rate above 0, the last of the warm-up the peak rate.
+        if (step < settings.WarmupSteps)
         {
             WarmupEnd = elapsed;
             return (double)(step + 1) / settings.WarmupSteps;
         }
-        var start = Math.Min(Progress(settings.WarmupSteps, WarmupEnd), 1);
         // Progress after the warm-up, rescaled to 0 … 1.
+        var start = Math.Min(Progress(settings.WarmupSteps, WarmupEnd), 1);
         var done = start < 1 ? Math.Clamp((Progress(step, elapsed) - start) / (1 - start), 0, 1) : 1;
         return settings.Schedule switch
         {
             ScheduleShape.Constant => 1,
             ScheduleShape.Linear => 1 - done,
-            _ => 0.5 * (1 + Math.Cos(Math.PI * done)),
             // Half a cosine period, from 1 to 0 (https://arxiv.org/abs/1608.03983, without restarts).
+            _ => 0.5 * (1 + Math.Cos(Math.PI * done)),
         };
     }
 }

@@ -18,9 +18,9 @@ internal sealed class BilinearTaps : IDisposable
     /// <param name="newSize">Number of output pixels.</param>
     public BilinearTaps(int size, int newSize)
     {
-        var step = size / (double)newSize;
         // Output pixel i is centred at (i + ½) · step; source pixel j has the weight max(0, 1 - |j + ½ - centre| / support), normalised to
         // 1.
+        var step = size / (double)newSize;
         var support = Math.Max(step, 1.0);
         Count = newSize;
         _starts = ArrayPool<int>.Shared.Rent(newSize);

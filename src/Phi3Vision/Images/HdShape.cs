@@ -25,8 +25,8 @@ internal readonly record struct HdShape(bool Transposed, int Width, int ResizedH
         if (transposed) (width, height) = (height, width);
         var ratio = width / (double)height;
         var scale = 1;
-        while (scale * Math.Ceiling(scale / ratio) <= numCrops) scale++;
         // A scale of s gives s columns and ⌈s / ratio⌉ rows of crops; the loop ends one past the last that fits.
+        while (scale * Math.Ceiling(scale / ratio) <= numCrops) scale++;
         scale--;
         var newWidth = scale * Side;
         // Truncated as in the published code, also where the division falls slightly below an integer.

@@ -21,8 +21,8 @@ internal sealed class AttentionMask
     {
         if (real is null && (length == 1 || cached == 0)) return new AttentionMask(causal: length > 1);
         using var scope = NewDisposeScope();
-        var blocked = torch.ones(length, cached + length, dtype: ScalarType.Bool, device: device).triu(cached + 1).view(1, 1, length, cached + length);
         // Query i has position cached + i and sees keys 0 … cached + i: the keys above that diagonal are blocked.
+        var blocked = torch.ones(length, cached + length, dtype: ScalarType.Bool, device: device).triu(cached + 1).view(1, 1, length, cached + length);
         if (real is not null) blocked = blocked.logical_or(real.to(device).logical_not().view(real.shape[0], 1, 1, cached + length));
         // The lowest finite number rather than minus infinity: a query whose keys are all blocked (padding) must not become NaN.
         var bias = torch.zeros(blocked.shape, dtype: dtype, device: device).Masked(blocked, Lowest(dtype));

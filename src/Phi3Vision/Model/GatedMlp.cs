@@ -24,8 +24,8 @@ internal sealed class GatedMlp : nn.Module<Tensor, Tensor>
     public override Tensor forward(Tensor input)
     {
         using var scope = NewDisposeScope();
-        var gateAndUp = gate_up_proj.call(input);
         // [B, L, 2 · width]: the gate in the first half, up in the second.
+        var gateAndUp = gate_up_proj.call(input);
         var gated = gateAndUp.narrow(-1, _width, _width) * nn.functional.silu(gateAndUp.narrow(-1, 0, _width));
         return down_proj.call(gated).MoveToOuterDisposeScope();
     }

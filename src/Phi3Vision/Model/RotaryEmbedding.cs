@@ -57,8 +57,8 @@ internal sealed class RotaryEmbedding
         return new RotaryTables(Packed(table => table.Cos), Packed(table => table.Sin));
     }
 
-    private static float[] InverseFrequencies(Phi3VisionConfig config, IReadOnlyList<double>? factors)
     // 1 / (factorᵢ · θ^(2i/d)) for i = 0 … d/2 - 1; every factor is 1 without scaling.
+    private static float[] InverseFrequencies(Phi3VisionConfig config, IReadOnlyList<double>? factors)
     {
         using var scope = NewDisposeScope();
         var pairs = config.HeadDim / 2;

@@ -37,10 +37,10 @@ internal sealed class RowSampler
         if (_settings.TopK > 0) ScoreFilters.KeepTopK(scores, _settings.TopK);
         ScoreFilters.KeepTopP(scores, _settings.TopP);
         var weights = ScoreFilters.Weights(scores, out var total);
-        var left = _random.NextDouble() * total;
         // Inverse transform sampling: the token in whose interval of the cumulative weights a uniform number falls.
-        var last = 0;
+        var left = _random.NextDouble() * total;
         // The last possible token stands in when rounding leaves a rest after the sum of all weights.
+        var last = 0;
         for (var i = 0; i < weights.Length; i++)
         {
             if (weights[i] == 0) continue;

@@ -42,8 +42,8 @@ internal sealed class SelfAttention : nn.Module
         return o_proj.call(attended.transpose(1, 2).reshape(batch, length, _heads * _headDim)).MoveToOuterDisposeScope();
     }
 
-    private Tensor ForEveryQueryHead(Tensor x)
     // Repeats each key-value head for its consecutive query heads: [B, kvHeads, L, d] → [B, heads, L, d].
+    private Tensor ForEveryQueryHead(Tensor x)
     {
         if (_keyValueHeads == _heads) return x;
         var group = _heads / _keyValueHeads;

@@ -28,6 +28,6 @@ internal sealed class ClipAttention : nn.Module<Tensor, Tensor>
         return out_proj.call(attended.transpose(1, 2).reshape(input.shape)).MoveToOuterDisposeScope();
     }
 
-    private Tensor Heads(Tensor x) => x.view(x.shape[0], x.shape[1], _heads, x.shape[2] / _heads).transpose(1, 2);
     // [V, P, C] → [V, heads, P, d].
+    private Tensor Heads(Tensor x) => x.view(x.shape[0], x.shape[1], _heads, x.shape[2] / _heads).transpose(1, 2);
 }

@@ -30,8 +30,8 @@ internal sealed class ClipTower : nn.Module
     public Tensor forward(Tensor input, ActivationTape? tape)
     {
         using var scope = NewDisposeScope();
-        var features = encoder.forward(pre_layrnorm.call(embeddings.call(input)), tape);
         // Position 0 is the class token: [V, 577, C] → [V, 576, C].
+        var features = encoder.forward(pre_layrnorm.call(embeddings.call(input)), tape);
         return features.narrow(1, 1, features.shape[1] - 1).MoveToOuterDisposeScope();
     }
 }

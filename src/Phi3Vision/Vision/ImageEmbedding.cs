@@ -68,8 +68,8 @@ internal sealed class ImageEmbedding : nn.Module
         for (var i = 0; i < grids.Count; i++)
         {
             var (rows, columns) = grids[i];
-            var crops = patches.narrow(0, plan.FirstCrop[i], rows * columns).view(rows, columns, Grid, Grid, _merged)
             // [h · w, 12, 12, 4C] → [h, 12, w, 12, 4C] → [12h, 12w, 4C]: crops side by side, as in the image that they tile.
+            var crops = patches.narrow(0, plan.FirstCrop[i], rows * columns).view(rows, columns, Grid, Grid, _merged)
                 .permute(0, 2, 1, 3, 4).reshape(rows * Grid, columns * Grid, _merged);
             parts.Add(WithRowEnds(crops));
             parts.Add(glb_GN.view(1, _merged));

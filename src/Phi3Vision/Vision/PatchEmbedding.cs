@@ -27,8 +27,8 @@ internal sealed class PatchEmbedding : nn.Module<Tensor, Tensor>
     {
         using var scope = NewDisposeScope();
         var (views, channels) = (input.shape[0], input.shape[1]);
-        var patches = input.reshape(views, channels, _perSide, _patch, _perSide, _patch).permute(0, 2, 4, 1, 3, 5)
         // [V, 3, 24, 14, 24, 14] → [V, 24, 24, 3, 14, 14] → [V, 576, 588]: a patch's values in the order of the kernel's [C, 3, 14, 14].
+        var patches = input.reshape(views, channels, _perSide, _patch, _perSide, _patch).permute(0, 2, 4, 1, 3, 5)
             .reshape(views, _perSide * _perSide, channels * _patch * _patch);
         return nn.functional.linear(patches, weight.view(weight.shape[0], -1)).MoveToOuterDisposeScope();
     }

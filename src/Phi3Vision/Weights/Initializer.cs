@@ -53,8 +53,8 @@ public static class Initializer
     {
         using var scope = NewDisposeScope();
         var parameters = model.named_parameters().ToDictionary(pair => pair.name, pair => pair.parameter, StringComparer.Ordinal);
-        foreach (var (name, query) in parameters.Where(pair => pair.Key.EndsWith(".self_attn.q_proj.weight", StringComparison.Ordinal)))
         // K = ρ Q + √(1 - ρ²) K′ keeps the variance of K; O = ν (O′ - Vᵀ), so that O · V contains -ν Vᵀ · V.
+        foreach (var (name, query) in parameters.Where(pair => pair.Key.EndsWith(".self_attn.q_proj.weight", StringComparison.Ordinal)))
         {
             var attention = name[..^"q_proj.weight".Length];
             var (key, value, output) = (parameters[attention + "k_proj.weight"], parameters[attention + "v_proj.weight"], parameters[attention + "out_proj.weight"]);
@@ -85,8 +85,8 @@ public static class Initializer
         var margin = (int)Math.Ceiling(2.5 * PositionReach);
         var noise = Normal(random, [width, 1, side + 2 * margin, side + 2 * margin], PositionDeviation);
         var distances = torch.tensor(Enumerable.Range(-margin, 2 * margin + 1).Select(i => (float)i).ToArray());
-        var bell = (distances * distances).Over(-2 * PositionReach * PositionReach).exp();
         // Gaussian exp(-x² / 2σ²) of unit L2 norm, applied along both axes: independent noise keeps its variance.
+        var bell = (distances * distances).Over(-2 * PositionReach * PositionReach).exp();
         var kernel = bell / bell.norm();
         var field = nn.functional.conv2d(nn.functional.conv2d(noise, kernel.view(1, 1, 1, -1)), kernel.view(1, 1, -1, 1));
         return torch.cat([torch.zeros(1, width), field.view(width, places).t()], 0).MoveToOuterDisposeScope();
