@@ -73,7 +73,7 @@ internal sealed class ShardCache(IRunStore store, string folder, long budget) : 
         }
     }
 
-    /// <summary>Stops fetching.</summary>
+    /// <summary>Cancels the fetches in progress and waits for them.</summary>
     public async ValueTask DisposeAsync()
     {
         await _stop.CancelAsync();

@@ -5,8 +5,7 @@ using FunctionsPipeline.Contracts;
 namespace FunctionsPipeline.FineTuning;
 
 /// <summary>
-/// README.md of a fine-tuned model's folder: a Hugging Face model card (https://huggingface.co/docs/hub/model-cards) with the measured
-/// figures.
+/// README.md of a fine-tuned model: a Hugging Face model card (https://huggingface.co/docs/hub/model-cards) with the measured figures.
 /// </summary>
 public static class ModelCard
 {

@@ -56,8 +56,8 @@ internal sealed class AdamWOptimizer : IDisposable
     }
 
     /// <summary>
-    /// Loads what <see cref="Save"/> wrote, after which training continues as if it had not stopped. The file does not hold the parameters'
-    /// values.
+    /// Loads what <see cref="Save"/> wrote, after which training continues as if it had not stopped. The parameters' values are not
+    /// included.
     /// </summary>
     /// <exception cref="InvalidDataException">The file is damaged, or has other parameters: every mismatch is listed.</exception>
     public void Load(string path)

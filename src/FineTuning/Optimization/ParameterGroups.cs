@@ -1,8 +1,7 @@
 namespace FunctionsPipeline.FineTuning;
 
 /// <summary>
-/// Selects the weights that decay: matrices and convolutions do; norms, biases, embeddings and separators, whose magnitude carries meaning,
-/// do not.
+/// Selects the weights that decay: matrices and convolutions. Norms, biases, embeddings and separators do not: their magnitude has meaning.
 /// </summary>
 internal static class ParameterGroups
 {

@@ -56,7 +56,7 @@ public sealed class LoraAdapter
     }
 
     /// <summary>
-    /// Adds scale · B·(A·x) to the layer's output in place: the output has no other reader yet, and a sum of float32 and bfloat16 is
+    /// Adds scale · B·(A·x) to the layer's output, in place since the output has no other reader yet. A sum of float32 and bfloat16 is thus
     /// rounded once.
     /// </summary>
     private Tensor Add(Tensor input, Tensor output)

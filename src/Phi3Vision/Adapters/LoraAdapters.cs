@@ -64,8 +64,8 @@ public sealed class LoraAdapters : IDisposable
     internal IEnumerable<(string Name, Parameter Parameter)> ModelParameters => _model.named_parameters();
 
     /// <summary>
-    /// Merges the adapters into the model's weights, W + scale · B·A rounded once to the weight's type, and detaches them. A and B stay
-    /// readable.
+    /// Merges the adapters into the model's weights, W + scale · B·A rounded once to the weight's type, and detaches them but keeps A and
+    /// B.
     /// </summary>
     public void Merge()
     {

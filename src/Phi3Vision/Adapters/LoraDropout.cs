@@ -9,7 +9,7 @@ namespace FunctionsPipeline.Phi3Vision;
 /// </summary>
 internal static class LoraDropout
 {
-    // The largest prime below 2^31: products of two numbers below it fit I64.
+    // The largest prime below 2^31, 2^31 - 1: the product of two smaller numbers plus a third fits I64.
     private const long Prime = 2147483647;
 
     /// <summary>Zeroes a share of the entries and scales the others by 1 / (1 - share), so that the expected value stays.</summary>
@@ -45,8 +45,8 @@ internal static class LoraDropout
     }
 
     /// <summary>
-    /// Mixes seed and layer by the finalizer of SplitMix64 (Steele et al., 2014), so that the masks of neighbouring seeds and layers are
-    /// unrelated.
+    /// Mixes seed and layer by the finalizer of SplitMix64 (Steele et al., 2014), so that neighbouring seeds and layers have unrelated
+    /// masks.
     /// </summary>
     private static int Mixed(long seed, int layer)
     {

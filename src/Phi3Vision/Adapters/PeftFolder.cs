@@ -26,7 +26,7 @@ public static class PeftFolder
     /// <param name="adapters">Adapters, merged or not: merging changes neither A and B nor the parts to save.</param>
     /// <param name="baseModel">Base model of the adapters: a repository's name or a folder.</param>
     /// <param name="whole">
-    /// Parts to save complete: the vision tower, the projector (its <c>img_projection</c>; PEFT cannot hold the separators beside it), or
+    /// Parts to save complete: the vision tower, the projector (its <c>img_projection</c>; PEFT cannot hold the separators as well), or
     /// none.
     /// </param>
     /// <exception cref="ArgumentException">PEFT cannot hold a part, or a part to save complete has adapters.</exception>

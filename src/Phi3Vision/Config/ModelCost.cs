@@ -43,8 +43,7 @@ public sealed class ModelCost
     {
         // Everything trainable lies at or below the decoder's layers, so gradients always pass through the layers and the head.
         var decoder = (trained.Decoder ? 3 : 2) * (Decoder(size.Tokens) + Head(size.Labels)) + 3 * Attention(size.SquaredLengths);
-        // 2 operations per adapter value and token, times 3 as for any trained weight: forward, gradient of the input, gradient of the
-        // weight.
+        // 2 operations per adapter value and token, times 3 as for any trained weight: forward, gradients of the input and of the weight.
         var adapters = 6.0 * trained.AdapterValues * size.Tokens;
         var projector = (1 + (trained.Projector ? 1 : 0) + (trained.VisionTower ? 1 : 0)) * Projector(size.ImageTokens);
         var tower = (trained.VisionTower ? 3 : 1) * Tower(size.Views);

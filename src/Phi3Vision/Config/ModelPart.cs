@@ -7,8 +7,7 @@ public enum ModelPart
     VisionTower,
 
     /// <summary>
-    /// Projection of patch features to the decoder's width: <c>img_projection</c> and the learned separators <c>glb_GN</c> and
-    /// <c>sub_GN</c>.
+    /// Projection of patch features to the decoder's width: <c>img_projection</c> and the separators <c>glb_GN</c> and <c>sub_GN</c>.
     /// </summary>
     Projector,
 

@@ -106,7 +106,7 @@ public sealed record Phi3VisionConfig
 
     /// <summary>Checks that the dimensions fit together and that the configuration asks for nothing that the model code lacks.</summary>
     /// <param name="source">Origin of the configuration, for the message.</param>
-    /// <exception cref="InvalidDataException">Lists every problem.</exception>
+    /// <exception cref="InvalidDataException">The configuration is not usable; the message lists every problem.</exception>
     public void Validate(string source)
     {
         var problems = Problems().ToList();

@@ -18,12 +18,12 @@ internal enum WeightRole
     /// <summary>Multiplies inputs; [outputs, inputs].</summary>
     Matrix,
 
-    /// <summary>Is added to outputs.</summary>
+    /// <summary>Shifts outputs.</summary>
     Bias,
 
     /// <summary>Scales normalised values.</summary>
     Gain,
 
-    /// <summary>Is looked up or inserted as it is.</summary>
+    /// <summary>Holds vectors that are looked up or inserted unchanged.</summary>
     Embedding,
 }

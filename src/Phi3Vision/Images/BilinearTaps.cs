@@ -18,7 +18,7 @@ internal sealed class BilinearTaps : IDisposable
     /// <param name="newSize">Number of output pixels.</param>
     public BilinearTaps(int size, int newSize)
     {
-        // Output pixel i is centred at (i + ½) · step; source pixel j has the weight max(0, 1 - |j + ½ - centre| / support), normalised to
+        // Output pixel i is centred at (i + ½) · step; source pixel j has the weight max(0, 1 - |j + ½ - centre| / support), scaled to sum
         // 1.
         var step = size / (double)newSize;
         var support = Math.Max(step, 1.0);

@@ -33,8 +33,7 @@ public sealed class ImageProcessor(int numCrops)
     }
 
     /// <summary>
-    /// Computes the first half of <see cref="Process"/>: the padded image that the crops tile. It takes an eighth to a quarter of the
-    /// views' memory.
+    /// Computes the first half of <see cref="Process"/>: the padded image that the crops tile, an eighth to a quarter of the views' memory.
     /// </summary>
     /// <exception cref="UnreadableImageException">
     /// The image is so thin that its shorter side shrinks to 0 pixels (<see cref="Rejection.BadShape"/>).

@@ -17,8 +17,8 @@ internal static class PixelNormalizer
         ArgumentOutOfRangeException.ThrowIfNotEqual(rgb.Length, red.Length / 16 * 48);
         for (var x = 0; x < red.Length; x += 16)
         {
-            // 16 pixels are 48 bytes in three vectors; each shuffle collects one channel's bytes of one vector, zeros elsewhere, and OR
-            // joins them.
+            // 16 pixels are 48 bytes in three vectors. Each shuffle collects one channel's bytes from one vector, the rest zero; OR joins
+            // them.
             var a = Vector128.Create(rgb.Slice(x * 3, 16));
             var b = Vector128.Create(rgb.Slice(x * 3 + 16, 16));
             var c = Vector128.Create(rgb.Slice(x * 3 + 32, 16));

@@ -21,8 +21,7 @@ public sealed class ActivationTape : IDisposable
     /// <param name="gradient">The gradient of the root, in its shape.</param>
     public void Backward(Tensor root, Tensor? gradient = null)
     {
-        // A root without requires_grad follows recorded layers only when nothing in them is trained, so that their gradients are absent
-        // too.
+        // A root without requires_grad follows recorded layers only when nothing in them is trained; then no entry has a gradient either.
         if (root.requires_grad) root.backward(gradient is null ? null : [gradient]);
         while (_entries.TryPop(out var entry))
         {

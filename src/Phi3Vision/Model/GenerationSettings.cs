@@ -21,7 +21,7 @@ public sealed record GenerationSettings
     public int TopK { get; init; }
 
     /// <summary>
-    /// Nucleus sampling: draws from the fewest most likely tokens whose probabilities add up to at least this value, above 0; 1 draws from
+    /// Nucleus sampling: draws from the fewest most likely tokens whose probabilities sum to at least this value, above 0; 1 draws from
     /// all.
     /// </summary>
     public double TopP { get; init; } = 1;
@@ -39,7 +39,7 @@ public sealed record GenerationSettings
     public double RepetitionPenalty { get; init; } = 1;
 
     /// <summary>Checks each setting and their combination.</summary>
-    /// <exception cref="ArgumentException">Lists every problem.</exception>
+    /// <exception cref="ArgumentException">A setting is out of range; the message lists every problem.</exception>
     public void Validate()
     {
         var problems = Problems().ToList();

@@ -11,7 +11,7 @@ internal sealed class LeftPadding
     private LeftPadding(int[] counts) => _counts = counts;
 
     /// <summary>Reads an attention mask, I64 [B, L].</summary>
-    /// <returns>Null when nothing is padding.</returns>
+    /// <returns>The padding; null when nothing is padding.</returns>
     /// <exception cref="ArgumentException">The mask has another shape, or a zero after the beginning of a row.</exception>
     public static LeftPadding? Of(Tensor? mask, int rows, int length)
     {
@@ -29,7 +29,7 @@ internal sealed class LeftPadding
     public int Count(int row) => _counts[row];
 
     /// <summary>
-    /// Makes position ids, I64 [B, length], from column <paramref name="start"/>: column minus padding; padding gets 1, as in the published
+    /// Makes position ids, I64 [B, length], from column <paramref name="start"/>: column - padding, or 1 for padding as in the published
     /// code.
     /// </summary>
     public Tensor Positions(int start, int length) =>

@@ -17,7 +17,7 @@ public sealed class Phi3VisionModel : nn.Module
     /// Makes the model with uninitialised weights: load some (<see cref="ModelFolder"/>) or draw some (<see cref="Initializer"/>).
     /// </summary>
     /// <param name="config">A valid configuration.</param>
-    /// <param name="device">The CPU when left out.</param>
+    /// <param name="device">Device of the parameters; null for the CPU.</param>
     /// <param name="dtype">Type of the parameters and the activations.</param>
     /// <exception cref="InvalidDataException">The configuration is not valid.</exception>
     public Phi3VisionModel(Phi3VisionConfig config, Device? device = null, ScalarType dtype = ScalarType.Float32) : base(nameof(Phi3VisionModel))
@@ -28,7 +28,7 @@ public sealed class Phi3VisionModel : nn.Module
         model = new Decoder(config, device, dtype);
         lm_head = EmptyLayers.Linear(config.HiddenSize, config.VocabSize, hasBias: false, device, dtype);
         RegisterComponents();
-        // The model owns its parameters, also when it is made inside a dispose scope.
+        // The model owns its parameters: a dispose scope around the constructor must not free them.
         foreach (var parameter in parameters()) parameter.DetachFromDisposeScope();
     }
 
@@ -67,8 +67,7 @@ public sealed class Phi3VisionModel : nn.Module
 
     /// <summary>
     /// Computes the vision tower's output of images, for <see cref="ModelInput.ImageFeatures"/>: <see cref="ViewFeatures"/> of the views
-    /// that <see cref="forward"/> would compute. Filler is left out; an image whose only crop has the same pixels as its global view gives
-    /// one view.
+    /// that <see cref="forward"/> would compute. Filler is left out; an image whose only crop equals its global view gives one view.
     /// </summary>
     /// <param name="pixels">As <see cref="ModelInput.PixelValues"/>, [N, K, 3, 336, 336]; converted to the model's type and device.</param>
     /// <param name="sizes">As <see cref="ModelInput.ImageSizes"/>, I64 [N, 2].</param>

@@ -66,8 +66,8 @@ internal sealed class BytePairEncoder
         while (queue.TryTake(out var rank, out var at))
         {
             ref var left = ref symbols[at];
-            // A queued merge is stale when one of its symbols has been merged since; ranks are unique to a pair, so comparing them
-            // suffices.
+            // A queued merge is stale when one of its symbols has been merged since. Ranks are unique to a pair, so that comparing them is
+            // enough.
             if (left.Rank != rank) continue;
             ref var right = ref symbols[left.Next];
             left.Id = _merges.Merged(rank);

@@ -1,7 +1,7 @@
 namespace FunctionsPipeline.Phi3Vision;
 
 /// <summary>
-/// Priority queue of merges by rank, then by position: a binary heap of rank · 2^32 + position in a buffer that the caller makes large
+/// Priority queue of merges by rank, then position: a binary heap of rank · 2^32 + position in the caller's buffer, which must be large
 /// enough.
 /// </summary>
 internal ref struct MergeQueue(Span<ulong> buffer)

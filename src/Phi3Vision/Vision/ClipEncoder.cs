@@ -4,8 +4,7 @@ using static TorchSharp.torch;
 namespace FunctionsPipeline.Phi3Vision;
 
 /// <summary>
-/// CLIP's encoder layers. Runs all but the last: the features are the input of the last layer, whose weights are in every checkpoint all
-/// the same.
+/// CLIP's encoder. Runs all layers but the last, whose input is the features; every checkpoint has weights for the last one all the same.
 /// </summary>
 internal sealed class ClipEncoder : nn.Module
 {

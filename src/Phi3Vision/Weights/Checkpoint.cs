@@ -54,8 +54,7 @@ internal sealed class Checkpoint : IDisposable
     }
 
     /// <summary>
-    /// Checks that the tensors are exactly the given weights: each is present, has its shape and a floating-point type, and there is no
-    /// other.
+    /// Checks that the tensors are exactly the given weights: none missing, none besides, each of its shape and a floating-point type.
     /// </summary>
     /// <exception cref="InvalidDataException">Tensors do not fit; the message lists every mismatch.</exception>
     public void Require(IReadOnlyList<WeightSpec> weights)

@@ -109,8 +109,7 @@ public static class Initializer
     }
 
     /// <summary>
-    /// Draws a synthetic image as a sum of blocks of several sizes, so that it has coarse and fine structure as photographs have: [3, 336,
-    /// 336].
+    /// Draws a synthetic image, [3, 336, 336], as a sum of blocks of several sizes: coarse and fine structure, as photographs have.
     /// </summary>
     private static Tensor Mosaic(Random random)
     {

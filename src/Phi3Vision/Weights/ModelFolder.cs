@@ -3,8 +3,7 @@ using static TorchSharp.torch;
 namespace FunctionsPipeline.Phi3Vision;
 
 /// <summary>
-/// Loads and saves a model on disk: <c>config.json</c>, <c>tokenizer.json</c> and safetensors, with the layout and names of the published
-/// checkpoint.
+/// Loads and saves a model on disk: <c>config.json</c>, <c>tokenizer.json</c> and safetensors in the published layout, with its names.
 /// </summary>
 public static class ModelFolder
 {

@@ -6,7 +6,7 @@ namespace FunctionsPipeline.Phi3Vision;
 /// <summary>
 /// Reads and checks the header of a safetensors file, before anything is allocated for its tensors: eight bytes with the length of a JSON
 /// object, the object (name → dtype, shape, data_offsets), then the tensors, which must cover the rest of the file without overlap or hole.
-/// The format: https://github.com/huggingface/safetensors#format.
+/// Format: https://github.com/huggingface/safetensors#format.
 /// </summary>
 internal static class SafetensorsHeader
 {
