@@ -129,6 +129,7 @@ internal sealed class TrainingLoop
         var begun = _time.GetTimestamp();
         var factor = _schedule.Factor(state.Step, TimeSpan.FromSeconds(state.Seconds));
         var number = state.Step + 1;
+        // The seed of the dropout masks is a function of the step's number, so that a resumed run draws the same masks.
         var loss = gradient.Add(parts, SeededRandom.At(_settings.Seed, number).NextInt64());
         if (!double.IsFinite(loss)) throw Diverged("loss", loss, factor, number);
         var norm = _trained.Optimizer.ClipAndStep(_settings.MaxGradNorm, factor);
@@ -173,6 +174,7 @@ internal sealed class TrainingLoop
             Epoch = Epoch(state.Samples),
             Loss = state.Loss,
             SamplesPerSecond = state.Samples / seconds,
+            // Remaining time at the average speed so far: elapsed · (1 - p) / p.
             EtaSeconds = seconds * (1 - progress) / progress,
         });
     }

@@ -31,6 +31,7 @@ public static class ModelTransfer
             Directory.CreateDirectory(Path.GetDirectoryName(path)!);
             await store.DownloadAsync(Containers.Models, name, path, cancellationToken);
         }
+        // Written last: the cache must not take an interrupted download for a complete model.
         await File.WriteAllBytesAsync(done, complete, cancellationToken);
         return folder;
     }

@@ -19,6 +19,7 @@ internal static class StoredFolder
     /// <param name="name">Name of the folder in the container, without a trailing slash.</param>
     public static async Task UploadAsync(IRunStore store, string container, string name, string folder, CancellationToken cancellationToken)
     {
+        // Removed first: an interrupted upload must not leave new files under an old mark of completeness.
         await store.DeleteAsync(container, $"{name}/{CompleteFile}", cancellationToken);
         var files = Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal)
             .Select(path => (Path: path, Name: Path.GetRelativePath(folder, path).Replace('\\', '/')))

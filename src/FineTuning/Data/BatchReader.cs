@@ -81,6 +81,7 @@ internal sealed class BatchReader(ImageSource images, RowBuilder rows, int paddi
             {
                 foreach (var samples in images.Follow(batches, sample => features?.Has(sample) == true)) ready.Add(prepare(samples, stop.Token), stop.Token);
             }
+            // A parallel query wraps the first failure; the reader gets the failure itself, with its stack trace.
             catch (AggregateException e)
             {
                 ExceptionDispatchInfo.Throw(e.InnerExceptions[0]);
@@ -98,6 +99,7 @@ internal sealed class BatchReader(ImageSource images, RowBuilder rows, int paddi
         finally
         {
             stop.Cancel();
+            // Waits without throwing: the preparation must not use the disposed collection.
             Task.WhenAny(producer).GetAwaiter().GetResult();
         }
     }

@@ -53,6 +53,7 @@ internal static class FeatureFile
             : null;
     }
 
+    // CRC-32C of header and values, eight bytes at a time; an 8-byte step equals eight 1-byte steps in little-endian order.
     private static uint Checksum(ReadOnlySpan<byte> header, ReadOnlySpan<byte> values) => Add(Add(uint.MaxValue, header), values);
 
     private static uint Add(uint checksum, ReadOnlySpan<byte> bytes)

@@ -24,6 +24,7 @@ internal sealed class ImageSource(ShardCache shards, ImageProcessor processor, l
     {
         if (_cache.TryGetValue(sample, out var known)) return known;
         var picture = Decode(sample, cancellationToken);
+        // Reserve first, and give back when over budget or when another thread has added the same image.
         if (Interlocked.Add(ref _cached, picture.Rgb.Length) > cacheBytes || !_cache.TryAdd(sample, picture))
             Interlocked.Add(ref _cached, -picture.Rgb.Length);
         return picture;

@@ -43,12 +43,14 @@ internal sealed class SampleOrder
             {
                 number++;
                 var size = group.Sum(shard => shard.Length);
+                // Groups before the start position are skipped by their sizes alone, without shuffling.
                 if (skip >= size)
                 {
                     skip -= size;
                     continue;
                 }
                 Sample[] together = [.. group.SelectMany(shard => shard)];
+                // A generator per epoch and group: a group's order does not depend on the groups before it.
                 SeededRandom.At(_seed, epoch, number).Shuffle(together);
                 for (; skip < together.Length; skip++, position++)
                 {

@@ -83,6 +83,7 @@ internal sealed class RunReporter : IAsyncDisposable
 
     private async Task WriteAsync(bool documents, CancellationToken cancellationToken)
     {
+        // One write at a time: a flush may coincide with a beat, and appends must keep their order.
         await _writing.WaitAsync(cancellationToken);
         try
         {

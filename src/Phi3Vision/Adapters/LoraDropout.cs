@@ -33,6 +33,7 @@ internal static class LoraDropout
         using var scope = NewDisposeScope();
         var random = new Random(seed);
         var (factors, offsets) = (Draw([rows, 1]), Draw([rows, 1]));
+        // Integer arithmetic is exact, so that every device computes the same mask.
         var hashed = (factors * Draw([1, columns])).Add(offsets).Reduce(Prime);
         return hashed.IsBelow((long)((1 - share) * Prime)).MoveToOuterDisposeScope();
 

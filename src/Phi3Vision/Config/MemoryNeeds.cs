@@ -28,5 +28,6 @@ public sealed record MemoryNeeds(Phi3VisionConfig Config, long ParameterCount)
     /// <summary>Computes the bytes of the keys and values of positions in all layers, one row, in fp32.</summary>
     public long CacheFp32(long tokens) => Full * CacheValues(tokens);
 
+    // Keys and values (2) of every layer, each [kvHeads, tokens, d].
     private long CacheValues(long tokens) => 2L * Config.NumHiddenLayers * Config.NumKeyValueHeads * Config.HeadDim * tokens;
 }

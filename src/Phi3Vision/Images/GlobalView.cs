@@ -39,6 +39,7 @@ internal sealed class GlobalView : IDisposable
     public void Add(ReadOnlySpan<byte> row)
     {
         row.CopyTo(_recent[_read]);
+        // The last source row of an output row: the middle one for odd factors, the last of the four middle rows for even ones.
         var factor = _height / Side;
         var last = factor % 2 == 1 ? _made * factor + factor / 2 : Math.Min(_made * factor + factor / 2 + 1, _height - 1);
         if (_read++ == last && _made < Side) MakeRow(factor);
@@ -81,6 +82,7 @@ internal sealed class GlobalView : IDisposable
         }
     }
 
+    // 16 bits suffice: |19 · 510| + |3 · 510| < 2^15.
     private void Combine(ReadOnlySpan<byte> above, ReadOnlySpan<byte> upper, ReadOnlySpan<byte> lower, ReadOnlySpan<byte> below)
     {
         var sums = _sums.AsSpan(3);

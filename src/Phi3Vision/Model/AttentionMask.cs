@@ -46,6 +46,7 @@ internal sealed class AttentionMask
         return torch.cat(attended.ToArray(), dim: 2).MoveToOuterDisposeScope();
     }
 
+    // -(2 - 2⁻¹⁰) · 2¹⁵ for float16, -(2 - 2⁻⁷) · 2¹²⁷ for bfloat16.
     private static double Lowest(ScalarType dtype) => dtype switch
     {
         ScalarType.Float16 => -65504,

@@ -75,6 +75,7 @@ public sealed class DecodingSession : IDisposable
         using var noGradients = torch.no_grad();
         using var scope = NewDisposeScope();
         var hidden = _model.Hidden(input, _cache);
+        // Only the last position's logits are needed: [B, L, H] → [B, H] → [B, V].
         return _model.Logits(hidden.select(1, hidden.shape[1] - 1)).MoveToOuterDisposeScope();
     }
 }

@@ -28,6 +28,7 @@ internal sealed class EmbeddingTable : nn.Module<Tensor, Tensor>
     {
         using var scope = NewDisposeScope();
         var vectors = weight.index_select(0, input.flatten()).view([.. input.shape, weight.shape[1]]);
+        // The same values, detached at the padding id: its row of the table gets no gradient.
         if (_padding is { } padding && vectors.requires_grad)
             vectors = torch.where(input.Is(padding).unsqueeze(-1), vectors.detach(), vectors);
         return vectors.MoveToOuterDisposeScope();

@@ -115,6 +115,7 @@ public sealed class Phi3VisionModel : nn.Module
         if (hidden.shape is not [.., var width] || width != Config.HiddenSize || hidden.dtype != Dtype)
             throw new ArgumentException($"Hidden states must be {Dtype} […, {Config.HiddenSize}], but are {hidden.dtype} [{string.Join(", ", hidden.shape)}].", nameof(hidden));
         var logits = lm_head.call(hidden);
+        // The matrix product runs in the model's type; softmax and loss need float32.
         if (logits.dtype == ScalarType.Float32) return logits;
         using (logits) return logits.to(ScalarType.Float32);
     }

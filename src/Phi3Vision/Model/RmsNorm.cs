@@ -24,6 +24,7 @@ internal sealed class RmsNorm : nn.Module<Tensor, Tensor>
     public override Tensor forward(Tensor input)
     {
         using var scope = NewDisposeScope();
+        // Squares of float16 overflow above 255, and a bfloat16 mean loses digits: hence float32.
         var x = input.to(ScalarType.Float32);
         var normalized = x * x.Squared().mean([-1], keepdim: true).Plus(_epsilon).rsqrt();
         return (normalized.to(input.dtype) * weight).MoveToOuterDisposeScope();
