@@ -32,7 +32,7 @@ internal sealed record TrainingState
     /// <summary>Step of <see cref="BestLoss"/>.</summary>
     public int BestStep { get; init; }
 
-    /// <summary>Number of validations since <see cref="BestStep"/>.</summary>
+    /// <summary>Number of validations since the best step.</summary>
     public int SinceBest { get; init; }
 
     /// <summary>Figures of the base model, measured once.</summary>

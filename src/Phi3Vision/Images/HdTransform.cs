@@ -15,7 +15,7 @@ internal static class HdTransform
 
     /// <summary>Runs the transform.</summary>
     /// <param name="image">Image to transform.</param>
-    /// <param name="shape">Shape of <paramref name="image"/>, with a <see cref="HdShape.ResizedHeight"/> above 0.</param>
+    /// <param name="shape">Shape of <paramref name="image"/>, with a <c>ResizedHeight</c> above 0.</param>
     /// <param name="take">Receives the rows from the top, interleaved RGB; each row is only valid during the call.</param>
     public static void Run(Image<Rgb24> image, HdShape shape, Action<ReadOnlySpan<byte>> take) => image.ProcessPixelRows(rows =>
     {

@@ -45,7 +45,7 @@ public sealed class Phi3VisionModel : nn.Module
     /// <summary>Computes the logits of the next token at every position.</summary>
     /// <param name="cache">Keys and values of earlier positions; the new ones are appended to it.</param>
     /// <param name="trace">Keeps the intermediate tensors.</param>
-    /// <param name="tape">Keeps only the inputs of layers; the backward pass is then <see cref="ActivationTape.Backward"/>.</param>
+    /// <param name="tape">Keeps only the inputs of layers; the backward pass is then the tape's.</param>
     /// <returns>F32 [B, L, V].</returns>
     /// <exception cref="ArgumentException">The input's shapes or values do not fit each other or the model.</exception>
     public Tensor forward(ModelInput input, KeyValueCache? cache = null, ForwardTrace? trace = null, ActivationTape? tape = null)
@@ -59,7 +59,7 @@ public sealed class Phi3VisionModel : nn.Module
     /// </summary>
     /// <param name="cache">Keys and values of earlier positions; the new ones are appended to it.</param>
     /// <param name="trace">Keeps the intermediate tensors.</param>
-    /// <param name="tape">Keeps only the inputs of layers; the backward pass is then <see cref="ActivationTape.Backward"/>.</param>
+    /// <param name="tape">Keeps only the inputs of layers; the backward pass is then the tape's.</param>
     /// <returns>[B, L, H].</returns>
     /// <exception cref="ArgumentException">The input's shapes or values do not fit each other or the model.</exception>
     public Tensor Hidden(ModelInput input, KeyValueCache? cache = null, ForwardTrace? trace = null, ActivationTape? tape = null) =>

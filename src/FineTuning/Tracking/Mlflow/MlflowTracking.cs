@@ -48,7 +48,7 @@ internal sealed class MlflowTracking : IMetricsSink, IAsyncDisposable
         return FinishAsync();
     }
 
-    /// <summary>Ends the tracking, as that of a stopped run unless <see cref="EndAsync"/> was called.</summary>
+    /// <summary>Ends the tracking, as that of a stopped run unless <c>EndAsync</c> was called.</summary>
     public async ValueTask DisposeAsync()
     {
         await FinishAsync();
