@@ -22,16 +22,16 @@ public sealed class SettingsHelpTests
     }
 
     [Theory]
-    [InlineData("method", "full|lora", "full", "What is trained: all weights (full), or low-rank adapters beside frozen ones (lora).")]
-    [InlineData("epochs", "", "3", "Passes over the training split. Training ends at epochs, maxSteps or maxMinutes, whichever comes first.")]
+    [InlineData("method", "full|lora", "full", "Trains all weights (full), or low-rank adapters beside frozen weights (lora).")]
+    [InlineData("epochs", "", "3", "Number of passes over the training split. Training ends at epochs, maxSteps or maxMinutes, whichever comes first.")]
     [InlineData("learningRate", "", "0.0001", "Peak learning rate of AdamW, above 0 and at most 1.")]
-    [InlineData("maxSteps", "", "", "Optimizer steps at most; no limit when left out.")]
+    [InlineData("maxSteps", "", "", "Maximum number of optimizer steps; no limit when left out.")]
     [InlineData("lora.targets", "", "all-linear", null)]
     [InlineData("lora.rankStabilized", "", "false", null)]
-    [InlineData("visionTower.train", "", "", "Whether its weights are trained; the method decides when left out.")]
+    [InlineData("visionTower.train", "", "", "True to train the part's weights; the method decides when left out.")]
     [InlineData("precision", "float32|bfloat16", "", null)]
     [InlineData("promptTemplate", "", "\"<|user|>\\n<|image_1|>{question}<|end|><|assistant|>\\n\"", null)]
-    [InlineData("gallerySamples", "", "8", "Validation samples whose answers are kept at every validation, to be looked at: runs/{run}/samples.")]
+    [InlineData("gallerySamples", "", "8", "Number of validation samples whose answers are stored at every validation, for inspection: runs/{run}/samples.")]
     public void A_setting_has_its_words_its_default_and_plain_text(string name, string words, string value, string? text)
     {
         var setting = SettingsHelp.All().Single(setting => setting.Name == name);
