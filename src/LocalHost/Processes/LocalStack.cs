@@ -6,10 +6,6 @@ public sealed class LocalStack : IAsyncDisposable
     /// <summary>Repository id of the base model that the sample hub serves.</summary>
     public const string BaseModel = "samples/phi-3-vision-tiny";
 
-    // Azurite's published account and key, the same on every machine.
-    private const string Account = "devstoreaccount1";
-    private const string AccountKey = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
-
     private static readonly TimeSpan StartLimit = TimeSpan.FromMinutes(2);
 
     private readonly List<ChildProcess> _parts = [];
@@ -67,20 +63,13 @@ public sealed class LocalStack : IAsyncDisposable
 
     private async Task StartAzuriteAsync(Action<string> say, CancellationToken cancellation)
     {
-        int[] ports = [Port(Options.BlobPort), Port(Options.BlobPort, 1), Port(Options.BlobPort, 2)];
-        List<string> command =
-        [
-            Applications.Azurite, "--blobHost", "127.0.0.1", "--blobPort", $"{ports[0]}", "--queueHost", "127.0.0.1", "--queuePort", $"{ports[1]}",
-            "--tableHost", "127.0.0.1", "--tablePort", $"{ports[2]}", "--silent", "--skipApiVersionCheck", "--disableTelemetry",
-            .. Options.InMemoryStorage ? ["--inMemoryPersistence"] : (string[])["--location", Path.Combine(Options.StateFolder, "storage")],
-        ];
+        var azurite = AzuriteServices.At(Options.BlobPort);
+        var command = azurite.Command(Options.InMemoryStorage ? null : Path.Combine(Options.StateFolder, "storage"));
         // At its end Azurite waits for open connections and saves its memory to disk, which takes longer than a kill; in-memory storage
         // needs neither.
-        await StartAsync("azurite", ports[0], command, null, cancellation, grace: Options.InMemoryStorage ? TimeSpan.Zero : null);
-        var endpoint = $"http://127.0.0.1:{ports[0]}/{Account}";
-        Storage = $"DefaultEndpointsProtocol=http;AccountName={Account};AccountKey={AccountKey};BlobEndpoint={endpoint};" +
-            $"QueueEndpoint=http://127.0.0.1:{ports[1]}/{Account};TableEndpoint=http://127.0.0.1:{ports[2]}/{Account};";
-        say($"storage       {endpoint}");
+        await StartAsync("azurite", azurite.BlobPort, command, null, cancellation, grace: Options.InMemoryStorage ? TimeSpan.Zero : null);
+        Storage = azurite.ConnectionString;
+        say($"storage       {azurite.BlobEndpoint}");
     }
 
     private async Task StartHubAsync(Action<string> say, CancellationToken cancellation)
@@ -182,5 +171,5 @@ public sealed class LocalStack : IAsyncDisposable
             async stop => await FreePort.AnswersAsync(port, stop) && (isReady is null || await isReady(stop)), StartLimit, cancellation);
     }
 
-    private static int Port(int configured, int offset = 0) => configured == 0 ? FreePort.Next() : configured + offset;
+    private static int Port(int configured) => configured == 0 ? FreePort.Next() : configured;
 }
