@@ -5,6 +5,7 @@ using FunctionsPipeline.LocalHost.Http;
 using FunctionsPipeline.LocalHost.Processes;
 using FunctionsPipeline.LocalHost.Worker;
 using Microsoft.Azure.WebJobs;
+using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -83,9 +84,12 @@ public sealed class FunctionsHost : IAsyncDisposable
 
     private async Task StartAsync(CancellationToken cancellationToken)
     {
-        var hostJson = Path.Combine(_options.AppFolder, "host.json");
-        var routePrefix = FunctionJobs.ReadHostJson(hostJson).ToDictionary().GetValueOrDefault("extensions:http:routePrefix") ?? "api";
-        await HostStorage.ConnectAsync(_options.Settings, cancellationToken);
+        var hostJson = FunctionJobs.ReadHostJson(Path.Combine(_options.AppFolder, "host.json"));
+        var routePrefix = hostJson.GetValueOrDefault("extensions:http:routePrefix") ?? "api";
+        var settings = new ConfigurationBuilder().AddEnvironmentVariables()
+            .AddInMemoryCollection(_options.Settings.ToDictionary(setting => setting.Key.Replace("__", ":", StringComparison.Ordinal), setting => setting.Value))
+            .Build();
+        await HostStorage.ConnectAsync(settings, cancellationToken);
         _gateway = await WorkerGateway.StartAsync(_logs, cancellationToken);
         _worker = new WorkerSupervisor(_options.AppFolder, _gateway, WorkerEnvironment(), _logs);
         List<Function> functions = [.. (await _worker.StartAsync(cancellationToken)).Select(metadata => new Function(metadata))];
@@ -100,7 +104,7 @@ public sealed class FunctionsHost : IAsyncDisposable
 
         _forwarding = new HttpForwarding(_services.GetRequiredService<IHttpForwarder>());
         var emitted = EmittedFunctions.Create(functions, new FunctionBridge(_worker, _forwarding));
-        var jobs = FunctionJobs.Create(hostJson, _options.Settings, _options.Port, emitted, hooks, _failures, ConfigureLogging);
+        var jobs = FunctionJobs.Create(hostJson, settings, _options.Port, emitted, hooks, _failures, ConfigureLogging);
         await jobs.StartAsync(cancellationToken);
         _jobs = jobs;
         _front.SetReady(_jobs.Services.GetRequiredService<IJobHost>());

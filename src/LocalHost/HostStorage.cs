@@ -15,13 +15,11 @@ internal static class HostStorage
     /// URL.
     /// </summary>
     /// <exception cref="InvalidOperationException">The account is unreachable, or its setting is missing or invalid.</exception>
-    public static async Task ConnectAsync(IReadOnlyDictionary<string, string?> settings, CancellationToken cancellationToken)
+    public static async Task ConnectAsync(IConfiguration settings, CancellationToken cancellationToken)
     {
-        var given = settings.ToDictionary(setting => setting.Key.Replace("__", ":", StringComparison.Ordinal), setting => setting.Value);
-        var all = new ConfigurationBuilder().AddEnvironmentVariables().AddInMemoryCollection(given).Build();
         // Settings of an identity, with an account name or service URLs, are left to the extensions.
-        if (all.GetSection(Setting).GetChildren().Any()) return;
-        if (all[Setting] is not { Length: > 0 } connection)
+        if (settings.GetSection(Setting).GetChildren().Any()) return;
+        if (settings[Setting] is not { Length: > 0 } connection)
             throw new InvalidOperationException($"The setting {Setting} is missing: the connection string of a storage account.");
         BlobServiceClient client;
         try
@@ -38,9 +36,12 @@ internal static class HostStorage
         }
         catch (Exception e) when (e is RequestFailedException or AggregateException)
         {
-            var cause = e is AggregateException tries ? tries.InnerExceptions[^1] : e;
             throw new InvalidOperationException(
-                $"The storage account {client.Uri} of the setting {Setting} is not reachable: {cause.Message.Split('\n')[0]}", e);
+                $"The storage account {client.Uri} of the setting {Setting} is not reachable: {LastAttempt(e).Message.Split('\n')[0]}", e);
         }
     }
+
+    /// <summary>Last failure of an Azure client, which throws an <see cref="AggregateException"/> of all its attempts.</summary>
+    public static Exception LastAttempt(Exception exception) =>
+        exception is AggregateException { InnerExceptions: [.., var last] } ? last : exception;
 }

@@ -14,13 +14,12 @@ internal sealed class FailureHandler : IWebJobsExceptionHandler
     /// <summary>Completes with the first failure.</summary>
     public Task<Exception> Failure => _failure.Task;
 
-    public Task OnTimeoutExceptionAsync(ExceptionDispatchInfo exceptionInfo, TimeSpan timeoutGracePeriod) => OnUnhandledExceptionAsync(exceptionInfo);
+    public Task OnTimeoutExceptionAsync(ExceptionDispatchInfo exceptionInfo, TimeSpan timeoutGracePeriod) =>
+        OnUnhandledExceptionAsync(exceptionInfo);
 
     public Task OnUnhandledExceptionAsync(ExceptionDispatchInfo exceptionInfo)
     {
-        var exception = exceptionInfo.SourceException;
-        // Azure clients wrap their attempts in one AggregateException; the last attempt's message is the concise one.
-        _failure.TrySetResult(exception is AggregateException { InnerExceptions: [.., var last] } ? last : exception);
+        _failure.TrySetResult(HostStorage.LastAttempt(exceptionInfo.SourceException));
         return Task.CompletedTask;
     }
 }

@@ -32,23 +32,22 @@ internal static class FunctionJobs
         ["extensions:durableTask:useAppLease"] = "false",
     };
 
-    /// <param name="hostJson">Path of the app's host.json.</param>
-    /// <param name="settings">App settings, which take precedence over the environment.</param>
+    /// <param name="hostJson">The app's host.json as <see cref="ReadHostJson"/> returns it.</param>
+    /// <param name="settings">App settings with the environment, which take precedence over host.json.</param>
     /// <param name="port">The host's port, which distinguishes hosts on one machine.</param>
     /// <param name="functions">The class with the emitted functions.</param>
     /// <param name="failures">Receives the failures that end the host.</param>
     public static IHost Create(
-        string hostJson, IReadOnlyDictionary<string, string?> settings, int port, Type functions, WebHooks hooks,
+        IReadOnlyDictionary<string, string?> hostJson, IConfiguration settings, int port, Type functions, WebHooks hooks,
         FailureHandler failures, Action<ILoggingBuilder> configureLogging)
     {
         return new HostBuilder()
             .ConfigureWebJobs(
                 jobs => jobs.AddAzureStorageCoreServices().AddDurableTask().AddAzureStorageBlobs().AddAzureStorageQueues().AddTimers())
             .ConfigureAppConfiguration(configuration => configuration
-                .AddInMemoryCollection(ReadHostJson(hostJson).Concat(LocalSettings)
+                .AddInMemoryCollection(hostJson.Concat(LocalSettings)
                     .Select(setting => KeyValuePair.Create(ConfigurationPath.Combine(HostJsonSection, setting.Key), setting.Value)))
-                .AddEnvironmentVariables()
-                .AddInMemoryCollection(settings.Select(setting => KeyValuePair.Create(setting.Key.Replace("__", ":", StringComparison.Ordinal), setting.Value)))
+                .AddConfiguration(settings)
                 .AddInMemoryCollection(new Dictionary<string, string?>
                 {
                     ["AzureWebJobsConfigurationSection"] = HostJsonSection,
@@ -77,11 +76,12 @@ internal static class FunctionJobs
 
     /// <summary>Reads host.json as flat settings, such as <c>extensions:http:routePrefix</c>.</summary>
     /// <exception cref="InvalidOperationException">The file is missing or not valid JSON.</exception>
-    public static IEnumerable<KeyValuePair<string, string?>> ReadHostJson(string path)
+    public static IReadOnlyDictionary<string, string?> ReadHostJson(string path)
     {
         try
         {
-            return [.. new ConfigurationBuilder().AddJsonFile(path).Build().AsEnumerable().Where(setting => setting.Value is not null)];
+            return new ConfigurationBuilder().AddJsonFile(path).Build().AsEnumerable()
+                .Where(setting => setting.Value is not null).ToDictionary(StringComparer.OrdinalIgnoreCase);
         }
         catch (Exception e) when (e is IOException or InvalidDataException or UnauthorizedAccessException)
         {
