@@ -37,7 +37,8 @@ internal static class BenchmarkCommand
         });
         var write = new Option<bool>("--write")
         {
-            Description = $"Also write the report to tests/Benchmarks: {BenchmarkReport.Main.File}, with 'dataset' {BenchmarkReport.Datasets.File}, with 'host' {BenchmarkReport.Host.File}.",
+            Description = $"Also write the report to tests/Benchmarks: {BenchmarkReport.Main.File}, " +
+                $"with 'dataset' {BenchmarkReport.Datasets.File}, with 'host' {BenchmarkReport.Host.File}.",
         };
         var root = new RootCommand(
             $"""

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Net;
 using FunctionsPipeline.LocalHost;
+using FunctionsPipeline.LocalHost.Processes;
 using Microsoft.Extensions.Logging;
 
 namespace FunctionsPipeline.Tests.LocalHost;
@@ -18,7 +19,7 @@ public sealed class TinyAppHost : IAsyncDisposable
     }
 
     /// <summary>The tiny app's build output.</summary>
-    public static string AppFolder { get; } = FindAppFolder();
+    public static string AppFolder { get; } = Applications.Output("tests/TinyApp");
 
     public FunctionsHost Host { get; }
 
@@ -59,14 +60,6 @@ public sealed class TinyAppHost : IAsyncDisposable
         Client.Dispose();
         await Host.DisposeAsync();
         _home.Delete(recursive: true);
-    }
-
-    // …/tests/LocalHost.Tests/bin/{configuration}/{framework}/ names the app's build, too.
-    private static string FindAppFolder()
-    {
-        var build = new DirectoryInfo(AppContext.BaseDirectory);
-        var tests = build.Parent!.Parent!.Parent!.Parent!;
-        return Path.Combine(tests.FullName, "TinyApp", "bin", build.Parent.Name, build.Name);
     }
 
     private sealed class Recorder(ConcurrentQueue<string> lines) : ILoggerProvider

@@ -10,7 +10,7 @@ public static class Applications
     public static string StateFolder => Path.Combine(RepositoryRoot, ".pipeline");
 
     /// <summary>Build output of the pipeline's Functions app.</summary>
-    public static string FunctionApp => Output("FunctionApp");
+    public static string FunctionApp => Output("src/FunctionApp");
 
     /// <summary>Command line of this program, without arguments.</summary>
     public static IReadOnlyList<string> LocalHost => Command("LocalHost");
@@ -27,15 +27,17 @@ public static class Applications
             ? configured
             : Existing(Path.Combine(StateFolder, "azurite", "node_modules", ".bin", "azurite"), "Azurite");
 
-    private static IReadOnlyList<string> Command(string project) =>
-        ["dotnet", Existing(Path.Combine(Output(project), $"FunctionsPipeline.{project}.dll"), project)];
-
-    // This program runs from …/bin/{configuration}/{framework}/; the others are expected in the same build.
-    private static string Output(string project)
+    /// <summary>Build output of a project, from the same configuration and framework as this program's.</summary>
+    /// <param name="folder">Folder of the project in the repository, such as <c>src/FunctionApp</c>.</param>
+    public static string Output(string folder)
     {
+        // This program runs from …/bin/{configuration}/{framework}/.
         var build = new DirectoryInfo(AppContext.BaseDirectory);
-        return Path.Combine(RepositoryRoot, "src", project, "bin", build.Parent!.Name, build.Name);
+        return Path.Combine(RepositoryRoot, folder, "bin", build.Parent!.Name, build.Name);
     }
+
+    private static IReadOnlyList<string> Command(string project) =>
+        ["dotnet", Existing(Path.Combine(Output($"src/{project}"), $"FunctionsPipeline.{project}.dll"), project)];
 
     private static string Existing(string path, string what) =>
         File.Exists(path) ? path : throw new FileNotFoundException($"{what} is not here: {path}. Run ./pipeline setup first.", path);

@@ -32,10 +32,12 @@ internal sealed class MeasuredHost : IAsyncDisposable
     public static async Task<MeasuredHost> StartAsync(string logFolder, BlobService storage, IReadOnlyDictionary<string, string?> durable)
     {
         var port = FreePort.Next();
-        var environment = durable.ToDictionary(setting => $"AzureFunctionsJobHost__extensions__durableTask__{setting.Key}", setting => setting.Value);
+        var environment = durable.ToDictionary(
+            setting => $"AzureFunctionsJobHost__extensions__durableTask__{setting.Key}", setting => setting.Value);
         environment["AzureWebJobsStorage"] = storage.ConnectionString;
         var started = Stopwatch.GetTimestamp();
-        var process = ChildProcess.Start("host", logFolder, [.. Applications.LocalHost, "run", TinyApp, "--port", $"{port}"], environment);
+        string[] command = [.. Applications.LocalHost, "run", Applications.Output("tests/TinyApp"), "--port", $"{port}"];
+        var process = ChildProcess.Start("host", logFolder, command, environment);
         var address = new Uri($"http://127.0.0.1:{port}/");
         using var http = new HttpClient { BaseAddress = address };
         await process.WaitUntilAsync(
@@ -105,9 +107,6 @@ internal sealed class MeasuredHost : IAsyncDisposable
         _http.Dispose();
         await _process.DisposeAsync();
     }
-
-    // The build of the app beside that of this program.
-    private static string TinyApp => AppContext.BaseDirectory.Replace("Benchmarks", "TinyApp", StringComparison.Ordinal);
 
     private async Task<int> WorkerIdAsync() => int.Parse(await _http.GetStringAsync("tiny/ProcessId"), CultureInfo.InvariantCulture);
 }
