@@ -1,11 +1,11 @@
 using FunctionsPipeline.LocalHost;
-using FunctionsPipeline.LocalHost.Processes;
 using FunctionsPipeline.SampleData;
-using Microsoft.Extensions.Logging;
 
 namespace FunctionsPipeline.Tests.FunctionApp;
 
-/// <summary>The app's own worker process in the local host, with a storage account and a hub of its own; only the GPU jobs are fake.</summary>
+/// <summary>
+/// The app's own worker process in the local host, with a storage account and a hub of its own; only the GPU jobs are fake.
+/// </summary>
 public sealed class PipelineFixture : IAsyncLifetime
 {
     public const int Rows = 30;
@@ -40,23 +40,11 @@ public sealed class PipelineFixture : IAsyncLifetime
     {
         var settings = new Dictionary<string, string?>
         {
-            ["HOME"] = _folder,
-            ["AzureWebJobsStorage"] = _azurite.ConnectionString,
-            ["PipelineStorage"] = _azurite.ConnectionString,
-            ["HF_ENDPOINT"] = _hub!.Address.ToString(),
-            ["Ingestion__AllowedHosts__0"] = _hub.Address.Authority,
-            ["Worker__Url"] = "http://127.0.0.1:9",
             ["GpuWorker__Command"] = $"dotnet \"{Path.Combine(AppContext.BaseDirectory, "FunctionsPipeline.FakeGpuWorker.dll")}\"",
             ["GpuJobs__LogFolder"] = Path.Combine(_folder, "jobs"),
         };
         foreach (var (name, value) in changes) settings[name] = value;
-        return FunctionsHost.StartAsync(new FunctionsHostOptions
-        {
-            AppFolder = Applications.FunctionApp,
-            Port = 0,
-            Settings = settings,
-            ConfigureLogging = logging => logging.SetMinimumLevel(LogLevel.None),
-        });
+        return AppHost.StartAsync(_folder, _azurite.ConnectionString, _hub!, settings);
     }
 
     public async Task DisposeAsync()

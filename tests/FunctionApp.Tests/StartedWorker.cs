@@ -17,7 +17,8 @@ internal sealed class StartedWorker : IAsyncDisposable
     private readonly DirectoryInfo _home;
 
     private StartedWorker(
-        WorkerGateway gateway, WorkerProcess process, DirectoryInfo home, WorkerChannel channel, IReadOnlyList<RpcFunctionMetadata> functions)
+        WorkerGateway gateway, WorkerProcess process, DirectoryInfo home, WorkerChannel channel,
+        IReadOnlyList<RpcFunctionMetadata> functions)
     {
         (_gateway, _process, _home, _channel, Functions) = (gateway, process, home, channel, functions);
         _http = new HttpClient { BaseAddress = channel.Http };

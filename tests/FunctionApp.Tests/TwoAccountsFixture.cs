@@ -2,7 +2,6 @@ using System.Net.Http.Json;
 using System.Text.Json;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.LocalHost;
-using FunctionsPipeline.LocalHost.Processes;
 using FunctionsPipeline.SampleData;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -12,8 +11,8 @@ using Microsoft.Extensions.Logging;
 namespace FunctionsPipeline.Tests.FunctionApp;
 
 /// <summary>
-/// The app in the local host, with one storage account for the host and another for the pipeline, a hub whose first answer is no JSON, and a GPU
-/// worker that takes nothing for an image.
+/// The app in the local host, with one storage account for the host and another for the pipeline, a hub whose first answer is not JSON,
+/// and a GPU worker that takes nothing for an image.
 /// </summary>
 public sealed class TwoAccountsFixture : IAsyncLifetime
 {
@@ -33,8 +32,11 @@ public sealed class TwoAccountsFixture : IAsyncLifetime
     internal string PipelineAccount => _azurite.OtherConnectionString;
 
     /// <summary>Starts an orchestration, as anybody may who has the host's key.</summary>
-    internal async Task StartAsync(string orchestrator, string instance, object input) =>
-        (await Http.PostAsJsonAsync($"/runtime/webhooks/durabletask/orchestrators/{orchestrator}/{instance}", input)).EnsureSuccessStatusCode();
+    internal async Task StartAsync(string orchestrator, string instance, object input)
+    {
+        var url = $"/runtime/webhooks/durabletask/orchestrators/{orchestrator}/{instance}";
+        (await Http.PostAsJsonAsync(url, input)).EnsureSuccessStatusCode();
+    }
 
     /// <summary>The instance as the management API shows it, once it has ended.</summary>
     internal async Task<JsonElement> EndedAsync(string instance)
@@ -55,20 +57,10 @@ public sealed class TwoAccountsFixture : IAsyncLifetime
         _hub = await SampleHub.StartAsync(new HubServerOptions { Rows = 12, Faults = [broken] });
         _worker = await RefuseImagesAsync();
         await _azurite.InitializeAsync();
-        _host = await FunctionsHost.StartAsync(new FunctionsHostOptions
+        _host = await AppHost.StartAsync(_folder, HostAccount, _hub, new Dictionary<string, string?>
         {
-            AppFolder = Applications.FunctionApp,
-            Port = 0,
-            Settings = new Dictionary<string, string?>
-            {
-                ["HOME"] = _folder,
-                ["AzureWebJobsStorage"] = HostAccount,
-                ["PipelineStorage"] = PipelineAccount,
-                ["HF_ENDPOINT"] = _hub.Address.ToString(),
-                ["Ingestion__AllowedHosts__0"] = _hub.Address.Authority,
-                ["Worker__Url"] = _worker.Urls.First(),
-            },
-            ConfigureLogging = logging => logging.SetMinimumLevel(LogLevel.None),
+            ["PipelineStorage"] = PipelineAccount,
+            ["Worker__Url"] = _worker.Urls.First(),
         });
         Http = new HttpClient { BaseAddress = _host.Address };
     }
