@@ -53,8 +53,8 @@ public sealed record DatasetRequest
 public sealed record ColumnMapping
 {
     /// <summary>
-    /// Column with the image: a URL (string), an embedded image (binary, or <c>struct&lt;bytes, path&gt;</c>), or a list of them, of which
-    /// the first is used.
+    /// Column with the image: a URL (string), an embedded image (binary, or <c>struct&lt;bytes, path&gt;</c>), or a list of them
+    /// with the first one used.
     /// </summary>
     public string Image { get; init; } = "image";
 

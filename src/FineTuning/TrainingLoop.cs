@@ -46,7 +46,7 @@ internal sealed class TrainingLoop
     /// <summary>Trains to the end.</summary>
     /// <param name="state">State to start from, which the model and the optimizer are already in.</param>
     /// <param name="validate">Measures the loss of the model after a step.</param>
-    /// <returns>The last state, of which a checkpoint was started.</returns>
+    /// <returns>The last state. Its checkpoint has been started.</returns>
     /// <exception cref="OperationCanceledException">
     /// The run was asked to stop; a checkpoint was started if there was a step to save.
     /// </exception>

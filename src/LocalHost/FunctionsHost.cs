@@ -34,7 +34,11 @@ public sealed class FunctionsHost : IAsyncDisposable
 
     private FunctionsHost(FunctionsHostOptions options)
     {
-        _options = options with { AppFolder = Path.GetFullPath(options.AppFolder), Port = options.Port == 0 ? FreePort.Next() : options.Port };
+        _options = options with
+        {
+            AppFolder = Path.GetFullPath(options.AppFolder),
+            Port = options.Port == 0 ? FreePort.Next() : options.Port,
+        };
         _services = new ServiceCollection().AddLogging(ConfigureLogging).AddHttpForwarder().BuildServiceProvider();
         _logs = _services.GetRequiredService<ILoggerFactory>();
     }
@@ -87,14 +91,16 @@ public sealed class FunctionsHost : IAsyncDisposable
         var hostJson = FunctionJobs.ReadHostJson(Path.Combine(_options.AppFolder, "host.json"));
         var routePrefix = hostJson.GetValueOrDefault("extensions:http:routePrefix") ?? "api";
         var settings = new ConfigurationBuilder().AddEnvironmentVariables()
-            .AddInMemoryCollection(_options.Settings.ToDictionary(setting => setting.Key.Replace("__", ":", StringComparison.Ordinal), setting => setting.Value))
+            .AddInMemoryCollection(_options.Settings.ToDictionary(
+                setting => setting.Key.Replace("__", ":", StringComparison.Ordinal), setting => setting.Value))
             .Build();
         await HostStorage.ConnectAsync(settings, cancellationToken);
         _gateway = await WorkerGateway.StartAsync(_logs, cancellationToken);
         _worker = new WorkerSupervisor(_options.AppFolder, _gateway, WorkerEnvironment(), _logs);
         List<Function> functions = [.. (await _worker.StartAsync(cancellationToken)).Select(metadata => new Function(metadata))];
         var logger = _logs.CreateLogger<FunctionsHost>();
-        foreach (var function in functions.Where(function => function.Obstacle is not null)) Logs.CannotRun(logger, function.Name, function.Obstacle!);
+        foreach (var function in functions)
+            if (function.Obstacle is { } obstacle) Logs.CannotRun(logger, function.Name, obstacle);
 
         var key = IsLoopback ? null : HostKey.Create();
         Key = key?.Value;
@@ -160,13 +166,14 @@ public sealed class FunctionsHost : IAsyncDisposable
         foreach (var category in new[] { "Microsoft", "System.Net.Http", "Azure", "Host", "Yarp", "DurableTask" })
             logging.AddFilter(category, LogLevel.Warning);
         // The extensions cause 404s by probing for containers and queues; failed functions are logged in their own categories.
-        logging.AddFilter("Azure.Core", LogLevel.Error).AddFilter("Host.Triggers.DurableTask", LogLevel.Error).AddFilter("Host.Results", LogLevel.None);
+        logging.AddFilter("Azure.Core", LogLevel.Error).AddFilter("Host.Triggers.DurableTask", LogLevel.Error);
+        logging.AddFilter("Host.Results", LogLevel.None);
         // A failed start is thrown to the caller, which prints it; the host would log it a second time.
         logging.AddFilter("Microsoft.Extensions.Hosting", LogLevel.None);
         // The SDK logs every start and end of a function at Information; only the function's own lines, in category Function.{name}.User,
         // are kept.
-        logging.AddFilter((category, level) => level >= LogLevel.Warning || (level == LogLevel.Information
-            && (category?.StartsWith("Function.", StringComparison.Ordinal) != true || category.EndsWith(".User", StringComparison.Ordinal))));
+        logging.AddFilter((category, level) => level >= LogLevel.Warning || (level == LogLevel.Information &&
+            (category?.StartsWith("Function.", StringComparison.Ordinal) != true || category.EndsWith(".User", StringComparison.Ordinal))));
         if (_options.ConfigureLogging is { } configure) configure(logging);
         else logging.AddSimpleConsole(console =>
         {

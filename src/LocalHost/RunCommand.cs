@@ -28,8 +28,8 @@ internal static class RunCommand
         };
         var wait = WaitForDebugger();
         var command = new Command("run", """
-            Runs a Functions app alone, until Ctrl-C: HTTP, blob, queue, timer, orchestration, activity and entity triggers. Its settings come
-            from the environment, as in Azure: AzureWebJobsStorage (a connection string) and whatever else the app asks for.
+            Runs a Functions app alone, until Ctrl-C: HTTP, blob, queue, timer, orchestration, activity and entity triggers. Its settings
+            come from the environment, as in Azure: AzureWebJobsStorage (a connection string) and whatever else the app asks for.
             """)
         { folder, port, listen, wait };
         command.Aliases.Add("host");

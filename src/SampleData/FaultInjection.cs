@@ -101,7 +101,7 @@ internal sealed class FaultInjection
             && place >= _rules[i].From && place < _rules[i].From + _rules[i].Rule.Share);
     }
 
-    // Maps a path to a uniformly distributed number in [0, 1), of which each rule with a share owns an interval. 53 bits fit a double
+    // Maps a path to a uniformly distributed number in [0, 1). Each rule with a share owns an interval of it. 53 bits fit a double
     // exactly.
     private double PlaceOf(string path) =>
         (BinaryPrimitives.ReadUInt64BigEndian(SHA256.HashData(Encoding.UTF8.GetBytes($"{_seed} {path}"))) >> 11) * Math.Pow(2, -53);

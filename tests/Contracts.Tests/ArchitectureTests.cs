@@ -27,7 +27,8 @@ public sealed partial class ArchitectureTests
     public void Projects_reference_what_the_house_allows()
     {
         // One in each folder; those below obj are the SDK's.
-        var projects = Directory.GetDirectories(Path.Combine(Root, "src")).SelectMany(folder => Directory.GetFiles(folder, "*.csproj")).ToList();
+        var projects = Directory.GetDirectories(Path.Combine(Root, "src"))
+            .SelectMany(folder => Directory.GetFiles(folder, "*.csproj")).ToList();
         Assert.Equal(Allowed.Keys.Order(), projects.Select(Path.GetFileNameWithoutExtension).Order());
         foreach (var project in projects)
         {
@@ -49,7 +50,8 @@ public sealed partial class ArchitectureTests
     {
         var path = Path.Combine(Root, page);
         var text = File.ReadAllText(path);
-        var sources = Directory.EnumerateFiles(Root, "*.cs", SearchOption.AllDirectories).Select(file => Path.GetFileName(file)).ToHashSet();
+        var sources = Directory.EnumerateFiles(Root, "*.cs", SearchOption.AllDirectories)
+            .Select(file => Path.GetFileName(file)).ToHashSet();
         Assert.All(SourceFile().Matches(text).Select(match => match.Groups[1].Value), file => Assert.Contains(file, sources));
         foreach (Match link in Link().Matches(text))
         {

@@ -15,7 +15,15 @@ var names = new RunBlobs(run);
 var request = await blobs.GetBlobContainerClient(Containers.Runs).GetBlobClient(names.Request).DownloadContentAsync();
 var job = request.Value.Content.ToObjectFromJson<TrainingJob>(PipelineJson.Options)!;
 
-await WriteAsync(Containers.Runs, names.Heartbeat, new Heartbeat { Run = run, At = DateTimeOffset.UtcNow, Phase = "training", Step = 3, Steps = 10, Loss = 1.25 });
+await WriteAsync(Containers.Runs, names.Heartbeat, new Heartbeat
+{
+    Run = run,
+    At = DateTimeOffset.UtcNow,
+    Phase = "training",
+    Step = 3,
+    Steps = 10,
+    Loss = 1.25,
+});
 if (run.StartsWith("endless", StringComparison.Ordinal))
 {
     var asked = new TaskCompletionSource();

@@ -17,7 +17,8 @@ public sealed class FolderLockTests
                 var refusal = Assert.Throws<InvalidOperationException>(() => FolderLock.Acquire(folder));
                 Assert.Contains(folder, refusal.Message, StringComparison.Ordinal);
                 Assert.Contains($"process {Environment.ProcessId} (", refusal.Message, StringComparison.Ordinal);
-                Assert.Contains($"since {DateTime.Now.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture)}", refusal.Message, StringComparison.Ordinal);
+                var today = DateTime.Now.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
+                Assert.Contains($"since {today}", refusal.Message, StringComparison.Ordinal);
             }
             FolderLock.Acquire(folder).Dispose();
         }

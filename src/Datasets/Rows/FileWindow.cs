@@ -1,8 +1,8 @@
 namespace FunctionsPipeline.Datasets;
 
 /// <summary>
-/// Stream over a complete file of which one part is loaded in memory. Readers only get loaded bytes, so that an error while reading is due
-/// to the file's content and never to the network.
+/// Stream over a complete file with one part loaded in memory. Readers get loaded bytes only, so a read error is caused by the file's
+/// content, never by the network.
 /// </summary>
 internal sealed class FileWindow(Stream file) : ReadOnlyStream
 {

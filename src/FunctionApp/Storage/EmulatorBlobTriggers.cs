@@ -22,7 +22,9 @@ internal sealed class EmulatorBlobTriggers(IConfiguration configuration) : IFunc
             for (var i = 0; i < bindings.Count; i++)
             {
                 var binding = JsonNode.Parse(bindings[i])!.AsObject();
-                if ((string?)binding["type"] == "blobTrigger" && (string?)binding["connection"] == PipelineStorage.Connection && binding.Remove("source"))
+                if ((string?)binding["type"] == "blobTrigger"
+                    && (string?)binding["connection"] == PipelineStorage.Connection
+                    && binding.Remove("source"))
                     bindings[i] = binding.ToJsonString();
             }
         }

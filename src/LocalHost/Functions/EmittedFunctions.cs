@@ -24,7 +24,8 @@ internal static partial class EmittedFunctions
     public static Type Create(IEnumerable<Function> functions, FunctionBridge bridge)
     {
         var assembly = AssemblyBuilder.DefineDynamicAssembly(new AssemblyName("Functions"), AssemblyBuilderAccess.RunAndCollect);
-        var type = assembly.DefineDynamicModule("Functions").DefineType("Functions", TypeAttributes.Public | TypeAttributes.Abstract | TypeAttributes.Sealed);
+        var type = assembly.DefineDynamicModule("Functions").DefineType(
+            "Functions", TypeAttributes.Public | TypeAttributes.Abstract | TypeAttributes.Sealed);
         var bridgeField = type.DefineField("Bridge", typeof(FunctionBridge), FieldAttributes.Public | FieldAttributes.Static);
         foreach (var function in functions.Where(function => function.Obstacle is null)) Define(type, bridgeField, function, bridge);
         var created = type.CreateType();
@@ -35,14 +36,16 @@ internal static partial class EmittedFunctions
     private static void Define(TypeBuilder type, FieldInfo bridgeField, Function function, FunctionBridge bridge)
     {
         var parameters = Parameters(function).ToList();
-        var call = function.Trigger!.Is("orchestrationTrigger") || function.Trigger.Is("entityTrigger")
-            ? typeof(FunctionBridge).GetMethod(nameof(FunctionBridge.InvokeForTextAsync))!
-            : typeof(FunctionBridge).GetMethod(nameof(FunctionBridge.InvokeAsync))!;
         // Only durable triggers use a return value; the SDK rejects methods of other triggers that have one.
-        var returned = function.Trigger.Is("orchestrationTrigger") || function.Trigger.Is("entityTrigger") || function.Trigger.Is("activityTrigger")
-            ? call.ReturnType
-            : typeof(Task);
-        var method = type.DefineMethod(function.Name, MethodAttributes.Public | MethodAttributes.Static, returned, [.. parameters.Select(p => p.Type)]);
+        var (callName, returned) = function.Trigger!.Type switch
+        {
+            "orchestrationTrigger" or "entityTrigger" => (nameof(FunctionBridge.InvokeForTextAsync), typeof(Task<string>)),
+            "activityTrigger" => (nameof(FunctionBridge.InvokeAsync), typeof(Task<object>)),
+            _ => (nameof(FunctionBridge.InvokeAsync), typeof(Task)),
+        };
+        var call = typeof(FunctionBridge).GetMethod(callName)!;
+        var method = type.DefineMethod(
+            function.Name, MethodAttributes.Public | MethodAttributes.Static, returned, [.. parameters.Select(p => p.Type)]);
         method.SetCustomAttribute(Attribute<FunctionNameAttribute>([function.Name]));
         if (function.Trigger.Is("httpTrigger")) method.SetCustomAttribute(Attribute<NoAutomaticTriggerAttribute>([]));
         for (var i = 0; i < parameters.Count; i++)
@@ -112,7 +115,8 @@ internal static partial class EmittedFunctions
                 yield return new Parameter(trigger.Name, data, Attribute<BlobTriggerAttribute>(
                     [Required("path")], (nameof(BlobTriggerAttribute.Connection), trigger.Text("connection"))));
                 yield return new Parameter("blobTrigger", typeof(string));
-                foreach (Match token in PathToken().Matches(Required("path"))) yield return new Parameter(token.Groups[1].Value, typeof(string));
+                foreach (Match token in PathToken().Matches(Required("path")))
+                    yield return new Parameter(token.Groups[1].Value, typeof(string));
                 break;
             case "queueTrigger":
                 yield return new Parameter(trigger.Name, data, Attribute<QueueTriggerAttribute>(

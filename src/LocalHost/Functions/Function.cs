@@ -35,9 +35,9 @@ internal sealed class Function
         {
             if (Trigger is null) return "it has no trigger";
             if (!Triggers.Contains(Trigger.Type, StringComparer.OrdinalIgnoreCase)) return $"a {Trigger.Type} is not known here";
-            return Bindings.FirstOrDefault(binding => binding != Trigger && !binding.Is("durableClient") && !binding.Is("http")) is { } other
-                ? $"its binding {other.Name} ({other.Type}) is not known here"
-                : null;
+            var other = Bindings.FirstOrDefault(
+                binding => binding != Trigger && !binding.Is("durableClient") && !binding.Is("http"));
+            return other is null ? null : $"its binding {other.Name} ({other.Type}) is not known here";
         }
     }
 }

@@ -15,7 +15,8 @@ internal sealed class FunctionBinding(JsonElement json)
 
     /// <summary>True when the worker creates the bound client itself, from a reference (<c>ModelBindingData</c>).</summary>
     public bool IsDeferred => json.TryGetProperty("properties", out var properties)
-        && properties.TryGetProperty("supportsDeferredBinding", out var deferred) && string.Equals(deferred.ToString(), "true", StringComparison.OrdinalIgnoreCase);
+        && properties.TryGetProperty("supportsDeferredBinding", out var deferred)
+        && string.Equals(deferred.ToString(), "true", StringComparison.OrdinalIgnoreCase);
 
     public bool Is(string type) => Type.Equals(type, StringComparison.OrdinalIgnoreCase);
 
@@ -23,8 +24,12 @@ internal sealed class FunctionBinding(JsonElement json)
         json.TryGetProperty(property, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
 
     public bool? Flag(string property) =>
-        json.TryGetProperty(property, out var value) && value.ValueKind is JsonValueKind.True or JsonValueKind.False ? value.GetBoolean() : null;
+        json.TryGetProperty(property, out var value) && value.ValueKind is JsonValueKind.True or JsonValueKind.False
+            ? value.GetBoolean()
+            : null;
 
     public IReadOnlyList<string> Texts(string property) =>
-        json.TryGetProperty(property, out var value) && value.ValueKind == JsonValueKind.Array ? [.. value.EnumerateArray().Select(text => text.ToString())] : [];
+        json.TryGetProperty(property, out var value) && value.ValueKind == JsonValueKind.Array
+            ? [.. value.EnumerateArray().Select(text => text.ToString())]
+            : [];
 }

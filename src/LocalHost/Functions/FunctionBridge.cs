@@ -34,11 +34,12 @@ public sealed class FunctionBridge
     /// <returns>null, a string, a number, bytes or a JSON token.</returns>
     public async Task<object?> InvokeAsync(int function, object?[] arguments)
     {
+        var trace = Activity.Current;
         var request = new InvocationRequest
         {
             InvocationId = Guid.NewGuid().ToString(),
             FunctionId = _functions[function].Function.Id,
-            TraceContext = new RpcTraceContext { TraceParent = Activity.Current?.Id ?? "", TraceState = Activity.Current?.TraceStateString ?? "" },
+            TraceContext = new RpcTraceContext { TraceParent = trace?.Id ?? "", TraceState = trace?.TraceStateString ?? "" },
         };
         var cancellationToken = CancellationToken.None;
         HttpContext? http = null;
@@ -54,7 +55,8 @@ public sealed class FunctionBridge
 
         var server = channel.Http ?? throw new InvalidOperationException(
             "The app serves no HTTP of its own: call ConfigureFunctionsWebApplication in its Program.cs.");
-        request.InputData.Add(new ParameterBinding { Name = _functions[function].Function.Trigger!.Name, Data = new TypedData { Http = new RpcHttp() } });
+        var trigger = _functions[function].Function.Trigger!.Name;
+        request.InputData.Add(new ParameterBinding { Name = trigger, Data = new TypedData { Http = new RpcHttp() } });
         foreach (var (key, value) in http.Request.RouteValues) request.TriggerMetadata[key] = new TypedData { String = $"{value}" };
         // The worker matches both by the invocation id: the invocation comes over gRPC, the HTTP request through the proxy.
         await Task.WhenAll(
@@ -63,7 +65,8 @@ public sealed class FunctionBridge
     }
 
     /// <summary>Invokes an orchestrator or an entity, whose result is text.</summary>
-    public async Task<string?> InvokeForTextAsync(int function, object?[] arguments) => (await InvokeAsync(function, arguments))?.ToString();
+    public async Task<string?> InvokeForTextAsync(int function, object?[] arguments) =>
+        (await InvokeAsync(function, arguments))?.ToString();
 
     /// <returns>Number that identifies the function in invocations.</returns>
     internal int Add(Function function, string[] parameters)
@@ -72,7 +75,8 @@ public sealed class FunctionBridge
         return _functions.Count - 1;
     }
 
-    private static void AddInput(InvocationRequest request, (Function Function, string[] Parameters) function, int parameter, object? argument)
+    private static void AddInput(
+        InvocationRequest request, (Function Function, string[] Parameters) function, int parameter, object? argument)
     {
         var name = function.Parameters[parameter];
         if (function.Function.Bindings.Any(binding => binding.Name == name))

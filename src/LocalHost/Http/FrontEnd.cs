@@ -47,7 +47,10 @@ internal sealed class FrontEnd : IAsyncDisposable
         _app.MapGet("/admin/host/status", (HttpContext http) => GuardedAsync(http, _key, () =>
             http.Response.WriteAsJsonAsync(new { State = _jobs.Task.IsCompletedSuccessfully ? "Running" : "Initialized" })));
         _app.MapPost("/admin/functions/{name}", (HttpContext http, string name) =>
-            GuardedAsync(http, _key, () => StartAsync(http, functions.FirstOrDefault(f => f.Name.Equals(name, StringComparison.OrdinalIgnoreCase)))));
+        {
+            var function = functions.FirstOrDefault(function => function.Name.Equals(name, StringComparison.OrdinalIgnoreCase));
+            return GuardedAsync(http, _key, () => StartAsync(http, function));
+        });
         _app.Map("/runtime/webhooks/{extension}/{**rest}", (HttpContext http, string extension) => GuardedAsync(http, _key, async () =>
         {
             await _jobs.Task.WaitAsync(http.RequestAborted);
@@ -88,7 +91,8 @@ internal sealed class FrontEnd : IAsyncDisposable
         var jobs = await _jobs.Task.WaitAsync(http.RequestAborted);
         try
         {
-            await jobs.CallAsync(function.Name, new Dictionary<string, object> { [EmittedFunctions.HttpArgument] = http }, http.RequestAborted);
+            var arguments = new Dictionary<string, object> { [EmittedFunctions.HttpArgument] = http };
+            await jobs.CallAsync(function.Name, arguments, http.RequestAborted);
         }
         catch (Exception)
         {
@@ -115,7 +119,8 @@ internal sealed class FrontEnd : IAsyncDisposable
         try
         {
             using var body = await JsonDocument.ParseAsync(http.Request.Body, cancellationToken: http.RequestAborted);
-            if (body.RootElement.ValueKind == JsonValueKind.Object && body.RootElement.TryGetProperty("input", out var given)) input = given.ToString();
+            if (body.RootElement.ValueKind == JsonValueKind.Object && body.RootElement.TryGetProperty("input", out var given))
+                input = given.ToString();
         }
         catch (JsonException e)
         {
@@ -154,6 +159,7 @@ internal sealed class FrontEnd : IAsyncDisposable
         var started = Stopwatch.GetTimestamp();
         await next(http);
         if (http.Request.Path.StartsWithSegments("/admin/host", StringComparison.OrdinalIgnoreCase)) return;
-        Logs.Request(_logger, http.Request.Method, http.Request.Path, http.Response.StatusCode, Stopwatch.GetElapsedTime(started).TotalMilliseconds);
+        var milliseconds = Stopwatch.GetElapsedTime(started).TotalMilliseconds;
+        Logs.Request(_logger, http.Request.Method, http.Request.Path, http.Response.StatusCode, milliseconds);
     }
 }

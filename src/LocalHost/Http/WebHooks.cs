@@ -14,7 +14,8 @@ namespace FunctionsPipeline.LocalHost.Http;
 #pragma warning disable CS0618 // "Not ready for public consumption", but the only way for an extension to receive HTTP requests.
 internal sealed class WebHooks(Uri address, HostKey? key) : IWebHookProvider
 {
-    private readonly Dictionary<string, IAsyncConverter<HttpRequestMessage, HttpResponseMessage>> _extensions = new(StringComparer.OrdinalIgnoreCase);
+    private readonly Dictionary<string, IAsyncConverter<HttpRequestMessage, HttpResponseMessage>> _extensions =
+        new(StringComparer.OrdinalIgnoreCase);
 
     public Uri GetUrl(IExtensionConfigProvider extension)
     {

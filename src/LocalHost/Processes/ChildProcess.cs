@@ -36,7 +36,8 @@ public sealed partial class ChildProcess : IAsyncDisposable
     /// <summary>Starts <paramref name="command"/> with this process's environment, extended by <paramref name="environment"/>.</summary>
     /// <param name="grace">Time between the request to stop and the kill; ten seconds when left out.</param>
     public static ChildProcess Start(
-        string name, string logFolder, IEnumerable<string> command, IReadOnlyDictionary<string, string?>? environment = null, TimeSpan? grace = null)
+        string name, string logFolder, IEnumerable<string> command,
+        IReadOnlyDictionary<string, string?>? environment = null, TimeSpan? grace = null)
     {
         Directory.CreateDirectory(logFolder);
         var logFile = Path.Combine(logFolder, $"{name}.log");

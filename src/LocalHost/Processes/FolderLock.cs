@@ -19,8 +19,8 @@ public sealed class FolderLock : IDisposable
         {
             // The operating system releases this lock when the process ends, even by SIGKILL.
             var file = new FileStream($"{folder}.lock", FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
-            File.WriteAllText(holder, string.Create(
-                CultureInfo.InvariantCulture, $"process {Environment.ProcessId} ({Environment.CommandLine}), since {DateTime.Now:yyyy-MM-dd HH:mm:ss}"));
+            var since = DateTime.Now.ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture);
+            File.WriteAllText(holder, $"process {Environment.ProcessId} ({Environment.CommandLine}), since {since}");
             return new FolderLock(file);
         }
         catch (IOException e)

@@ -160,7 +160,8 @@ public sealed class LocalStack : IAsyncDisposable
     }
 
     private async Task StartAsync(
-        string name, int port, IEnumerable<string> command, IReadOnlyDictionary<string, string?>? environment, CancellationToken cancellation,
+        string name, int port, IEnumerable<string> command, IReadOnlyDictionary<string, string?>? environment,
+        CancellationToken cancellation,
         Func<CancellationToken, Task<bool>>? isReady = null, TimeSpan? grace = null)
     {
         if (await FreePort.AnswersAsync(port, cancellation))

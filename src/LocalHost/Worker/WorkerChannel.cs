@@ -61,8 +61,11 @@ internal sealed class WorkerChannel(IServerStreamWriter<StreamingMessage> outgoi
             // Cancellation only asks the function to stop: the worker still sends a response, which is awaited.
             await using var cancelled = cancellationToken.UnsafeRegister(_ => Tell(
                 new StreamingMessage { InvocationCancel = new InvocationCancel { InvocationId = request.InvocationId } }), null);
-            var response = (await AskAsync(new StreamingMessage { InvocationRequest = request }, CancellationToken.None)).InvocationResponse;
-            return response.Result.Status == StatusResult.Types.Status.Success ? response : throw new FunctionFailedException(response.Result);
+            var answer = await AskAsync(new StreamingMessage { InvocationRequest = request }, CancellationToken.None);
+            var response = answer.InvocationResponse;
+            return response.Result.Status == StatusResult.Types.Status.Success
+                ? response
+                : throw new FunctionFailedException(response.Result);
         }
         finally
         {
@@ -153,6 +156,7 @@ internal sealed class WorkerChannel(IServerStreamWriter<StreamingMessage> outgoi
 
     private static void ThrowIfFailed(StatusResult result, string what)
     {
-        if (result.Status != StatusResult.Types.Status.Success) throw new InvalidOperationException($"{what}: {result.Exception?.Message ?? result.Result}");
+        if (result.Status != StatusResult.Types.Status.Success)
+            throw new InvalidOperationException($"{what}: {result.Exception?.Message ?? result.Result}");
     }
 }

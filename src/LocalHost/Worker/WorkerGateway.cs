@@ -65,7 +65,8 @@ internal sealed class WorkerGateway : IAsyncDisposable
     private sealed class Service(WorkerGateway gateway) : FunctionRpc.FunctionRpcBase
     {
         public override async Task EventStream(
-            IAsyncStreamReader<StreamingMessage> requestStream, IServerStreamWriter<StreamingMessage> responseStream, ServerCallContext context)
+            IAsyncStreamReader<StreamingMessage> requestStream, IServerStreamWriter<StreamingMessage> responseStream,
+            ServerCallContext context)
         {
             if (!await requestStream.MoveNext(context.CancellationToken) || requestStream.Current.StartStream is not { } start)
                 throw new RpcException(new Status(StatusCode.FailedPrecondition, "the first message of a worker is StartStream"));

@@ -70,7 +70,8 @@ internal sealed class WorkerProcess : IDisposable
     {
         await _process.WaitForExitAsync();
         _process.StandardInput.Close();
-        return $"exit code {_process.ExitCode}{(_lastLines.IsEmpty ? "" : $", and the end of its output is:\n{string.Join('\n', _lastLines)}")}";
+        var output = _lastLines.IsEmpty ? "" : $", and the end of its output is:\n{string.Join('\n', _lastLines)}";
+        return $"exit code {_process.ExitCode}{output}";
     }
 
     private void Remember(string? line, ILogger logger)

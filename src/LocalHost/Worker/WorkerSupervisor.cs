@@ -102,7 +102,8 @@ internal sealed class WorkerSupervisor(
         }
     }
 
-    private async Task<(WorkerChannel Channel, IReadOnlyList<RpcFunctionMetadata> Functions)> StartWorkerAsync(CancellationToken cancellationToken)
+    private async Task<(WorkerChannel Channel, IReadOnlyList<RpcFunctionMetadata> Functions)> StartWorkerAsync(
+        CancellationToken cancellationToken)
     {
         var process = WorkerProcess.Start(appFolder, gateway.Address, environment, _logger);
         Interlocked.Exchange(ref _process, process)?.Dispose();
@@ -131,7 +132,8 @@ internal sealed class WorkerSupervisor(
         await channel.InitializeAsync(appFolder, cancellationToken);
         var functions = await channel.LoadFunctionsAsync(appFolder, cancellationToken);
         // The worker reports its HTTP URL before its server listens.
-        while (channel.Http is { } http && !await FreePort.AnswersAsync(http.Port, cancellationToken)) await Task.Delay(20, cancellationToken);
+        while (channel.Http is { } http && !await FreePort.AnswersAsync(http.Port, cancellationToken))
+            await Task.Delay(20, cancellationToken);
         return (channel, functions);
     }
 }

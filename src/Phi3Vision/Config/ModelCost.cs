@@ -52,7 +52,7 @@ public sealed class ModelCost
 
     private double Decoder(double tokens) => 2 * tokens * _decoder;
 
-    // Two products, Q · Kᵀ and weights · V, each 2 · L² · H operations, of which the causal mask leaves half.
+    // Two products, Q · Kᵀ and weights · V, each 2 · L² · H operations; the causal mask halves them.
     private double Attention(double squaredLengths) => _config.NumHiddenLayers * 2 * squaredLengths * _config.HiddenSize;
 
     // The last CLIP layer is not run. Attention without a mask: two products of 2 · 577² · C operations.

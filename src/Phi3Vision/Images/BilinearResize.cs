@@ -30,7 +30,7 @@ internal static class BilinearResize
             ref var pixel = ref Unsafe.Add(ref pixels, starts[x] * 3);
             for (var i = 0; i < taps.Stride; i += 4)
             {
-                // 16 bytes hold 5⅓ pixels, of which the first four are used; each is spread to 32-bit lanes for red, green, blue and zero.
+                // 16 bytes hold 5⅓ pixels. The first four are used, each spread to 32-bit lanes for red, green, blue and zero.
                 var four = Vector128.LoadUnsafe(ref pixel, (nuint)(i * 3));
                 var first = Vector128.Shuffle(four, Vector128.Create((byte)0, X, X, X, 1, X, X, X, 2, X, X, X, X, X, X, X));
                 var second = Vector128.Shuffle(four, Vector128.Create((byte)3, X, X, X, 4, X, X, X, 5, X, X, X, X, X, X, X));

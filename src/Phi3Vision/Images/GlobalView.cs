@@ -103,7 +103,7 @@ internal sealed class GlobalView : IDisposable
     }
 
     /// <summary>Resizes one channel of a row of vertical sums horizontally.</summary>
-    /// <param name="sums">Interleaved sums from this channel on, every third of which is used; the first is the repeated edge.</param>
+    /// <param name="sums">Interleaved sums from this channel on; every third sum is used. The first is the repeated edge.</param>
     private static void Across(ReadOnlySpan<short> sums, int factor, float scale, Span<float> target)
     {
         if (factor % 2 == 1)
