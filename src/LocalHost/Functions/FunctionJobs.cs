@@ -1,9 +1,12 @@
+using Azure.Core;
+using Azure.Storage.Blobs;
 using FunctionsPipeline.LocalHost.Http;
 using Microsoft.Azure.WebJobs;
 using Microsoft.Azure.WebJobs.Extensions.DurableTask;
 using Microsoft.Azure.WebJobs.Extensions.Timers;
 using Microsoft.Azure.WebJobs.Host.Config;
 using Microsoft.Azure.WebJobs.Host.Timers;
+using Microsoft.Extensions.Azure;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -41,6 +44,7 @@ internal static class FunctionJobs
         IReadOnlyDictionary<string, string?> hostJson, IConfiguration settings, int port, Type functions, WebHooks hooks,
         FailureHandler failures, Action<ILoggingBuilder> configureLogging)
     {
+        var firstListed = new FirstListed();
         return new HostBuilder()
             .ConfigureWebJobs(
                 jobs => jobs.AddAzureStorageCoreServices().AddDurableTask().AddAzureStorageBlobs().AddAzureStorageQueues().AddTimers())
@@ -61,6 +65,10 @@ internal static class FunctionJobs
                     ["RoleInstanceId"] = $"{port}",
                 }))
             .ConfigureLogging(configureLogging)
+            .ConfigureServices(services => services.AddAzureClients(clients => clients.ConfigureDefaults(options =>
+            {
+                if (options is BlobClientOptions) options.AddPolicy(firstListed, HttpPipelinePosition.PerCall);
+            })))
             .ConfigureServices(services => services
                 .AddSingleton<IHostLifetime, EmbeddedLifetime>()
                 .AddSingleton<ITypeLocator>(new OneType(functions))
