@@ -8,7 +8,7 @@ namespace FunctionsPipeline.Datasets;
 internal static class BlobWrites
 {
     /// <summary>Creates a blob unless it exists; true when this call created it.</summary>
-    public static async Task<bool> CreateAsync(this BlobClient blob, Stream content, string mediaType, CancellationToken cancellation,
+    public static async Task<bool> CreateAsync(this BlobClient blob, Stream content, string mediaType, CancellationToken cancellationToken,
         IDictionary<string, string>? metadata = null)
     {
         try
@@ -18,7 +18,7 @@ internal static class BlobWrites
                 Conditions = new BlobRequestConditions { IfNoneMatch = ETag.All },
                 HttpHeaders = new BlobHttpHeaders { ContentType = mediaType },
                 Metadata = metadata,
-            }, cancellation);
+            }, cancellationToken);
             return true;
         }
         catch (RequestFailedException e) when (e.Status is 409 or 412)

@@ -56,37 +56,37 @@ public sealed class DatasetIngestion : IDisposable
     /// <exception cref="RequestException">The repository, revision or configuration does not exist, or columns of the request are missing
     /// or have unsuitable types.</exception>
     /// <exception cref="HubException">The Hub cannot be reached.</exception>
-    public Task<DatasetInspection> InspectAsync(DatasetRequest request, CancellationToken cancellation = default) =>
-        _inspector.InspectAsync(request, cancellation);
+    public Task<DatasetInspection> InspectAsync(DatasetRequest request, CancellationToken cancellationToken = default) =>
+        _inspector.InspectAsync(request, cancellationToken);
 
     /// <summary>Validates a request against the schema of one file of the dataset, without storing anything.</summary>
     /// <returns>The commit that the request's revision resolves to.</returns>
     /// <exception cref="RequestException">The repository, revision, configuration or a column does not exist, or a column has an unsuitable
     /// type.</exception>
     /// <exception cref="HubException">The Hub cannot be reached.</exception>
-    public Task<string> CheckAsync(DatasetRequest request, CancellationToken cancellation = default) =>
-        _resolver.CheckAsync(request, cancellation);
+    public Task<string> CheckAsync(DatasetRequest request, CancellationToken cancellationToken = default) =>
+        _resolver.CheckAsync(request, cancellationToken);
 
     /// <summary>Pins the dataset's commit, checks the mapped columns, and plans the units.</summary>
     /// <exception cref="RequestException">The repository, revision, configuration or a column does not exist, or a column has an unsuitable
     /// type.</exception>
     /// <exception cref="HubException">The Hub cannot be reached.</exception>
-    public async Task<ResolvedDataset> ResolveAsync(DatasetRequest request, CancellationToken cancellation = default)
+    public async Task<ResolvedDataset> ResolveAsync(DatasetRequest request, CancellationToken cancellationToken = default)
     {
-        var plan = await _resolver.ResolveAsync(request, cancellation);
-        return plan.Resolved(await _container.GetBlobClient(plan.Blobs.Report).ReadJsonAsync<IngestReport>(cancellation));
+        var plan = await _resolver.ResolveAsync(request, cancellationToken);
+        return plan.Resolved(await _container.GetBlobClient(plan.Blobs.Report).ReadJsonAsync<IngestReport>(cancellationToken));
     }
 
     /// <summary>Copies a file of the dataset to blob storage and verifies its checksum.</summary>
     /// <param name="file">Index of the file in the plan.</param>
     /// <returns>The file's size in bytes.</returns>
     /// <exception cref="HubException">The Hub cannot be reached, or sends content with another checksum.</exception>
-    public async Task<long> FetchFileAsync(DatasetBlobs dataset, int file, CancellationToken cancellation = default)
+    public async Task<long> FetchFileAsync(DatasetBlobs dataset, int file, CancellationToken cancellationToken = default)
     {
-        var plan = await _plans.ReadAsync(dataset, cancellation);
+        var plan = await _plans.ReadAsync(dataset, cancellationToken);
         var planned = plan.Files[file];
         var blob = _container.GetBlockBlobClient(dataset.File(planned.ContentId));
-        await _copy.CopyAsync(HubRepositoryKind.Dataset, dataset.Repo, plan.ParquetCommit, planned.Hub, blob, cancellation: cancellation);
+        await _copy.CopyAsync(HubRepositoryKind.Dataset, dataset.Repo, plan.ParquetCommit, planned.Hub, blob, cancellationToken: cancellationToken);
         return planned.Hub.Size;
     }
 
@@ -94,38 +94,38 @@ public sealed class DatasetIngestion : IDisposable
     /// Stores the images of a unit, whose file must have been fetched, and writes the unit's manifest with the status of each row.
     /// </summary>
     /// <param name="unit">Number of the unit.</param>
-    public async Task<RowCounts> IngestUnitAsync(DatasetBlobs dataset, int unit, CancellationToken cancellation = default)
+    public async Task<RowCounts> IngestUnitAsync(DatasetBlobs dataset, int unit, CancellationToken cancellationToken = default)
     {
-        var plan = await _plans.ReadAsync(dataset, cancellation);
+        var plan = await _plans.ReadAsync(dataset, cancellationToken);
         var work = plan.Units[unit];
         var manifest = dataset.Manifest(work.Split, work.Number);
-        if (await _manifests.CountAsync(manifest, cancellation) is { } there) return there;
+        if (await _manifests.CountAsync(manifest, cancellationToken) is { } there) return there;
         var images = new ImageStore(_container, dataset, _options.ImageLimits, _decoding);
-        using var memory = await _memory.TakeAsync(work, cancellation);
+        using var memory = await _memory.TakeAsync(work, cancellationToken);
         var fates = new List<ManifestRow>();
         var blob = _container.GetBlobClient(dataset.File(plan.Files.First(file => file.Hub.Path == work.File).ContentId));
-        await using var file = await blob.OpenReadAsync(new BlobOpenReadOptions(allowModifications: false) { BufferSize = ReadAhead }, cancellation);
-        await using (var progress = new UnitProgress((counts, token) => _manifests.NoteAsync(dataset, work, counts, token), _time, cancellation))
+        await using var file = await blob.OpenReadAsync(new BlobOpenReadOptions(allowModifications: false) { BufferSize = ReadAhead }, cancellationToken);
+        await using (var progress = new UnitProgress((counts, token) => _manifests.NoteAsync(dataset, work, counts, token), _time, cancellationToken))
         {
             var ingestion = new UnitIngestion(plan, work, images, _downloader, progress, _options);
-            await foreach (var rows in ParquetRows.ReadAsync(file, plan.Columns, work, plan.Splits[work.Split], cancellation))
-                fates.AddRange(await ingestion.IngestAsync(rows, cancellation));
+            await foreach (var rows in ParquetRows.ReadAsync(file, plan.Columns, work, plan.Splits[work.Split], cancellationToken))
+                fates.AddRange(await ingestion.IngestAsync(rows, cancellationToken));
         }
-        await _manifests.WriteAsync(manifest, fates, cancellation);
-        await _manifests.ForgetAsync(dataset, work, cancellation);
+        await _manifests.WriteAsync(manifest, fates, cancellationToken);
+        await _manifests.ForgetAsync(dataset, work, cancellationToken);
         // A concurrent execution of this activity may have written the manifest first; the counts of the stored manifest are the valid
         // ones.
-        return (await _manifests.CountAsync(manifest, cancellation))!;
+        return (await _manifests.CountAsync(manifest, cancellationToken))!;
     }
 
     /// <summary>Reads the progress of a dataset's units.</summary>
-    public Task<IngestProgress> ReadProgressAsync(DatasetBlobs dataset, CancellationToken cancellation = default) =>
-        _manifests.ProgressAsync(dataset, cancellation);
+    public Task<IngestProgress> ReadProgressAsync(DatasetBlobs dataset, CancellationToken cancellationToken = default) =>
+        _manifests.ProgressAsync(dataset, cancellationToken);
 
     /// <summary>Merges the manifests of all units, which must exist, into the catalog and marks duplicate rows.</summary>
-    public async Task<CatalogSummary> WriteCatalogAsync(DatasetBlobs dataset, CancellationToken cancellation = default)
+    public async Task<CatalogSummary> WriteCatalogAsync(DatasetBlobs dataset, CancellationToken cancellationToken = default)
     {
-        var plan = await _plans.ReadAsync(dataset, cancellation);
+        var plan = await _plans.ReadAsync(dataset, cancellationToken);
         var duplicates = new DuplicateRows(_container, dataset);
         var summary = new CatalogSummaries();
         await using var csv = TemporaryFile.Create();
@@ -134,46 +134,46 @@ public sealed class DatasetIngestion : IDisposable
         {
             foreach (var unit in plan.Units)
             {
-                var rows = await _manifests.ReadAsync(dataset.Manifest(unit.Split, unit.Number), cancellation).ToListAsync(cancellation);
-                var marked = await duplicates.MarkAsync(unit, rows, cancellation);
+                var rows = await _manifests.ReadAsync(dataset.Manifest(unit.Split, unit.Number), cancellationToken).ToListAsync(cancellationToken);
+                var marked = await duplicates.MarkAsync(unit, rows, cancellationToken);
                 summary.Add(marked);
                 await catalog.AddAsync(marked);
             }
         }
         (csv.Position, parquet.Position) = (0, 0);
-        await _container.GetBlobClient(dataset.CatalogCsv).CreateAsync(csv, "text/csv", cancellation);
-        await _container.GetBlobClient(dataset.CatalogParquet).CreateAsync(parquet, "application/vnd.apache.parquet", cancellation);
+        await _container.GetBlobClient(dataset.CatalogCsv).CreateAsync(csv, "text/csv", cancellationToken);
+        await _container.GetBlobClient(dataset.CatalogParquet).CreateAsync(parquet, "application/vnd.apache.parquet", cancellationToken);
         return summary.Result;
     }
 
     /// <summary>Writes training shards from the usable rows of consecutive units: one shard for each split that has such rows.</summary>
     /// <param name="shard">Number of the shard.</param>
-    public async Task PreprocessAsync(DatasetBlobs dataset, int shard, CancellationToken cancellation = default)
+    public async Task PreprocessAsync(DatasetBlobs dataset, int shard, CancellationToken cancellationToken = default)
     {
-        var plan = await _plans.ReadAsync(dataset, cancellation);
+        var plan = await _plans.ReadAsync(dataset, cancellationToken);
         var duplicates = new DuplicateRows(_container, dataset);
         var rows = new List<ManifestRow>();
         foreach (var unit in plan.Units.Skip(shard * plan.UnitsPerShard).Take(plan.UnitsPerShard))
         {
-            var repeated = await duplicates.ReadAsync(unit, cancellation);
-            await foreach (var row in _manifests.ReadAsync(dataset.Manifest(unit.Split, unit.Number), cancellation))
+            var repeated = await duplicates.ReadAsync(unit, cancellationToken);
+            await foreach (var row in _manifests.ReadAsync(dataset.Manifest(unit.Split, unit.Number), cancellationToken))
                 if (row.State == RowState.Stored && !repeated.Contains(row.Row)) rows.Add(row);
         }
         var writer = new ShardWriter(dataset, _container);
         foreach (var split in rows.GroupBy(row => row.Split).OrderBy(group => group.Key, StringComparer.Ordinal))
-            await writer.WriteAsync(split.Key, shard, [.. split], cancellation);
+            await writer.WriteAsync(split.Key, shard, [.. split], cancellationToken);
     }
 
     /// <summary>Writes the list of shards and then the report, whose presence means that the dataset is complete.</summary>
     /// <param name="summary">Summary returned by <see cref="WriteCatalogAsync"/>.</param>
     /// <param name="seconds">Seconds that the ingestion took, for the report.</param>
-    /// <param name="cancellation">Cancels the writes.</param>
+    /// <param name="cancellationToken">Cancels the writes.</param>
     public async Task<IngestReport> WriteReportAsync(DatasetBlobs dataset, CatalogSummary summary, double seconds,
-        CancellationToken cancellation = default)
+        CancellationToken cancellationToken = default)
     {
-        var plan = await _plans.ReadAsync(dataset, cancellation);
-        var shards = await new ShardWriter(dataset, _container).ListAsync(cancellation);
-        await _container.GetBlobClient(dataset.ShardList).CreateJsonAsync(shards, PipelineJson.Options, cancellation);
+        var plan = await _plans.ReadAsync(dataset, cancellationToken);
+        var shards = await new ShardWriter(dataset, _container).ListAsync(cancellationToken);
+        await _container.GetBlobClient(dataset.ShardList).CreateJsonAsync(shards, PipelineJson.Options, cancellationToken);
         var report = _container.GetBlobClient(dataset.Report);
         await report.CreateJsonAsync(new IngestReport
         {
@@ -189,12 +189,12 @@ public sealed class DatasetIngestion : IDisposable
             LongerSides = summary.LongerSides,
             FileSizes = summary.FileSizes,
             Seconds = seconds,
-        }, PipelineJson.Options, cancellation);
-        return (await report.ReadJsonAsync<IngestReport>(cancellation))!;
+        }, PipelineJson.Options, cancellationToken);
+        return (await report.ReadJsonAsync<IngestReport>(cancellationToken))!;
     }
 
     /// <summary>Reads the list of training shards of a complete dataset.</summary>
-    public async Task<IReadOnlyList<ShardInfo>> ReadShardsAsync(DatasetBlobs dataset, CancellationToken cancellation = default) =>
-        await _container.GetBlobClient(dataset.ShardList).ReadJsonAsync<IReadOnlyList<ShardInfo>>(cancellation)
+    public async Task<IReadOnlyList<ShardInfo>> ReadShardsAsync(DatasetBlobs dataset, CancellationToken cancellationToken = default) =>
+        await _container.GetBlobClient(dataset.ShardList).ReadJsonAsync<IReadOnlyList<ShardInfo>>(cancellationToken)
         ?? throw new InvalidOperationException($"{Containers.Datasets}/{dataset.ShardList} is gone; ingest the dataset again");
 }

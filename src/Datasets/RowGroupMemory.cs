@@ -28,8 +28,8 @@ internal sealed class RowGroupMemory : IDisposable
 
     /// <summary>Waits for the memory of a unit; a unit that needs the complete budget or more runs alone.</summary>
     /// <returns>A lease to dispose when the unit is done.</returns>
-    public ValueTask<RateLimitLease> TakeAsync(IngestUnit unit, CancellationToken cancellation) =>
-        _limiter.AcquireAsync((int)Math.Clamp(unit.GroupBytes * TimesItsSize / Permit, 1, _permits), cancellation);
+    public ValueTask<RateLimitLease> TakeAsync(IngestUnit unit, CancellationToken cancellationToken) =>
+        _limiter.AcquireAsync((int)Math.Clamp(unit.GroupBytes * TimesItsSize / Permit, 1, _permits), cancellationToken);
 
     public void Dispose() => _limiter.Dispose();
 }

@@ -10,11 +10,11 @@ internal sealed class UnitIngestion(IngestPlan plan, IngestUnit unit, ImageStore
     private readonly SplitRule _splits = SplitRule.Of(plan);
 
     /// <summary>Ingests a batch of rows concurrently; returns their row statuses in the order of the rows.</summary>
-    public async Task<IReadOnlyList<ManifestRow>> IngestAsync(IReadOnlyList<DatasetRow> rows, CancellationToken cancellation)
+    public async Task<IReadOnlyList<ManifestRow>> IngestAsync(IReadOnlyList<DatasetRow> rows, CancellationToken cancellationToken)
     {
         var fates = new ManifestRow[rows.Count];
         await Parallel.ForAsync(0, rows.Count,
-            new ParallelOptions { MaxDegreeOfParallelism = options.Concurrency, CancellationToken = cancellation },
+            new ParallelOptions { MaxDegreeOfParallelism = options.Concurrency, CancellationToken = cancellationToken },
             async (i, token) =>
             {
                 progress.Add(fates[i] = await IngestAsync(rows[i], token));
@@ -23,7 +23,7 @@ internal sealed class UnitIngestion(IngestPlan plan, IngestUnit unit, ImageStore
         return fates;
     }
 
-    private async Task<ManifestRow> IngestAsync(DatasetRow row, CancellationToken cancellation)
+    private async Task<ManifestRow> IngestAsync(DatasetRow row, CancellationToken cancellationToken)
     {
         var fate = new ManifestRow
         {
@@ -45,7 +45,7 @@ internal sealed class UnitIngestion(IngestPlan plan, IngestUnit unit, ImageStore
             return fate with { Reason = Rejection.NoLabel, Detail = "the row has no title, no category and no price" };
         try
         {
-            var image = await StoreAsync(row, cancellation);
+            var image = await StoreAsync(row, cancellationToken);
             return fate with
             {
                 State = RowState.Stored,
@@ -62,12 +62,12 @@ internal sealed class UnitIngestion(IngestPlan plan, IngestUnit unit, ImageStore
         }
     }
 
-    private async Task<StoredImage> StoreAsync(DatasetRow row, CancellationToken cancellation)
+    private async Task<StoredImage> StoreAsync(DatasetRow row, CancellationToken cancellationToken)
     {
-        if (row.ImageBytes is { } embedded) return await images.AddAsync(embedded, cancellation);
-        if (row.ImageUrl is { } known && await images.FindAsync(known, cancellation) is { } there) return there;
-        var image = await images.AddAsync(await downloader.DownloadAsync(row.ImageUrl, cancellation), cancellation);
-        await images.RememberAsync(row.ImageUrl!, image, cancellation);
+        if (row.ImageBytes is { } embedded) return await images.AddAsync(embedded, cancellationToken);
+        if (row.ImageUrl is { } known && await images.FindAsync(known, cancellationToken) is { } there) return there;
+        var image = await images.AddAsync(await downloader.DownloadAsync(row.ImageUrl, cancellationToken), cancellationToken);
+        await images.RememberAsync(row.ImageUrl!, image, cancellationToken);
         return image;
     }
 }

@@ -16,10 +16,10 @@ internal sealed class UnitProgress : IAsyncDisposable
     private RowCounts _counts = new();
 
     /// <param name="tell">Reports the row counts so far; called only when they have grown.</param>
-    /// <param name="cancellation">Stops the reports.</param>
-    public UnitProgress(Func<RowCounts, CancellationToken, Task> tell, TimeProvider time, CancellationToken cancellation)
+    /// <param name="cancellationToken">Stops the reports.</param>
+    public UnitProgress(Func<RowCounts, CancellationToken, Task> tell, TimeProvider time, CancellationToken cancellationToken)
     {
-        _stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        _stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         _timer = new PeriodicTimer(Interval, time);
         _telling = TellAsync(tell);
     }

@@ -48,7 +48,7 @@ internal static class DemoCommand
                 result.AddError($"--training: {e.Message}");
             }
         });
-        command.SetAction((arguments, cancellation) => DemoRun.RunAsync(
+        command.SetAction((arguments, cancellationToken) => DemoRun.RunAsync(
             new DemoOptions
             {
                 Images = arguments.GetValue(images)?.FullName,
@@ -58,7 +58,7 @@ internal static class DemoCommand
                 Training = arguments.GetValue(training) is { } file ? ReadTraining(file) : null,
                 StateFolder = Path.Combine(Applications.StateFolder, "demo"),
             },
-            cancellation));
+            cancellationToken));
         return command;
     }
 

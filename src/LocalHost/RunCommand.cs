@@ -33,7 +33,7 @@ internal static class RunCommand
             """)
         { folder, port, listen, wait };
         command.Aliases.Add("host");
-        command.SetAction(async (arguments, cancellation) =>
+        command.SetAction(async (arguments, cancellationToken) =>
         {
             var options = new FunctionsHostOptions
             {
@@ -42,10 +42,10 @@ internal static class RunCommand
                 Listen = arguments.GetValue(listen)!,
                 WaitForDebugger = arguments.GetValue(wait),
             };
-            await using var host = await FunctionsHost.StartAsync(options, cancellation);
+            await using var host = await FunctionsHost.StartAsync(options, cancellationToken);
             Console.WriteLine($"functions listening on {host.Address}");
             if (host.Key is { } key) Console.WriteLine($"requests must bring the header x-functions-key: {key}");
-            if (await Task.WhenAny(host.Failure, Task.Delay(Timeout.Infinite, cancellation)) == host.Failure)
+            if (await Task.WhenAny(host.Failure, Task.Delay(Timeout.Infinite, cancellationToken)) == host.Failure)
                 throw new InvalidOperationException($"The host cannot go on: {(await host.Failure).Message}", await host.Failure);
             return 0;
         });

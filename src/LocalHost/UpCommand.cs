@@ -22,7 +22,7 @@ internal static class UpCommand
         {
             hub, rows, images, wait,
         };
-        command.SetAction(async (arguments, cancellation) =>
+        command.SetAction(async (arguments, cancellationToken) =>
         {
             var options = new LocalStackOptions
             {
@@ -38,11 +38,11 @@ internal static class UpCommand
                 WaitForDebugger = arguments.GetValue(wait),
             };
             using var folder = FolderLock.Acquire(options.StateFolder);
-            await using var stack = await LocalStack.StartAsync(options, Console.WriteLine, cancellation);
+            await using var stack = await LocalStack.StartAsync(options, Console.WriteLine, cancellationToken);
             Console.WriteLine(Hints(stack));
             try
             {
-                await stack.WaitAsync(cancellation);
+                await stack.WaitAsync(cancellationToken);
             }
             catch (OperationCanceledException)
             {

@@ -37,7 +37,7 @@ internal static class HubCommand
             Example: hub --port 8099 --rows 600 --hold-back 8 --held-out /tmp/held-out
             """)
         { port, CatalogOptions.Rows, CatalogOptions.Images, models, CatalogOptions.Seed, CatalogOptions.HoldBack, heldOut, faults };
-        command.SetAction((result, cancellation) => RunAsync(new HubServerOptions
+        command.SetAction((result, cancellationToken) => RunAsync(new HubServerOptions
         {
             Port = result.GetValue(port),
             Rows = result.GetValue(CatalogOptions.Rows),
@@ -47,17 +47,17 @@ internal static class HubCommand
             HoldBack = result.GetValue(CatalogOptions.HoldBack),
             HeldOut = result.GetValue(heldOut),
             Faults = result.GetValue(faults) ? FaultPresets.BadDay : [],
-        }, cancellation));
+        }, cancellationToken));
         return command;
     }
 
-    private static async Task<int> RunAsync(HubServerOptions options, CancellationToken cancellation)
+    private static async Task<int> RunAsync(HubServerOptions options, CancellationToken cancellationToken)
     {
         try
         {
-            await using var hub = await SampleHub.StartAsync(options, cancellation);
+            await using var hub = await SampleHub.StartAsync(options, cancellationToken);
             Console.WriteLine($"hub listening on {hub.Address.GetLeftPart(UriPartial.Authority)}");
-            await Task.Delay(Timeout.Infinite, cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await Task.Delay(Timeout.Infinite, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             return 0;
         }
         catch (Exception e) when (e is InvalidDataException or IOException)

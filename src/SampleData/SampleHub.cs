@@ -42,7 +42,7 @@ public sealed class SampleHub : IAsyncDisposable
     /// <summary>Starts a hub and writes the held-out images; the hub accepts requests when this method returns.</summary>
     /// <exception cref="InvalidDataException">The options name a folder that cannot be served.</exception>
     /// <exception cref="IOException">The port is taken.</exception>
-    public static async Task<SampleHub> StartAsync(HubServerOptions options, CancellationToken cancellation = default)
+    public static async Task<SampleHub> StartAsync(HubServerOptions options, CancellationToken cancellationToken = default)
     {
         Validate(options);
         var builder = WebApplication.CreateSlimBuilder();
@@ -54,7 +54,7 @@ public sealed class SampleHub : IAsyncDisposable
         var hub = new SampleHub(builder.Build(), Directory.CreateTempSubdirectory("sample-hub-").FullName, options);
         try
         {
-            await hub.StartAsync(options, hub._application, cancellation);
+            await hub.StartAsync(options, hub._application, cancellationToken);
             return hub;
         }
         catch
@@ -70,7 +70,7 @@ public sealed class SampleHub : IAsyncDisposable
         Directory.Delete(_files, recursive: true);
     }
 
-    private async Task StartAsync(HubServerOptions options, WebApplication application, CancellationToken cancellation)
+    private async Task StartAsync(HubServerOptions options, WebApplication application, CancellationToken cancellationToken)
     {
         // The catalog's image URLs contain the port, which is known only after the start; so routes are mapped before it and repositories
         // created on the first request.
@@ -88,7 +88,7 @@ public sealed class SampleHub : IAsyncDisposable
         new HubApi(repositories).Map(application);
         new HubFiles(repositories, options.CdnHost).Map(application);
         if (images is null) new CatalogPictures(catalog).Map(application);
-        await application.StartAsync(cancellation);
+        await application.StartAsync(cancellationToken);
         Address = new Uri(application.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single());
         if (options.HeldOut is null) return;
         if (images is null) HeldOutPictures.Write(catalog, rows, options.HoldBack, options.HeldOut);

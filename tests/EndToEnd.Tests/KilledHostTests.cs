@@ -60,7 +60,7 @@ public sealed class KilledHostTests(AzuriteFixture azurite) : IClassFixture<Azur
     private IEnumerable<string> Pictures =>
         _hub.Requests.Where(request => request.Status == 200).Select(request => request.Path).Where(path => path.StartsWith("/pictures/", StringComparison.Ordinal));
 
-    private async Task<Uri> StartHostAsync(CancellationToken cancellation)
+    private async Task<Uri> StartHostAsync(CancellationToken cancellationToken)
     {
         var start = new ProcessStartInfo("dotnet",
             [typeof(LocalStack).Assembly.Location, "run", "--port", $"{_port}"])
@@ -80,7 +80,7 @@ public sealed class KilledHostTests(AzuriteFixture azurite) : IClassFixture<Azur
         };
         _host = Process.Start(start)!;
         const string Ready = "functions listening on ";
-        while (await _host.StandardOutput.ReadLineAsync(cancellation) is { } line)
+        while (await _host.StandardOutput.ReadLineAsync(cancellationToken) is { } line)
         {
             if (!line.StartsWith(Ready, StringComparison.Ordinal)) continue;
             _ = _host.StandardOutput.ReadToEndAsync(CancellationToken.None);
@@ -97,29 +97,29 @@ public sealed class KilledHostTests(AzuriteFixture azurite) : IClassFixture<Azur
         _host = null;
     }
 
-    private async Task<Uri> StartIngestionAsync(Uri host, CancellationToken cancellation)
+    private async Task<Uri> StartIngestionAsync(Uri host, CancellationToken cancellationToken)
     {
         using var body = new StringContent(
             $$"""{"repo": "{{_hub.Dataset}}", "columns": {"image": "imageurl", "title": "title", "price": "full_price" } }""",
             Encoding.UTF8, "application/json");
-        using var response = await _http.PostAsync(new Uri(host, "api/datasets/ingest"), body, cancellation);
+        using var response = await _http.PostAsync(new Uri(host, "api/datasets/ingest"), body, cancellationToken);
         response.EnsureSuccessStatusCode();
-        var accepted = await response.Content.ReadFromJsonAsync<IngestionAccepted>(PipelineJson.Options, cancellation);
+        var accepted = await response.Content.ReadFromJsonAsync<IngestionAccepted>(PipelineJson.Options, cancellationToken);
         return new Uri(accepted!.Management["statusQueryGetUri"]);
     }
 
-    private async Task<JsonNode> EndAsync(Uri status, CancellationToken cancellation)
+    private async Task<JsonNode> EndAsync(Uri status, CancellationToken cancellationToken)
     {
         while (true)
         {
-            var now = JsonNode.Parse(await _http.GetStringAsync(status, cancellation))!;
+            var now = JsonNode.Parse(await _http.GetStringAsync(status, cancellationToken))!;
             if (now["runtimeStatus"]!.GetValue<string>() is not ("Pending" or "Running")) return now;
-            await Task.Delay(200, cancellation);
+            await Task.Delay(200, cancellationToken);
         }
     }
 
-    private static async Task UntilAsync(Func<bool> holds, CancellationToken cancellation)
+    private static async Task UntilAsync(Func<bool> holds, CancellationToken cancellationToken)
     {
-        while (!holds()) await Task.Delay(5, cancellation);
+        while (!holds()) await Task.Delay(5, cancellationToken);
     }
 }

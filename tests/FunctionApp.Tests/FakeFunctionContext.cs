@@ -4,7 +4,7 @@ using Microsoft.Azure.Functions.Worker;
 namespace FunctionsPipeline.Tests.FunctionApp;
 
 /// <summary>The call of a function, as far as a middleware looks at it.</summary>
-internal sealed class FakeFunctionContext(string function, CancellationToken cancellation = default) : FunctionContext
+internal sealed class FakeFunctionContext(string function, CancellationToken cancellationToken = default) : FunctionContext
 {
     public override string InvocationId => "invocation-1";
 
@@ -24,7 +24,7 @@ internal sealed class FakeFunctionContext(string function, CancellationToken can
 
     public override IInvocationFeatures Features => throw new NotSupportedException();
 
-    public override CancellationToken CancellationToken => cancellation;
+    public override CancellationToken CancellationToken => cancellationToken;
 
     private sealed class Definition(string name) : FunctionDefinition
     {

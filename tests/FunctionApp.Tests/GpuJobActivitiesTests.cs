@@ -90,20 +90,20 @@ public sealed class GpuJobActivitiesTests(AzuriteFixture azurite) : IClassFixtur
 
         public Func<Task> OnStatus { get; set; } = () => Task.CompletedTask;
 
-        public async Task<string> StartAsync(string run, int attempt, CancellationToken cancellation)
+        public async Task<string> StartAsync(string run, int attempt, CancellationToken cancellationToken)
         {
             Started.Add(attempt);
             await OnStart();
             return $"{run}-{attempt}";
         }
 
-        public async Task<GpuJobStatus> GetStatusAsync(string job, CancellationToken cancellation)
+        public async Task<GpuJobStatus> GetStatusAsync(string job, CancellationToken cancellationToken)
         {
             await OnStatus();
             return new GpuJobStatus(GpuJobState.Running);
         }
 
-        public Task StopAsync(string job, CancellationToken cancellation)
+        public Task StopAsync(string job, CancellationToken cancellationToken)
         {
             Stopped.Add(job);
             return Task.CompletedTask;

@@ -15,17 +15,17 @@ internal sealed class HostQueue(int places, TimeSpan interval, TimeProvider time
     public bool IsOpen => Wait() <= TimeSpan.Zero;
 
     /// <summary>Waits for a free place, for the rate limit and for the end of a pause. <see cref="Leave"/> releases the place.</summary>
-    public async Task EnterAsync(CancellationToken cancellation)
+    public async Task EnterAsync(CancellationToken cancellationToken)
     {
-        await _places.WaitAsync(cancellation);
+        await _places.WaitAsync(cancellationToken);
         try
         {
-            await _pace.WaitAsync(cancellation);
+            await _pace.WaitAsync(cancellationToken);
             try
             {
                 // Loops, as a concurrent request may extend the pause; rounds up, as timers count whole milliseconds and would fire early.
                 for (TimeSpan wait; (wait = Wait()) > TimeSpan.Zero;)
-                    await Task.Delay(TimeSpan.FromMilliseconds(Math.Ceiling(wait.TotalMilliseconds)), time, cancellation);
+                    await Task.Delay(TimeSpan.FromMilliseconds(Math.Ceiling(wait.TotalMilliseconds)), time, cancellationToken);
                 Close(interval);
             }
             finally

@@ -22,12 +22,12 @@ internal sealed class HostTurns(IngestionOptions options, TimeProvider time)
     }
 
     /// <summary>Waits for a turn at the URL's host; disposing the turn ends it.</summary>
-    public async Task<HostTurn> TakeAsync(Uri uri, CancellationToken cancellation)
+    public async Task<HostTurn> TakeAsync(Uri uri, CancellationToken cancellationToken)
     {
         var host = Join(uri.IdnHost.TrimEnd('.'));
         try
         {
-            await host.Queue.EnterAsync(cancellation);
+            await host.Queue.EnterAsync(cancellationToken);
         }
         catch
         {

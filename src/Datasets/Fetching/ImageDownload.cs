@@ -19,14 +19,14 @@ internal sealed class ImageDownload(Uri address, HttpClient http, HostTurns turn
     private TimeSpan TimeToBegin => options.ConnectTimeout + options.ReadTimeout;
 
     /// <exception cref="UnreadableImageException">The image cannot be downloaded; the exception gives the reason.</exception>
-    public async Task<byte[]> RunAsync(CancellationToken cancellation)
+    public async Task<byte[]> RunAsync(CancellationToken cancellationToken)
     {
         for (var attempt = 1; ; attempt++)
         {
             PassingFailureException failure;
             try
             {
-                return await TryAsync(cancellation);
+                return await TryAsync(cancellationToken);
             }
             catch (PassingFailureException e)
             {
@@ -40,17 +40,17 @@ internal sealed class ImageDownload(Uri address, HttpClient http, HostTurns turn
             if (pause >= _left)
                 throw new UnreadableImageException(failure.Reason,
                     $"{failure.Message} ({tries}; no time is left for another after a pause of {Seconds(pause)})", failure);
-            await Task.Delay(pause, time, cancellation);
+            await Task.Delay(pause, time, cancellationToken);
             _left -= pause;
         }
     }
 
-    private async Task<byte[]> TryAsync(CancellationToken cancellation)
+    private async Task<byte[]> TryAsync(CancellationToken cancellationToken)
     {
         var uri = address;
         for (var redirects = 0; redirects <= MaxRedirects; redirects++)
         {
-            var (bytes, location) = await AskAsync(uri, cancellation);
+            var (bytes, location) = await AskAsync(uri, cancellationToken);
             if (bytes is not null) return bytes;
             uri = ImageUrl.Follow(uri, location!);
         }
@@ -59,14 +59,14 @@ internal sealed class ImageDownload(Uri address, HttpClient http, HostTurns turn
     }
 
     /// <summary>Sends one request; returns the body, or the target of a redirect.</summary>
-    private async Task<(byte[]? Bytes, Uri? Location)> AskAsync(Uri uri, CancellationToken cancellation)
+    private async Task<(byte[]? Bytes, Uri? Location)> AskAsync(Uri uri, CancellationToken cancellationToken)
     {
-        using var turn = await turns.TakeAsync(uri, cancellation);
+        using var turn = await turns.TakeAsync(uri, cancellationToken);
         (_hasBegun, _received) = (false, 0);
         var started = time.GetTimestamp();
         using var whole = new CancellationTokenSource(_left > TimeSpan.Zero ? _left : TimeSpan.Zero, time);
         using var piece = new CancellationTokenSource(TimeToBegin, time);
-        using var any = CancellationTokenSource.CreateLinkedTokenSource(whole.Token, piece.Token, cancellation);
+        using var any = CancellationTokenSource.CreateLinkedTokenSource(whole.Token, piece.Token, cancellationToken);
         try
         {
             using var response = await http.GetAsync(uri, HttpCompletionOption.ResponseHeadersRead, any.Token);
@@ -75,7 +75,7 @@ internal sealed class ImageDownload(Uri address, HttpClient http, HostTurns turn
             Check(uri, response);
             return (await ReadAsync(uri, response, piece, any.Token), null);
         }
-        catch (OperationCanceledException e) when (!cancellation.IsCancellationRequested)
+        catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
         {
             if (whole.IsCancellationRequested)
                 throw new UnreadableImageException(Rejection.Timeout,
@@ -108,14 +108,14 @@ internal sealed class ImageDownload(Uri address, HttpClient http, HostTurns turn
     }
 
     private async Task<byte[]> ReadAsync(Uri uri, HttpResponseMessage response, CancellationTokenSource piece,
-        CancellationToken cancellation)
+        CancellationToken cancellationToken)
     {
         _hasBegun = true;
         piece.CancelAfter(options.ReadTimeout);
-        await using var body = await response.Content.ReadAsStreamAsync(cancellation);
+        await using var body = await response.Content.ReadAsStreamAsync(cancellationToken);
         using var bytes = new MemoryStream();
         var buffer = new byte[64 * 1024];
-        for (int read; (read = await body.ReadAsync(buffer, cancellation)) > 0;)
+        for (int read; (read = await body.ReadAsync(buffer, cancellationToken)) > 0;)
         {
             piece.CancelAfter(options.ReadTimeout);
             bytes.Write(buffer, 0, read);

@@ -26,7 +26,7 @@ public sealed class ImageDownloader : IDisposable
     {
         _http = CreateHttpClient(options, guard);
         var turns = new HostTurns(options, time);
-        _downloads = new SharedDownloads((uri, cancellation) => new ImageDownload(uri, _http, turns, options, time).RunAsync(cancellation));
+        _downloads = new SharedDownloads((uri, cancellationToken) => new ImageDownload(uri, _http, turns, options, time).RunAsync(cancellationToken));
     }
 
     /// <summary>
@@ -35,8 +35,8 @@ public sealed class ImageDownloader : IDisposable
     /// </summary>
     /// <exception cref="UnreadableImageException">The URL is invalid, the image is missing, empty or too large, the download timed out, or
     /// the publisher opts out.</exception>
-    public async Task<byte[]> DownloadAsync(string? url, CancellationToken cancellation = default) =>
-        await _downloads.GetAsync(ImageUrl.Parse(url), cancellation);
+    public async Task<byte[]> DownloadAsync(string? url, CancellationToken cancellationToken = default) =>
+        await _downloads.GetAsync(ImageUrl.Parse(url), cancellationToken);
 
     public void Dispose() => _http.Dispose();
 
@@ -44,7 +44,7 @@ public sealed class ImageDownloader : IDisposable
     {
         var http = new HttpClient(new SocketsHttpHandler
         {
-            ConnectCallback = (context, cancellation) => guard.ConnectAsync(context.DnsEndPoint, cancellation),
+            ConnectCallback = (context, cancellationToken) => guard.ConnectAsync(context.DnsEndPoint, cancellationToken),
             ConnectTimeout = options.ConnectTimeout,
             // Behind a proxy, the guard would only see the proxy's IP address.
             UseProxy = false,

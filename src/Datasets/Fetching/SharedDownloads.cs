@@ -5,9 +5,9 @@ internal sealed class SharedDownloads(Func<Uri, CancellationToken, Task<byte[]>>
 {
     private readonly Dictionary<string, Download> _running = new(StringComparer.Ordinal);
 
-    public async Task<byte[]> GetAsync(Uri uri, CancellationToken cancellation)
+    public async Task<byte[]> GetAsync(Uri uri, CancellationToken cancellationToken)
     {
-        cancellation.ThrowIfCancellationRequested();
+        cancellationToken.ThrowIfCancellationRequested();
         // The key omits the fragment, which is never sent to servers.
         var key = uri.GetComponents(UriComponents.HttpRequestUrl, UriFormat.UriEscaped);
         Download running;
@@ -19,7 +19,7 @@ internal sealed class SharedDownloads(Func<Uri, CancellationToken, Task<byte[]>>
         }
         try
         {
-            return await running.Bytes.WaitAsync(cancellation);
+            return await running.Bytes.WaitAsync(cancellationToken);
         }
         finally
         {

@@ -77,10 +77,10 @@ public sealed partial class HubClient
     /// <exception cref="HubException">The repository or revision does not exist or is not accessible, or the repository is
     /// disabled.</exception>
     public async Task<HubRepositoryInfo> GetInfoAsync(HubRepositoryKind kind, string repo, string revision,
-        CancellationToken cancellation = default)
+        CancellationToken cancellationToken = default)
     {
         var address = Address($"api/{Segment(kind)}/{Path(repo)}/revision/{Uri.EscapeDataString(revision)}");
-        var info = await GetJsonAsync<RepositoryInfo>(address, cancellation);
+        var info = await GetJsonAsync<RepositoryInfo>(address, cancellationToken);
         if (info.Disabled) throw HubException.Disabled(address.AbsolutePath);
         // The Hub sends false, or the approval mode of the terms: "auto" or "manual".
         var isGated = info.Gated.ValueKind is JsonValueKind.True or JsonValueKind.String;
@@ -90,19 +90,19 @@ public sealed partial class HubClient
     /// <summary>Resolves a branch, tag or commit of a repository to a commit.</summary>
     /// <exception cref="HubException">As <see cref="GetInfoAsync"/>.</exception>
     public async Task<string> GetCommitAsync(HubRepositoryKind kind, string repo, string revision,
-        CancellationToken cancellation = default) =>
-        (await GetInfoAsync(kind, repo, revision, cancellation)).Commit;
+        CancellationToken cancellationToken = default) =>
+        (await GetInfoAsync(kind, repo, revision, cancellationToken)).Commit;
 
     /// <summary>Lists all files of a repository at a commit.</summary>
     public async Task<IReadOnlyList<HubFileInfo>> ListFilesAsync(HubRepositoryKind kind, string repo, string commit,
-        CancellationToken cancellation = default)
+        CancellationToken cancellationToken = default)
     {
         var files = new List<HubFileInfo>();
         Uri? page = Address($"api/{Segment(kind)}/{Path(repo)}/tree/{Uri.EscapeDataString(commit)}?recursive=true");
         while (page is not null)
         {
             (var entries, page) = await Transport.GetAsync(page, () => null,
-                async (answer, token) => (await ReadJsonAsync<TreeEntry[]>(answer, token), NextPage(answer)), cancellation);
+                async (answer, token) => (await ReadJsonAsync<TreeEntry[]>(answer, token), NextPage(answer)), cancellationToken);
             files.AddRange(entries.Where(e => e.Type == "file")
                 .Select(e => new HubFileInfo(e.Path, e.Lfs?.Size ?? e.Size, e.Lfs?.Oid, e.Oid)));
         }
@@ -113,10 +113,10 @@ public sealed partial class HubClient
     /// Lists the Parquet files of a dataset's head, in order. The Hub converts at most 5 GB of a split; the name of a split that is
     /// converted in part starts with <c>partial-</c>.
     /// </summary>
-    public async Task<IReadOnlyList<HubParquetFile>> ListParquetAsync(string repo, CancellationToken cancellation = default)
+    public async Task<IReadOnlyList<HubParquetFile>> ListParquetAsync(string repo, CancellationToken cancellationToken = default)
     {
         var listing = await GetJsonAsync<Dictionary<string, Dictionary<string, string[]>>>(
-            Address($"api/datasets/{Path(repo)}/parquet"), cancellation);
+            Address($"api/datasets/{Path(repo)}/parquet"), cancellationToken);
         return [.. from config in listing
                    from split in config.Value
                    from url in split.Value
@@ -125,8 +125,8 @@ public sealed partial class HubClient
 
     /// <summary>Opens a file as a seekable stream, fetched by range requests, each with its own retries.</summary>
     public Task<Stream> OpenAsync(HubRepositoryKind kind, string repo, string commit, string path,
-        CancellationToken cancellation = default) =>
-        HubFileStream.OpenAsync(Transport, AddressOf(kind, repo, commit, path), cancellation);
+        CancellationToken cancellationToken = default) =>
+        HubFileStream.OpenAsync(Transport, AddressOf(kind, repo, commit, path), cancellationToken);
 
     /// <summary>Builds the <c>resolve</c> URL of a file, which may redirect to a CDN.</summary>
     internal Uri AddressOf(HubRepositoryKind kind, string repo, string commit, string path) => Address(
@@ -134,14 +134,14 @@ public sealed partial class HubClient
 
     private Uri Address(string path) => new(_endpoint, path);
 
-    private Task<T> GetJsonAsync<T>(Uri uri, CancellationToken cancellation) =>
-        Transport.GetAsync(uri, () => null, ReadJsonAsync<T>, cancellation);
+    private Task<T> GetJsonAsync<T>(Uri uri, CancellationToken cancellationToken) =>
+        Transport.GetAsync(uri, () => null, ReadJsonAsync<T>, cancellationToken);
 
-    private static async Task<T> ReadJsonAsync<T>(HubAnswer answer, CancellationToken cancellation)
+    private static async Task<T> ReadJsonAsync<T>(HubAnswer answer, CancellationToken cancellationToken)
     {
         try
         {
-            return await answer.Response.Content.ReadFromJsonAsync<T>(cancellation) ?? throw new JsonException("null");
+            return await answer.Response.Content.ReadFromJsonAsync<T>(cancellationToken) ?? throw new JsonException("null");
         }
         catch (JsonException e)
         {

@@ -20,10 +20,10 @@ public sealed class HubFileCopy(HubClient hub)
     /// <exception cref="HubException">The Hub refused or is unreachable; the checksum does not match, in which case the content was
     /// discarded; or another process is copying the same file. In the last two cases a retry may succeed.</exception>
     public async Task<bool> CopyAsync(HubRepositoryKind kind, string repo, string commit, HubFileInfo file, BlockBlobClient target,
-        IProgress<long>? progress = null, CancellationToken cancellation = default)
+        IProgress<long>? progress = null, CancellationToken cancellationToken = default)
     {
         using var checksum = new HubChecksum(file);
-        var there = await PropertiesAsync(target, cancellation);
+        var there = await PropertiesAsync(target, cancellationToken);
         if (there is not null && checksum.IsIn(there.Metadata))
         {
             progress?.Report(file.Size);
@@ -32,31 +32,31 @@ public sealed class HubFileCopy(HubClient hub)
         var blob = new ResumableBlob(target, there?.ETag, checksum.Expected, file.Size, hub.Options.BlockSize);
         try
         {
-            await blob.ResumeAsync(checksum.Append, cancellation);
+            await blob.ResumeAsync(checksum.Append, cancellationToken);
             progress?.Report(blob.Length);
-            await new Download(hub, hub.AddressOf(kind, repo, commit, file.Path), file, blob, checksum, progress).RunAsync(cancellation);
+            await new Download(hub, hub.AddressOf(kind, repo, commit, file.Path), file, blob, checksum, progress).RunAsync(cancellationToken);
             if (checksum.Actual() is var actual && actual != checksum.Expected)
             {
-                await blob.DiscardAsync(cancellation);
+                await blob.DiscardAsync(cancellationToken);
                 throw new HubException(HubError.Unavailable,
                     $"{repo}/{file.Path} arrived with the {checksum.Key} {actual}; the Hub says {checksum.Expected}");
             }
-            await blob.CommitAsync(new Dictionary<string, string> { [checksum.Key] = checksum.Expected }, cancellation);
+            await blob.CommitAsync(new Dictionary<string, string> { [checksum.Key] = checksum.Expected }, cancellationToken);
             return true;
         }
         catch (RequestFailedException e) when (ResumableBlob.IsConflict(e))
         {
-            if (await PropertiesAsync(target, cancellation) is { } now && checksum.IsIn(now.Metadata)) return false;
+            if (await PropertiesAsync(target, cancellationToken) is { } now && checksum.IsIn(now.Metadata)) return false;
             throw new HubException(HubError.Unavailable,
                 $"{repo}/{file.Path} is being copied to {target.Name} by somebody else as well", e);
         }
     }
 
-    private static async Task<BlobProperties?> PropertiesAsync(BlockBlobClient blob, CancellationToken cancellation)
+    private static async Task<BlobProperties?> PropertiesAsync(BlockBlobClient blob, CancellationToken cancellationToken)
     {
         try
         {
-            return await blob.GetPropertiesAsync(cancellationToken: cancellation);
+            return await blob.GetPropertiesAsync(cancellationToken: cancellationToken);
         }
         catch (RequestFailedException e) when (e.Status == 404 && e.ErrorCode != BlobErrorCode.ContainerNotFound)
         {
@@ -73,14 +73,14 @@ public sealed class HubFileCopy(HubClient hub)
         private readonly HubFileVersion _version = new(file.Path);
         private readonly List<byte[]> _buffers = [];
 
-        public async Task RunAsync(CancellationToken cancellation)
+        public async Task RunAsync(CancellationToken cancellationToken)
         {
             while (blob.Length < file.Size)
             {
                 var blocks = NextBlocks();
-                var came = await Task.WhenAll(blocks.Select((block, i) => FetchAsync(block, Start(i), cancellation)));
-                if (came.All(c => c)) await KeepAsync(blocks, cancellation);
-                else await FetchWholeAsync(cancellation);
+                var came = await Task.WhenAll(blocks.Select((block, i) => FetchAsync(block, Start(i), cancellationToken)));
+                if (came.All(c => c)) await KeepAsync(blocks, cancellationToken);
+                else await FetchWholeAsync(cancellationToken);
             }
         }
 
@@ -101,7 +101,7 @@ public sealed class HubFileCopy(HubClient hub)
 
         /// <summary>Fetches a block; after a broken connection, only the missing bytes are requested again.</summary>
         /// <returns>False when the server ignores the range and sends the complete file, which is larger than the block.</returns>
-        private Task<bool> FetchAsync(ArraySegment<byte> block, long start, CancellationToken cancellation)
+        private Task<bool> FetchAsync(ArraySegment<byte> block, long start, CancellationToken cancellationToken)
         {
             var filled = 0;
             RangeHeaderValue Missing() => new(start + filled, start + block.Count - 1);
@@ -122,10 +122,10 @@ public sealed class HubFileCopy(HubClient hub)
                     filled += read > 0 ? read : throw new EndOfStreamException($"the answer ended {block.Count - filled} bytes early");
                 }
                 return true;
-            }, cancellation);
+            }, cancellationToken);
         }
 
-        private Task<bool> FetchWholeAsync(CancellationToken cancellation) =>
+        private Task<bool> FetchWholeAsync(CancellationToken cancellationToken) =>
             hub.Transport.GetAsync(address, () => null, async (answer, token) =>
         {
             CheckAnswer(answer);
@@ -141,11 +141,11 @@ public sealed class HubFileCopy(HubClient hub)
                 position += block.Count;
             }
             return true;
-        }, cancellation);
+        }, cancellationToken);
 
-        private async Task KeepAsync(IReadOnlyList<ArraySegment<byte>> blocks, CancellationToken cancellation)
+        private async Task KeepAsync(IReadOnlyList<ArraySegment<byte>> blocks, CancellationToken cancellationToken)
         {
-            await blob.StageAsync(blocks, cancellation);
+            await blob.StageAsync(blocks, cancellationToken);
             foreach (var block in blocks) checksum.Append(block);
             progress?.Report(blob.Length);
         }

@@ -28,10 +28,10 @@ internal sealed class HubFileStream : ReadOnlyStream
 
     public override long Length => _length;
 
-    public static async Task<Stream> OpenAsync(HubTransport transport, Uri uri, CancellationToken cancellation)
+    public static async Task<Stream> OpenAsync(HubTransport transport, Uri uri, CancellationToken cancellationToken)
     {
         var stream = new HubFileStream(transport, uri);
-        await stream.FetchAsync(new RangeHeaderValue(null, FooterSize), cancellation);
+        await stream.FetchAsync(new RangeHeaderValue(null, FooterSize), cancellationToken);
         return stream;
     }
 
@@ -79,7 +79,7 @@ internal sealed class HubFileStream : ReadOnlyStream
 
     private Part? Find() => _parts.FirstOrDefault(p => Position >= p.Start && Position < p.Start + p.Bytes.Length);
 
-    private Task<bool> FetchAsync(RangeHeaderValue range, CancellationToken cancellation) =>
+    private Task<bool> FetchAsync(RangeHeaderValue range, CancellationToken cancellationToken) =>
         _transport.GetAsync(_uri, () => range, async (answer, token) =>
     {
         if (answer.IsBeyondEnd)
@@ -113,7 +113,7 @@ internal sealed class HubFileStream : ReadOnlyStream
         }
         _whole = file;
         return true;
-    }, cancellation);
+    }, cancellationToken);
 
     private sealed record Part(long Start, byte[] Bytes);
 }

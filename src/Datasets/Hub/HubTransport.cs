@@ -23,18 +23,18 @@ internal sealed class HubTransport(HttpClient http, HubOptions options, TimeProv
     /// <param name="read">Reads a successful response, or a 416 (range beyond the end).</param>
     /// <exception cref="HubException">The Hub refused, or gave no response within the time limits.</exception>
     public async Task<T> GetAsync<T>(Uri uri, Func<RangeHeaderValue?> range, Func<HubAnswer, CancellationToken, Task<T>> read,
-        CancellationToken cancellation)
+        CancellationToken cancellationToken)
     {
         var started = time.GetTimestamp();
         HubException? failure = null;
         var pause = TimeSpan.Zero;
         for (var attempt = 1; ; attempt++)
         {
-            await PauseAsync(uri, pause, started, failure, cancellation);
+            await PauseAsync(uri, pause, started, failure, cancellationToken);
             var left = options.Deadline - time.GetElapsedTime(started);
             var patience = left < options.AttemptTimeout ? left : options.AttemptTimeout;
             using var limit = new CancellationTokenSource(patience, time);
-            using var both = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellation);
+            using var both = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
             TimeSpan? asked = null;
             try
             {
@@ -56,7 +56,7 @@ internal sealed class HubTransport(HttpClient http, HubOptions options, TimeProv
             {
                 failure = new HubException(HubError.Unavailable, $"{uri}: {e.Message}", e);
             }
-            catch (OperationCanceledException e) when (!cancellation.IsCancellationRequested)
+            catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
             {
                 failure = new HubException(HubError.Unavailable, $"{uri}: no whole answer within {patience.TotalSeconds:0} seconds", e);
             }
@@ -67,7 +67,7 @@ internal sealed class HubTransport(HttpClient http, HubOptions options, TimeProv
     }
 
     /// <summary>Waits between attempts and until the rate limit allows the request.</summary>
-    private async Task PauseAsync(Uri uri, TimeSpan pause, long started, HubException? failure, CancellationToken cancellation)
+    private async Task PauseAsync(Uri uri, TimeSpan pause, long started, HubException? failure, CancellationToken cancellationToken)
     {
         while (true)
         {
@@ -78,13 +78,13 @@ internal sealed class HubTransport(HttpClient http, HubOptions options, TimeProv
                     $"{uri.AbsolutePath}: the Hub takes no more requests until {time.GetUtcNow() + wait:u}, which is too long to wait: " +
                     "try again then, or set HF_TOKEN to a token whose account has a higher limit", failure);
             if (wait == TimeSpan.Zero) return;
-            await Task.Delay(wait, time, cancellation);
+            await Task.Delay(wait, time, cancellationToken);
             pause = TimeSpan.Zero;
         }
     }
 
     private async Task<(HttpResponseMessage Response, string? LinkedETag, bool IsFromHub)> FollowAsync(
-        Uri uri, RangeHeaderValue? range, CancellationToken cancellation)
+        Uri uri, RangeHeaderValue? range, CancellationToken cancellationToken)
     {
         string? linkedETag = null;
         for (var redirects = 0; ; redirects++)
@@ -94,7 +94,7 @@ internal sealed class HubTransport(HttpClient http, HubOptions options, TimeProv
             request.Headers.Range = range;
             // Downloads are redirected to presigned URLs on other hosts, which must not receive the token.
             if (_token is not null && isHub) request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", _token);
-            var response = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellation);
+            var response = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
             if (isHub) _limits.Observe(uri, response);
             if (response.RedirectsTo() is not { } location) return (response, linkedETag, isHub);
             linkedETag ??= response.First("X-Linked-Etag");

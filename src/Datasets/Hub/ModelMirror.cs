@@ -17,11 +17,11 @@ public sealed class ModelMirror(HubClient hub, BlobServiceClient blobs)
     /// <summary>Resolves the request's revision to a commit.</summary>
     /// <exception cref="RequestException">The repository or revision does not exist or is not accessible.</exception>
     /// <exception cref="HubException">The Hub cannot be reached.</exception>
-    public async Task<string> ResolveCommitAsync(BaseModelRequest request, CancellationToken cancellation = default)
+    public async Task<string> ResolveCommitAsync(BaseModelRequest request, CancellationToken cancellationToken = default)
     {
         try
         {
-            return await hub.GetCommitAsync(HubRepositoryKind.Model, request.Repo, request.Revision, cancellation);
+            return await hub.GetCommitAsync(HubRepositoryKind.Model, request.Repo, request.Revision, cancellationToken);
         }
         catch (HubException e) when (!e.IsTransient)
         {
@@ -37,12 +37,12 @@ public sealed class ModelMirror(HubClient hub, BlobServiceClient blobs)
     /// <exception cref="RequestException">The repository has no usable checkpoint.</exception>
     /// <exception cref="HubException">The Hub cannot be reached, or a file's checksum does not match.</exception>
     public async Task<string> MirrorAsync(string repo, string commit, IProgress<MirrorProgress>? progress = null,
-        CancellationToken cancellation = default)
+        CancellationToken cancellationToken = default)
     {
         var folder = BlobNames.BaseModel(repo, commit);
         var complete = _container.GetBlobClient(BlobNames.ModelComplete(folder));
-        if (await complete.ExistsAsync(cancellation)) return folder;
-        var files = (await hub.ListFilesAsync(HubRepositoryKind.Model, repo, commit, cancellation)).Where(IsWanted).ToList();
+        if (await complete.ExistsAsync(cancellationToken)) return folder;
+        var files = (await hub.ListFilesAsync(HubRepositoryKind.Model, repo, commit, cancellationToken)).Where(IsWanted).ToList();
         if (!files.Any(f => f.Path == "config.json") || !files.Any(f => f.Path.EndsWith(".safetensors", StringComparison.Ordinal)))
             throw new RequestException("baseModel.repo", 400,
                 $"{repo} has no config.json or no *.safetensors: it is no checkpoint that can be fine-tuned");
@@ -52,10 +52,10 @@ public sealed class ModelMirror(HubClient hub, BlobServiceClient blobs)
             var before = done;
             var within = progress is null ? null : new FileProgress(bytes => progress.Report(new MirrorProgress(before + bytes, total)));
             await _copy.CopyAsync(HubRepositoryKind.Model, repo, commit, file, _container.GetBlockBlobClient($"{folder}/{file.Path}"),
-                within, cancellation);
+                within, cancellationToken);
             done += file.Size;
         }
-        await complete.CreateJsonAsync(new { repo, commit, files }, PipelineJson.Options, cancellation);
+        await complete.CreateJsonAsync(new { repo, commit, files }, PipelineJson.Options, cancellationToken);
         return folder;
     }
 

@@ -42,46 +42,46 @@ internal sealed class ResumableBlob
 
     /// <summary>Adopts the blocks of an earlier writer up to the first gap and reads their content back.</summary>
     /// <exception cref="RequestFailedException">Storage failed; <see cref="IsConflict"/> detects a concurrent writer.</exception>
-    public async Task ResumeAsync(Action<ReadOnlySpan<byte>> read, CancellationToken cancellation)
+    public async Task ResumeAsync(Action<ReadOnlySpan<byte>> read, CancellationToken cancellationToken)
     {
-        var (known, committed) = await KnownBlocksAsync(cancellation);
+        var (known, committed) = await KnownBlocksAsync(cancellationToken);
         while (Length < _size && known.TryGetValue(_blocks.Count, out var block)) _blocks.Add(block);
         if (_blocks.Count == 0) return;
         // Azure Storage can only read committed blocks.
-        if (!committed.SequenceEqual(_blocks)) await CommitAsync(null, cancellation);
+        if (!committed.SequenceEqual(_blocks)) await CommitAsync(null, cancellationToken);
         var options = new BlobDownloadOptions { Conditions = new BlobRequestConditions { IfMatch = _etag } };
-        await using var content = (await _blob.DownloadStreamingAsync(options, cancellation)).Value.Content;
+        await using var content = (await _blob.DownloadStreamingAsync(options, cancellationToken)).Value.Content;
         var buffer = new byte[1 << 20];
-        for (int count; (count = await content.ReadAsync(buffer, cancellation)) > 0;) read(buffer.AsSpan(0, count));
+        for (int count; (count = await content.ReadAsync(buffer, cancellationToken)) > 0;) read(buffer.AsSpan(0, count));
     }
 
     /// <summary>Stages the next blocks; only the final block of the blob may be shorter.</summary>
-    public async Task StageAsync(IReadOnlyList<ArraySegment<byte>> blocks, CancellationToken cancellation)
+    public async Task StageAsync(IReadOnlyList<ArraySegment<byte>> blocks, CancellationToken cancellationToken)
     {
         var ids = blocks.Select((_, i) => NewId(_blocks.Count + i)).ToList();
         await Task.WhenAll(blocks.Zip(ids, (block, id) =>
-            _blob.StageBlockAsync(id, new MemoryStream(block.Array!, block.Offset, block.Count), cancellationToken: cancellation)));
+            _blob.StageBlockAsync(id, new MemoryStream(block.Array!, block.Offset, block.Count), cancellationToken: cancellationToken)));
         _blocks.AddRange(ids);
     }
 
     /// <summary>Commits the blocks staged so far as the content of the blob.</summary>
     /// <exception cref="RequestFailedException">Storage failed; <see cref="IsConflict"/> detects a concurrent writer.</exception>
-    public async Task CommitAsync(IDictionary<string, string>? metadata, CancellationToken cancellation)
+    public async Task CommitAsync(IDictionary<string, string>? metadata, CancellationToken cancellationToken)
     {
         var info = await _blob.CommitBlockListAsync(_blocks,
-            new CommitBlockListOptions { Metadata = metadata, Conditions = Unchanged() }, cancellation);
+            new CommitBlockListOptions { Metadata = metadata, Conditions = Unchanged() }, cancellationToken);
         _etag = info.Value.ETag;
     }
 
     /// <summary>Deletes the blob with all its blocks.</summary>
-    public async Task DiscardAsync(CancellationToken cancellation)
+    public async Task DiscardAsync(CancellationToken cancellationToken)
     {
         try
         {
             // Deleting a blob keeps its uncommitted blocks; committing an empty block list discards them.
             _blocks.Clear();
-            await CommitAsync(null, cancellation);
-            await _blob.DeleteAsync(conditions: Unchanged(), cancellationToken: cancellation);
+            await CommitAsync(null, cancellationToken);
+            await _blob.DeleteAsync(conditions: Unchanged(), cancellationToken: cancellationToken);
         }
         catch (RequestFailedException e) when (IsConflict(e))
         {
@@ -93,12 +93,12 @@ internal sealed class ResumableBlob
     public static bool IsConflict(RequestFailedException failure) =>
         failure.Status is 404 or 409 or 412 || failure.ErrorCode == BlobErrorCode.InvalidBlockList;
 
-    private async Task<(Dictionary<int, string> Known, List<string> Committed)> KnownBlocksAsync(CancellationToken cancellation)
+    private async Task<(Dictionary<int, string> Known, List<string> Committed)> KnownBlocksAsync(CancellationToken cancellationToken)
     {
         BlockList list;
         try
         {
-            list = await _blob.GetBlockListAsync(BlockListTypes.All, cancellationToken: cancellation);
+            list = await _blob.GetBlockListAsync(BlockListTypes.All, cancellationToken: cancellationToken);
         }
         catch (RequestFailedException e) when (e.Status == 404)
         {

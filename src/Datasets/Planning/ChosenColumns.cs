@@ -13,11 +13,11 @@ internal sealed record ChosenColumns(ColumnMapping Mapping, string? Guess, bool 
     /// Checks the request's columns against the schema of a file, or guesses them from the file when the request names none.
     /// </summary>
     /// <exception cref="RequestException">A column does not exist or has an unsuitable type, or the columns cannot be guessed.</exception>
-    public static async Task<ChosenColumns> ForAsync(ParquetFile file, ColumnMapping? wanted, CancellationToken cancellation)
+    public static async Task<ChosenColumns> ForAsync(ParquetFile file, ColumnMapping? wanted, CancellationToken cancellationToken)
     {
         if (wanted is null)
         {
-            var guess = ColumnGuess.From(DatasetColumns.Describe(file), await SampleRows.ReadAsync(file, RowsToGuessFrom, cancellation));
+            var guess = ColumnGuess.From(DatasetColumns.Describe(file), await SampleRows.ReadAsync(file, RowsToGuessFrom, cancellationToken));
             if (guess.Problem is { } problem)
                 throw new RequestException("dataset.columns", 400,
                     $"the columns cannot be guessed: {problem}. Say which they are; there are: {string.Join(", ", file.Schema.Fields.Select(f => f.Name))}");

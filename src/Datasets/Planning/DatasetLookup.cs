@@ -16,22 +16,22 @@ internal sealed record ListedFile(string Split, HubFileInfo Hub);
 internal sealed class DatasetLookup(HubClient hub)
 {
     /// <exception cref="RequestException">The dataset or revision does not exist, or the dataset has no Parquet form.</exception>
-    public async Task<PinnedCommits> PinAsync(DatasetRequest request, CancellationToken cancellation)
+    public async Task<PinnedCommits> PinAsync(DatasetRequest request, CancellationToken cancellationToken)
     {
-        var commit = await CommitAsync(request, request.Revision, cancellation);
-        if (request.Revision != "main" && commit != await CommitAsync(request, "main", cancellation))
+        var commit = await CommitAsync(request, request.Revision, cancellationToken);
+        if (request.Revision != "main" && commit != await CommitAsync(request, "main", cancellationToken))
             throw new RequestException("dataset.revision", 400,
                 $"the Hub keeps the Parquet form of the head of main only, and {request.Revision} is another commit");
-        return new PinnedCommits(commit, await CommitAsync(request, HubClient.ParquetRevision, cancellation));
+        return new PinnedCommits(commit, await CommitAsync(request, HubClient.ParquetRevision, cancellationToken));
     }
 
     /// <exception cref="RequestException">The dataset has no such configuration.</exception>
-    public async Task<ListedDataset> ListAsync(DatasetRequest request, PinnedCommits commits, CancellationToken cancellation)
+    public async Task<ListedDataset> ListAsync(DatasetRequest request, PinnedCommits commits, CancellationToken cancellationToken)
     {
         IReadOnlyList<HubParquetFile> all;
         try
         {
-            all = await hub.ListParquetAsync(request.Repo, cancellation);
+            all = await hub.ListParquetAsync(request.Repo, cancellationToken);
         }
         catch (HubException e) when (!e.IsTransient)
         {
@@ -44,7 +44,7 @@ internal sealed class DatasetLookup(HubClient hub)
         if (files.Count == 0)
             throw new RequestException("dataset.config", 404,
                 $"{request.Repo} has no configuration '{config}'; it has: {string.Join(", ", configs)}");
-        var tree = (await hub.ListFilesAsync(HubRepositoryKind.Dataset, request.Repo, commits.Parquet, cancellation)).ToDictionary(file => file.Path);
+        var tree = (await hub.ListFilesAsync(HubRepositoryKind.Dataset, request.Repo, commits.Parquet, cancellationToken)).ToDictionary(file => file.Path);
         return new ListedDataset(configs, config, [.. files.Select(file => new ListedFile(SplitOf(file), tree.GetValueOrDefault(file.Path)
             ?? throw new HubException(HubError.Unavailable,
                 $"the Hub lists {file.Path} of {request.Repo}, which commit {commits.Parquet} does not have: the dataset is being changed")))]);
@@ -53,12 +53,12 @@ internal sealed class DatasetLookup(HubClient hub)
     /// <summary>Reads parts of a Parquet file on the Hub by range requests, without downloading the complete file.</summary>
     /// <exception cref="RequestException">The file is damaged.</exception>
     public async Task<T> ReadAsync<T>(DatasetRequest request, PinnedCommits commits, ListedFile file, Func<ParquetFile, Task<T>> read,
-        CancellationToken cancellation)
+        CancellationToken cancellationToken)
     {
-        await using var stream = await hub.OpenAsync(HubRepositoryKind.Dataset, request.Repo, commits.Parquet, file.Hub.Path, cancellation);
+        await using var stream = await hub.OpenAsync(HubRepositoryKind.Dataset, request.Repo, commits.Parquet, file.Hub.Path, cancellationToken);
         try
         {
-            await using var parquet = await ParquetFile.OpenAsync(stream, cancellation);
+            await using var parquet = await ParquetFile.OpenAsync(stream, cancellationToken);
             return await read(parquet);
         }
         catch (InvalidDataException e)
@@ -70,21 +70,21 @@ internal sealed class DatasetLookup(HubClient hub)
     /// <summary>Reads the sizes of the files' row groups from their footers.</summary>
     /// <exception cref="RequestException">A file is damaged.</exception>
     public async Task<IReadOnlyList<MeasuredFile>> MeasureAsync(DatasetRequest request, PinnedCommits commits, IEnumerable<ListedFile> files,
-        CancellationToken cancellation)
+        CancellationToken cancellationToken)
     {
         const int AtOnce = 8;
         var measured = new List<MeasuredFile>();
         foreach (var some in files.Chunk(AtOnce))
             measured.AddRange(await Task.WhenAll(some.Select(listed =>
-                ReadAsync(request, commits, listed, file => Task.FromResult(MeasuredFile.Of(listed, file)), cancellation))));
+                ReadAsync(request, commits, listed, file => Task.FromResult(MeasuredFile.Of(listed, file)), cancellationToken))));
         return measured;
     }
 
-    private async Task<string> CommitAsync(DatasetRequest request, string revision, CancellationToken cancellation)
+    private async Task<string> CommitAsync(DatasetRequest request, string revision, CancellationToken cancellationToken)
     {
         try
         {
-            return await hub.GetCommitAsync(HubRepositoryKind.Dataset, request.Repo, revision, cancellation);
+            return await hub.GetCommitAsync(HubRepositoryKind.Dataset, request.Repo, revision, cancellationToken);
         }
         catch (HubException e) when (e.Error == HubError.RevisionNotFound && revision == HubClient.ParquetRevision)
         {

@@ -12,25 +12,25 @@ internal sealed class DatasetResolver(DatasetLookup lookup, PlanStore plans, Ing
     private const int Layout = 3;
 
     /// <summary>Validates a request against the schema of one file of the dataset; returns the commit that it resolves to.</summary>
-    public async Task<string> CheckAsync(DatasetRequest request, CancellationToken cancellation)
+    public async Task<string> CheckAsync(DatasetRequest request, CancellationToken cancellationToken)
     {
-        var commits = await lookup.PinAsync(request, cancellation);
-        if (await plans.FindAsync(BlobsOf(request, commits), cancellation) is not null) return commits.Dataset;
-        var listed = await lookup.ListAsync(request, commits, cancellation);
-        await lookup.ReadAsync(request, commits, listed.Files[0], file => ChosenColumns.ForAsync(file, request.Columns, cancellation), cancellation);
+        var commits = await lookup.PinAsync(request, cancellationToken);
+        if (await plans.FindAsync(BlobsOf(request, commits), cancellationToken) is not null) return commits.Dataset;
+        var listed = await lookup.ListAsync(request, commits, cancellationToken);
+        await lookup.ReadAsync(request, commits, listed.Files[0], file => ChosenColumns.ForAsync(file, request.Columns, cancellationToken), cancellationToken);
         return commits.Dataset;
     }
 
     /// <summary>Returns the plan of a request; creates the plan unless it exists.</summary>
-    public async Task<IngestPlan> ResolveAsync(DatasetRequest request, CancellationToken cancellation)
+    public async Task<IngestPlan> ResolveAsync(DatasetRequest request, CancellationToken cancellationToken)
     {
-        var commits = await lookup.PinAsync(request, cancellation);
+        var commits = await lookup.PinAsync(request, cancellationToken);
         var blobs = BlobsOf(request, commits);
-        if (await plans.FindAsync(blobs, cancellation) is { } plan) return plan;
-        var listed = await lookup.ListAsync(request, commits, cancellation);
+        if (await plans.FindAsync(blobs, cancellationToken) is { } plan) return plan;
+        var listed = await lookup.ListAsync(request, commits, cancellationToken);
         var (columns, first) = await lookup.ReadAsync(request, commits, listed.Files[0], async file =>
-            (await ChosenColumns.ForAsync(file, request.Columns, cancellation), MeasuredFile.Of(listed.Files[0], file)), cancellation);
-        List<MeasuredFile> files = [first, .. await lookup.MeasureAsync(request, commits, listed.Files.Skip(1), cancellation)];
+            (await ChosenColumns.ForAsync(file, request.Columns, cancellationToken), MeasuredFile.Of(listed.Files[0], file)), cancellationToken);
+        List<MeasuredFile> files = [first, .. await lookup.MeasureAsync(request, commits, listed.Files.Skip(1), cancellationToken)];
         var splits = TakeEvenly(files.GroupBy(f => f.Split).ToDictionary(g => g.Key, g => g.Sum(f => f.Rows)), request.MaxRows);
         var planner = new UnitPlanner(splits, options.UnitRows, columns.ImageIsEmbedded);
         foreach (var file in files) planner.Add(file);
@@ -47,7 +47,7 @@ internal sealed class DatasetResolver(DatasetLookup lookup, PlanStore plans, Ing
             Files = planner.Files,
             Units = planner.Units,
             UnitsPerShard = planner.UnitsPerShard,
-        }, cancellation);
+        }, cancellationToken);
     }
 
     private static Dictionary<string, SplitRows> TakeEvenly(Dictionary<string, long> totals, int? maxRows)

@@ -11,11 +11,11 @@ internal sealed class PlanStore(BlobContainerClient container)
     private readonly LinkedList<IngestPlan> _plans = new();
 
     /// <summary>Finds the plan of a view; null when there is none yet.</summary>
-    public async Task<IngestPlan?> FindAsync(DatasetBlobs dataset, CancellationToken cancellation)
+    public async Task<IngestPlan?> FindAsync(DatasetBlobs dataset, CancellationToken cancellationToken)
     {
         lock (_plans)
             if (_plans.FirstOrDefault(kept => kept.Blobs == dataset) is { } known) return known;
-        if (await container.GetBlobClient(dataset.Plan).ReadJsonAsync<IngestPlan>(cancellation) is not { } plan) return null;
+        if (await container.GetBlobClient(dataset.Plan).ReadJsonAsync<IngestPlan>(cancellationToken) is not { } plan) return null;
         lock (_plans)
         {
             _plans.AddFirst(plan);
@@ -25,14 +25,14 @@ internal sealed class PlanStore(BlobContainerClient container)
     }
 
     /// <summary>Reads the plan of a resolved view.</summary>
-    public async Task<IngestPlan> ReadAsync(DatasetBlobs dataset, CancellationToken cancellation) =>
-        await FindAsync(dataset, cancellation)
+    public async Task<IngestPlan> ReadAsync(DatasetBlobs dataset, CancellationToken cancellationToken) =>
+        await FindAsync(dataset, cancellationToken)
         ?? throw new InvalidOperationException($"{Containers.Datasets}/{dataset.Plan} is gone; resolve the dataset again");
 
     /// <summary>Writes a plan unless one exists; returns the stored plan, which may be that of a concurrent writer.</summary>
-    public async Task<IngestPlan> KeepAsync(IngestPlan plan, CancellationToken cancellation)
+    public async Task<IngestPlan> KeepAsync(IngestPlan plan, CancellationToken cancellationToken)
     {
-        await container.GetBlobClient(plan.Blobs.Plan).CreateJsonAsync(plan, PipelineJson.Compact, cancellation);
-        return await ReadAsync(plan.Blobs, cancellation);
+        await container.GetBlobClient(plan.Blobs.Plan).CreateJsonAsync(plan, PipelineJson.Compact, cancellationToken);
+        return await ReadAsync(plan.Blobs, cancellationToken);
     }
 }

@@ -74,5 +74,5 @@ internal sealed class ColumnFields
 internal sealed record MappedColumn(DataField Field, ColumnType Type)
 {
     /// <inheritdoc cref="ParquetFile.ReadAsync{T}"/>
-    public Task<IColumn> ReadAsync(ParquetFile file, int group, CancellationToken cancellation) => Type.ReadAsync(file, group, Field, cancellation);
+    public Task<IColumn> ReadAsync(ParquetFile file, int group, CancellationToken cancellationToken) => Type.ReadAsync(file, group, Field, cancellationToken);
 }

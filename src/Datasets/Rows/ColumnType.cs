@@ -66,7 +66,7 @@ internal abstract class ColumnType
     };
 
     /// <inheritdoc cref="ParquetFile.ReadAsync{T}"/>
-    public abstract Task<IColumn> ReadAsync(ParquetFile file, int group, DataField field, CancellationToken cancellation);
+    public abstract Task<IColumn> ReadAsync(ParquetFile file, int group, DataField field, CancellationToken cancellationToken);
 
     private static Of<T> Integer<T>()
         where T : struct, INumber<T>
@@ -102,8 +102,8 @@ internal abstract class ColumnType
     private sealed class Of<T>(Func<T, string> text, Func<T, double?> number) : ColumnType
         where T : struct
     {
-        public override async Task<IColumn> ReadAsync(ParquetFile file, int group, DataField field, CancellationToken cancellation) =>
-            new Column(await file.ReadAsync<T>(group, field, cancellation), text, number);
+        public override async Task<IColumn> ReadAsync(ParquetFile file, int group, DataField field, CancellationToken cancellationToken) =>
+            new Column(await file.ReadAsync<T>(group, field, cancellationToken), text, number);
 
         private sealed class Column(ColumnValues<T> values, Func<T, string> text, Func<T, double?> number) : IColumn
         {

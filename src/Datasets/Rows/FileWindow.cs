@@ -20,13 +20,13 @@ internal sealed class FileWindow(Stream file) : ReadOnlyStream
 
     /// <summary>Loads a part of the file into memory and drops the previous one.</summary>
     /// <exception cref="EndOfStreamException">The file is shorter than its stated length.</exception>
-    public async Task LoadAsync(long start, int count, CancellationToken cancellation)
+    public async Task LoadAsync(long start, int count, CancellationToken cancellationToken)
     {
         _count = 0;
         // One buffer serves all parts and grows to the longest: ArrayPool would round its size up to a power of two and keep it.
         if (_bytes.Length < count) _bytes = GC.AllocateUninitializedArray<byte>(count);
         file.Seek(start, SeekOrigin.Begin);
-        await file.ReadExactlyAsync(_bytes.AsMemory(0, count), cancellation);
+        await file.ReadExactlyAsync(_bytes.AsMemory(0, count), cancellationToken);
         (_start, _count) = (start, count);
     }
 

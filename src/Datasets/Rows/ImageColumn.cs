@@ -25,11 +25,11 @@ internal sealed record ImageColumn(DataField? Bytes, DataField? Url)
     /// <summary>Reads the images of the given rows of a row group; reads the URL column only when an image is not embedded.</summary>
     /// <inheritdoc cref="ParquetFile.ReadAsync{T}"/>
     public async Task<Func<int, (ReadOnlyMemory<byte>? Bytes, string? Url)>> ReadAsync(
-        ParquetFile file, int group, IReadOnlyList<int> rows, CancellationToken cancellation)
+        ParquetFile file, int group, IReadOnlyList<int> rows, CancellationToken cancellationToken)
     {
-        var bytes = Bytes is null ? null : await file.ReadAsync<ReadOnlyMemory<byte>>(group, Bytes, cancellation);
+        var bytes = Bytes is null ? null : await file.ReadAsync<ReadOnlyMemory<byte>>(group, Bytes, cancellationToken);
         var urls = Url is null || (bytes is not null && rows.All(row => bytes[row] is not null)) ? null
-            : await file.ReadAsync<ReadOnlyMemory<char>>(group, Url, cancellation);
+            : await file.ReadAsync<ReadOnlyMemory<char>>(group, Url, cancellationToken);
         return row => bytes?[row] is { } embedded ? (embedded, null) : (null, urls?[row]?.ToString());
     }
 

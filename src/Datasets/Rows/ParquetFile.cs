@@ -43,11 +43,11 @@ internal sealed class ParquetFile : IAsyncDisposable
 
     /// <param name="file">A seekable stream, which stays open.</param>
     /// <exception cref="InvalidDataException">The stream is not a Parquet file, or its footer is damaged.</exception>
-    public static async Task<ParquetFile> OpenAsync(Stream file, CancellationToken cancellation)
+    public static async Task<ParquetFile> OpenAsync(Stream file, CancellationToken cancellationToken)
     {
         var window = new FileWindow(file);
-        await LoadFooterAsync(window, cancellation);
-        return await OpenAsync(window, cancellation);
+        await LoadFooterAsync(window, cancellationToken);
+        return await OpenAsync(window, cancellationToken);
     }
 
     /// <summary>
@@ -61,12 +61,12 @@ internal sealed class ParquetFile : IAsyncDisposable
     /// <summary>Reads a column of a row group.</summary>
     /// <exception cref="DamagedColumnException">The column is damaged or in an unsupported encoding; a retry would fail as
     /// well.</exception>
-    public async Task<ColumnValues<T>> ReadAsync<T>(int group, DataField field, CancellationToken cancellation)
+    public async Task<ColumnValues<T>> ReadAsync<T>(int group, DataField field, CancellationToken cancellationToken)
         where T : struct
     {
         var chunk = Chunk(group, field);
         var start = Start(chunk);
-        await _window.LoadAsync(start, (int)chunk.TotalCompressedSize, cancellation);
+        await _window.LoadAsync(start, (int)chunk.TotalCompressedSize, cancellationToken);
         ColumnChunkCheck? pages = null;
         try
         {
@@ -75,7 +75,7 @@ internal sealed class ParquetFile : IAsyncDisposable
             var values = new T[count];
             int[]? defined = field.MaxDefinitionLevel > 0 ? new int[count] : null, repeated = field.MaxRepetitionLevel > 0 ? new int[count] : null;
             await _reader.OpenRowGroupReader(group).ReadRawAsync<T>(
-                field, values, defined?.AsMemory(), repeated?.AsMemory(), cancellation);
+                field, values, defined?.AsMemory(), repeated?.AsMemory(), cancellationToken);
             return ColumnValues<T>.Of(values, defined, field.MaxDefinitionLevel, repeated, (int)RowGroups[group].NumRows);
         }
         catch (InvalidDataException e) when (pages is null)
@@ -91,13 +91,13 @@ internal sealed class ParquetFile : IAsyncDisposable
 
     public ValueTask DisposeAsync() => _reader.DisposeAsync();
 
-    private static async Task LoadFooterAsync(FileWindow window, CancellationToken cancellation)
+    private static async Task LoadFooterAsync(FileWindow window, CancellationToken cancellationToken)
     {
         if (window.Length < TailSize + 4) throw new InvalidDataException($"it is no Parquet file: it has {window.Length} bytes");
         var guess = (int)Math.Min(window.Length, FooterGuess);
-        await window.LoadAsync(window.Length - guess, guess, cancellation);
+        await window.LoadAsync(window.Length - guess, guess, cancellationToken);
         var size = CheckTail(window.Loaded[^TailSize..], window.Length) + TailSize;
-        if (size > guess) await window.LoadAsync(window.Length - size, size, cancellation);
+        if (size > guess) await window.LoadAsync(window.Length - size, size, cancellationToken);
         CheckStructure(window.Loaded[^size..^TailSize]);
     }
 
@@ -125,12 +125,12 @@ internal sealed class ParquetFile : IAsyncDisposable
         }
     }
 
-    private static async Task<ParquetFile> OpenAsync(FileWindow window, CancellationToken cancellation)
+    private static async Task<ParquetFile> OpenAsync(FileWindow window, CancellationToken cancellationToken)
     {
         ParquetFile parquet;
         try
         {
-            parquet = new ParquetFile(window, await ParquetReader.CreateAsync(window, leaveStreamOpen: true, cancellationToken: cancellation));
+            parquet = new ParquetFile(window, await ParquetReader.CreateAsync(window, leaveStreamOpen: true, cancellationToken: cancellationToken));
         }
         // The footer is in memory, so that any failure of the reader is due to its bytes.
         catch (Exception e) when (e is not (OperationCanceledException or OutOfMemoryException))

@@ -23,9 +23,9 @@ internal static class ParquetRows
     /// <exception cref="RequestException">A column does not exist or has an unsuitable type.</exception>
     public static async IAsyncEnumerable<IReadOnlyList<DatasetRow>> ReadAsync(
         Stream file, ColumnMapping columns, IngestUnit unit, SplitRows split,
-        [EnumeratorCancellation] CancellationToken cancellation)
+        [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        await using var parquet = await ParquetFile.OpenAsync(file, cancellation);
+        await using var parquet = await ParquetFile.OpenAsync(file, cancellationToken);
         var fields = ColumnFields.Find(parquet, columns);
         var end = unit.Start + unit.Count;
         if (end > unit.FileStart + parquet.RowCount)
@@ -40,7 +40,7 @@ internal static class ParquetRows
                 var taken = new List<int>();
                 for (var row = first; row < last; row++)
                     if (split.Takes(row)) taken.Add((int)(row - groupStart));
-                var rowAt = await ReadGroupAsync(parquet, fields, group, groupStart, taken, cancellation);
+                var rowAt = await ReadGroupAsync(parquet, fields, group, groupStart, taken, cancellationToken);
                 foreach (var some in taken.Chunk(BatchRows)) yield return Array.ConvertAll(some, rowAt);
             }
             groupStart = groupEnd;
@@ -49,15 +49,15 @@ internal static class ParquetRows
 
     /// <returns>A function that returns a row by its index in the row group.</returns>
     private static async Task<Converter<int, DatasetRow>> ReadGroupAsync(
-        ParquetFile file, ColumnFields fields, int group, long groupStart, List<int> taken, CancellationToken cancellation)
+        ParquetFile file, ColumnFields fields, int group, long groupStart, List<int> taken, CancellationToken cancellationToken)
     {
         try
         {
-            var images = await fields.Image.ReadAsync(file, group, taken, cancellation);
-            var title = await ReadAsync(file, group, fields.Title, cancellation);
-            var category = await ReadAsync(file, group, fields.Category, cancellation);
-            var price = await ReadAsync(file, group, fields.Price, cancellation);
-            var product = await ReadAsync(file, group, fields.Product, cancellation);
+            var images = await fields.Image.ReadAsync(file, group, taken, cancellationToken);
+            var title = await ReadAsync(file, group, fields.Title, cancellationToken);
+            var category = await ReadAsync(file, group, fields.Category, cancellationToken);
+            var price = await ReadAsync(file, group, fields.Price, cancellationToken);
+            var product = await ReadAsync(file, group, fields.Product, cancellationToken);
             return row =>
             {
                 var (bytes, url) = images(row);
@@ -75,8 +75,8 @@ internal static class ParquetRows
         }
     }
 
-    private static async Task<IColumn?> ReadAsync(ParquetFile file, int group, MappedColumn? column, CancellationToken cancellation) =>
-        column is null ? null : await column.ReadAsync(file, group, cancellation);
+    private static async Task<IColumn?> ReadAsync(ParquetFile file, int group, MappedColumn? column, CancellationToken cancellationToken) =>
+        column is null ? null : await column.ReadAsync(file, group, cancellationToken);
 
     private static string? Said(string? text) => string.IsNullOrWhiteSpace(text) ? null : text.Trim();
 }

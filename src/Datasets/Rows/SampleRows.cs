@@ -15,33 +15,33 @@ internal static class SampleRows
     /// that cannot be shown by the reason.
     /// </summary>
     public static async Task<IReadOnlyList<IReadOnlyDictionary<string, string?>>> ReadAsync(
-        ParquetFile file, int rows, CancellationToken cancellation)
+        ParquetFile file, int rows, CancellationToken cancellationToken)
     {
         var sample = new List<Dictionary<string, string?>>();
         for (var group = 0; group < file.RowGroups.Count && sample.Count < rows; group++)
         {
             var count = (int)Math.Min(file.RowGroups[group].NumRows, rows - sample.Count);
             var columns = new List<(string Name, Func<int, string?> Text)>();
-            foreach (var field in file.Schema.Fields) columns.Add((field.Name, await ReadAsync(file, group, field, count, cancellation)));
+            foreach (var field in file.Schema.Fields) columns.Add((field.Name, await ReadAsync(file, group, field, count, cancellationToken)));
             for (var row = 0; row < count; row++) sample.Add(columns.ToDictionary(column => column.Name, column => column.Text(row)));
         }
         return sample;
     }
 
-    private static async Task<Func<int, string?>> ReadAsync(ParquetFile file, int group, Field field, int rows, CancellationToken cancellation)
+    private static async Task<Func<int, string?>> ReadAsync(ParquetFile file, int group, Field field, int rows, CancellationToken cancellationToken)
     {
         try
         {
             if (ColumnFields.ElementOf(field) is DataField data && ColumnType.Find(file, data) is { } type)
             {
                 if (TooLarge(file, group, field, data) is { } large) return _ => large;
-                var column = await type.ReadAsync(file, group, data, cancellation);
+                var column = await type.ReadAsync(file, group, data, cancellationToken);
                 return row => Shortened(column.Text(row));
             }
             if (ImageColumn.Find(file, field) is { } image)
             {
                 if (TooLarge(file, group, field, image.Bytes!) is { } large) return _ => large;
-                var images = await image.ReadAsync(file, group, [.. Enumerable.Range(0, rows)], cancellation);
+                var images = await image.ReadAsync(file, group, [.. Enumerable.Range(0, rows)], cancellationToken);
                 return row => images(row) is ({ } bytes, _)
                     ? string.Create(CultureInfo.InvariantCulture, $"embedded, {bytes.Length:N0} bytes")
                     : Shortened(images(row).Url);

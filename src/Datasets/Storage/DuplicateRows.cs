@@ -16,19 +16,19 @@ internal sealed class DuplicateRows(BlobContainerClient container, DatasetBlobs 
     private readonly HashSet<UInt128> _seen = [];
 
     /// <summary>Marks the duplicates among the rows of the next unit; units must be passed in order.</summary>
-    public async Task<IReadOnlyList<ManifestRow>> MarkAsync(IngestUnit unit, IEnumerable<ManifestRow> rows, CancellationToken cancellation)
+    public async Task<IReadOnlyList<ManifestRow>> MarkAsync(IngestUnit unit, IEnumerable<ManifestRow> rows, CancellationToken cancellationToken)
     {
         ManifestRow[] marked =
             [.. rows.Select(row => row.State == RowState.Stored && !_seen.Add(Key(row)) ? row with { State = RowState.Duplicate } : row)];
         var repeated = marked.Where(row => row.State == RowState.Duplicate).Select(row => row.Row).ToArray();
         if (repeated.Length == 0) return marked;
-        await Blob(unit).CreateJsonAsync(repeated, PipelineJson.Compact, cancellation);
+        await Blob(unit).CreateJsonAsync(repeated, PipelineJson.Compact, cancellationToken);
         return marked;
     }
 
     /// <summary>Reads the indices of a unit's duplicate rows.</summary>
-    public async Task<IReadOnlySet<long>> ReadAsync(IngestUnit unit, CancellationToken cancellation) =>
-        await Blob(unit).ReadJsonAsync<HashSet<long>>(cancellation) ?? [];
+    public async Task<IReadOnlySet<long>> ReadAsync(IngestUnit unit, CancellationToken cancellationToken) =>
+        await Blob(unit).ReadJsonAsync<HashSet<long>>(cancellationToken) ?? [];
 
     private BlobClient Blob(IngestUnit unit) => container.GetBlobClient(dataset.Duplicates(unit.Split, unit.Number));
 

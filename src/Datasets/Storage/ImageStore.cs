@@ -20,34 +20,34 @@ internal sealed record StoredImage(string Sha256, long Bytes, int Width, int Hei
 internal sealed class ImageStore(BlobContainerClient container, DatasetBlobs dataset, ImageLimits limits, SemaphoreSlim decoding)
 {
     /// <summary>Finds the image fetched from a URL; null when the URL has not been fetched yet.</summary>
-    public async Task<StoredImage?> FindAsync(string url, CancellationToken cancellation) =>
-        (await Address(url).ReadJsonAsync<FetchedAddress>(cancellation))?.Image;
+    public async Task<StoredImage?> FindAsync(string url, CancellationToken cancellationToken) =>
+        (await Address(url).ReadJsonAsync<FetchedAddress>(cancellationToken))?.Image;
 
     /// <summary>Records the image fetched from a URL.</summary>
-    public Task RememberAsync(string url, StoredImage image, CancellationToken cancellation) =>
-        Address(url).CreateJsonAsync(new FetchedAddress(url, image), PipelineJson.Compact, cancellation);
+    public Task RememberAsync(string url, StoredImage image, CancellationToken cancellationToken) =>
+        Address(url).CreateJsonAsync(new FetchedAddress(url, image), PipelineJson.Compact, cancellationToken);
 
     /// <summary>Stores an image unless it exists.</summary>
     /// <exception cref="UnreadableImageException">The bytes are not a usable image.</exception>
-    public async Task<StoredImage> AddAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancellation)
+    public async Task<StoredImage> AddAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken)
     {
         var sha = Convert.ToHexStringLower(SHA256.HashData(bytes.Span));
         var blob = container.GetBlobClient(dataset.Image(sha));
         ImageHeader header;
-        if (await blob.ExistsAsync(cancellation)) header = ImageReader.Identify(bytes, limits);
+        if (await blob.ExistsAsync(cancellationToken)) header = ImageReader.Identify(bytes, limits);
         else
         {
-            header = await VerifyAsync(bytes, cancellation);
-            await blob.CreateAsync(BinaryData.FromBytes(bytes).ToStream(), header.MediaType, cancellation);
+            header = await VerifyAsync(bytes, cancellationToken);
+            await blob.CreateAsync(BinaryData.FromBytes(bytes).ToStream(), header.MediaType, cancellationToken);
             PipelineMetrics.CountImage(bytes.Length);
         }
         return new StoredImage(sha, bytes.Length, header.Width, header.Height);
     }
 
     // An image with a valid header may still have damaged data, which only decoding detects.
-    private async Task<ImageHeader> VerifyAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancellation)
+    private async Task<ImageHeader> VerifyAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken)
     {
-        await decoding.WaitAsync(cancellation);
+        await decoding.WaitAsync(cancellationToken);
         try
         {
             return ImageReader.Verify(bytes, limits);

@@ -9,12 +9,12 @@ namespace FunctionsPipeline.Datasets;
 internal static class JsonDocuments
 {
     /// <summary>Reads a document; null when it does not exist.</summary>
-    public static async Task<T?> ReadJsonAsync<T>(this BlobClient blob, CancellationToken cancellation)
+    public static async Task<T?> ReadJsonAsync<T>(this BlobClient blob, CancellationToken cancellationToken)
         where T : class
     {
         try
         {
-            var content = await blob.DownloadContentAsync(cancellation);
+            var content = await blob.DownloadContentAsync(cancellationToken);
             return JsonSerializer.Deserialize<T>(content.Value.Content, PipelineJson.Options);
         }
         catch (RequestFailedException e) when (e.Status == 404)
@@ -26,9 +26,9 @@ internal static class JsonDocuments
     /// <summary>Creates a document unless it exists.</summary>
     /// <param name="json"><see cref="PipelineJson.Options"/> for documents that people read, <see cref="PipelineJson.Compact"/> for the
     /// rest.</param>
-    public static async Task CreateJsonAsync<T>(this BlobClient blob, T document, JsonSerializerOptions json, CancellationToken cancellation)
+    public static async Task CreateJsonAsync<T>(this BlobClient blob, T document, JsonSerializerOptions json, CancellationToken cancellationToken)
     {
         using var content = new MemoryStream(JsonSerializer.SerializeToUtf8Bytes(document, json));
-        await blob.CreateAsync(content, "application/json", cancellation);
+        await blob.CreateAsync(content, "application/json", cancellationToken);
     }
 }

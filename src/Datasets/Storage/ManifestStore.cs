@@ -16,7 +16,7 @@ internal sealed class ManifestStore(BlobContainerClient container)
     private const string Counts = "counts";
 
     /// <summary>Writes a unit's manifest unless it exists.</summary>
-    public async Task WriteAsync(string name, IReadOnlyList<ManifestRow> rows, CancellationToken cancellation)
+    public async Task WriteAsync(string name, IReadOnlyList<ManifestRow> rows, CancellationToken cancellationToken)
     {
         using var lines = new MemoryStream();
         foreach (var row in rows)
@@ -26,15 +26,15 @@ internal sealed class ManifestStore(BlobContainerClient container)
         }
         lines.Position = 0;
         var counts = rows.Aggregate(new RowCounts(), (sum, row) => sum + Count(row));
-        await container.GetBlobClient(name).CreateAsync(lines, "application/jsonl", cancellation, Metadata(counts));
+        await container.GetBlobClient(name).CreateAsync(lines, "application/jsonl", cancellationToken, Metadata(counts));
     }
 
     /// <summary>Reads the row counts of a manifest; null when it does not exist.</summary>
-    public async Task<RowCounts?> CountAsync(string name, CancellationToken cancellation)
+    public async Task<RowCounts?> CountAsync(string name, CancellationToken cancellationToken)
     {
         try
         {
-            return Read((await container.GetBlobClient(name).GetPropertiesAsync(cancellationToken: cancellation)).Value.Metadata);
+            return Read((await container.GetBlobClient(name).GetPropertiesAsync(cancellationToken: cancellationToken)).Value.Metadata);
         }
         catch (RequestFailedException e) when (e.Status == 404)
         {
@@ -43,14 +43,14 @@ internal sealed class ManifestStore(BlobContainerClient container)
     }
 
     /// <summary>Reads the number of manifests of a dataset, and the row counts of completed units and of units in progress.</summary>
-    public async Task<IngestProgress> ProgressAsync(DatasetBlobs dataset, CancellationToken cancellation)
+    public async Task<IngestProgress> ProgressAsync(DatasetBlobs dataset, CancellationToken cancellationToken)
     {
         var counts = new RowCounts();
         var done = new HashSet<string>();
         // Lists units in progress first: a unit completed between the two listings is then in both, and its manifest is used; in the other
         // order it might be in neither.
-        var inWork = await CountsAsync(dataset.UnitsInWork, cancellation).ToListAsync(cancellation);
-        await foreach (var (unit, ofUnit) in CountsAsync(dataset.Manifests, cancellation))
+        var inWork = await CountsAsync(dataset.UnitsInWork, cancellationToken).ToListAsync(cancellationToken);
+        await foreach (var (unit, ofUnit) in CountsAsync(dataset.Manifests, cancellationToken))
         {
             done.Add(unit);
             counts += ofUnit;
@@ -59,19 +59,19 @@ internal sealed class ManifestStore(BlobContainerClient container)
     }
 
     /// <summary>Writes the progress of a unit.</summary>
-    public Task NoteAsync(DatasetBlobs dataset, IngestUnit unit, RowCounts counts, CancellationToken cancellation) =>
+    public Task NoteAsync(DatasetBlobs dataset, IngestUnit unit, RowCounts counts, CancellationToken cancellationToken) =>
         container.GetBlobClient(dataset.UnitInWork(unit.Split, unit.Number)).UploadAsync(
-            Stream.Null, new BlobUploadOptions { Metadata = Metadata(counts) }, cancellation);
+            Stream.Null, new BlobUploadOptions { Metadata = Metadata(counts) }, cancellationToken);
 
     /// <summary>Deletes the progress written by <see cref="NoteAsync"/>.</summary>
-    public Task ForgetAsync(DatasetBlobs dataset, IngestUnit unit, CancellationToken cancellation) =>
-        container.GetBlobClient(dataset.UnitInWork(unit.Split, unit.Number)).DeleteIfExistsAsync(cancellationToken: cancellation);
+    public Task ForgetAsync(DatasetBlobs dataset, IngestUnit unit, CancellationToken cancellationToken) =>
+        container.GetBlobClient(dataset.UnitInWork(unit.Split, unit.Number)).DeleteIfExistsAsync(cancellationToken: cancellationToken);
 
-    public async IAsyncEnumerable<ManifestRow> ReadAsync(string name, [EnumeratorCancellation] CancellationToken cancellation)
+    public async IAsyncEnumerable<ManifestRow> ReadAsync(string name, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var content = await container.GetBlobClient(name).DownloadContentAsync(cancellation);
+        var content = await container.GetBlobClient(name).DownloadContentAsync(cancellationToken);
         using var lines = new StreamReader(content.Value.Content.ToStream());
-        while (await lines.ReadLineAsync(cancellation) is { } line)
+        while (await lines.ReadLineAsync(cancellationToken) is { } line)
             yield return JsonSerializer.Deserialize<ManifestRow>(line, PipelineJson.Compact)!;
     }
 
@@ -87,10 +87,10 @@ internal sealed class ManifestStore(BlobContainerClient container)
     };
 
     private async IAsyncEnumerable<(string Name, RowCounts Counts)> CountsAsync(
-        string prefix, [EnumeratorCancellation] CancellationToken cancellation)
+        string prefix, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var options = new GetBlobsOptions { Prefix = prefix, Traits = BlobTraits.Metadata };
-        await foreach (var blob in container.GetBlobsAsync(options, cancellation))
+        await foreach (var blob in container.GetBlobsAsync(options, cancellationToken))
             yield return (Path.GetFileNameWithoutExtension(blob.Name), Read(blob.Metadata));
     }
 

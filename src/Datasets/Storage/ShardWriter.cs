@@ -22,36 +22,36 @@ internal sealed class ShardWriter(DatasetBlobs dataset, BlobContainerClient cont
     /// <param name="split">One of <see cref="Splits"/>.</param>
     /// <param name="number">Number of the shard from 0; shards of different splits made from the same units share it.</param>
     /// <param name="rows">The rows of the shard, at least one.</param>
-    public async Task WriteAsync(string split, int number, IReadOnlyList<ManifestRow> rows, CancellationToken cancellation)
+    public async Task WriteAsync(string split, int number, IReadOnlyList<ManifestRow> rows, CancellationToken cancellationToken)
     {
         var name = dataset.Shard(split, number);
         var blob = container.GetBlobClient(name);
-        if (await blob.ExistsAsync(cancellation)) return;
+        if (await blob.ExistsAsync(cancellationToken)) return;
         await using var file = TemporaryFile.Create();
         using var index = new MemoryStream();
         await using (var tar = new TarWriter(file, TarEntryFormat.Ustar, leaveOpen: true))
             foreach (var some in rows.Chunk(ImagesAtOnce))
-                await AddAsync(tar, file, index, some, cancellation);
+                await AddAsync(tar, file, index, some, cancellationToken);
         (file.Position, index.Position) = (0, 0);
-        await container.GetBlobClient(DatasetBlobs.ShardIndex(name)).CreateAsync(index, "application/jsonl", cancellation);
-        await blob.CreateAsync(file, "application/x-tar", cancellation,
+        await container.GetBlobClient(DatasetBlobs.ShardIndex(name)).CreateAsync(index, "application/jsonl", cancellationToken);
+        await blob.CreateAsync(file, "application/x-tar", cancellationToken,
             new Dictionary<string, string> { [Split] = split, [Samples] = rows.Count.ToString(CultureInfo.InvariantCulture) });
     }
 
     /// <summary>Lists the shards written so far, in the order of their names.</summary>
-    public async Task<IReadOnlyList<ShardInfo>> ListAsync(CancellationToken cancellation)
+    public async Task<IReadOnlyList<ShardInfo>> ListAsync(CancellationToken cancellationToken)
     {
         var shards = new List<ShardInfo>();
-        await foreach (var blob in container.GetBlobsAsync(new GetBlobsOptions { Prefix = dataset.Shards, Traits = BlobTraits.Metadata }, cancellation))
+        await foreach (var blob in container.GetBlobsAsync(new GetBlobsOptions { Prefix = dataset.Shards, Traits = BlobTraits.Metadata }, cancellationToken))
             if (blob.Metadata.TryGetValue(Samples, out var samples))
                 shards.Add(new ShardInfo(blob.Name, blob.Metadata[Split], int.Parse(samples, CultureInfo.InvariantCulture), blob.Properties.ContentLength!.Value));
         return shards;
     }
 
-    private async Task AddAsync(TarWriter tar, Stream file, Stream index, ManifestRow[] rows, CancellationToken cancellation)
+    private async Task AddAsync(TarWriter tar, Stream file, Stream index, ManifestRow[] rows, CancellationToken cancellationToken)
     {
         var images = await Task.WhenAll(rows.Select(async row =>
-            (await container.GetBlobClient(dataset.Image(row.Sha256!)).DownloadContentAsync(cancellation)).Value.Content.ToMemory()));
+            (await container.GetBlobClient(dataset.Image(row.Sha256!)).DownloadContentAsync(cancellationToken)).Value.Content.ToMemory()));
         foreach (var (row, image) in rows.Zip(images))
         {
             // WebDataset takes the first dot of a name as the start of the extension.
@@ -61,16 +61,16 @@ internal sealed class ShardWriter(DatasetBlobs dataset, BlobContainerClient cont
             var sample = new ShardSample(labels, header.Width, header.Height, file.Position + TarHeaderBytes, image.Length);
             JsonSerializer.Serialize(index, sample, PipelineJson.Compact);
             index.WriteByte((byte)'\n');
-            await AddAsync(tar, $"{key}.{header.Extension}", image, cancellation);
-            await AddAsync(tar, $"{key}.json", JsonSerializer.SerializeToUtf8Bytes(labels, PipelineJson.Compact), cancellation);
+            await AddAsync(tar, $"{key}.{header.Extension}", image, cancellationToken);
+            await AddAsync(tar, $"{key}.json", JsonSerializer.SerializeToUtf8Bytes(labels, PipelineJson.Compact), cancellationToken);
         }
     }
 
-    private static Task AddAsync(TarWriter tar, string name, ReadOnlyMemory<byte> content, CancellationToken cancellation) =>
+    private static Task AddAsync(TarWriter tar, string name, ReadOnlyMemory<byte> content, CancellationToken cancellationToken) =>
         tar.WriteEntryAsync(new UstarTarEntry(TarEntryType.RegularFile, name)
         {
             DataStream = new MemoryStream(content.ToArray()),
             ModificationTime = DateTimeOffset.UnixEpoch,
             Mode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead,
-        }, cancellation);
+        }, cancellationToken);
 }

@@ -14,33 +14,33 @@ public sealed record ReportInput(DatasetBlobs Dataset, CatalogSummary Summary, d
 public sealed class DatasetActivities(DatasetIngestion ingestion)
 {
     [Function(nameof(ResolveDataset))]
-    public Task<ResolvedDataset> ResolveDataset([ActivityTrigger] DatasetRequest request, CancellationToken cancellation) =>
-        HubFailures.MarkPermanentAsync(() => ingestion.ResolveAsync(request, cancellation));
+    public Task<ResolvedDataset> ResolveDataset([ActivityTrigger] DatasetRequest request, CancellationToken cancellationToken) =>
+        HubFailures.MarkPermanentAsync(() => ingestion.ResolveAsync(request, cancellationToken));
 
     /// <summary>Fetches one of the dataset's files into blob storage and returns its size in bytes.</summary>
     [Function(nameof(FetchFile))]
-    public Task<long> FetchFile([ActivityTrigger] DatasetPart file, CancellationToken cancellation) =>
-        HubFailures.MarkPermanentAsync(() => ingestion.FetchFileAsync(file.Dataset, file.Number, cancellation));
+    public Task<long> FetchFile([ActivityTrigger] DatasetPart file, CancellationToken cancellationToken) =>
+        HubFailures.MarkPermanentAsync(() => ingestion.FetchFileAsync(file.Dataset, file.Number, cancellationToken));
 
     /// <summary>Reads a unit's rows, stores their images, and writes the row statuses to the unit's manifest.</summary>
     [Function(nameof(IngestShard))]
-    public Task<RowCounts> IngestShard([ActivityTrigger] DatasetPart unit, CancellationToken cancellation) =>
-        HubFailures.MarkPermanentAsync(() => ingestion.IngestUnitAsync(unit.Dataset, unit.Number, cancellation));
+    public Task<RowCounts> IngestShard([ActivityTrigger] DatasetPart unit, CancellationToken cancellationToken) =>
+        HubFailures.MarkPermanentAsync(() => ingestion.IngestUnitAsync(unit.Dataset, unit.Number, cancellationToken));
 
     [Function(nameof(ReadProgress))]
-    public Task<IngestProgress> ReadProgress([ActivityTrigger] DatasetBlobs dataset, CancellationToken cancellation) =>
-        ingestion.ReadProgressAsync(dataset, cancellation);
+    public Task<IngestProgress> ReadProgress([ActivityTrigger] DatasetBlobs dataset, CancellationToken cancellationToken) =>
+        ingestion.ReadProgressAsync(dataset, cancellationToken);
 
     [Function(nameof(WriteCatalog))]
-    public Task<CatalogSummary> WriteCatalog([ActivityTrigger] DatasetBlobs dataset, CancellationToken cancellation) =>
-        ingestion.WriteCatalogAsync(dataset, cancellation);
+    public Task<CatalogSummary> WriteCatalog([ActivityTrigger] DatasetBlobs dataset, CancellationToken cancellationToken) =>
+        ingestion.WriteCatalogAsync(dataset, cancellationToken);
 
     /// <summary>Writes a training shard from the stored images of its units.</summary>
     [Function(nameof(PreprocessShard))]
-    public Task PreprocessShard([ActivityTrigger] DatasetPart shard, CancellationToken cancellation) =>
-        ingestion.PreprocessAsync(shard.Dataset, shard.Number, cancellation);
+    public Task PreprocessShard([ActivityTrigger] DatasetPart shard, CancellationToken cancellationToken) =>
+        ingestion.PreprocessAsync(shard.Dataset, shard.Number, cancellationToken);
 
     [Function(nameof(WriteReport))]
-    public Task<IngestReport> WriteReport([ActivityTrigger] ReportInput input, CancellationToken cancellation) =>
-        ingestion.WriteReportAsync(input.Dataset, input.Summary, input.Seconds, cancellation);
+    public Task<IngestReport> WriteReport([ActivityTrigger] ReportInput input, CancellationToken cancellationToken) =>
+        ingestion.WriteReportAsync(input.Dataset, input.Summary, input.Seconds, cancellationToken);
 }

@@ -26,26 +26,26 @@ public sealed class GpuJobActivities(IGpuJobs jobs, RunState state, DatasetInges
     /// Starts the job and returns its name. A second execution for the same attempt returns the job that is already running.
     /// </summary>
     [Function(nameof(StartGpuJob))]
-    public async Task<string> StartGpuJob([ActivityTrigger] StartGpuJobInput input, CancellationToken cancellation)
+    public async Task<string> StartGpuJob([ActivityTrigger] StartGpuJobInput input, CancellationToken cancellationToken)
     {
         var run = input.Job.Run;
-        if (await state.StartedAsync(run, cancellation) is { } started && started.Attempt == input.Attempt) return started.Name;
-        var shards = await datasets.ReadShardsAsync(input.Dataset, cancellation);
-        await state.WriteJobAsync(input.Job with { Shards = shards }, cancellation);
-        var name = await jobs.StartAsync(run, input.Attempt, cancellation);
-        await state.RememberAsync(run, new StartedJob(name, input.Attempt, time.GetUtcNow()), cancellation);
+        if (await state.StartedAsync(run, cancellationToken) is { } started && started.Attempt == input.Attempt) return started.Name;
+        var shards = await datasets.ReadShardsAsync(input.Dataset, cancellationToken);
+        await state.WriteJobAsync(input.Job with { Shards = shards }, cancellationToken);
+        var name = await jobs.StartAsync(run, input.Attempt, cancellationToken);
+        await state.RememberAsync(run, new StartedJob(name, input.Attempt, time.GetUtcNow()), cancellationToken);
 
         // Races with CancelRun, which marks the run and then stops the stored job: either it sees our job or we see its mark.
-        if (await state.IsCancelledAsync(run, cancellation)) await jobs.StopAsync(name, cancellation);
+        if (await state.IsCancelledAsync(run, cancellationToken)) await jobs.StopAsync(name, cancellationToken);
         return name;
     }
 
     /// <summary>Reads the job's status, result and last heartbeat.</summary>
     [Function(nameof(ReadGpuJob))]
-    public async Task<GpuJobReading> ReadGpuJob([ActivityTrigger] ReadGpuJobInput input, CancellationToken cancellation)
+    public async Task<GpuJobReading> ReadGpuJob([ActivityTrigger] ReadGpuJobInput input, CancellationToken cancellationToken)
     {
         // The status is read before the result: a job that ends in between is seen as running with a result, not as lost.
-        var status = await jobs.GetStatusAsync(input.Name, cancellation);
-        return new GpuJobReading(status, await state.ResultAsync(input.Run, cancellation), await state.HeartbeatAsync(input.Run, cancellation));
+        var status = await jobs.GetStatusAsync(input.Name, cancellationToken);
+        return new GpuJobReading(status, await state.ResultAsync(input.Run, cancellationToken), await state.HeartbeatAsync(input.Run, cancellationToken));
     }
 }

@@ -9,6 +9,6 @@ public sealed class MirrorBaseModel(ModelMirror mirror)
 {
     /// <returns>The checkpoint's folder in container <see cref="Containers.Models"/>.</returns>
     [Function(nameof(MirrorBaseModel))]
-    public Task<string> RunAsync([ActivityTrigger] BaseModelRequest model, CancellationToken cancellation) =>
-        HubFailures.MarkPermanentAsync(() => mirror.MirrorAsync(model.Repo, model.Revision, null, cancellation));
+    public Task<string> RunAsync([ActivityTrigger] BaseModelRequest model, CancellationToken cancellationToken) =>
+        HubFailures.MarkPermanentAsync(() => mirror.MirrorAsync(model.Repo, model.Revision, null, cancellationToken));
 }

@@ -11,7 +11,7 @@ public sealed record PublishModelInput(IngestReport Dataset, RunResult Result);
 public sealed class PublishModel(ModelRegistry models, TimeProvider time)
 {
     [Function(nameof(PublishModel))]
-    public Task<PublishDecision> RunAsync([ActivityTrigger] PublishModelInput input, CancellationToken cancellation)
+    public Task<PublishDecision> RunAsync([ActivityTrigger] PublishModelInput input, CancellationToken cancellationToken)
     {
         var (dataset, result) = input;
         if (result is not { Model: { } version, FineTuned: { } metrics })
@@ -23,6 +23,6 @@ public sealed class PublishModel(ModelRegistry models, TimeProvider time)
             ValidationLoss = metrics.Loss,
             Dataset = new DatasetBlobs(dataset.Repo, dataset.Commit, dataset.View).ViewPrefix,
             PublishedAt = time.GetUtcNow(),
-        }, cancellation);
+        }, cancellationToken);
     }
 }

@@ -9,13 +9,13 @@ public interface IGpuJobs
     /// <summary>Starts the training of a run. Returns the running job when one was already started for the same run and attempt.</summary>
     /// <param name="run">The run, whose <c>request.json</c> is in storage.</param>
     /// <param name="attempt">1 for the first start, higher for restarts.</param>
-    /// <param name="cancellation">Ends the wait for the start, not the job.</param>
+    /// <param name="cancellationToken">Ends the wait for the start, not the job.</param>
     /// <returns>The job's name, which identifies it in the other calls.</returns>
     /// <exception cref="PermanentFailureException">The current settings do not allow a start; retrying cannot help.</exception>
-    Task<string> StartAsync(string run, int attempt, CancellationToken cancellation);
+    Task<string> StartAsync(string run, int attempt, CancellationToken cancellationToken);
 
-    Task<GpuJobStatus> GetStatusAsync(string job, CancellationToken cancellation);
+    Task<GpuJobStatus> GetStatusAsync(string job, CancellationToken cancellationToken);
 
     /// <summary>Stops a job; does nothing when the job does not run.</summary>
-    Task StopAsync(string job, CancellationToken cancellation);
+    Task StopAsync(string job, CancellationToken cancellationToken);
 }

@@ -30,13 +30,13 @@ internal sealed class LocalProcessGpuJobs(
 
     private GpuWorkerCommand? Command => GpuWorkerCommand.Parse(options.Value.GpuWorker.Command);
 
-    public async Task<string> StartAsync(string run, int attempt, CancellationToken cancellation)
+    public async Task<string> StartAsync(string run, int attempt, CancellationToken cancellationToken)
     {
         var job = $"{run}-{attempt}";
-        await _starting.WaitAsync(cancellation);
+        await _starting.WaitAsync(cancellationToken);
         try
         {
-            if ((await GetStatusAsync(job, cancellation)).State == GpuJobState.Running) return job;
+            if ((await GetStatusAsync(job, cancellationToken)).State == GpuJobState.Running) return job;
             Start(run, job);
             return job;
         }
@@ -46,14 +46,14 @@ internal sealed class LocalProcessGpuJobs(
         }
     }
 
-    public async Task<GpuJobStatus> GetStatusAsync(string job, CancellationToken cancellation)
+    public async Task<GpuJobStatus> GetStatusAsync(string job, CancellationToken cancellationToken)
     {
         var files = Files(job);
         if (_started.TryGetValue(job, out var child))
         {
             if (!child.Process.HasExited) return new GpuJobStatus(GpuJobState.Running);
             // A grandchild may hold the output pipe open after the job has ended, so the wait for the output has a limit.
-            await Task.WhenAny(child.Output, Task.Delay(LastOutputPatience, cancellation));
+            await Task.WhenAny(child.Output, Task.Delay(LastOutputPatience, cancellationToken));
             return new GpuJobStatus(GpuJobState.Exited, child.Process.ExitCode, files.LastOutput());
         }
 
@@ -63,15 +63,15 @@ internal sealed class LocalProcessGpuJobs(
             : new GpuJobStatus(GpuJobState.Unknown);
     }
 
-    public async Task StopAsync(string job, CancellationToken cancellation)
+    public async Task StopAsync(string job, CancellationToken cancellationToken)
     {
         if (_started.TryGetValue(job, out var child))
         {
-            await KillAsync(job, child.Process, cancellation);
+            await KillAsync(job, child.Process, cancellationToken);
             return;
         }
         using var orphan = Files(job).Find();
-        if (orphan is not null) await KillAsync(job, orphan, cancellation);
+        if (orphan is not null) await KillAsync(job, orphan, cancellationToken);
     }
 
     public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
@@ -119,11 +119,11 @@ internal sealed class LocalProcessGpuJobs(
         }
     }
 
-    private async Task KillAsync(string job, Process process, CancellationToken cancellation)
+    private async Task KillAsync(string job, Process process, CancellationToken cancellationToken)
     {
         if (process.HasExited) return;
         // SIGTERM makes the worker write a checkpoint from which its run can resume.
-        await ProcessTree.StopAsync(process, options.Value.GpuJobs.StopTimeout, cancellation);
+        await ProcessTree.StopAsync(process, options.Value.GpuJobs.StopTimeout, cancellationToken);
         Logs.JobStopped(logger, job);
     }
 

@@ -13,14 +13,14 @@ internal static class ProcessTree
     /// Sends SIGTERM to a process and its descendants, and kills those that are left when their time has passed.
     /// </summary>
     /// <param name="patience">Time to end in; 0 kills at once, as does a system without <c>/proc</c>.</param>
-    /// <param name="cancellation">Ends the wait and kills at once.</param>
-    public static async Task StopAsync(Process process, TimeSpan patience, CancellationToken cancellation)
+    /// <param name="cancellationToken">Ends the wait and kills at once.</param>
+    public static async Task StopAsync(Process process, TimeSpan patience, CancellationToken cancellationToken)
     {
         if (patience > TimeSpan.Zero && Directory.Exists("/proc/self"))
         {
             var members = Descendants(process.Id).Append(process.Id).Select(Find).OfType<Process>().ToList();
             foreach (var member in members) _ = Kill(member.Id, SigTerm);
-            using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+            using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
             limit.CancelAfter(patience);
             foreach (var member in members) await StopAsync(member, limit.Token);
         }

@@ -16,18 +16,18 @@ public sealed class CancelRun(RunState state, IGpuJobs jobs, ILogger<CancelRun> 
         [HttpTrigger(AuthorizationLevel.Function, "post", Route = "runs/{run}/cancel")] HttpRequest request,
         string run,
         [DurableClient] DurableTaskClient client,
-        CancellationToken cancellation)
+        CancellationToken cancellationToken)
     {
-        if (await RunViews.GetAsync(client, run, cancellation) is not { } view) return Answers.NoRun(run);
+        if (await RunViews.GetAsync(client, run, cancellationToken) is not { } view) return Answers.NoRun(run);
         if (view.RuntimeStatus is nameof(OrchestrationRuntimeStatus.Completed) or nameof(OrchestrationRuntimeStatus.Failed))
             return Answers.Problem(StatusCodes.Status409Conflict, $"Run '{run}' has ended already: {view.RuntimeStatus}.", "run");
 
         // Races with StartGpuJob, which stores the job and then checks the mark: marking first means that either it sees our mark or we see
         // its job.
-        await state.MarkCancelledAsync(run, cancellation);
-        await client.TerminateInstanceAsync(run, new TerminateInstanceOptions("cancelled", Recursive: true), cancellation);
-        if (await state.StartedAsync(run, cancellation) is { } job) await jobs.StopAsync(job.Name, cancellation);
+        await state.MarkCancelledAsync(run, cancellationToken);
+        await client.TerminateInstanceAsync(run, new TerminateInstanceOptions("cancelled", Recursive: true), cancellationToken);
+        if (await state.StartedAsync(run, cancellationToken) is { } job) await jobs.StopAsync(job.Name, cancellationToken);
         Logs.RunCancelled(logger, run);
-        return Answers.Json(await RunViews.GetAsync(client, run, cancellation) ?? view, StatusCodes.Status202Accepted);
+        return Answers.Json(await RunViews.GetAsync(client, run, cancellationToken) ?? view, StatusCodes.Status202Accepted);
     }
 }

@@ -19,8 +19,8 @@ public sealed class DatasetEndpoints(DatasetIngestion datasets, TimeProvider tim
     /// <summary><c>POST /api/datasets/inspect</c>: describes a dataset's columns and their mapping; stores nothing.</summary>
     [Function(nameof(InspectDataset))]
     public Task<IActionResult> InspectDataset(
-        [HttpTrigger(AuthorizationLevel.Function, "post", Route = "datasets/inspect")] HttpRequest request, CancellationToken cancellation) =>
-        AnswerAsync(request, async dataset => Answers.Json(await datasets.InspectAsync(dataset, cancellation)), cancellation);
+        [HttpTrigger(AuthorizationLevel.Function, "post", Route = "datasets/inspect")] HttpRequest request, CancellationToken cancellationToken) =>
+        AnswerAsync(request, async dataset => Answers.Json(await datasets.InspectAsync(dataset, cancellationToken)), cancellationToken);
 
     /// <summary><c>POST /api/datasets/ingest</c>: ingests a dataset into training shards, without training on it.</summary>
     [Function(nameof(StartIngestion))]
@@ -28,23 +28,23 @@ public sealed class DatasetEndpoints(DatasetIngestion datasets, TimeProvider tim
         [HttpTrigger(AuthorizationLevel.Function, "post", Route = "datasets/ingest")] HttpRequest request,
         [DurableClient] DurableTaskClient client,
         FunctionContext context,
-        CancellationToken cancellation) =>
+        CancellationToken cancellationToken) =>
         AnswerAsync(request, async dataset =>
         {
-            var pinned = dataset with { Revision = await datasets.CheckAsync(dataset, cancellation) };
+            var pinned = dataset with { Revision = await datasets.CheckAsync(dataset, cancellationToken) };
             var id = InstanceIds.New("ingest", time);
-            await client.ScheduleNewOrchestrationInstanceAsync(nameof(IngestDataset), pinned, new StartOrchestrationOptions(InstanceId: id), cancellation);
+            await client.ScheduleNewOrchestrationInstanceAsync(nameof(IngestDataset), pinned, new StartOrchestrationOptions(InstanceId: id), cancellationToken);
             var management = ManagementUrls.Of(client.CreateHttpManagementPayload(id, await context.GetHttpRequestDataAsync()));
             request.HttpContext.Response.Headers.Location = management[ManagementUrls.Status];
             return Answers.Json(new IngestionAccepted(id, pinned.Revision, management), StatusCodes.Status202Accepted);
-        }, cancellation);
+        }, cancellationToken);
 
     private static async Task<IActionResult> AnswerAsync(
-        HttpRequest request, Func<DatasetRequest, Task<IActionResult>> answer, CancellationToken cancellation)
+        HttpRequest request, Func<DatasetRequest, Task<IActionResult>> answer, CancellationToken cancellationToken)
     {
         try
         {
-            var dataset = await RequestReader.ReadAsync<DatasetRequest>(request.Body, Wanted, cancellation);
+            var dataset = await RequestReader.ReadAsync<DatasetRequest>(request.Body, Wanted, cancellationToken);
             var errors = new FieldErrors();
             DatasetRules.Check(dataset, "", errors);
             return errors.All is { Count: > 0 } all ? Answers.Problem(all) : await answer(dataset);

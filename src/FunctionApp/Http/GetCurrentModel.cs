@@ -10,8 +10,8 @@ public sealed class GetCurrentModel(ModelRegistry models)
 {
     [Function(nameof(GetCurrentModel))]
     public async Task<IActionResult> RunAsync(
-        [HttpTrigger(AuthorizationLevel.Function, "get", Route = "models/current")] HttpRequest request, CancellationToken cancellation) =>
-        await models.CurrentAsync(cancellation) is { } current
+        [HttpTrigger(AuthorizationLevel.Function, "get", Route = "models/current")] HttpRequest request, CancellationToken cancellationToken) =>
+        await models.CurrentAsync(cancellationToken) is { } current
             ? Answers.Json(current)
             : Answers.Problem(StatusCodes.Status404NotFound, "No model serves yet; the first run that ends well publishes one.");
 }

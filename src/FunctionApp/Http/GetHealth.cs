@@ -28,9 +28,9 @@ public sealed class GetHealth(BlobServiceClient blobs, PredictionClient worker)
     /// </summary>
     [Function(nameof(GetHealth))]
     public async Task<IActionResult> RunAsync(
-        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "health")] HttpRequest request, CancellationToken cancellation)
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "health")] HttpRequest request, CancellationToken cancellationToken)
     {
-        var health = await CheckAsync(cancellation);
+        var health = await CheckAsync(cancellationToken);
         return Answer(new Health(Word(health.Storage), Word(health.Worker)));
 
         static string Word(string detail) => detail == Ok ? Ok : Unreachable;
@@ -39,28 +39,28 @@ public sealed class GetHealth(BlobServiceClient blobs, PredictionClient worker)
     /// <summary><c>GET /api/health/details</c>: <c>ok</c> or the error of each service.</summary>
     [Function(nameof(GetHealthDetails))]
     public async Task<IActionResult> GetHealthDetails(
-        [HttpTrigger(AuthorizationLevel.Function, "get", Route = "health/details")] HttpRequest request, CancellationToken cancellation) =>
-        Answer(await CheckAsync(cancellation));
+        [HttpTrigger(AuthorizationLevel.Function, "get", Route = "health/details")] HttpRequest request, CancellationToken cancellationToken) =>
+        Answer(await CheckAsync(cancellationToken));
 
     private static ContentResult Answer(Health health) =>
         Answers.Json(health, health.Storage == Ok ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable);
 
-    private async Task<Health> CheckAsync(CancellationToken cancellation)
+    private async Task<Health> CheckAsync(CancellationToken cancellationToken)
     {
-        var storage = StorageAsync(cancellation);
-        return new Health(await storage, await worker.HealthAsync(cancellation));
+        var storage = StorageAsync(cancellationToken);
+        return new Health(await storage, await worker.HealthAsync(cancellationToken));
     }
 
-    private async Task<string> StorageAsync(CancellationToken cancellation)
+    private async Task<string> StorageAsync(CancellationToken cancellationToken)
     {
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limit.CancelAfter(Patience);
         try
         {
             var exists = await blobs.GetBlobContainerClient(Containers.Runs).ExistsAsync(limit.Token);
             return exists ? Ok : $"container {Containers.Runs} is missing";
         }
-        catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
             return "does not answer";
         }

@@ -19,14 +19,14 @@ public sealed class ReadRuns(RunState state, RunIndex index)
     public async Task<IActionResult> ListRuns(
         [HttpTrigger(AuthorizationLevel.Function, "get", Route = "runs")] HttpRequest request,
         [DurableClient] DurableTaskClient client,
-        CancellationToken cancellation)
+        CancellationToken cancellationToken)
     {
         var errors = new FieldErrors();
         var query = RunQuery.Read(request.Query, errors);
         if (errors.All is { Count: > 0 } all) return Answers.Problem(all);
         try
         {
-            return Answers.Json(await RunViews.ListAsync(client, index, query, cancellation));
+            return Answers.Json(await RunViews.ListAsync(client, index, query, cancellationToken));
         }
         catch (RequestFailedException e) when (e.Status == StatusCodes.Status400BadRequest && query.Continuation is not null)
         {
@@ -40,8 +40,8 @@ public sealed class ReadRuns(RunState state, RunIndex index)
         [HttpTrigger(AuthorizationLevel.Function, "get", Route = "runs/{run}")] HttpRequest request,
         string run,
         [DurableClient] DurableTaskClient client,
-        CancellationToken cancellation) =>
-        await RunViews.GetAsync(client, run, cancellation) is { } view ? Answers.Json(view) : Answers.NoRun(run);
+        CancellationToken cancellationToken) =>
+        await RunViews.GetAsync(client, run, cancellationToken) is { } view ? Answers.Json(view) : Answers.NoRun(run);
 
     /// <summary>
     /// <c>GET /api/runs/{run}/metrics?afterStep=</c>: the metrics written so far, or those of later steps, as JSON lines with an ETag. A
@@ -52,7 +52,7 @@ public sealed class ReadRuns(RunState state, RunIndex index)
         [HttpTrigger(AuthorizationLevel.Function, "get", Route = "runs/{run}/metrics")] HttpRequest request,
         string run,
         [DurableClient] DurableTaskClient client,
-        CancellationToken cancellation)
+        CancellationToken cancellationToken)
     {
         int? afterStep = null;
         if (request.Query["afterStep"].LastOrDefault() is { Length: > 0 } text)
@@ -61,9 +61,9 @@ public sealed class ReadRuns(RunState state, RunIndex index)
                 return Answers.Problem(StatusCodes.Status400BadRequest, $"afterStep is '{text}', must be a number.", "afterStep");
             afterStep = step;
         }
-        if (!await RunViews.ExistsAsync(client, run, cancellation)) return Answers.NoRun(run);
+        if (!await RunViews.ExistsAsync(client, run, cancellationToken)) return Answers.NoRun(run);
         var known = request.GetTypedHeaders().IfNoneMatch is [{ Tag: var tag }] ? new ETag(tag.ToString()) : (ETag?)null;
-        if (await state.MetricsAsync(run, known, cancellation) is not { } metrics) return Answers.Lines("");
+        if (await state.MetricsAsync(run, known, cancellationToken) is not { } metrics) return Answers.Lines("");
         var headers = request.HttpContext.Response.Headers;
         headers.ETag = metrics.ETag.ToString("H");
         headers.CacheControl = "no-cache";

@@ -18,11 +18,11 @@ internal static class RequestReader
 
     /// <param name="what">Description of the expected body, with an example, for error messages.</param>
     /// <exception cref="RequestException">The body is not JSON, has unknown members, or has values of the wrong type.</exception>
-    public static async Task<T> ReadAsync<T>(Stream body, string what, CancellationToken cancellation)
+    public static async Task<T> ReadAsync<T>(Stream body, string what, CancellationToken cancellationToken)
     {
         try
         {
-            return await JsonSerializer.DeserializeAsync<T>(body, Options, cancellation)
+            return await JsonSerializer.DeserializeAsync<T>(body, Options, cancellationToken)
                 ?? throw new RequestException(WholeBody, 400, $"The body is null; it should be {what}.");
         }
         catch (JsonException e)

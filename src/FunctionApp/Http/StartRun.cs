@@ -25,16 +25,16 @@ public sealed class StartRun(
         [HttpTrigger(AuthorizationLevel.Function, "post", Route = "runs")] HttpRequest request,
         [DurableClient] DurableTaskClient client,
         FunctionContext context,
-        CancellationToken cancellation)
+        CancellationToken cancellationToken)
     {
         try
         {
-            var wanted = await RequestReader.ReadAsync<RunRequest>(request.Body, Wanted, cancellation);
+            var wanted = await RequestReader.ReadAsync<RunRequest>(request.Body, Wanted, cancellationToken);
             if (RunRequestRules.Check(wanted) is { Count: > 0 } errors) return Answers.Problem(errors);
             if (jobs.SetupProblem is { } missing) return Answers.Problem(StatusCodes.Status503ServiceUnavailable, missing);
-            var plan = await PinAsync(wanted with { Run = wanted.Run ?? InstanceIds.New("run", time) }, cancellation);
+            var plan = await PinAsync(wanted with { Run = wanted.Run ?? InstanceIds.New("run", time) }, cancellationToken);
             var run = plan.Run!;
-            if (!await TryStartAsync(client, plan, cancellation))
+            if (!await TryStartAsync(client, plan, cancellationToken))
                 return Answers.Problem(StatusCodes.Status409Conflict, $"There is a run '{run}' already; choose another id or leave it out.", "run");
 
             var location = Location(request, run);
@@ -59,10 +59,10 @@ public sealed class StartRun(
     /// <summary>
     /// Replaces the request's revisions with the commits that they point to now; throws when the Hub lacks a repository or revision.
     /// </summary>
-    private async Task<RunRequest> PinAsync(RunRequest request, CancellationToken cancellation)
+    private async Task<RunRequest> PinAsync(RunRequest request, CancellationToken cancellationToken)
     {
-        var dataset = await datasets.CheckAsync(request.Dataset, cancellation);
-        var model = await models.ResolveCommitAsync(request.BaseModel, cancellation);
+        var dataset = await datasets.CheckAsync(request.Dataset, cancellationToken);
+        var model = await models.ResolveCommitAsync(request.BaseModel, cancellationToken);
         return request with
         {
             Dataset = request.Dataset with { Revision = dataset },
@@ -70,17 +70,17 @@ public sealed class StartRun(
         };
     }
 
-    private async Task<bool> TryStartAsync(DurableTaskClient client, RunRequest request, CancellationToken cancellation)
+    private async Task<bool> TryStartAsync(DurableTaskClient client, RunRequest request, CancellationToken cancellationToken)
     {
         var run = request.Run!;
-        if (await client.GetInstanceAsync(run, cancellation) is not null || !await state.ClaimAsync(run, request, cancellation)) return false;
+        if (await client.GetInstanceAsync(run, cancellationToken) is not null || !await state.ClaimAsync(run, request, cancellationToken)) return false;
         var acceptedAt = time.GetUtcNow();
         try
         {
-            await index.AddAsync(run, acceptedAt, cancellation);
+            await index.AddAsync(run, acceptedAt, cancellationToken);
             var policy = options.Value.GpuJobs.Policy;
             await client.ScheduleNewOrchestrationInstanceAsync(
-                nameof(FineTune), new RunPlan(request, policy), new StartOrchestrationOptions(InstanceId: run), cancellation);
+                nameof(FineTune), new RunPlan(request, policy), new StartOrchestrationOptions(InstanceId: run), cancellationToken);
         }
         catch
         {

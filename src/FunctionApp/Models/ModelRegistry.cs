@@ -11,22 +11,22 @@ namespace FunctionsPipeline.FunctionApp.Models;
 public sealed class ModelRegistry(BlobServiceClient blobs)
 {
     /// <summary>Reads the serving model; null when there is none yet.</summary>
-    public async Task<CurrentModel?> CurrentAsync(CancellationToken cancellation) =>
-        (await Blob(BlobNames.CurrentModel).ReadJsonAsync<CurrentModel>(cancellation))?.Document;
+    public async Task<CurrentModel?> CurrentAsync(CancellationToken cancellationToken) =>
+        (await Blob(BlobNames.CurrentModel).ReadJsonAsync<CurrentModel>(cancellationToken))?.Document;
 
     /// <summary>Publishes a model if <see cref="PublishRule"/> allows it. Publishing the same run again changes nothing.</summary>
     /// <exception cref="PermanentFailureException">The model's folder is not complete.</exception>
-    public async Task<PublishDecision> PublishAsync(CurrentModel candidate, CancellationToken cancellation)
+    public async Task<PublishDecision> PublishAsync(CurrentModel candidate, CancellationToken cancellationToken)
     {
-        if (!await Blob(BlobNames.ModelComplete(candidate.Version)).ExistsAsync(cancellation))
+        if (!await Blob(BlobNames.ModelComplete(candidate.Version)).ExistsAsync(cancellationToken))
             throw new PermanentFailureException($"The model {candidate.Version} is not whole: models/{BlobNames.ModelComplete(candidate.Version)} is missing.");
         while (true)
         {
-            var current = await Blob(BlobNames.CurrentModel).ReadJsonAsync<CurrentModel>(cancellation);
+            var current = await Blob(BlobNames.CurrentModel).ReadJsonAsync<CurrentModel>(cancellationToken);
             var decision = PublishRule.Decide(current?.Document, candidate);
             if (!decision.Published || current?.Document.Run == candidate.Run) return decision;
             var unchanged = current is { } read ? new BlobRequestConditions { IfMatch = read.ETag } : JsonBlobs.New;
-            if (await Blob(BlobNames.CurrentModel).WriteJsonAsync(candidate, unchanged, cancellation)) return decision;
+            if (await Blob(BlobNames.CurrentModel).WriteJsonAsync(candidate, unchanged, cancellationToken)) return decision;
         }
     }
 

@@ -16,37 +16,37 @@ public sealed class PredictionClient(HttpClient http)
     /// <summary>Requests a prediction. Null when the blob was changed (412) or deleted (404) in the meantime.</summary>
     /// <exception cref="HttpRequestException">The worker cannot be reached or cannot answer now; retry later.</exception>
     /// <exception cref="PermanentFailureException">The setting <c>Worker:Url</c> is missing.</exception>
-    public async Task<PredictionDocument?> PredictAsync(PredictRequest request, CancellationToken cancellation)
+    public async Task<PredictionDocument?> PredictAsync(PredictRequest request, CancellationToken cancellationToken)
     {
         if (http.BaseAddress is null) throw new PermanentFailureException(NoUrl);
         // HttpClient sends the current span as the trace context, so that the worker continues this trace.
         using var span = PipelineTracing.Source.StartActivity("ask the GPU worker", ActivityKind.Client);
         span?.SetTag("pipeline.image", request.Blob);
-        using var response = await http.PostAsJsonAsync("predict", request, PipelineJson.Compact, cancellation);
+        using var response = await http.PostAsJsonAsync("predict", request, PipelineJson.Compact, cancellationToken);
         if (response.StatusCode is HttpStatusCode.NotFound or HttpStatusCode.PreconditionFailed) return null;
         if (!response.IsSuccessStatusCode)
         {
-            var said = await response.Content.ReadAsStringAsync(cancellation);
+            var said = await response.Content.ReadAsStringAsync(cancellationToken);
             throw new HttpRequestException(
                 $"The GPU worker at {http.BaseAddress} answered {(int)response.StatusCode} for '{request.Blob}': {said[..Math.Min(said.Length, QuotedCharacters)]}",
                 null, response.StatusCode);
         }
-        return await response.Content.ReadFromJsonAsync<PredictionDocument>(PipelineJson.Compact, cancellation)
+        return await response.Content.ReadFromJsonAsync<PredictionDocument>(PipelineJson.Compact, cancellationToken)
             ?? throw new HttpRequestException($"The GPU worker at {http.BaseAddress} answered null for '{request.Blob}'.");
     }
 
     /// <summary>Checks the worker's health: <c>ok</c>, or a description of the problem.</summary>
-    public async Task<string> HealthAsync(CancellationToken cancellation)
+    public async Task<string> HealthAsync(CancellationToken cancellationToken)
     {
         if (http.BaseAddress is null) return NoUrl;
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limit.CancelAfter(HealthPatience);
         try
         {
             using var response = await http.GetAsync("healthz", limit.Token);
             return response.IsSuccessStatusCode ? "ok" : $"answers {(int)response.StatusCode}";
         }
-        catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
             return "does not answer";
         }

@@ -18,18 +18,18 @@ public sealed class UploadedImage(PredictionClient worker, PredictionWriter pred
         [BlobTrigger(Containers.ProductImages + "/{name}", Source = BlobTriggerSource.EventGrid, Connection = PipelineStorage.Connection)]
         BlobClient blob,
         string name,
-        CancellationToken cancellation)
+        CancellationToken cancellationToken)
     {
-        if (await VersionAsync(blob, cancellation) is not { } version)
+        if (await VersionAsync(blob, cancellationToken) is not { } version)
         {
             Logs.ImageGone(logger, name);
             return;
         }
-        var prediction = await worker.PredictAsync(new PredictRequest(name, version), cancellation);
-        if (prediction is null && await VersionAsync(blob, cancellation) == version)
+        var prediction = await worker.PredictAsync(new PredictRequest(name, version), cancellationToken);
+        if (prediction is null && await VersionAsync(blob, cancellationToken) == version)
             throw new InvalidOperationException(
                 $"The GPU worker says that '{name}' was changed or deleted, but it was not: is Worker:Url the worker's address, and its storage this one?");
-        if (prediction is null || !await predictions.WriteAsync(blob, prediction, cancellation))
+        if (prediction is null || !await predictions.WriteAsync(blob, prediction, cancellationToken))
         {
             Logs.ImageGone(logger, name);
             return;
@@ -38,11 +38,11 @@ public sealed class UploadedImage(PredictionClient worker, PredictionWriter pred
         else Logs.ImagePredicted(logger, name, prediction.Answer, prediction.Model, prediction.Seconds);
     }
 
-    private static async Task<string?> VersionAsync(BlobClient blob, CancellationToken cancellation)
+    private static async Task<string?> VersionAsync(BlobClient blob, CancellationToken cancellationToken)
     {
         try
         {
-            return (await blob.GetPropertiesAsync(cancellationToken: cancellation)).Value.ETag.ToString();
+            return (await blob.GetPropertiesAsync(cancellationToken: cancellationToken)).Value.ETag.ToString();
         }
         catch (RequestFailedException e) when (e.Status == 404)
         {

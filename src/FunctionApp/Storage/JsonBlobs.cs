@@ -13,12 +13,12 @@ internal static class JsonBlobs
     public static BlobRequestConditions New { get; } = new() { IfNoneMatch = ETag.All };
 
     /// <summary>Reads a document together with its ETag; null when the blob does not exist.</summary>
-    public static async Task<(T Document, ETag ETag)?> ReadJsonAsync<T>(this BlobClient blob, CancellationToken cancellation)
+    public static async Task<(T Document, ETag ETag)?> ReadJsonAsync<T>(this BlobClient blob, CancellationToken cancellationToken)
         where T : class
     {
         try
         {
-            var content = (await blob.DownloadContentAsync(cancellation)).Value;
+            var content = (await blob.DownloadContentAsync(cancellationToken)).Value;
             var document = content.Content.ToObjectFromJson<T>(PipelineJson.Options)
                 ?? throw new JsonException($"{blob.BlobContainerName}/{blob.Name} holds null.");
             return (document, content.Details.ETag);
@@ -31,12 +31,12 @@ internal static class JsonBlobs
 
     /// <summary>Writes a document. False when the condition does not hold.</summary>
     public static async Task<bool> WriteJsonAsync<T>(
-        this BlobClient blob, T document, BlobRequestConditions? conditions, CancellationToken cancellation)
+        this BlobClient blob, T document, BlobRequestConditions? conditions, CancellationToken cancellationToken)
     {
         var options = new BlobUploadOptions { Conditions = conditions, HttpHeaders = new BlobHttpHeaders { ContentType = "application/json" } };
         try
         {
-            await blob.UploadAsync(BinaryData.FromObjectAsJson(document, PipelineJson.Options), options, cancellation);
+            await blob.UploadAsync(BinaryData.FromObjectAsJson(document, PipelineJson.Options), options, cancellationToken);
             return true;
         }
         catch (RequestFailedException e) when (e.Status is 409 or 412

@@ -16,86 +16,86 @@ public sealed class PipelineClient(HttpClient http, BlobServiceClient blobs)
 {
     /// <summary>Starts a run.</summary>
     /// <exception cref="HttpRequestException">The request was refused; the message is the problem document.</exception>
-    public async Task<RunAccepted> StartRunAsync(RunRequest request, CancellationToken cancellation)
+    public async Task<RunAccepted> StartRunAsync(RunRequest request, CancellationToken cancellationToken)
     {
-        using var response = await http.PostAsJsonAsync("api/runs", request, PipelineJson.Options, cancellation);
-        return await ReadAsync<RunAccepted>(response, cancellation);
+        using var response = await http.PostAsJsonAsync("api/runs", request, PipelineJson.Options, cancellationToken);
+        return await ReadAsync<RunAccepted>(response, cancellationToken);
     }
 
     /// <summary>Reads the state of a run.</summary>
-    public async Task<RunView> GetRunAsync(string run, CancellationToken cancellation)
+    public async Task<RunView> GetRunAsync(string run, CancellationToken cancellationToken)
     {
-        using var response = await http.GetAsync($"api/runs/{run}", cancellation);
-        return await ReadAsync<RunView>(response, cancellation);
+        using var response = await http.GetAsync($"api/runs/{run}", cancellationToken);
+        return await ReadAsync<RunView>(response, cancellationToken);
     }
 
     /// <summary>Yields a view of a run about every second, until the run has ended.</summary>
-    public async IAsyncEnumerable<RunView> FollowAsync(string run, [EnumeratorCancellation] CancellationToken cancellation)
+    public async IAsyncEnumerable<RunView> FollowAsync(string run, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         while (true)
         {
-            var view = await GetRunAsync(run, cancellation);
+            var view = await GetRunAsync(run, cancellationToken);
             yield return view;
             if (view.RuntimeStatus is "Completed" or "Failed" or "Terminated") yield break;
-            await Task.Delay(TimeSpan.FromSeconds(1), cancellation);
+            await Task.Delay(TimeSpan.FromSeconds(1), cancellationToken);
         }
     }
 
     /// <summary>Reads the metrics of a run.</summary>
-    public async Task<IReadOnlyList<MetricsLine>> GetMetricsAsync(string run, CancellationToken cancellation)
+    public async Task<IReadOnlyList<MetricsLine>> GetMetricsAsync(string run, CancellationToken cancellationToken)
     {
-        var content = await blobs.GetBlobContainerClient(Containers.Runs).GetBlobClient(new RunBlobs(run).Metrics).DownloadContentAsync(cancellation);
+        var content = await blobs.GetBlobContainerClient(Containers.Runs).GetBlobClient(new RunBlobs(run).Metrics).DownloadContentAsync(cancellationToken);
         return [.. Lines<MetricsLine>(content.Value.Content)];
     }
 
     /// <summary>Reads every row of an ingested dataset, with its row status.</summary>
-    public async Task<IReadOnlyList<ManifestRow>> GetRowsAsync(IngestReport dataset, CancellationToken cancellation)
+    public async Task<IReadOnlyList<ManifestRow>> GetRowsAsync(IngestReport dataset, CancellationToken cancellationToken)
     {
         var container = blobs.GetBlobContainerClient(Containers.Datasets);
         var manifests = new DatasetBlobs(dataset.Repo, dataset.Commit, dataset.View).Manifests;
         var rows = new List<ManifestRow>();
-        await foreach (var blob in container.GetBlobsAsync(new GetBlobsOptions { Prefix = manifests }, cancellation))
+        await foreach (var blob in container.GetBlobsAsync(new GetBlobsOptions { Prefix = manifests }, cancellationToken))
         {
-            var content = await container.GetBlobClient(blob.Name).DownloadContentAsync(cancellation);
+            var content = await container.GetBlobClient(blob.Name).DownloadContentAsync(cancellationToken);
             rows.AddRange(Lines<ManifestRow>(content.Value.Content));
         }
         return rows;
     }
 
     /// <summary>Reads the faults that a sample hub has injected.</summary>
-    public async Task<IReadOnlyList<InjectedFault>> GetFaultsAsync(Uri hub, CancellationToken cancellation)
+    public async Task<IReadOnlyList<InjectedFault>> GetFaultsAsync(Uri hub, CancellationToken cancellationToken)
     {
-        using var response = await http.GetAsync(new Uri(hub, "faults"), cancellation);
-        return await ReadAsync<IReadOnlyList<InjectedFault>>(response, cancellation);
+        using var response = await http.GetAsync(new Uri(hub, "faults"), cancellationToken);
+        return await ReadAsync<IReadOnlyList<InjectedFault>>(response, cancellationToken);
     }
 
     /// <summary>
     /// Copies a run's gallery and TensorBoard files to the subfolders <c>samples</c> and <c>tensorboard</c> of a local folder.
     /// </summary>
-    public async Task SaveTrackingAsync(string run, string folder, CancellationToken cancellation)
+    public async Task SaveTrackingAsync(string run, string folder, CancellationToken cancellationToken)
     {
         var container = blobs.GetBlobContainerClient(Containers.Runs);
         var names = new RunBlobs(run);
         foreach (var prefix in new[] { names.Samples, names.Events })
         {
-            await foreach (var blob in container.GetBlobsAsync(new GetBlobsOptions { Prefix = prefix }, cancellation))
+            await foreach (var blob in container.GetBlobsAsync(new GetBlobsOptions { Prefix = prefix }, cancellationToken))
             {
                 var path = Path.Combine(folder, Path.GetRelativePath(run, blob.Name));
                 Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-                await container.GetBlobClient(blob.Name).DownloadToAsync(path, cancellation);
+                await container.GetBlobClient(blob.Name).DownloadToAsync(path, cancellationToken);
             }
         }
     }
 
     /// <summary>Uploads an image as a user would.</summary>
-    public Task UploadAsync(string name, Stream image, CancellationToken cancellation) =>
-        blobs.GetBlobContainerClient(Containers.ProductImages).GetBlobClient(name).UploadAsync(image, overwrite: true, cancellation);
+    public Task UploadAsync(string name, Stream image, CancellationToken cancellationToken) =>
+        blobs.GetBlobContainerClient(Containers.ProductImages).GetBlobClient(name).UploadAsync(image, overwrite: true, cancellationToken);
 
     /// <summary>Waits for the prediction of an uploaded image; null when there is none within <paramref name="limit"/>.</summary>
-    public async Task<PredictionDocument?> WaitForPredictionAsync(string name, TimeSpan limit, CancellationToken cancellation)
+    public async Task<PredictionDocument?> WaitForPredictionAsync(string name, TimeSpan limit, CancellationToken cancellationToken)
     {
         var blob = blobs.GetBlobContainerClient(Containers.Predictions).GetBlobClient(BlobNames.Prediction(name));
-        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         patience.CancelAfter(limit);
         try
         {
@@ -112,7 +112,7 @@ public sealed class PipelineClient(HttpClient http, BlobServiceClient blobs)
                 }
             }
         }
-        catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
             return null;
         }
@@ -121,10 +121,10 @@ public sealed class PipelineClient(HttpClient http, BlobServiceClient blobs)
     private static IEnumerable<T> Lines<T>(BinaryData content) => content.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries)
         .Select(line => JsonSerializer.Deserialize<T>(line, PipelineJson.Compact)!);
 
-    private static async Task<T> ReadAsync<T>(HttpResponseMessage response, CancellationToken cancellation)
+    private static async Task<T> ReadAsync<T>(HttpResponseMessage response, CancellationToken cancellationToken)
     {
-        if (response.IsSuccessStatusCode) return (await response.Content.ReadFromJsonAsync<T>(PipelineJson.Options, cancellation))!;
-        var problem = await response.Content.ReadAsStringAsync(cancellation);
+        if (response.IsSuccessStatusCode) return (await response.Content.ReadFromJsonAsync<T>(PipelineJson.Options, cancellationToken))!;
+        var problem = await response.Content.ReadAsStringAsync(cancellationToken);
         throw new HttpRequestException($"{response.RequestMessage?.RequestUri} answered {(int)response.StatusCode}: {problem}", null, response.StatusCode);
     }
 }

@@ -66,16 +66,16 @@ public sealed partial class ChildProcess : IAsyncDisposable
 
     /// <summary>Runs a program to its end and returns its output.</summary>
     /// <exception cref="InvalidOperationException">The exit code was not 0; the message has the end of the output.</exception>
-    public static async Task<string> RunAsync(string name, IEnumerable<string> command, CancellationToken cancellation)
+    public static async Task<string> RunAsync(string name, IEnumerable<string> command, CancellationToken cancellationToken)
     {
         var words = command.ToList();
         using var process = Process.Start(new ProcessStartInfo(words[0], words.Skip(1)) { RedirectStandardOutput = true, RedirectStandardError = true })
             ?? throw new InvalidOperationException($"{name} did not start");
         try
         {
-            var errors = process.StandardError.ReadToEndAsync(cancellation);
-            var text = await process.StandardOutput.ReadToEndAsync(cancellation);
-            await process.WaitForExitAsync(cancellation);
+            var errors = process.StandardError.ReadToEndAsync(cancellationToken);
+            var text = await process.StandardOutput.ReadToEndAsync(cancellationToken);
+            await process.WaitForExitAsync(cancellationToken);
             return process.ExitCode == 0
                 ? text
                 : throw new InvalidOperationException($"{name} ended with exit code {process.ExitCode}: {(await errors).Trim()}");
@@ -88,22 +88,22 @@ public sealed partial class ChildProcess : IAsyncDisposable
 
     /// <summary>Waits until the program answers.</summary>
     /// <exception cref="InvalidOperationException">The program ended, or did not answer in time; the message quotes its log.</exception>
-    public async Task WaitUntilAsync(Func<CancellationToken, Task<bool>> answers, TimeSpan limit, CancellationToken cancellation)
+    public async Task WaitUntilAsync(Func<CancellationToken, Task<bool>> answers, TimeSpan limit, CancellationToken cancellationToken)
     {
         var clock = Stopwatch.StartNew();
-        while (!await answers(cancellation))
+        while (!await answers(cancellationToken))
         {
             if (_process.HasExited) throw Ended();
             if (clock.Elapsed > limit) throw new InvalidOperationException($"{Name} did not answer within {limit.TotalSeconds:0} s.{LogEnd()}");
-            await Task.Delay(100, cancellation);
+            await Task.Delay(100, cancellationToken);
         }
     }
 
     /// <summary>Waits for the program to end, which is an error.</summary>
     /// <exception cref="InvalidOperationException">The program ended; the message has the end of its log.</exception>
-    public async Task WatchAsync(CancellationToken cancellation)
+    public async Task WatchAsync(CancellationToken cancellationToken)
     {
-        await _process.WaitForExitAsync(cancellation);
+        await _process.WaitForExitAsync(cancellationToken);
         throw Ended();
     }
 

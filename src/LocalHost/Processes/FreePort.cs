@@ -15,12 +15,12 @@ public static class FreePort
     }
 
     /// <summary>True when a process listens on the port.</summary>
-    public static async Task<bool> AnswersAsync(int port, CancellationToken cancellation)
+    public static async Task<bool> AnswersAsync(int port, CancellationToken cancellationToken)
     {
         using var client = new TcpClient();
         try
         {
-            await client.ConnectAsync(IPAddress.Loopback, port, cancellation);
+            await client.ConnectAsync(IPAddress.Loopback, port, cancellationToken);
             return true;
         }
         catch (SocketException)

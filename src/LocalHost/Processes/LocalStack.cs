@@ -30,16 +30,16 @@ public sealed class LocalStack : IAsyncDisposable
     public string Dataset => $"samples/{(Options.Images is null ? "garments" : new DirectoryInfo(Options.Images).Name)}";
 
     /// <summary>Starts all processes and returns when they answer. When one does not, the others are stopped again.</summary>
-    public static async Task<LocalStack> StartAsync(LocalStackOptions options, Action<string> say, CancellationToken cancellation)
+    public static async Task<LocalStack> StartAsync(LocalStackOptions options, Action<string> say, CancellationToken cancellationToken)
     {
         var stack = new LocalStack(options);
         try
         {
             Directory.CreateDirectory(options.StateFolder);
-            await stack.StartAzuriteAsync(say, cancellation);
-            await stack.StartHubAsync(say, cancellation);
-            await stack.StartWorkerAsync(say, cancellation);
-            await stack.StartHostAsync(say, cancellation);
+            await stack.StartAzuriteAsync(say, cancellationToken);
+            await stack.StartHubAsync(say, cancellationToken);
+            await stack.StartWorkerAsync(say, cancellationToken);
+            await stack.StartHostAsync(say, cancellationToken);
             return stack;
         }
         catch
@@ -51,8 +51,8 @@ public sealed class LocalStack : IAsyncDisposable
 
     /// <summary>Waits for cancellation while all processes run.</summary>
     /// <exception cref="InvalidOperationException">A process ended by itself; the message names it, with the end of its log.</exception>
-    public async Task WaitAsync(CancellationToken cancellation) =>
-        await await Task.WhenAny(_parts.Select(part => part.WatchAsync(cancellation)));
+    public async Task WaitAsync(CancellationToken cancellationToken) =>
+        await await Task.WhenAny(_parts.Select(part => part.WatchAsync(cancellationToken)));
 
     /// <summary>Stops all processes, the last started one first.</summary>
     public async ValueTask DisposeAsync()
@@ -61,18 +61,18 @@ public sealed class LocalStack : IAsyncDisposable
         _parts.Clear();
     }
 
-    private async Task StartAzuriteAsync(Action<string> say, CancellationToken cancellation)
+    private async Task StartAzuriteAsync(Action<string> say, CancellationToken cancellationToken)
     {
         var azurite = AzuriteServices.At(Options.BlobPort);
         var command = azurite.Command(Options.InMemoryStorage ? null : Path.Combine(Options.StateFolder, "storage"));
         // At its end Azurite waits for open connections and saves its memory to disk, which takes longer than a kill; in-memory storage
         // needs neither.
-        await StartAsync("azurite", azurite.BlobPort, command, null, cancellation, grace: Options.InMemoryStorage ? TimeSpan.Zero : null);
+        await StartAsync("azurite", azurite.BlobPort, command, null, cancellationToken, grace: Options.InMemoryStorage ? TimeSpan.Zero : null);
         Storage = azurite.ConnectionString;
         say($"storage       {azurite.BlobEndpoint}");
     }
 
-    private async Task StartHubAsync(Action<string> say, CancellationToken cancellation)
+    private async Task StartHubAsync(Action<string> say, CancellationToken cancellationToken)
     {
         if (Options.Hub is { } hub)
         {
@@ -81,7 +81,7 @@ public sealed class LocalStack : IAsyncDisposable
             return;
         }
         var models = Path.Combine(Options.StateFolder, "models");
-        await CreateBaseModelAsync(Path.Combine(models, BaseModel.Split('/')[1]), cancellation);
+        await CreateBaseModelAsync(Path.Combine(models, BaseModel.Split('/')[1]), cancellationToken);
         var port = Port(Options.HubPort);
         List<string> command =
         [
@@ -89,21 +89,21 @@ public sealed class LocalStack : IAsyncDisposable
             .. Options.HoldBack > 0 ? ["--held-out", Options.HeldOutFolder] : (string[])[],
             .. Options.Faults ? ["--faults"] : (string[])[],
         ];
-        await StartAsync("hub", port, command, null, cancellation);
+        await StartAsync("hub", port, command, null, cancellationToken);
         Hub = new Uri($"http://127.0.0.1:{port}");
         say($"sample hub    {Hub} with {Dataset} and {BaseModel}");
     }
 
-    private async Task CreateBaseModelAsync(string folder, CancellationToken cancellation)
+    private async Task CreateBaseModelAsync(string folder, CancellationToken cancellationToken)
     {
         if (Directory.Exists(folder)) return;
         var texts = Path.Combine(Options.StateFolder, "texts.txt");
         await File.WriteAllTextAsync(
-            texts, await ChildProcess.RunAsync("texts", [.. Applications.SampleData, "texts", .. CatalogArguments()], cancellation), cancellation);
+            texts, await ChildProcess.RunAsync("texts", [.. Applications.SampleData, "texts", .. CatalogArguments()], cancellationToken), cancellationToken);
         await ChildProcess.RunAsync(
             "init",
             [.. Applications.GpuWorker, "init", "--preset", "tiny", "--out", folder, "--texts", texts, "--vocabulary", $"{Options.Vocabulary}"],
-            cancellation);
+            cancellationToken);
     }
 
     private IEnumerable<string> CatalogArguments() =>
@@ -111,18 +111,18 @@ public sealed class LocalStack : IAsyncDisposable
         "--rows", $"{Options.Rows}", "--hold-back", $"{Options.HoldBack}", .. Options.Images is { } images ? ["--images", images] : (string[])[],
     ];
 
-    private async Task StartWorkerAsync(Action<string> say, CancellationToken cancellation)
+    private async Task StartWorkerAsync(Action<string> say, CancellationToken cancellationToken)
     {
         var port = Port(Options.WorkerPort);
         await StartAsync("worker", port, [.. Applications.GpuWorker, "serve", "--port", $"{port}"], new Dictionary<string, string?>
         {
             ["PipelineStorage"] = Storage,
-        }, cancellation);
+        }, cancellationToken);
         Worker = new Uri($"http://127.0.0.1:{port}");
         say($"GPU worker    {Worker}");
     }
 
-    private async Task StartHostAsync(Action<string> say, CancellationToken cancellation)
+    private async Task StartHostAsync(Action<string> say, CancellationToken cancellationToken)
     {
         var port = Port(Options.HostPort);
         List<string> command =
@@ -132,7 +132,7 @@ public sealed class LocalStack : IAsyncDisposable
         ];
         Host = new Uri($"http://127.0.0.1:{port}");
         using var http = new HttpClient { BaseAddress = Host };
-        await StartAsync("host", port, command, Settings(), cancellation,
+        await StartAsync("host", port, command, Settings(), cancellationToken,
             async stop => (await http.GetStringAsync("admin/host/status", stop)).Contains("Running", StringComparison.Ordinal));
         say($"functions     {Host}");
     }
@@ -161,15 +161,15 @@ public sealed class LocalStack : IAsyncDisposable
 
     private async Task StartAsync(
         string name, int port, IEnumerable<string> command, IReadOnlyDictionary<string, string?>? environment,
-        CancellationToken cancellation,
+        CancellationToken cancellationToken,
         Func<CancellationToken, Task<bool>>? isReady = null, TimeSpan? grace = null)
     {
-        if (await FreePort.AnswersAsync(port, cancellation))
+        if (await FreePort.AnswersAsync(port, cancellationToken))
             throw new InvalidOperationException($"Port {port}, which {name} needs, is taken: stop what listens there, or choose another port.");
         var process = ChildProcess.Start(name, Options.LogFolder, command, environment, grace);
         _parts.Add(process);
         await process.WaitUntilAsync(
-            async stop => await FreePort.AnswersAsync(port, stop) && (isReady is null || await isReady(stop)), StartLimit, cancellation);
+            async stop => await FreePort.AnswersAsync(port, stop) && (isReady is null || await isReady(stop)), StartLimit, cancellationToken);
     }
 
     private static int Port(int configured) => configured == 0 ? FreePort.Next() : configured;

@@ -134,6 +134,6 @@ public sealed class AddressGuardTests
     private static Task<IPAddress[]> Addresses(params string[] addresses) =>
         Task.FromResult(addresses.Select(IPAddress.Parse).ToArray());
 
-    private static Task<Stream> Nobody(IPAddress[] addresses, int port, CancellationToken cancellation) =>
+    private static Task<Stream> Nobody(IPAddress[] addresses, int port, CancellationToken cancellationToken) =>
         throw new SocketException((int)SocketError.ConnectionRefused);
 }

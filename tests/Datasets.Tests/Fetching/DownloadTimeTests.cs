@@ -20,9 +20,9 @@ public sealed class DownloadTimeTests
     [Fact]
     public async Task A_host_that_accepts_no_connection_in_time_is_given_up()
     {
-        var guard = new AddressGuard([], ImageDownloaderTests.Public, async (_, _, cancellation) =>
+        var guard = new AddressGuard([], ImageDownloaderTests.Public, async (_, _, cancellationToken) =>
         {
-            await Task.Delay(Timeout.Infinite, cancellation);
+            await Task.Delay(Timeout.Infinite, cancellationToken);
             return Stream.Null;
         });
         using var downloader = new ImageDownloader(Options with { ConnectTimeout = TimeSpan.FromMilliseconds(20) }, _time, guard);

@@ -256,7 +256,7 @@ public sealed class ImageDownloaderTests
         Assert.Equal("identity", headers.AcceptEncoding);
     }
 
-    internal static Task<IPAddress[]> Public(string host, CancellationToken cancellation) =>
+    internal static Task<IPAddress[]> Public(string host, CancellationToken cancellationToken) =>
         Task.FromResult<IPAddress[]>([IPAddress.Parse("8.8.8.8")]);
 
     internal static async Task<Stream> ConnectTo(ImageServer server)

@@ -99,7 +99,7 @@ public sealed class DamagedRowsTests
         using var cancelled = new CancellationTokenSource();
         await cancelled.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() =>
-            RowReading.ReadAsync(new MemoryStream(RowReading.Fixture("checksums.parquet")), Columns, All, cancellation: cancelled.Token));
+            RowReading.ReadAsync(new MemoryStream(RowReading.Fixture("checksums.parquet")), Columns, All, cancellationToken: cancelled.Token));
     }
 
     [Theory]

@@ -18,10 +18,10 @@ internal static class RowReading
     }
 
     public static async Task<List<DatasetRow>> ReadAsync(
-        Stream file, ColumnMapping columns, IngestUnit unit, SplitRows? split = null, CancellationToken cancellation = default)
+        Stream file, ColumnMapping columns, IngestUnit unit, SplitRows? split = null, CancellationToken cancellationToken = default)
     {
         var rows = new List<DatasetRow>();
-        await foreach (var batch in ParquetRows.ReadAsync(file, columns, unit, split ?? new SplitRows(5000, 5000), cancellation)) rows.AddRange(batch);
+        await foreach (var batch in ParquetRows.ReadAsync(file, columns, unit, split ?? new SplitRows(5000, 5000), cancellationToken)) rows.AddRange(batch);
         return rows;
     }
 }

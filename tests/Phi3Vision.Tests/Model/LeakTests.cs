@@ -112,11 +112,11 @@ public sealed class LeakTests : IDisposable
     [Fact]
     public Task A_stream_cancelled_midway() => LeavesNothing(async () =>
     {
-        using var cancellation = new CancellationTokenSource();
+        using var cancellationToken = new CancellationTokenSource();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(async () =>
         {
-            await foreach (var _ in new Generator(_golden.Model).StreamAsync(_prompt, Greedy with { MaxTokens = 1000 }, cancellation.Token))
-                await cancellation.CancelAsync();
+            await foreach (var _ in new Generator(_golden.Model).StreamAsync(_prompt, Greedy with { MaxTokens = 1000 }, cancellationToken.Token))
+                await cancellationToken.CancelAsync();
         });
     });
 

@@ -32,12 +32,12 @@ public sealed class StreamingTests : IDisposable
     public async Task A_stream_that_is_cancelled_ends()
     {
         using var prompts = new OwnedPrompts([1, 20]);
-        using var cancellation = new CancellationTokenSource();
+        using var cancellationToken = new CancellationTokenSource();
         var seen = 0;
         await Assert.ThrowsAnyAsync<OperationCanceledException>(async () =>
         {
-            await foreach (var _ in new Generator(_model).StreamAsync(prompts.Input, Settings with { MaxTokens = 100_000 }, cancellation.Token))
-                if (++seen == 3) await cancellation.CancelAsync();
+            await foreach (var _ in new Generator(_model).StreamAsync(prompts.Input, Settings with { MaxTokens = 100_000 }, cancellationToken.Token))
+                if (++seen == 3) await cancellationToken.CancelAsync();
         });
         Assert.InRange(seen, 3, 5);
     }
@@ -46,11 +46,11 @@ public sealed class StreamingTests : IDisposable
     public async Task A_token_given_to_the_enumeration_cancels_too()
     {
         using var prompts = new OwnedPrompts([1, 20]);
-        using var cancellation = new CancellationTokenSource();
-        await cancellation.CancelAsync();
+        using var cancellationToken = new CancellationTokenSource();
+        await cancellationToken.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(async () =>
         {
-            await foreach (var _ in new Generator(_model).StreamAsync(prompts.Input, Settings).WithCancellation(cancellation.Token)) { }
+            await foreach (var _ in new Generator(_model).StreamAsync(prompts.Input, Settings).WithCancellation(cancellationToken.Token)) { }
         });
     }
 
