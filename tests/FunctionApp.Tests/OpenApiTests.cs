@@ -1,0 +1,408 @@
+using System.Reflection;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using System.Text.Json.Schema;
+using System.Text.Json.Serialization.Metadata;
+using System.Text.RegularExpressions;
+using System.Xml.Linq;
+using FunctionsPipeline.Contracts;
+using FunctionsPipeline.FunctionApp.Http;
+using FunctionsPipeline.LocalHost.Processes;
+
+namespace FunctionsPipeline.Tests.FunctionApp;
+
+/// <summary>
+/// Holds <c>docs/openapi.json</c> to the code: routes, methods and keys from <c>functions.snapshot.txt</c>, schemas from the records of
+/// Contracts and their XML summaries, and the table below, which says what each function takes and returns.
+/// </summary>
+public sealed partial class OpenApiTests
+{
+    private const string InvalidRequest = "The request has a mistake; `field` or `errors` names it";
+    private const string NotOnTheHub = "The Hub has no such repository, revision or configuration";
+    private const string NoAnswer = "The Hub does not answer";
+
+    private static readonly Parameter Run = new("run", "path", "Id of the run");
+
+    private static readonly Dictionary<string, Operation> Operations = new()
+    {
+        ["StartRun"] = new("Starts a run: ingests a dataset, fine-tunes the base model, publishes the result", typeof(RunRequest), [])
+        {
+            Responses =
+            [
+                new(202, "The run has been accepted; the header `Location` has the URL of its state", typeof(RunAccepted)),
+                Problem(400, InvalidRequest), Problem(404, NotOnTheHub), Problem(409, "A run with this id exists"),
+                Problem(503, $"No GPU worker is set up, or: {NoAnswer}"),
+            ],
+        },
+        ["ListRuns"] = new("Lists runs, newest first", null,
+        [
+            new("top", "query", "Maximum number of runs on the page, 1 to 200; 50 when left out", "integer"),
+            new("continuation", "query", "The token of the page before; the first page when left out"),
+            new("status", "query", "Runtime statuses to include, separated by commas: `Pending`, `Running`, `Completed`, `Failed`, "
+                + "`Terminated`, `Suspended`; all when left out"),
+            new("createdFrom", "query", "Earliest time of acceptance, included, such as 2026-05-01T12:00:00Z"),
+            new("createdTo", "query", "Latest time of acceptance, included"),
+        ])
+        {
+            Responses = [new(200, "A page of runs", typeof(RunPage)), Problem(400, "A parameter has a mistake; `field` names it")],
+        },
+        ["GetRun"] = new("Returns the state of a run", null, [Run])
+        {
+            Responses = [new(200, "The run", typeof(RunView)), Problem(404, "There is no such run")],
+        },
+        ["GetMetrics"] = new("Returns the metrics of a run, one JSON line for each training step and validation", null,
+        [
+            Run,
+            new("afterStep", "query", "Returns the lines of later steps only", "integer"),
+            new("If-None-Match", "header", "The `ETag` of an earlier response; the response is 304 while there is nothing new"),
+        ])
+        {
+            Responses =
+            [
+                new(200, "The lines written so far, with an `ETag`", typeof(MetricsLine), "application/jsonl"),
+                new(304, "Nothing was written since that `ETag`"), Problem(400, "`afterStep` is no number"),
+                Problem(404, "There is no such run"),
+            ],
+        },
+        ["CancelRun"] = new("Cancels a run: terminates its orchestration and stops its GPU job", null, [Run])
+        {
+            Responses =
+            [
+                new(202, "The run is being cancelled", typeof(RunView)), Problem(404, "There is no such run"),
+                Problem(409, "The run has ended already"),
+            ],
+        },
+        ["GetCurrentModel"] = new("Returns the serving model", null, [])
+        {
+            Responses = [new(200, "The serving model", typeof(CurrentModel)), Problem(404, "No model serves yet")],
+        },
+        ["GetHealth"] = new("Returns `ok` or `unreachable` for storage and the GPU worker", null, [])
+        {
+            Responses = [new(200, "Storage is reachable", typeof(Health)), new(503, "Storage is unreachable", typeof(Health))],
+        },
+        ["GetHealthDetails"] = new("Returns `ok` or the error of storage and the GPU worker", null, [])
+        {
+            Responses = [new(200, "Storage is reachable", typeof(Health)), new(503, "Storage is unreachable", typeof(Health))],
+        },
+        ["InspectDataset"] = new("Describes a dataset and the columns that would be read; stores nothing", typeof(DatasetRequest), [])
+        {
+            Responses =
+            [
+                new(200, "Schema, sizes of the splits, sample rows and the column mapping", typeof(DatasetInspection)),
+                Problem(400, InvalidRequest), Problem(404, NotOnTheHub), Problem(503, NoAnswer),
+            ],
+        },
+        ["StartIngestion"] = new("Ingests a dataset into training shards, without a run", typeof(DatasetRequest), [])
+        {
+            Responses =
+            [
+                new(202, "The ingestion has been started; the header `Location` has the URL of its state", typeof(IngestionAccepted)),
+                Problem(400, InvalidRequest), Problem(404, NotOnTheHub), Problem(503, NoAnswer),
+            ],
+        },
+    };
+
+    private static string Snapshot => Path.Combine(Applications.RepositoryRoot, "tests", "FunctionApp.Tests", "functions.snapshot.txt");
+
+    [Fact]
+    public void The_document_describes_the_API()
+    {
+        var committed = Path.Combine(Applications.RepositoryRoot, "docs", "openapi.json");
+        var expected = File.Exists(committed) ? File.ReadAllText(committed) : "";
+        var generated = Text(Document());
+        if (generated == expected) return;
+        var (before, after) = (expected.Split('\n'), generated.Split('\n'));
+        var difference = before.Except(after).Select(line => $"- {line}").Concat(after.Except(before).Select(line => $"+ {line}")).Take(40);
+        var written = Path.Combine(AppContext.BaseDirectory, "openapi.generated.json");
+        File.WriteAllText(written, generated);
+        Assert.Fail($"""
+            The code describes another API than docs/openapi.json:
+            {string.Join('\n', difference)}
+            If that is meant, and callers can live with it, renew the file:
+            cp {written} {committed}
+            """);
+    }
+
+    [Fact]
+    public void Every_reference_in_the_document_has_its_target()
+    {
+        var document = Document();
+        var schemas = document["components"]!["schemas"]!.AsObject().Select(schema => $"#/components/schemas/{schema.Key}").ToHashSet();
+        var references = Nodes(document).OfType<JsonObject>().Select(node => (string?)node["$ref"]).OfType<string>();
+        Assert.Equal(schemas.Order(), references.Distinct().Order());
+    }
+
+    private static JsonObject Document()
+    {
+        var schemas = new Schemas();
+        // First, as a record of requests and responses has the defaults of requests.
+        foreach (var operation in Operations.Values)
+            if (operation.Body is { } body) schemas.Of(body, isRequest: true);
+        var functions = File.ReadAllLines(Snapshot).Select(line => HttpFunction().Match(line)).Where(match => match.Success).ToList();
+        Assert.Equal(functions.Select(function => function.Groups["name"].Value).Order(), Operations.Keys.Order());
+
+        var paths = new SortedDictionary<string, JsonObject>(StringComparer.Ordinal);
+        foreach (var function in functions)
+        {
+            var (name, path) = (function.Groups["name"].Value, $"/api/{function.Groups["route"].Value}");
+            var operation = Operations[name];
+            var inPath = operation.Parameters.Where(parameter => parameter.In == "path").Select(parameter => parameter.Name);
+            Assert.Equal(RouteParameter().Matches(path).Select(match => match.Groups[1].Value), inPath);
+            if (!paths.TryGetValue(path, out var item)) paths.Add(path, item = []);
+            foreach (var method in function.Groups["methods"].Value.Split('|'))
+                item[method] = Describe(name, operation, function.Groups["level"].Value == "Anonymous", schemas);
+        }
+        return new JsonObject
+        {
+            ["openapi"] = "3.1.0",
+            ["info"] = new JsonObject
+            {
+                ["title"] = "FunctionsPipeline",
+                ["version"] = "1",
+                ["description"] = "Fine-tunes Phi-3-Vision on an image dataset. A member that is null is left out of responses; "
+                    + "requests with unknown members are refused. A run is also an orchestration: the URLs in `management` are those of "
+                    + "the Durable Functions HTTP API.",
+            },
+            ["servers"] = new JsonArray(new JsonObject { ["url"] = "http://127.0.0.1:7071", ["description"] = "./pipeline up" }),
+            ["security"] = new JsonArray(new JsonObject { ["key"] = new JsonArray() }),
+            ["paths"] = new JsonObject(paths.Select(path => KeyValuePair.Create(path.Key, (JsonNode?)path.Value))),
+            ["components"] = new JsonObject
+            {
+                ["schemas"] = schemas.All(),
+                ["securitySchemes"] = new JsonObject
+                {
+                    ["key"] = new JsonObject
+                    {
+                        ["type"] = "apiKey",
+                        ["in"] = "header",
+                        ["name"] = "x-functions-key",
+                        ["description"] = "A function key of the app; the local host wants none on loopback",
+                    },
+                },
+            },
+        };
+    }
+
+    private static JsonObject Describe(string name, Operation operation, bool anonymous, Schemas schemas)
+    {
+        var description = new JsonObject { ["operationId"] = name, ["summary"] = operation.Summary };
+        if (anonymous) description["security"] = new JsonArray();
+        if (operation.Parameters.Count > 0)
+            description["parameters"] = new JsonArray([.. operation.Parameters.Select(parameter => parameter.Describe())]);
+        if (operation.Body is { } body)
+        {
+            description["requestBody"] = new JsonObject
+            {
+                ["required"] = true,
+                ["content"] = Content("application/json", schemas.Of(body, isRequest: true)),
+            };
+        }
+        var responses = new JsonObject();
+        foreach (var response in operation.Responses)
+        {
+            var answer = new JsonObject { ["description"] = response.Description };
+            if (response.Type is { } type) answer["content"] = Content(response.MediaType, schemas.Of(type, isRequest: false));
+            responses[$"{response.Status}"] = answer;
+        }
+        if (!anonymous) responses["401"] = new JsonObject { ["description"] = "The request has no valid function key" };
+        description["responses"] = responses;
+        return description;
+    }
+
+    private static JsonObject Content(string mediaType, JsonObject schema) =>
+        new() { [mediaType] = new JsonObject { ["schema"] = schema } };
+
+    private static Response Problem(int status, string description) =>
+        new(status, description, typeof(Problem), "application/problem+json");
+
+    private static IEnumerable<JsonNode> Nodes(JsonNode? node) => node switch
+    {
+        JsonObject members => members.SelectMany(member => Nodes(member.Value)).Prepend(node),
+        JsonArray items => items.SelectMany(Nodes).Prepend(node),
+        null => [],
+        _ => [node],
+    };
+
+    private static string Text(JsonNode document) => document.ToJsonString(new JsonSerializerOptions
+    {
+        WriteIndented = true,
+        NewLine = "\n",
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    }) + "\n";
+
+    [GeneratedRegex(@"^(?<name>\w+): httpTrigger authLevel=(?<level>\w+) methods=(?<methods>[\w|]+) route=(?<route>[^;\s]+)")]
+    private static partial Regex HttpFunction();
+
+    [GeneratedRegex(@"\{(\w+)\}")]
+    private static partial Regex RouteParameter();
+
+    /// <summary>An HTTP function, apart from its route, methods and key.</summary>
+    private sealed record Operation(string Summary, Type? Body, IReadOnlyList<Parameter> Parameters)
+    {
+        public required IReadOnlyList<Response> Responses { get; init; }
+    }
+
+    private sealed record Response(int Status, string Description, Type? Type = null, string MediaType = "application/json");
+
+    private sealed record Parameter(string Name, string In, string Description, string Type = "string")
+    {
+        public JsonNode Describe()
+        {
+            var parameter = new JsonObject { ["name"] = Name, ["in"] = In, ["description"] = Description };
+            if (In == "path") parameter["required"] = true;
+            parameter["schema"] = new JsonObject { ["type"] = Type };
+            return parameter;
+        }
+    }
+
+    /// <summary>Schemas of the records that requests and responses are made of, each under the name of its type.</summary>
+    private sealed class Schemas
+    {
+        private static readonly JsonSerializerOptions Json =
+            new(PipelineJson.Options) { TypeInfoResolver = new DefaultJsonTypeInfoResolver() };
+
+        private readonly SortedDictionary<string, JsonNode> _schemas = new(StringComparer.Ordinal);
+        private readonly Summaries _summaries = new(typeof(RunRequest).Assembly, typeof(Health).Assembly);
+
+        public JsonObject All() => new(_schemas.Select(schema => KeyValuePair.Create(schema.Key, (JsonNode?)schema.Value)));
+
+        /// <summary>Returns a reference to the schema of a record, which is generated at its first use.</summary>
+        /// <param name="isRequest">True to give the defaults of members that may be left out, and to refuse other members.</param>
+        public JsonObject Of(Type type, bool isRequest)
+        {
+            if (!_schemas.ContainsKey(type.Name))
+            {
+                // Keeps a record that contains itself from being generated without end.
+                _schemas.Add(type.Name, new JsonObject());
+                _schemas[type.Name] = Generate(type, isRequest);
+            }
+            return new JsonObject { ["$ref"] = $"#/components/schemas/{type.Name}" };
+        }
+
+        private JsonNode Generate(Type type, bool isRequest)
+        {
+            var defaults = isRequest
+                ? JsonSerializer.SerializeToNode(Activator.CreateInstance(type), type, PipelineJson.Options)!.AsObject()
+                : [];
+            var options = new JsonSchemaExporterOptions
+            {
+                TreatNullObliviousAsNonNullable = true,
+                TransformSchemaNode = (context, schema) =>
+                {
+                    if (schema is not JsonObject) return schema;
+                    var node = context.TypeInfo.Type;
+                    // A member that is null is left out, so that none is of the type "null".
+                    if (schema["type"] is JsonArray types) schema["type"] = types.First(one => (string)one! != "null")!.DeepClone();
+                    if (schema["enum"] is JsonArray words) schema = Enumeration(words);
+                    if (context.Path.IsEmpty) return Complete(type, schema.AsObject(), isRequest);
+                    if (IsRecord(node)) schema = Of(node, isRequest);
+                    if (context.PropertyInfo is not { } property || context.Path[^2] != "properties") return schema;
+                    var member = (PropertyInfo)property.AttributeProvider!;
+                    if (_summaries.Of(member) is { Length: > 0 } summary) schema["description"] = summary;
+                    AllowNulls(new NullabilityInfoContext().Create(member), schema);
+                    if (defaults[property.Name] is JsonValue value) schema["default"] = value.DeepClone();
+                    return schema;
+                },
+            };
+            return Json.GetJsonSchemaAsNode(type, options);
+        }
+
+        private JsonObject Complete(Type type, JsonObject schema, bool isRequest)
+        {
+            schema.Remove("required");
+            if (!isRequest) schema.Remove("additionalProperties");
+            // In a request, text that is empty by default must be given.
+            var required = schema["properties"]!.AsObject().Where(member => isRequest
+                ? member.Value!["default"] is JsonValue value && value.GetValueKind() == JsonValueKind.String && (string)value! == ""
+                : IsAlwaysThere(type, member.Key)).ToList();
+            foreach (var member in required) member.Value!.AsObject().Remove("default");
+            if (required.Count > 0) schema["required"] = new JsonArray([.. required.Select(member => JsonValue.Create(member.Key))]);
+            if (_summaries.Of(type) is { Length: > 0 } summary) schema.Insert(0, "description", summary);
+            return schema;
+        }
+
+        private static bool IsRecord(Type type) =>
+            !type.IsEnum && type.Namespace?.StartsWith(nameof(FunctionsPipeline), StringComparison.Ordinal) == true;
+
+        private static bool IsAlwaysThere(Type type, string member)
+        {
+            var property = type.GetProperties().Single(property => JsonNamingPolicy.CamelCase.ConvertName(property.Name) == member);
+            return Nullable.GetUnderlyingType(property.PropertyType) is null
+                && new NullabilityInfoContext().Create(property).ReadState != NullabilityState.Nullable;
+        }
+
+        // Unlike a member, an item of a list or a value of a dictionary may be null in JSON.
+        private static void AllowNulls(NullabilityInfo property, JsonNode schema)
+        {
+            if (property.GenericTypeArguments is not [.., var item]) return;
+            if ((schema["items"] ?? schema["additionalProperties"]) is not JsonObject items) return;
+            if (item.ReadState == NullabilityState.Nullable && items["type"] is JsonValue type)
+                items["type"] = new JsonArray(type.DeepClone(), "null");
+            AllowNulls(item, items);
+        }
+
+        private static JsonObject Enumeration(JsonArray words) => new()
+        {
+            ["type"] = "string",
+            ["enum"] = new JsonArray([.. words.Where(word => word is not null).Select(word => word!.DeepClone())]),
+        };
+    }
+
+    /// <summary>XML summaries of assemblies as Markdown of one line, from the files that the compiler writes beside them.</summary>
+    private sealed partial class Summaries(params IReadOnlyList<Assembly> assemblies)
+    {
+        private readonly Dictionary<string, XElement> _members = assemblies
+            .Select(assembly => XDocument.Load(Path.ChangeExtension(assembly.Location, ".xml"), LoadOptions.PreserveWhitespace))
+            .SelectMany(file => file.Descendants("member"))
+            // Both assemblies have the types that the regex generator writes.
+            .DistinctBy(member => member.Attribute("name")!.Value)
+            .ToDictionary(member => member.Attribute("name")!.Value);
+
+        public string Of(MemberInfo member) => Of(
+            member is Type type ? $"T:{type.FullName}" : $"P:{member.DeclaringType!.FullName}.{member.Name}", member);
+
+        private string Of(string id, MemberInfo member)
+        {
+            var summary = _members.GetValueOrDefault(id)?.Element("summary");
+            if (_members.GetValueOrDefault(id)?.Element("inheritdoc")?.Attribute("cref")?.Value is { } other)
+                summary = _members[other].Element("summary");
+            // A positional record describes its members as parameters.
+            if (summary is null && member is PropertyInfo)
+                summary = _members.GetValueOrDefault($"T:{member.DeclaringType!.FullName}")?.Elements("param")
+                    .FirstOrDefault(parameter => parameter.Attribute("name")!.Value == member.Name);
+            return summary is null ? "" : Whitespace().Replace(string.Concat(summary.Nodes().Select(Markdown)), " ").Trim();
+        }
+
+        private string Markdown(XNode node) => node switch
+        {
+            XText text => text.Value,
+            XElement { Name.LocalName: "see", IsEmpty: true } see =>
+                see.Attribute("href")?.Value ?? Reference(see.Attribute("cref")!.Value),
+            XElement { Name.LocalName: "c" } code => $"`{code.Value}`",
+            XElement element => string.Concat(element.Nodes().Select(Markdown)),
+            _ => "",
+        };
+
+        // A constant is its value, a class of constants their list, and a member has its name in JSON.
+        private string Reference(string reference)
+        {
+            var (kind, name) = (reference[0], reference[2..]);
+            if (kind == 'T' && Find(name) is { IsAbstract: true, IsSealed: true } type)
+            {
+                var constants = type.GetFields().Where(field => field.IsLiteral);
+                return string.Join(", ", constants.Select(constant => $"`{constant.GetRawConstantValue()}`"));
+            }
+            var (owner, member) = (name[..name.LastIndexOf('.')], name[(name.LastIndexOf('.') + 1)..]);
+            if (kind == 'F' && Find(owner)?.GetField(member) is { FieldType.IsEnum: false, IsLiteral: true } value)
+                return $"`{value.GetRawConstantValue()}`";
+            return $"`{(kind is 'P' or 'F' ? JsonNamingPolicy.CamelCase.ConvertName(member) : member)}`";
+        }
+
+        private Type? Find(string name) =>
+            assemblies.Select(assembly => assembly.GetType(name)).FirstOrDefault(type => type is not null);
+
+        [GeneratedRegex(@"\s+")]
+        private static partial Regex Whitespace();
+    }
+}
