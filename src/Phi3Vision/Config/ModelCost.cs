@@ -68,3 +68,56 @@ public sealed class ModelCost
 
     private double Count(params ModelPart[] parts) => _weights.Where(weight => parts.Contains(weight.Part)).Sum(weight => weight.Count);
 }
+
+/// <summary>Size of a training step's computation, without padding.</summary>
+/// <param name="Tokens">Number of positions, those of images included.</param>
+/// <param name="SquaredLengths">Sum of the squares of the samples' lengths: attention stays within a sample.</param>
+/// <param name="ImageTokens">Number of image positions.</param>
+/// <param name="Views">Number of views that the vision tower processes; 0 where its features are cached.</param>
+/// <param name="Labels">Number of positions whose logits are computed.</param>
+public readonly record struct StepSize(double Tokens, double SquaredLengths, double ImageTokens, double Views, double Labels)
+{
+    /// <summary>Makes the size of one sample; the size of a step is the sum over its samples.</summary>
+    public static StepSize Sample(int tokens, int imageTokens, int views, int labels) =>
+        new(tokens, (double)tokens * tokens, imageTokens, views, labels);
+
+    public static StepSize operator +(StepSize a, StepSize b) => new(
+        a.Tokens + b.Tokens, a.SquaredLengths + b.SquaredLengths, a.ImageTokens + b.ImageTokens, a.Views + b.Views, a.Labels + b.Labels);
+}
+
+/// <summary>Parts of the model that a training step changes.</summary>
+/// <param name="Decoder">True when the decoder's layers and the head are trained.</param>
+/// <param name="AdapterValues">Number of values of all low-rank adapters of the decoder's layers.</param>
+public sealed record TrainedParts(bool Decoder, bool Projector, bool VisionTower, long AdapterValues = 0);
+
+/// <summary>
+/// Bytes of memory that a model takes, from its dimensions. Activations, which depend on batch and images, come on top.
+/// </summary>
+/// <param name="Config">The model's configuration.</param>
+/// <param name="ParameterCount">Number of values of all weights.</param>
+public sealed record MemoryNeeds(Phi3VisionConfig Config, long ParameterCount)
+{
+    private const int Half = 2;
+    private const int Full = 4;
+
+    /// <summary>Bytes of the weights in bf16 or fp16: the need of generation besides the cache.</summary>
+    public long WeightsBf16 => Half * ParameterCount;
+
+    /// <summary>Bytes of the weights in fp32.</summary>
+    public long WeightsFp32 => Full * ParameterCount;
+
+    /// <summary>Bytes of all weights and their gradients, in fp32.</summary>
+    public long TrainingFp32 => 2 * Full * ParameterCount;
+
+    /// <summary>Bytes of all weights, their gradients and AdamW's two moments, in fp32.</summary>
+    public long TrainingFp32WithAdamW => 4 * Full * ParameterCount;
+
+    /// <summary>Computes the bytes of the keys and values of positions in all layers, one row, in bf16.</summary>
+    public long CacheBf16(long tokens) => Half * CacheValues(tokens);
+
+    /// <summary>Computes the bytes of the keys and values of positions in all layers, one row, in fp32.</summary>
+    public long CacheFp32(long tokens) => Full * CacheValues(tokens);
+
+    // Keys and values (2) of every layer, each [kvHeads, tokens, d].
+    private long CacheValues(long tokens) => 2L * Config.NumHiddenLayers * Config.NumKeyValueHeads * Config.HeadDim * tokens;
+}

@@ -83,3 +83,55 @@ internal static class WeightLayout
     private static IEnumerable<WeightSpec> Norm(string name, long width) =>
         [new($"{name}.weight", [width], VisionTower, Gain), new($"{name}.bias", [width], VisionTower, Bias)];
 }
+
+/// <summary>Name, shape and use of a weight that a configuration requires.</summary>
+/// <param name="Name">Name in the published checkpoint.</param>
+/// <param name="Shape">Dimensions, outputs before inputs.</param>
+/// <param name="Part">Part of the model that the weight belongs to.</param>
+/// <param name="Role">Use of the weight in the computation.</param>
+internal sealed record WeightSpec(string Name, IReadOnlyList<long> Shape, ModelPart Part, WeightRole Role)
+{
+    /// <summary>Number of values.</summary>
+    /// <exception cref="OverflowException">The product of the dimensions exceeds 64 bits.</exception>
+    public long Count => Shape.Aggregate(1L, (product, side) => checked(product * side));
+}
+
+/// <summary>Use of a weight in the computation, which decides how a random one is drawn.</summary>
+internal enum WeightRole
+{
+    /// <summary>Multiplies inputs; [outputs, inputs].</summary>
+    Matrix,
+
+    /// <summary>Shifts outputs.</summary>
+    Bias,
+
+    /// <summary>Scales normalised values.</summary>
+    Gain,
+
+    /// <summary>Holds vectors that are looked up or inserted unchanged.</summary>
+    Embedding,
+}
+
+/// <summary>Part of the model that a weight belongs to.</summary>
+public enum ModelPart
+{
+    /// <summary>CLIP vision tower: <c>img_processor</c>.</summary>
+    VisionTower,
+
+    /// <summary>
+    /// Projection of patch features to the decoder's width: <c>img_projection</c> and the separators <c>glb_GN</c> and <c>sub_GN</c>.
+    /// </summary>
+    Projector,
+
+    /// <summary>Token embedding table: <c>embed_tokens</c>.</summary>
+    Embeddings,
+
+    /// <summary>Attention, MLP and norms of every decoder layer.</summary>
+    DecoderLayers,
+
+    /// <summary>Norm after the last decoder layer.</summary>
+    FinalNorm,
+
+    /// <summary>Projection of the final hidden state to logits: <c>lm_head</c>.</summary>
+    Head,
+}

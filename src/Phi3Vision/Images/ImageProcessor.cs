@@ -88,3 +88,29 @@ public sealed class ImageProcessor(int numCrops)
                 Rejection.BadShape, $"A picture of {width}×{height} pixels is too thin for {NumCrops} crops of {Side}×{Side}.");
     }
 }
+
+/// <summary>An image resized onto a grid of crops and padded with white, before it is cut and normalised.</summary>
+/// <param name="Rgb">Interleaved RGB bytes, row by row.</param>
+/// <param name="Width">Width in pixels, a multiple of 336.</param>
+/// <param name="Height">Height in pixels, a multiple of 336.</param>
+public sealed record HdPicture(byte[] Rgb, int Width, int Height);
+
+/// <summary>An image prepared for the model.</summary>
+/// <param name="PixelValues">
+/// Normalised pixels, [<paramref name="Views"/>, 3, 336, 336]: the global view, then the crops row by row. The filler crops of zeros that
+/// the published processor appends are left out.
+/// </param>
+/// <param name="Views">Number of views: the crops and the global view.</param>
+/// <param name="Height">Height of the padded image that the crops tile, in pixels, a multiple of 336.</param>
+/// <param name="Width">Width of the padded image, in pixels, a multiple of 336.</param>
+/// <param name="Tokens">Number of positions that the image takes in a prompt.</param>
+public sealed record ProcessedImage(float[] PixelValues, int Views, int Height, int Width, int Tokens)
+{
+    /// <summary>
+    /// Computes the positions that an image takes: 144 per view (12 × 12 merged patches), one separator between crops and global view, and
+    /// one at the end of each of the 12 · rows + 12 grid rows.
+    /// </summary>
+    /// <param name="rows">Number of rows of crops.</param>
+    /// <param name="columns">Number of columns of crops.</param>
+    public static int TokensOf(int rows, int columns) => (rows * columns + 1) * 144 + 1 + (rows + 1) * 12;
+}

@@ -88,3 +88,269 @@ internal sealed class Decoder : nn.Module
         return embedded.flatten(0, 1).index_copy(0, positions, rows).view(embedded.shape).MoveToOuterDisposeScope();
     }
 }
+
+/// <summary>Pre-norm decoder layer: x + attention(norm(x)), then x + MLP(norm(x)).</summary>
+internal sealed class DecoderLayer : nn.Module
+{
+    private readonly SelfAttention self_attn;
+    private readonly GatedMlp mlp;
+    private readonly RmsNorm input_layernorm;
+    private readonly RmsNorm post_attention_layernorm;
+
+    public DecoderLayer(Phi3VisionConfig config, int layer, Device device, ScalarType dtype) : base(nameof(DecoderLayer))
+    {
+        self_attn = new SelfAttention(config, layer, device, dtype);
+        mlp = new GatedMlp(config, device, dtype);
+        input_layernorm = new RmsNorm(config.HiddenSize, config.RmsNormEps, device, dtype);
+        post_attention_layernorm = new RmsNorm(config.HiddenSize, config.RmsNormEps, device, dtype);
+        RegisterComponents();
+    }
+
+    /// <param name="input">[B, L, H].</param>
+    /// <returns>[B, L, H].</returns>
+    public Tensor forward(Tensor input, RotaryTables rotary, AttentionMask mask, KeyValueCache? cache)
+    {
+        using var scope = NewDisposeScope();
+        var attended = input.Plus(self_attn.forward(input_layernorm.call(input), rotary, mask, cache));
+        return attended.Plus(mlp.call(post_attention_layernorm.call(attended))).MoveToOuterDisposeScope();
+    }
+}
+
+/// <summary>
+/// RMSNorm (https://arxiv.org/abs/1910.07467): weight · x / √(mean(x²) + eps) over the last dimension. The normalisation is computed in
+/// float32 and rounded to x's type before the weight.
+/// </summary>
+internal sealed class RmsNorm : nn.Module<Tensor, Tensor>
+{
+    private readonly Parameter weight;
+    private readonly double _epsilon;
+
+    public RmsNorm(int size, double epsilon, Device device, ScalarType dtype) : base(nameof(RmsNorm))
+    {
+        _epsilon = epsilon;
+        weight = new Parameter(torch.ones(size, dtype: dtype, device: device));
+        RegisterComponents();
+    }
+
+    /// <param name="input">[…, size].</param>
+    public override Tensor forward(Tensor input)
+    {
+        using var scope = NewDisposeScope();
+        // Squares of float16 overflow above 255, and a bfloat16 mean loses digits: hence float32.
+        var x = input.to(ScalarType.Float32);
+        var normalized = x * x.Squared().mean([-1], keepdim: true).Plus(_epsilon).rsqrt();
+        return (normalized.to(input.dtype) * weight).MoveToOuterDisposeScope();
+    }
+}
+
+/// <summary>
+/// Causal self-attention with rotary position embedding and grouped-query attention: softmax(Q · Kᵀ / √d + mask) · V, where each key-value
+/// head serves a group of query heads.
+/// </summary>
+internal sealed class SelfAttention : nn.Module
+{
+    private readonly Linear qkv_proj;
+    private readonly Linear o_proj;
+    private readonly int _heads;
+    private readonly int _keyValueHeads;
+    private readonly int _headDim;
+    private readonly int _layer;
+
+    public SelfAttention(Phi3VisionConfig config, int layer, Device device, ScalarType dtype) : base(nameof(SelfAttention))
+    {
+        (_heads, _keyValueHeads, _headDim, _layer) = (config.NumAttentionHeads, config.NumKeyValueHeads, config.HeadDim, layer);
+        qkv_proj = EmptyLayers.Linear(config.HiddenSize, (_heads + 2 * _keyValueHeads) * _headDim, hasBias: false, device, dtype);
+        o_proj = EmptyLayers.Linear(_heads * _headDim, config.HiddenSize, hasBias: false, device, dtype);
+        RegisterComponents();
+    }
+
+    /// <param name="input">[B, L, H].</param>
+    /// <returns>[B, L, H].</returns>
+    public Tensor forward(Tensor input, RotaryTables rotary, AttentionMask mask, KeyValueCache? cache)
+    {
+        using var scope = NewDisposeScope();
+        var (batch, length) = (input.shape[0], input.shape[1]);
+        // [B, L, H] → [B, heads + 2 · kvHeads, L, d]. The projection's rows are all query heads, then all key heads, then all value heads;
+        // queries and keys are adjacent and are rotated together.
+        var heads = qkv_proj.call(input).view(batch, length, _heads + 2 * _keyValueHeads, _headDim).transpose(1, 2);
+        var rotated = rotary.Apply(heads.narrow(1, 0, _heads + _keyValueHeads));
+        var query = rotated.narrow(1, 0, _heads);
+        var key = rotated.narrow(1, _heads, _keyValueHeads);
+        var value = heads.narrow(1, _heads + _keyValueHeads, _keyValueHeads);
+        if (cache is not null) (key, value) = cache.Append(_layer, key, value);
+        var attended = mask.Attend(query, ForEveryQueryHead(key), ForEveryQueryHead(value));
+        return o_proj.call(attended.transpose(1, 2).reshape(batch, length, _heads * _headDim)).MoveToOuterDisposeScope();
+    }
+
+    // Repeats each key-value head for its consecutive query heads: [B, kvHeads, L, d] → [B, heads, L, d].
+    private Tensor ForEveryQueryHead(Tensor x)
+    {
+        if (_keyValueHeads == _heads) return x;
+        var group = _heads / _keyValueHeads;
+        var (batch, length) = (x.shape[0], x.shape[2]);
+        return x.unsqueeze(2).expand(batch, _keyValueHeads, group, length, _headDim).reshape(batch, _heads, length, _headDim);
+    }
+}
+
+/// <summary>
+/// Rotary position embedding (https://arxiv.org/abs/2104.09864) with <c>su</c> scaling: the angle of pair i at position p is
+/// p / (factorᵢ · θ^(2i/d)). The short factors apply while all positions of a call (of a sample in a pack) are within the original range,
+/// the long factors otherwise; cosines and sines are scaled by √(1 + ln(max/original) / ln(original)).
+/// </summary>
+internal sealed class RotaryEmbedding
+{
+    private readonly float[] _short;
+    private readonly float[] _long;
+    private readonly long _originalPositions;
+    private readonly double _scale;
+
+    public RotaryEmbedding(Phi3VisionConfig config)
+    {
+        _short = InverseFrequencies(config, config.RopeScaling?.ShortFactor);
+        _long = InverseFrequencies(config, config.RopeScaling?.LongFactor);
+        _originalPositions = config.OriginalMaxPositionEmbeddings;
+        var extension = config.MaxPositionEmbeddings / (double)config.OriginalMaxPositionEmbeddings;
+        _scale = config.RopeScaling is null || extension <= 1 ? 1 : Math.Sqrt(1 + Math.Log(extension) / Math.Log(config.OriginalMaxPositionEmbeddings));
+    }
+
+    /// <param name="positions">Positions, I64 [1 or B, L].</param>
+    /// <param name="end">Largest position plus one, which selects the short or the long factors for the complete call.</param>
+    public RotaryTables Tables(Tensor positions, long end, Device device, ScalarType dtype)
+    {
+        using var scope = NewDisposeScope();
+        var frequencies = torch.tensor(end > _originalPositions ? _long : _short, device: device);
+        // [1 or B, 1, L, d/2]. Position · frequency is rounded to float32 before the cosine, as in the published code; from about position
+        // 4000 the rounding is visible in the result.
+        var angles = positions.to(device).to(ScalarType.Float32).unsqueeze(1).unsqueeze(-1) * frequencies;
+        Tensor Scaled(Tensor table) => table.Times(_scale).to(dtype).MoveToOuterDisposeScope();
+        return new RotaryTables(Scaled(angles.cos()), Scaled(angles.sin()));
+    }
+
+    /// <summary>Makes the tables of consecutive positions from start to end (exclusive), the same in every row.</summary>
+    public RotaryTables Tables(long start, long end, Device device, ScalarType dtype)
+    {
+        using var positions = torch.tensor(Enumerable.Range((int)start, (int)(end - start)).Select(i => (long)i).ToArray(), device: device);
+        using var row = positions.unsqueeze(0);
+        return Tables(row, end, device, dtype);
+    }
+
+    /// <summary>
+    /// Makes the tables of a pack, samples of these lengths end to end in one row: each sample counts from 0 and selects its factors by its
+    /// own length.
+    /// </summary>
+    public RotaryTables TablesOfPack(IReadOnlyList<long> segments, Device device, ScalarType dtype)
+    {
+        using var scope = NewDisposeScope();
+        var tables = segments.Distinct().ToDictionary(length => length, length => Tables(0, length, device, dtype));
+        Tensor Packed(Func<RotaryTables, Tensor> part) => torch.cat([.. segments.Select(length => part(tables[length]))], dim: -2).MoveToOuterDisposeScope();
+        return new RotaryTables(Packed(table => table.Cos), Packed(table => table.Sin));
+    }
+
+    // 1 / (factorᵢ · θ^(2i/d)) for i = 0 … d/2 - 1; every factor is 1 without scaling.
+    private static float[] InverseFrequencies(Phi3VisionConfig config, IReadOnlyList<double>? factors)
+    {
+        using var scope = NewDisposeScope();
+        var pairs = config.HeadDim / 2;
+        // Float32 and the engine's own power function, as in the published code: a difference in a frequency's last bit grows to 1e-5 at
+        // position 300.
+        var exponents = torch.tensor(Enumerable.Range(0, pairs).Select(i => 2f * i).ToArray()).Over(config.HeadDim);
+        var factor = torch.tensor((factors?.Select(f => (float)f) ?? Enumerable.Repeat(1f, pairs)).ToArray());
+        var theta = torch.tensor(Enumerable.Repeat((float)config.RopeTheta, pairs).ToArray());
+        return (factor * theta.pow(exponents)).reciprocal().data<float>().ToArray();
+    }
+}
+
+/// <summary>Cosines and sines of the rotary angles of one call, each [1 or B, 1, L, d/2], d the dimensions of a head.</summary>
+internal sealed record RotaryTables(Tensor Cos, Tensor Sin)
+{
+    /// <summary>
+    /// Rotates heads [B, heads, L, d]: (x₁, x₂) → (x₁ cos - x₂ sin, x₂ cos + x₁ sin), where dimension i is paired with i + d/2.
+    /// </summary>
+    public Tensor Apply(Tensor heads)
+    {
+        using var scope = NewDisposeScope();
+        var half = heads.shape[^1] / 2;
+        var (first, second) = (heads.narrow(-1, 0, half), heads.narrow(-1, half, half));
+        return torch.cat([first * Cos - second * Sin, (second * Cos).Plus(first * Sin)], dim: -1).MoveToOuterDisposeScope();
+    }
+}
+
+/// <summary>Mask that limits a query to the keys of its sample that are not padding and not later than the query.</summary>
+internal sealed class AttentionMask
+{
+    private readonly bool _causal;
+    private readonly long[]? _segments;
+
+    private AttentionMask(bool causal, Tensor? bias = null, long[]? segments = null) => (_causal, Bias, _segments) = (causal, bias, segments);
+
+    /// <summary>Bias that is added to the scores, [B or 1, 1, length, cached + length]; null where the causal flag suffices.</summary>
+    public Tensor? Bias { get; }
+
+    /// <param name="length">Number of queries of this call.</param>
+    /// <param name="cached">Number of keys of earlier calls.</param>
+    /// <param name="real">[B, cached + length], 0 for padding; null when nothing is padding.</param>
+    public static AttentionMask Create(long length, long cached, Tensor? real, Device device, ScalarType dtype)
+    {
+        if (real is null && (length == 1 || cached == 0)) return new AttentionMask(causal: length > 1);
+        using var scope = NewDisposeScope();
+        // Query i has position cached + i and sees keys 0 … cached + i: the keys above that diagonal are blocked.
+        var blocked = torch.ones(length, cached + length, dtype: ScalarType.Bool, device: device).triu(cached + 1).view(1, 1, length, cached + length);
+        if (real is not null) blocked = blocked.logical_or(real.to(device).logical_not().view(real.shape[0], 1, 1, cached + length));
+        // The lowest finite number rather than minus infinity: a query whose keys are all blocked (padding) must not become NaN.
+        var bias = torch.zeros(blocked.shape, dtype: dtype, device: device).Masked(blocked, Lowest(dtype));
+        return new AttentionMask(causal: false, bias.MoveToOuterDisposeScope());
+    }
+
+    /// <summary>
+    /// Makes the mask of a pack, samples of these lengths end to end in one row. Attention runs once per sample, so that no mask of all
+    /// pairs of positions is needed.
+    /// </summary>
+    public static AttentionMask OfPack(long[] segments) => new(causal: true, segments: segments);
+
+    /// <summary>Computes softmax(query · keyᵀ / √d + mask) · value, all [B, heads, length, d].</summary>
+    public Tensor Attend(Tensor query, Tensor key, Tensor value)
+    {
+        if (_segments is null) return nn.functional.scaled_dot_product_attention(query, key, value, attn_mask: Bias, is_casual: _causal);
+        using var scope = NewDisposeScope();
+        // split, not narrow: the gradient of a split is one concatenation; each narrow has a gradient as long as the complete pack.
+        var (queries, keys, values) = (query.split(_segments, 2), key.split(_segments, 2), value.split(_segments, 2));
+        var attended = _segments.Select((_, i) => nn.functional.scaled_dot_product_attention(queries[i], keys[i], values[i], is_casual: true));
+        return torch.cat(attended.ToArray(), dim: 2).MoveToOuterDisposeScope();
+    }
+
+    // -(2 - 2⁻¹⁰) · 2¹⁵ for float16, -(2 - 2⁻⁷) · 2¹²⁷ for bfloat16.
+    private static double Lowest(ScalarType dtype) => dtype switch
+    {
+        ScalarType.Float16 => -65504,
+        ScalarType.BFloat16 => -3.3895313892515355e38,
+        _ => float.MinValue,
+    };
+}
+
+/// <summary>
+/// Gated MLP (SwiGLU, https://arxiv.org/abs/2002.05202): down(up(x) · silu(gate(x))), with gate and up in one projection.
+/// </summary>
+internal sealed class GatedMlp : nn.Module<Tensor, Tensor>
+{
+    private readonly Linear gate_up_proj;
+    private readonly Linear down_proj;
+    private readonly int _width;
+
+    public GatedMlp(Phi3VisionConfig config, Device device, ScalarType dtype) : base(nameof(GatedMlp))
+    {
+        _width = config.IntermediateSize;
+        gate_up_proj = EmptyLayers.Linear(config.HiddenSize, 2 * _width, hasBias: false, device, dtype);
+        down_proj = EmptyLayers.Linear(_width, config.HiddenSize, hasBias: false, device, dtype);
+        RegisterComponents();
+    }
+
+    /// <param name="input">[B, L, H].</param>
+    public override Tensor forward(Tensor input)
+    {
+        using var scope = NewDisposeScope();
+        // [B, L, 2 · width]: the gate in the first half, up in the second.
+        var gateAndUp = gate_up_proj.call(input);
+        var gated = gateAndUp.narrow(-1, _width, _width) * nn.functional.silu(gateAndUp.narrow(-1, 0, _width));
+        return down_proj.call(gated).MoveToOuterDisposeScope();
+    }
+}

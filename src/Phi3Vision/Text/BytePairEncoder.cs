@@ -1,7 +1,98 @@
 using System.Buffers;
+using System.Numerics;
 using System.Text;
 
 namespace FunctionsPipeline.Phi3Vision;
+
+/// <summary>
+/// Encodes a text word by word and caches words, where a word is the text between two places that no merge can span. The time is
+/// proportional to the text's length. Safe for concurrent use.
+/// </summary>
+internal sealed class WordEncoder(BytePairEncoder encoder, CharacterPairs pairs)
+{
+    private readonly WordCache _cache = new();
+
+    /// <summary>Encodes a normalised text and appends the ids to a list.</summary>
+    public void Encode(ReadOnlySpan<char> text, List<int> ids)
+    {
+        var start = 0;
+        var hash = 0u;
+        for (var i = 0; i < text.Length; i++)
+        {
+            hash = (hash ^ text[i]) * 0x9E3779B1u;
+            if (i + 1 < text.Length && pairs.MayJoin(text[i], text[i + 1])) continue;
+            EncodeWord(text[start..(i + 1)], hash ^ hash >> 16, ids);
+            (start, hash) = (i + 1, 0);
+        }
+    }
+
+    private void EncodeWord(ReadOnlySpan<char> word, uint hash, List<int> ids)
+    {
+        if (word.Length > WordCache.LongestWord)
+        {
+            ids.AddRange(encoder.Encode(word).AsSpan());
+            return;
+        }
+        var known = _cache.Find(word, hash);
+        if (known is null) _cache.Add(word, hash, known = encoder.Encode(word));
+        ids.AddRange(known.AsSpan());
+    }
+}
+
+/// <summary>
+/// Set of adjacent character pairs in the pieces of a vocabulary. No merge can span a pair that no piece has, so that a text may be cut
+/// there without changing its tokens. In the published vocabulary every space has such a cut before it, among other places. The set is a
+/// bit table indexed by a hash of the pair.
+/// </summary>
+internal sealed class CharacterPairs
+{
+    private const int HashBits = 18;
+    private readonly ulong[] _bits = new ulong[1 << (HashBits - 6)];
+
+    public CharacterPairs(IEnumerable<string> pieces)
+    {
+        foreach (var piece in pieces)
+            for (var i = 1; i < piece.Length; i++)
+            {
+                var bit = Bit(piece[i - 1], piece[i]);
+                _bits[bit >> 6] |= 1ul << (int)bit;
+            }
+    }
+
+    /// <summary>True when a piece may contain both characters in sequence. A hash collision only loses a cut.</summary>
+    public bool MayJoin(char left, char right)
+    {
+        var bit = Bit(left, right);
+        // Never cut between the halves of a surrogate pair, which are one character.
+        return (_bits[bit >> 6] >> (int)bit & 1) != 0 || char.IsLowSurrogate(right);
+    }
+
+    private static uint Bit(char left, char right) => (((uint)left << 16 | right) * 0x9E3779B1u) >> (32 - HashBits);
+}
+
+/// <summary>
+/// Caches the ids of words. Each word has one slot, which a later word overwrites, so that the cache is bounded. Entries are immutable and
+/// replaced as one reference, which makes the cache safe for concurrent use without a lock.
+/// </summary>
+internal sealed class WordCache
+{
+    /// <summary>Maximum length of a cached word in characters; longer ones seldom recur.</summary>
+    public const int LongestWord = 32;
+
+    private const int Places = 1 << 16;
+    private readonly Entry?[] _entries = new Entry?[Places];
+
+    /// <summary>Returns the ids of a word; null when the word is not cached.</summary>
+    /// <param name="hash">Hash of the word.</param>
+    public int[]? Find(ReadOnlySpan<char> word, uint hash) =>
+        Volatile.Read(ref Place(hash)) is { } entry && word.SequenceEqual(entry.Word) ? entry.Ids : null;
+
+    public void Add(ReadOnlySpan<char> word, uint hash, int[] ids) => Volatile.Write(ref Place(hash), new Entry(word.ToString(), ids));
+
+    private ref Entry? Place(uint hash) => ref _entries[hash % Places];
+
+    private sealed record Entry(string Word, int[] Ids);
+}
 
 /// <summary>
 /// Byte pair encoding: merges the pair of lowest rank, the leftmost on ties; spells characters that the vocabulary lacks as bytes. Pairs
@@ -97,5 +188,95 @@ internal sealed class BytePairEncoder
 
         /// <summary>Rank of the merge with the next symbol; -1 when they do not merge.</summary>
         public int Rank;
+    }
+}
+
+/// <summary>
+/// Maps a pair of adjacent pieces to the rank and the result of its merge. An open-addressing hash table, at most half full.
+/// </summary>
+internal sealed class MergeTable
+{
+    private const ulong Free = ulong.MaxValue;
+    private readonly ulong[] _pairs;
+    private readonly int[] _ranks;
+    private readonly int[] _merged;
+    private readonly int _shift;
+
+    /// <param name="vocabulary">Pieces and their ids, 0 or above.</param>
+    /// <param name="merges">Merges by rank, the first to apply first.</param>
+    /// <exception cref="InvalidDataException">A merge names a piece that the vocabulary lacks.</exception>
+    public MergeTable(IReadOnlyDictionary<string, int> vocabulary, IReadOnlyList<(string Left, string Right)> merges)
+    {
+        var bits = BitOperations.Log2((uint)merges.Count | 1) + 2;
+        _shift = 64 - bits;
+        _pairs = new ulong[1 << bits];
+        _pairs.AsSpan().Fill(Free);
+        _ranks = new int[_pairs.Length];
+        _merged = new int[merges.Count];
+        for (var rank = 0; rank < merges.Count; rank++)
+        {
+            var (left, right) = merges[rank];
+            if (!vocabulary.TryGetValue(left, out var l) || !vocabulary.TryGetValue(right, out var r)
+                || !vocabulary.TryGetValue(left + right, out _merged[rank]))
+                throw new InvalidDataException($"The vocabulary lacks '{left}', '{right}' or '{left + right}' of merge {rank}.");
+            var place = Place(Pair(l, r));
+            if (_pairs[place] == Free) (_pairs[place], _ranks[place]) = (Pair(l, r), rank);
+        }
+    }
+
+    /// <summary>Returns the rank of the merge of two pieces, 0 the first to apply; -1 when they do not merge.</summary>
+    public int Rank(int left, int right)
+    {
+        var place = Place(Pair(left, right));
+        return _pairs[place] == Free ? -1 : _ranks[place];
+    }
+
+    /// <summary>Returns the id of the piece that the merge of a rank produces.</summary>
+    public int Merged(int rank) => _merged[rank];
+
+    private static ulong Pair(int left, int right) => (ulong)(uint)left << 32 | (uint)right;
+
+    /// <summary>Returns the slot of a pair, or the free slot where it belongs (linear probing).</summary>
+    private int Place(ulong pair)
+    {
+        var place = (int)(pair * 0x9E3779B97F4A7C15ul >> _shift);
+        while (_pairs[place] != pair && _pairs[place] != Free) place = (place + 1) & (_pairs.Length - 1);
+        return place;
+    }
+}
+
+/// <summary>
+/// Priority queue of merges by rank, then position: a binary heap of rank · 2^32 + position in the caller's buffer, which must be large
+/// enough.
+/// </summary>
+internal ref struct MergeQueue(Span<ulong> buffer)
+{
+    private readonly Span<ulong> _heap = buffer;
+    private int _count;
+
+    public void Add(int rank, int position)
+    {
+        var item = (ulong)rank << 32 | (uint)position;
+        var at = _count++;
+        for (; at > 0 && _heap[(at - 1) / 2] > item; at = (at - 1) / 2) _heap[at] = _heap[(at - 1) / 2];
+        _heap[at] = item;
+    }
+
+    public bool TryTake(out int rank, out int position)
+    {
+        (rank, position) = (0, 0);
+        if (_count == 0) return false;
+        (rank, position) = ((int)(_heap[0] >> 32), (int)(uint)_heap[0]);
+        var item = _heap[--_count];
+        var at = 0;
+        for (var child = 1; child < _count; child = at * 2 + 1)
+        {
+            if (child + 1 < _count && _heap[child + 1] < _heap[child]) child++;
+            if (_heap[child] >= item) break;
+            _heap[at] = _heap[child];
+            at = child;
+        }
+        _heap[at] = item;
+        return true;
     }
 }

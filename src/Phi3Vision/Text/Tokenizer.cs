@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Globalization;
 using System.Text;
+using System.Text.Json;
 
 namespace FunctionsPipeline.Phi3Vision;
 
@@ -141,4 +142,131 @@ public sealed class Tokenizer
     }
 
     private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+}
+
+/// <summary>Content of a <c>tokenizer.json</c> of the Llama kind: byte-fallback BPE, <c>▁</c> for spaces, no pre-tokenizer.</summary>
+internal sealed class TokenizerFile
+{
+    private TokenizerFile(
+        IReadOnlyDictionary<string, int> vocabulary, IReadOnlyList<(string Left, string Right)> merges, IReadOnlyList<AddedToken> added)
+    {
+        Vocabulary = vocabulary;
+        Merges = merges;
+        Added = added;
+    }
+
+    /// <summary>Pieces and their ids.</summary>
+    public IReadOnlyDictionary<string, int> Vocabulary { get; }
+
+    /// <summary>Pairs that are merged, by rank.</summary>
+    public IReadOnlyList<(string Left, string Right)> Merges { get; }
+
+    public IReadOnlyList<AddedToken> Added { get; }
+
+    /// <exception cref="InvalidDataException">The file is not JSON, or of another kind.</exception>
+    public static TokenizerFile Parse(ReadOnlyMemory<byte> json, string source)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(json);
+            var root = document.RootElement;
+            var model = root.GetProperty("model");
+            RequireKind(root, model, source);
+            var vocabulary = new Dictionary<string, int>(StringComparer.Ordinal);
+            foreach (var piece in model.GetProperty("vocab").EnumerateObject()) vocabulary[piece.Name] = piece.Value.GetInt32();
+            var merges = model.GetProperty("merges").EnumerateArray().Select(Merge).ToList();
+            var added = root.GetProperty("added_tokens").EnumerateArray().Select(ParseAdded).ToList();
+            RequireBytes(vocabulary, source);
+            return new TokenizerFile(vocabulary, merges, added);
+        }
+        catch (Exception error) when (error is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
+        {
+            throw new InvalidDataException($"'{source}' is not a tokenizer.json: {error.Message}", error);
+        }
+    }
+
+    private static (string Left, string Right) Merge(JsonElement merge)
+    {
+        // Older versions of the format write "left right", newer ones ["left", "right"].
+        if (merge.ValueKind == JsonValueKind.Array) return (merge[0].GetString()!, merge[1].GetString()!);
+        var text = merge.GetString()!;
+        var space = text.IndexOf(' ');
+        if (space <= 0) throw new FormatException($"'{text}' is not a merge.");
+        return (text[..space], text[(space + 1)..]);
+    }
+
+    private static AddedToken ParseAdded(JsonElement token)
+    {
+        var content = token.GetProperty("content").GetString();
+        if (string.IsNullOrEmpty(content)) throw new FormatException("An added token is empty.");
+        if (new[] { "lstrip", "single_word", "normalized" }.Any(property => token.GetProperty(property).GetBoolean()))
+            throw new FormatException($"Added token '{content}' has lstrip, single_word or normalized set, which is not supported.");
+        return new AddedToken(
+            token.GetProperty("id").GetInt32(), content, token.GetProperty("rstrip").GetBoolean(), token.GetProperty("special").GetBoolean());
+    }
+
+    private static void RequireKind(JsonElement root, JsonElement model, string source)
+    {
+        var isBpe = model.GetProperty("type").GetString() == "BPE" && model.GetProperty("byte_fallback").GetBoolean();
+        var splits = root.TryGetProperty("pre_tokenizer", out var splitter) && splitter.ValueKind != JsonValueKind.Null;
+        if (!isBpe || splits)
+            throw new InvalidDataException(
+                $"'{source}' is not a byte-fallback BPE tokenizer without pre-tokenizer, the kind that Phi-3-Vision uses.");
+    }
+
+    private static void RequireBytes(Dictionary<string, int> vocabulary, string source)
+    {
+        for (var b = 0; b < 256; b++)
+            if (!vocabulary.TryGetValue($"<0x{b:X2}>", out var id) || id != SpecialTokens.FirstByte + b)
+                throw new InvalidDataException($"'{source}' has no byte token <0x{b:X2}> with id {SpecialTokens.FirstByte + b}.");
+    }
+}
+
+/// <summary>A token that is matched in the raw text before any other processing.</summary>
+/// <param name="Id">Id of the token.</param>
+/// <param name="Content">Text that the token matches.</param>
+/// <param name="Rstrip">True when the token swallows the white space that follows.</param>
+/// <param name="Special">True when the token stands for no text.</param>
+internal sealed record AddedToken(int Id, string Content, bool Rstrip, bool Special);
+
+/// <summary>Splits a text into added tokens and the text between them.</summary>
+internal sealed class AddedTokenSplitter
+{
+    private readonly AddedToken[] _tokens;
+    private readonly SearchValues<string> _contents;
+
+    public AddedTokenSplitter(IEnumerable<AddedToken> tokens)
+    {
+        // The longest first, since one token may be a prefix of another.
+        _tokens = [.. tokens.OrderByDescending(token => token.Content.Length)];
+        _contents = SearchValues.Create([.. _tokens.Select(token => token.Content)], StringComparison.Ordinal);
+    }
+
+    /// <summary>
+    /// Lists the parts in order, each with its place in the text: an added token, or a text that is not empty. White space that a token
+    /// swallows is in no part.
+    /// </summary>
+    public IEnumerable<(int Start, int Length, AddedToken? Added)> Split(string text)
+    {
+        var start = 0;
+        while (start < text.Length)
+        {
+            var length = text.AsSpan(start).IndexOfAny(_contents);
+            if (length != 0) yield return (start, length < 0 ? text.Length - start : length, null);
+            if (length < 0) yield break;
+            start += length;
+            var added = At(text.AsSpan(start));
+            yield return (start, added.Content.Length, added);
+            start += added.Content.Length;
+            if (added.Rstrip)
+                while (start < text.Length && char.IsWhiteSpace(text[start])) start++;
+        }
+    }
+
+    private AddedToken At(ReadOnlySpan<char> text)
+    {
+        foreach (var token in _tokens)
+            if (text.StartsWith(token.Content)) return token;
+        throw new InvalidOperationException("No added token is here.");
+    }
 }
