@@ -67,7 +67,7 @@ internal sealed class TrainedModel : IDisposable
     /// <summary>Creates a meter of the device's utilization.</summary>
     public DeviceMeter Meter()
     {
-        var partOf = ModelParts.Of(Config);
+        var partOf = WeightLayout.PartsByName(Config);
         var parts = Parameters.All.Where(trained => partOf.ContainsKey(trained.Name)).Select(trained => partOf[trained.Name]).ToHashSet();
         var adapters = Adapters?.Parameters.Where(adapter => adapter.Part == ModelPart.DecoderLayers).Sum(adapter => adapter.Parameter.numel()) ?? 0;
         return new DeviceMeter(

@@ -4,7 +4,6 @@ using FunctionsPipeline.FineTuning;
 using FunctionsPipeline.Phi3Vision;
 using static FunctionsPipeline.Benchmarks.Cell;
 using static TorchSharp.torch;
-using Generator = FunctionsPipeline.Phi3Vision.Generator;
 
 namespace FunctionsPipeline.Benchmarks;
 
@@ -32,7 +31,7 @@ internal sealed class GpuBenchmark : IBenchmark
         var config = Presets.Phi3Vision128K;
         using var model = Load(config);
         var limits = GpuLimits.Measure(meter);
-        var generator = new Generator(model);
+        var generator = new TextGenerator(model);
         var cost = new ModelCost(config);
         var table = new Table("work", "median ms", "fastest ms", "rounds", "rate", "share of the limit");
 

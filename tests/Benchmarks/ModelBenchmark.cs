@@ -1,7 +1,6 @@
 using FunctionsPipeline.FineTuning;
 using FunctionsPipeline.Phi3Vision;
 using static TorchSharp.torch;
-using Generator = FunctionsPipeline.Phi3Vision.Generator;
 
 namespace FunctionsPipeline.Benchmarks;
 
@@ -84,7 +83,7 @@ internal sealed class ModelBenchmark : IBenchmark
         }, ReferenceFigures.Forward, cost.OperationsOfPrompt(row.Ids.Length, image.Tokens, image.Views, logits: row.Ids.Length));
 
         using var prompt = new BenchmarkPrompt(row.PromptOnly().Ids, image, CPU);
-        var generator = new Generator(model);
+        var generator = new TextGenerator(model);
         var timings = meter.Measure($"generation{suffix}", () => Generate(NewTokens), () => Generate(1));
         var (all, first) = (timings[0], timings[1]);
         var token = (all.Median - first.Median) / (NewTokens - 1);

@@ -19,7 +19,7 @@ internal readonly record struct Augmentation(bool Mirrored, double Right, double
     }
 
     /// <summary>Applies the augmentation to a copy of the image.</summary>
-    public HdPicture Apply(HdPicture picture)
+    public PaddedImage Apply(PaddedImage picture)
     {
         var (width, height) = (picture.Width, picture.Height);
         var (right, down) = ((int)Math.Round(Right * width), (int)Math.Round(Down * height));

@@ -10,7 +10,7 @@ namespace FunctionsPipeline.FineTuning;
 /// <param name="cacheBytes">Maximum bytes of cached images; others are decoded again each time.</param>
 internal sealed class ImageSource(ShardCache shards, ImageProcessor processor, long cacheBytes)
 {
-    private readonly ConcurrentDictionary<Sample, HdPicture> _cache = new(ReferenceEqualityComparer.Instance);
+    private readonly ConcurrentDictionary<Sample, PaddedImage> _cache = new(ReferenceEqualityComparer.Instance);
     private long _cached;
 
     /// <summary>Yields the batches, and prefetches the shards of images that are not cached.</summary>
@@ -20,7 +20,7 @@ internal sealed class ImageSource(ShardCache shards, ImageProcessor processor, l
 
     /// <summary>Returns a sample's resized image. Safe for concurrent use.</summary>
     /// <exception cref="TrainingException">The image cannot be read.</exception>
-    public HdPicture Get(Sample sample, CancellationToken cancellationToken)
+    public PaddedImage Get(Sample sample, CancellationToken cancellationToken)
     {
         if (_cache.TryGetValue(sample, out var known)) return known;
         var picture = Decode(sample, cancellationToken);
@@ -30,7 +30,7 @@ internal sealed class ImageSource(ShardCache shards, ImageProcessor processor, l
         return picture;
     }
 
-    private HdPicture Decode(Sample sample, CancellationToken cancellationToken)
+    private PaddedImage Decode(Sample sample, CancellationToken cancellationToken)
     {
         try
         {

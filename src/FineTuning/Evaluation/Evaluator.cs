@@ -47,7 +47,7 @@ internal sealed class Evaluator(
     /// <param name="progress">Receives the share of answers generated so far.</param>
     public IReadOnlyList<string> Answers(IReadOnlyList<Sample> samples, Action<double>? progress, CancellationToken cancellationToken)
     {
-        var generator = new Phi3Vision.Generator(model);
+        var generator = new TextGenerator(model);
         var generation = new GenerationSettings { MaxTokens = settings.MaxAnswerTokens, StopTokens = rows.StopTokens };
         var answers = new List<string>();
         model.eval();

@@ -46,7 +46,7 @@ internal sealed class TrainableParameters
     {
         var full = settings.Method == FineTuningMethod.Full;
         if (full != adapters is null) throw new ArgumentException("The method lora takes adapters, and full takes none.", nameof(adapters));
-        var partOf = ModelParts.Of(model.Config);
+        var partOf = WeightLayout.PartsByName(model.Config);
         foreach (var layer in adapters?.Layers ?? [])
             if (Settings(settings, layer.Part)?.Train == true)
                 throw new ArgumentException(

@@ -12,7 +12,7 @@ public sealed class Predictor : IDisposable
     private readonly LoadedModel _loaded;
     private readonly RowBuilder _rows;
     private readonly ImageProcessor _processor;
-    private readonly Phi3Vision.Generator _generator;
+    private readonly TextGenerator _generator;
     private readonly Device _device;
 
     /// <param name="folder">Folder of the model.</param>
@@ -24,7 +24,7 @@ public sealed class Predictor : IDisposable
         _loaded.Model.eval();
         _rows = new RowBuilder(_loaded.Tokenizer, settings);
         _processor = new ImageProcessor(settings.NumCrops);
-        _generator = new Phi3Vision.Generator(_loaded.Model);
+        _generator = new TextGenerator(_loaded.Model);
         Generation = new GenerationSettings { MaxTokens = settings.MaxAnswerTokens, StopTokens = _rows.StopTokens };
     }
 

@@ -28,7 +28,7 @@ internal sealed record PictureFrame(int Width, int Height, int ResizedWidth, int
     public static PictureFrame? Measure(int width, int height, int numCrops)
     {
         using var black = new Image<Rgb24>(width, height, new Rgb24(0, 0, 0));
-        HdPicture picture;
+        PaddedImage picture;
         try
         {
             picture = new ImageProcessor(numCrops).Fit(black);

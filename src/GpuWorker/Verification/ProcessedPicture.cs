@@ -6,7 +6,14 @@ namespace FunctionsPipeline.GpuWorker.Verification;
 
 /// <summary>Compares an image after the image processor with its recorded fields.</summary>
 internal sealed record ProcessedPicture(
-    string Folder, int Width, int Height, int NumCrops, PictureFrame Frame, HdPicture Hd, ProcessedImage Views, Normalization Normalization)
+    string Folder,
+    int Width,
+    int Height,
+    int NumCrops,
+    PictureFrame Frame,
+    PaddedImage Hd,
+    ProcessedImage Views,
+    Normalization Normalization)
 {
     private const int Side = Phi3VisionConfig.ViewSize;
     private const int Plane = Side * Side;

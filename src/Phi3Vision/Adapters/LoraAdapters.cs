@@ -14,14 +14,14 @@ public sealed class LoraAdapters : IDisposable
 {
     private readonly Phi3VisionModel _model;
 
-    private LoraAdapters(Phi3VisionModel model, LoraSettings settings, IReadOnlyList<LoraTarget> targets, int seed)
+    private LoraAdapters(Phi3VisionModel model, LoraSettings settings, IReadOnlyList<LinearLayer> targets, int seed)
     {
         (_model, Settings) = (model, settings);
         Scale = settings.Alpha / (settings.RankStabilized ? Math.Sqrt(settings.Rank) : settings.Rank);
         using var scope = NewDisposeScope();
         var random = new Random(seed);
         var modules = model.named_modules().ToDictionary(pair => pair.name, pair => pair.module, StringComparer.Ordinal);
-        Layers = [.. targets.Select((target, i) => new LoraAdapter(this, target, (Linear)modules[target.Name], i, random))];
+        Layers = [.. targets.Select((target, i) => new LoraLayer(this, target, (Linear)modules[target.Name], i, random))];
     }
 
     /// <summary>Settings of the adapters.</summary>
@@ -31,7 +31,7 @@ public sealed class LoraAdapters : IDisposable
     public double Scale { get; }
 
     /// <summary>The adapters, in the order of the layers in the published checkpoint.</summary>
-    public IReadOnlyList<LoraAdapter> Layers { get; }
+    public IReadOnlyList<LoraLayer> Layers { get; }
 
     /// <summary>
     /// Seed of the dropout masks; equal seeds give equal masks. Set the seed before each micro-batch, not during a forward or backward
@@ -88,14 +88,14 @@ public sealed class LoraAdapters : IDisposable
 /// <summary>
 /// Low-rank adapter of one linear layer: W·x becomes W·x + scale · B·(A·x). A and B are float32, whatever the type of W.
 /// </summary>
-public sealed class LoraAdapter
+public sealed class LoraLayer
 {
     private readonly LoraAdapters _owner;
     private readonly Linear _layer;
     private readonly int _index;
     private readonly Action _remove;
 
-    internal LoraAdapter(LoraAdapters owner, LoraTarget target, Linear layer, int index, Random random)
+    internal LoraLayer(LoraAdapters owner, LinearLayer target, Linear layer, int index, Random random)
     {
         (_owner, _layer, _index, Layer, Part) = (owner, layer, index, target.Name, target.Part);
         var device = layer.weight.device;
@@ -224,7 +224,7 @@ internal static class LoraDropout
 /// <param name="Part">Part of the model that the layer belongs to.</param>
 /// <param name="Inputs">Width of the layer's input.</param>
 /// <param name="Outputs">Width of the layer's output.</param>
-internal sealed record LoraTarget(string Name, ModelPart Part, long Inputs, long Outputs)
+internal sealed record LinearLayer(string Name, ModelPart Part, long Inputs, long Outputs)
 {
     /// <summary>True when a PEFT target names this layer: its complete name, or complete components at the name's end.</summary>
     public bool Is(string target) => Name == target || Name.EndsWith("." + target, StringComparison.Ordinal);
@@ -237,16 +237,16 @@ internal sealed record LoraTarget(string Name, ModelPart Part, long Inputs, long
 internal static class LoraTargets
 {
     /// <summary>Lists every layer that can have an adapter, in the order of the published checkpoint.</summary>
-    public static IReadOnlyList<LoraTarget> All(Phi3VisionConfig config) =>
+    public static IReadOnlyList<LinearLayer> All(Phi3VisionConfig config) =>
     [
         .. WeightLayout.Of(config)
             .Where(weight => weight is { Role: WeightRole.Matrix, Shape.Count: 2 })
-            .Select(weight => new LoraTarget(weight.Name[..^".weight".Length], weight.Part, weight.Shape[1], weight.Shape[0])),
+            .Select(weight => new LinearLayer(weight.Name[..^".weight".Length], weight.Part, weight.Shape[1], weight.Shape[0])),
     ];
 
     /// <summary>Selects the layers that the settings target, in the order of the published checkpoint.</summary>
     /// <exception cref="ArgumentException">A target matches no layer, or there is no target.</exception>
-    public static IReadOnlyList<LoraTarget> Select(Phi3VisionConfig config, LoraSettings settings)
+    public static IReadOnlyList<LinearLayer> Select(Phi3VisionConfig config, LoraSettings settings)
     {
         var all = All(config);
         foreach (var target in settings.Targets)
@@ -266,10 +266,10 @@ internal static class LoraTargets
         return [.. layers.Select(layer => Endings(layer).First(ending => !others.Any(other => other.Is(ending)))).Distinct()];
     }
 
-    private static bool Means(LoraTarget layer, string target) =>
+    private static bool Means(LinearLayer layer, string target) =>
         target == LoraSettings.AllLinear ? layer.Part == ModelPart.DecoderLayers : layer.Is(target);
 
-    private static IEnumerable<string> Kinds(IEnumerable<LoraTarget> layers) =>
+    private static IEnumerable<string> Kinds(IEnumerable<LinearLayer> layers) =>
         layers.Select(layer => Endings(layer.Name).First()).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal);
 
     /// <summary>

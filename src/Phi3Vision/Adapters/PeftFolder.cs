@@ -19,7 +19,7 @@ public static class PeftFolder
     private const string Prefix = "base_model.model.";
 
     /// <summary>True when a folder holds an adapter.</summary>
-    public static bool IsOne(string folder) => File.Exists(Path.Combine(folder, PeftConfig.FileName));
+    public static bool HoldsAdapter(string folder) => File.Exists(Path.Combine(folder, PeftConfig.FileName));
 
     /// <summary>Reads the base model of the adapter in a folder: a repository's name or a folder; null when the file names none.</summary>
     /// <exception cref="InvalidDataException">The configuration is missing or damaged, or uses a feature that is not supported.</exception>
@@ -115,7 +115,7 @@ internal sealed record PeftConfig(LoraSettings Lora, string? Pattern, IReadOnlyL
     ];
 
     /// <summary>True when a linear layer of the model is a target.</summary>
-    public bool Targets(LoraTarget layer) => Pattern switch
+    public bool Targets(LinearLayer layer) => Pattern switch
     {
         null => Lora.Targets.Any(layer.Is),
         LoraSettings.AllLinear => true,

@@ -7,13 +7,19 @@ namespace FunctionsPipeline.Phi3Vision;
 /// Computes names and shapes of all weights of a configuration, in the order of the published checkpoint. No model is needed in memory, so
 /// that a checkpoint can be checked, counted and written by arithmetic alone.
 /// </summary>
-internal static class WeightLayout
+public static class WeightLayout
 {
     private const string Vision = "model.vision_embed_tokens";
     private const string Tower = Vision + ".img_processor.vision_model";
 
+    /// <summary>Maps the name of every weight to its part of the model.</summary>
     /// <param name="config">A valid configuration.</param>
-    public static IReadOnlyList<WeightSpec> Of(Phi3VisionConfig config)
+    public static IReadOnlyDictionary<string, ModelPart> PartsByName(Phi3VisionConfig config) =>
+        Of(config).ToDictionary(weight => weight.Name, weight => weight.Part, StringComparer.Ordinal);
+
+    /// <summary>Lists every weight, in the order of the published checkpoint.</summary>
+    /// <param name="config">A valid configuration.</param>
+    internal static IReadOnlyList<WeightSpec> Of(Phi3VisionConfig config)
     {
         long width = config.HiddenSize;
         return

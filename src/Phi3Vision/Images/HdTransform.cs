@@ -21,7 +21,7 @@ internal readonly record struct HdShape(bool Transposed, int Width, int ResizedH
     private const int Side = Phi3VisionConfig.ViewSize;
 
     /// <summary>Width and height of the padded image, in the orientation of the source.</summary>
-    public (int Width, int Height) Picture => Transposed ? (Height, Width) : (Width, Height);
+    public (int Width, int Height) PaddedSize => Transposed ? (Height, Width) : (Width, Height);
 
     /// <summary>
     /// Computes the sizes at the largest scale whose crops number at most <paramref name="numCrops"/>. <see cref="ResizedHeight"/> is 0 for

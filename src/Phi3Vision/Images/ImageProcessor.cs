@@ -27,7 +27,7 @@ public sealed class ImageProcessor(int numCrops)
     public ProcessedImage Process(Image<Rgb24> image)
     {
         var shape = Shape(image.Width, image.Height);
-        using var views = new ViewWriter(shape.Picture.Width, shape.Picture.Height);
+        using var views = new ViewWriter(shape.PaddedSize.Width, shape.PaddedSize.Height);
         HdTransform.Run(image, shape, views.Add);
         return views.Image;
     }
@@ -38,10 +38,10 @@ public sealed class ImageProcessor(int numCrops)
     /// <exception cref="UnreadableImageException">
     /// The image is so thin that its shorter side shrinks to 0 pixels (<see cref="Rejection.BadShape"/>).
     /// </exception>
-    public HdPicture Fit(Image<Rgb24> image)
+    public PaddedImage Fit(Image<Rgb24> image)
     {
         var shape = Shape(image.Width, image.Height);
-        var (width, height) = shape.Picture;
+        var (width, height) = shape.PaddedSize;
         var rgb = GC.AllocateUninitializedArray<byte>(checked(width * height * 3));
         var written = 0;
         HdTransform.Run(image, shape, row =>
@@ -49,12 +49,12 @@ public sealed class ImageProcessor(int numCrops)
             row.CopyTo(rgb.AsSpan(written));
             written += row.Length;
         });
-        return new HdPicture(rgb, width, height);
+        return new PaddedImage(rgb, width, height);
     }
 
     /// <summary>Computes the second half of <see cref="Process"/>: the views of a padded image.</summary>
     /// <exception cref="ArgumentException">The image's sides are not multiples of 336, or it does not have 3 bytes per pixel.</exception>
-    public static ProcessedImage Views(HdPicture picture)
+    public static ProcessedImage Views(PaddedImage picture)
     {
         var (rgb, width, height) = picture;
         if (width < Side || height < Side || width % Side != 0 || height % Side != 0 || rgb.Length != (long)width * height * 3)
@@ -75,7 +75,7 @@ public sealed class ImageProcessor(int numCrops)
     /// </exception>
     public int Tokens(int width, int height)
     {
-        var picture = Shape(width, height).Picture;
+        var picture = Shape(width, height).PaddedSize;
         return ProcessedImage.TokensOf(picture.Height / Side, picture.Width / Side);
     }
 
@@ -93,7 +93,7 @@ public sealed class ImageProcessor(int numCrops)
 /// <param name="Rgb">Interleaved RGB bytes, row by row.</param>
 /// <param name="Width">Width in pixels, a multiple of 336.</param>
 /// <param name="Height">Height in pixels, a multiple of 336.</param>
-public sealed record HdPicture(byte[] Rgb, int Width, int Height);
+public sealed record PaddedImage(byte[] Rgb, int Width, int Height);
 
 /// <summary>An image prepared for the model.</summary>
 /// <param name="PixelValues">

@@ -6,7 +6,7 @@ using static TorchSharp.torch;
 namespace FunctionsPipeline.Phi3Vision;
 
 /// <summary>Generates answers to prompts with a key-value cache. One call at a time: torch itself uses all threads.</summary>
-public sealed class Generator(Phi3VisionModel model)
+public sealed class TextGenerator(Phi3VisionModel model)
 {
     /// <summary>Generates complete answers on the calling thread.</summary>
     /// <param name="prompts">
@@ -134,7 +134,7 @@ public sealed record GeneratedAnswer(IReadOnlyList<GeneratedToken> Tokens, bool 
 
 /// <summary>
 /// Feeds prompts, then one token per row and step, to a model with a key-value cache and returns the next token's logits. The choice of
-/// tokens is left to <see cref="Generator"/>. Positions are counted from each row's first real token.
+/// tokens is left to <see cref="TextGenerator"/>. Positions are counted from each row's first real token.
 /// </summary>
 public sealed class DecodingSession : IDisposable
 {

@@ -8,7 +8,7 @@ public sealed class AugmentationTests
     private const int Side = 336;
 
     // A black pixel on white.
-    private static readonly HdPicture Picture = Draw(100, 200);
+    private static readonly PaddedImage Picture = Draw(100, 200);
 
     [Theory]
     [InlineData(false, 0, 0, 100, 200)]
@@ -39,11 +39,11 @@ public sealed class AugmentationTests
         Assert.Equal(1000, Enumerable.Range(0, 1000).Select(i => Augmentation.Of(1, i)).Distinct().Count());
     }
 
-    private static HdPicture Draw(int x, int y)
+    private static PaddedImage Draw(int x, int y)
     {
         var rgb = new byte[Side * Side * 3];
         Array.Fill(rgb, (byte)255);
         rgb.AsSpan((y * Side + x) * 3, 3).Clear();
-        return new HdPicture(rgb, Side, Side);
+        return new PaddedImage(rgb, Side, Side);
     }
 }

@@ -3,7 +3,6 @@ using FunctionsPipeline.FineTuning;
 using FunctionsPipeline.Phi3Vision;
 using TorchSharp;
 using static TorchSharp.torch;
-using Generator = FunctionsPipeline.Phi3Vision.Generator;
 
 namespace FunctionsPipeline.Tests.FineTuning;
 
@@ -58,7 +57,7 @@ public sealed class CollectionTests
             model.eval();
             numbers.Add(new AnswerLoss(model, CPU).Sum(validation));
             using var scope = NewDisposeScope();
-            foreach (var answer in new Generator(model).Generate(prompts.Input(CPU), new GenerationSettings { MaxTokens = 4 }, default))
+            foreach (var answer in new TextGenerator(model).Generate(prompts.Input(CPU), new GenerationSettings { MaxTokens = 4 }, default))
                 numbers.AddRange(answer.Tokens.SelectMany(token => new[] { token.Id, token.LogProbability }));
             model.train();
         }

@@ -2,7 +2,6 @@ using FunctionsPipeline.Contracts;
 using FunctionsPipeline.FineTuning;
 using FunctionsPipeline.Phi3Vision;
 using static TorchSharp.torch;
-using Generator = FunctionsPipeline.Phi3Vision.Generator;
 
 namespace FunctionsPipeline.Tests.FineTuning;
 
@@ -21,7 +20,7 @@ public sealed class LeakTests
         Initializer.Initialize(model, seed: 1);
         using var optimizer = new AdamWOptimizer(TrainableParameters.Select(model, null, settings).All, settings.WeightDecay);
         var gradient = new BatchGradient(model, CPU, batchSize: 1);
-        var generator = new Generator(model);
+        var generator = new TextGenerator(model);
         var (row, image) = NoisePicture.Sample(5);
         // Features of the vision tower are kept: a thousand steps through it would take minutes.
         var features = model.Encode(image);

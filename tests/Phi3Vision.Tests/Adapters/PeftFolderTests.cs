@@ -120,7 +120,7 @@ public sealed class PeftFolderTests : IDisposable
     [Fact]
     public void A_folder_that_is_no_adapter_is_said_to_be_none()
     {
-        Assert.False(PeftFolder.IsOne(_folder));
+        Assert.False(PeftFolder.HoldsAdapter(_folder));
         Assert.Contains("adapter_config.json", Assert.Throws<InvalidDataException>(() => PeftFolder.Load(_folder, _golden.Model)).Message);
         File.Copy(Path.Combine(Recorded, "adapter_config.json"), Path.Combine(_folder, "adapter_config.json"));
         Assert.Contains("adapter_model.safetensors", Assert.Throws<InvalidDataException>(() => PeftFolder.Load(_folder, _golden.Model)).Message);

@@ -3,7 +3,7 @@ using FunctionsPipeline.Phi3Vision;
 
 namespace FunctionsPipeline.Tests.Phi3Vision;
 
-public sealed class HdShapeTests
+public sealed class HdTransformTests
 {
     [Fact]
     public void Sizes_are_the_published_ones_also_where_the_division_falls_below_the_integer()
@@ -14,7 +14,7 @@ public sealed class HdShapeTests
         {
             var values = row.EnumerateArray().Select(value => value.GetInt32()).ToArray();
             var shape = HdShape.Of(values[0], values[1], values[2]);
-            var (width, height) = shape.Picture;
+            var (width, height) = shape.PaddedSize;
             int[] resized = shape.Transposed ? [shape.ResizedHeight, shape.Width] : [shape.Width, shape.ResizedHeight];
             int[] actual = [.. resized, width, height, ProcessedImage.TokensOf(rows: height / 336, columns: width / 336)];
             Assert.Equal(values[3..], actual);

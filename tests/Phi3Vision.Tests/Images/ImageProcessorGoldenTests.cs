@@ -8,7 +8,7 @@ using SixLabors.ImageSharp.PixelFormats;
 
 namespace FunctionsPipeline.Tests.Phi3Vision;
 
-/// <summary>Pictures against what the published image processor made of them.</summary>
+/// <summary>Images against what the published image processor made of them.</summary>
 public sealed class ImageProcessorGoldenTests
 {
     private const string Folder = "golden/processor";
@@ -28,7 +28,7 @@ public sealed class ImageProcessorGoldenTests
             int[] resized = shape.Transposed ? [shape.ResizedHeight, shape.Width] : [shape.Width, shape.ResizedHeight];
             Assert.Equal(Ints(entry, "resized_wh"), resized);
             Assert.Equal(Ints(entry, "pad_ltrb"), shape.Transposed ? new[] { shape.PadTop, 0, bottom, 0 } : [0, shape.PadTop, 0, bottom]);
-            Assert.Equal(Ints(entry, "hd_wh"), new[] { shape.Picture.Width, shape.Picture.Height });
+            Assert.Equal(Ints(entry, "hd_wh"), new[] { shape.PaddedSize.Width, shape.PaddedSize.Height });
 
             var processed = new ImageProcessor(numCrops).Process(image);
             Assert.Equal(Ints(entry, "image_size_hw"), new[] { processed.Height, processed.Width });

@@ -124,7 +124,7 @@ public sealed class ImageProcessorTests
         using var image = Noise(width, height);
         var rgb = new byte[width * height * 3];
         image.CopyPixelDataTo(rgb);
-        var pixels = ImageProcessor.Views(new HdPicture(rgb, width, height)).PixelValues;
+        var pixels = ImageProcessor.Views(new PaddedImage(rgb, width, height)).PixelValues;
         for (var probe = 0; probe < 2000; probe++)
         {
             var (c, y, x) = (probe % 3, probe < 1000 ? probe / 3 : 335 - (probe - 1000) / 3, probe * 7919 % 336);
@@ -142,9 +142,9 @@ public sealed class ImageProcessorTests
     [Fact]
     public void A_picture_that_crops_do_not_tile_is_refused()
     {
-        Assert.Throws<ArgumentException>(() => ImageProcessor.Views(new HdPicture(new byte[335 * 336 * 3], 335, 336)));
-        Assert.Throws<ArgumentException>(() => ImageProcessor.Views(new HdPicture(new byte[336 * 336], 336, 336)));
-        Assert.Throws<ArgumentException>(() => ImageProcessor.Views(new HdPicture([], 0, 0)));
+        Assert.Throws<ArgumentException>(() => ImageProcessor.Views(new PaddedImage(new byte[335 * 336 * 3], 335, 336)));
+        Assert.Throws<ArgumentException>(() => ImageProcessor.Views(new PaddedImage(new byte[336 * 336], 336, 336)));
+        Assert.Throws<ArgumentException>(() => ImageProcessor.Views(new PaddedImage([], 0, 0)));
     }
 
     [Fact]

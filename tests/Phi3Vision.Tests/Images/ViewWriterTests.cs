@@ -3,7 +3,7 @@ using FunctionsPipeline.Phi3Vision;
 
 namespace FunctionsPipeline.Tests.Phi3Vision;
 
-public sealed class PixelNormalizerTests
+public sealed class ViewWriterTests
 {
     // The published code's value of every byte: a .npy of float32 (3, 256), whose values end the file.
     private static readonly string File = Path.Combine(AppContext.BaseDirectory, "Fixtures", "processor", "normalize_lut.npy");

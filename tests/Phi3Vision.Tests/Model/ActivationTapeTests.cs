@@ -73,7 +73,7 @@ public sealed class ActivationTapeTests : IDisposable
         var ids = torch.tensor([.. Enumerable.Repeat(-1L, 313), 5, 6, .. Enumerable.Repeat(-1L, 313), 7, 390], [2L, 315L]);
         var mask = torch.ones_like(ids);
         mask[1, 314] = torch.tensor(0L);
-        return new ModelInput(ids, mask, torch.cat([Pictures.OfOneView(1), Pictures.Noise(1, 2)]), torch.cat([Pictures.Size(1, 1), Pictures.Size(1, 1)]));
+        return new ModelInput(ids, mask, torch.cat([TestImages.OfOneView(1), TestImages.Noise(1, 2)]), torch.cat([TestImages.Size(1, 1), TestImages.Size(1, 1)]));
     }
 
     private static ModelInput Packed() => Padded() with

@@ -10,8 +10,8 @@ public sealed class ImageFeaturesTests : IDisposable
     private readonly Phi3VisionModel _model = TinyModel.Create();
 
     // An image of one view, one whose crop is another picture, and one of two crops; each with filler up to the largest.
-    private readonly Tensor _pixels = torch.cat([Pictures.Filled(Pictures.OfOneView(1), 3), Pictures.Filled(Pictures.Noise(1, 2), 3), Pictures.Noise(2, 3)]);
-    private readonly Tensor _sizes = torch.cat([Pictures.Size(1, 1), Pictures.Size(1, 1), Pictures.Size(2, 1)]);
+    private readonly Tensor _pixels = torch.cat([TestImages.Filled(TestImages.OfOneView(1), 3), TestImages.Filled(TestImages.Noise(1, 2), 3), TestImages.Noise(2, 3)]);
+    private readonly Tensor _sizes = torch.cat([TestImages.Size(1, 1), TestImages.Size(1, 1), TestImages.Size(2, 1)]);
 
     public void Dispose()
     {
@@ -54,7 +54,7 @@ public sealed class ImageFeaturesTests : IDisposable
     {
         using var model = new Phi3VisionModel(Presets.Tiny(400), CPU, ScalarType.BFloat16);
         Initializer.Initialize(model, seed: 3);
-        var features = model.Encode(new ProcessedImage(Pictures.OfOneView(1).data<float>().ToArray(), 2, 336, 336, 313));
+        var features = model.Encode(new ProcessedImage(TestImages.OfOneView(1).data<float>().ToArray(), 2, 336, 336, 313));
         Assert.Equal((1, 576 * 64 * 2), (features.Views, features.Values.Length));
         Assert.Equal(ScalarType.BFloat16, features.ToTensor(CPU).dtype);
     }

@@ -2,7 +2,6 @@ using FunctionsPipeline.Contracts;
 using FunctionsPipeline.Phi3Vision;
 using TorchSharp;
 using static TorchSharp.torch;
-using Generator = FunctionsPipeline.Phi3Vision.Generator;
 
 namespace FunctionsPipeline.Tests.Phi3Vision;
 
@@ -84,21 +83,21 @@ public sealed class LeakTests : IDisposable
         Assert.Throws<ArgumentException>(() => _golden.Model.forward(_input with { PixelValues = null, ImageSizes = null })));
 
     [Fact]
-    public Task A_greedy_generation() => LeavesNothing(() => new Generator(_golden.Model).Generate(_prompt, Greedy, default));
+    public Task A_greedy_generation() => LeavesNothing(() => new TextGenerator(_golden.Model).Generate(_prompt, Greedy, default));
 
     [Fact]
-    public Task A_sampled_generation() => LeavesNothing(() => new Generator(_golden.Model).Generate(_prompt, Sampled, default));
+    public Task A_sampled_generation() => LeavesNothing(() => new TextGenerator(_golden.Model).Generate(_prompt, Sampled, default));
 
     [Fact]
     public Task A_generation_that_is_cancelled() => LeavesNothing(() =>
-        Assert.Throws<OperationCanceledException>(() => new Generator(_golden.Model).Generate(_prompt, Greedy, new CancellationToken(canceled: true))));
+        Assert.Throws<OperationCanceledException>(() => new TextGenerator(_golden.Model).Generate(_prompt, Greedy, new CancellationToken(canceled: true))));
 
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
     public Task A_stream_read_to_its_end(bool sampled) => LeavesNothing(async () =>
     {
-        await foreach (var _ in new Generator(_golden.Model).StreamAsync(_prompt, sampled ? Sampled : Greedy)) { }
+        await foreach (var _ in new TextGenerator(_golden.Model).StreamAsync(_prompt, sampled ? Sampled : Greedy)) { }
     });
 
     [Theory]
@@ -106,7 +105,7 @@ public sealed class LeakTests : IDisposable
     [InlineData(true)]
     public Task A_stream_abandoned_midway(bool sampled) => LeavesNothing(async () =>
     {
-        await foreach (var _ in new Generator(_golden.Model).StreamAsync(_prompt, (sampled ? Sampled : Greedy) with { MaxTokens = 1000 })) break;
+        await foreach (var _ in new TextGenerator(_golden.Model).StreamAsync(_prompt, (sampled ? Sampled : Greedy) with { MaxTokens = 1000 })) break;
     });
 
     [Fact]
@@ -115,7 +114,7 @@ public sealed class LeakTests : IDisposable
         using var cancellationToken = new CancellationTokenSource();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(async () =>
         {
-            await foreach (var _ in new Generator(_golden.Model).StreamAsync(_prompt, Greedy with { MaxTokens = 1000 }, cancellationToken.Token))
+            await foreach (var _ in new TextGenerator(_golden.Model).StreamAsync(_prompt, Greedy with { MaxTokens = 1000 }, cancellationToken.Token))
                 await cancellationToken.CancelAsync();
         });
     });
@@ -124,7 +123,7 @@ public sealed class LeakTests : IDisposable
     public Task A_stream_that_fails() => LeavesNothing(async () =>
         await Assert.ThrowsAsync<ArgumentException>(async () =>
         {
-            await foreach (var _ in new Generator(_golden.Model).StreamAsync(_prompt with { PixelValues = null, ImageSizes = null }, Greedy)) { }
+            await foreach (var _ in new TextGenerator(_golden.Model).StreamAsync(_prompt with { PixelValues = null, ImageSizes = null }, Greedy)) { }
         }));
 
     [Fact]

@@ -76,7 +76,7 @@ public sealed class PackingTests : IDisposable
         var views = pictures.Count == 0 ? 0 : pictures.Max(sample => sample.PixelValues!.shape[1]);
         return new ModelInput(
             torch.cat(samples.Select(sample => sample.InputIds).ToArray(), dim: 1),
-            PixelValues: pictures.Count == 0 ? null : torch.cat(pictures.Select(sample => Pictures.Filled(sample.PixelValues!, views)).ToArray()),
+            PixelValues: pictures.Count == 0 ? null : torch.cat(pictures.Select(sample => TestImages.Filled(sample.PixelValues!, views)).ToArray()),
             ImageSizes: pictures.Count == 0 ? null : torch.cat(pictures.Select(sample => sample.ImageSizes!).ToArray()),
             SegmentLengths: [.. samples.Select(sample => sample.InputIds.shape[1])]);
     }
@@ -90,7 +90,7 @@ public sealed class PackingTests : IDisposable
     private static ModelInput WithImage(int text, int rows, int columns, int seed) =>
         TinyModel.Ids([.. Enumerable.Repeat(-1L, ProcessedImage.TokensOf(rows, columns)), .. Enumerable.Range(5 + seed, text).Select(id => (long)id)]) with
         {
-            PixelValues = Pictures.Noise(rows * columns, seed),
-            ImageSizes = Pictures.Size(rows, columns),
+            PixelValues = TestImages.Noise(rows * columns, seed),
+            ImageSizes = TestImages.Size(rows, columns),
         };
 }

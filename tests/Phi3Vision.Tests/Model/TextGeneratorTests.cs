@@ -1,20 +1,19 @@
 using FunctionsPipeline.Phi3Vision;
 using TorchSharp;
 using static TorchSharp.torch;
-using Generator = FunctionsPipeline.Phi3Vision.Generator;
 
 namespace FunctionsPipeline.Tests.Phi3Vision;
 
-public sealed class GenerationTests : IDisposable
+public sealed class TextGeneratorTests : IDisposable
 {
     private static readonly GenerationSettings Greedy = new() { MaxTokens = 12 };
     private static readonly GenerationSettings Sampled = new() { MaxTokens = 12, Temperature = 0.9, TopK = 60, TopP = 0.95, RepetitionPenalty = 1.1 };
 
     private readonly DisposeScope _scope = NewDisposeScope();
     private readonly Phi3VisionModel _model = TinyModel.Create();
-    private readonly Generator _generator;
+    private readonly TextGenerator _generator;
 
-    public GenerationTests() => _generator = new Generator(_model);
+    public TextGeneratorTests() => _generator = new TextGenerator(_model);
 
     public void Dispose()
     {
@@ -152,11 +151,11 @@ public sealed class StreamingTests : IDisposable
     {
         using var prompts = new OwnedPrompts([1, 20, 30, 40], [1, 70]);
         var settings = Settings with { Temperature = temperature };
-        var atOnce = new Generator(_model).Generate(prompts.Input, settings with { StopTokens = new HashSet<int>() }, default);
+        var atOnce = new TextGenerator(_model).Generate(prompts.Input, settings with { StopTokens = new HashSet<int>() }, default);
         settings = settings with { StopTokens = new HashSet<int> { atOnce[0].Tokens[4].Id } };
-        atOnce = new Generator(_model).Generate(prompts.Input, settings, default);
+        atOnce = new TextGenerator(_model).Generate(prompts.Input, settings, default);
         var streamed = new List<GeneratedToken>();
-        await foreach (var token in new Generator(_model).StreamAsync(prompts.Input, settings)) streamed.Add(token);
+        await foreach (var token in new TextGenerator(_model).StreamAsync(prompts.Input, settings)) streamed.Add(token);
         Assert.Equal(atOnce.SelectMany(row => row.Tokens).Count(), streamed.Count);
         Assert.All(atOnce, (row, i) => Assert.Equal(row.Tokens, streamed.Where(token => token.Row == i)));
         Assert.Equal([0, 1, 0, 1], streamed.Take(4).Select(token => token.Row));
@@ -170,7 +169,7 @@ public sealed class StreamingTests : IDisposable
         var seen = 0;
         await Assert.ThrowsAnyAsync<OperationCanceledException>(async () =>
         {
-            await foreach (var _ in new Generator(_model).StreamAsync(prompts.Input, Settings with { MaxTokens = 100_000 }, cancellationToken.Token))
+            await foreach (var _ in new TextGenerator(_model).StreamAsync(prompts.Input, Settings with { MaxTokens = 100_000 }, cancellationToken.Token))
                 if (++seen == 3) await cancellationToken.CancelAsync();
         });
         Assert.InRange(seen, 3, 5);
@@ -184,7 +183,7 @@ public sealed class StreamingTests : IDisposable
         await cancellationToken.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(async () =>
         {
-            await foreach (var _ in new Generator(_model).StreamAsync(prompts.Input, Settings).WithCancellation(cancellationToken.Token)) { }
+            await foreach (var _ in new TextGenerator(_model).StreamAsync(prompts.Input, Settings).WithCancellation(cancellationToken.Token)) { }
         });
     }
 
@@ -194,7 +193,7 @@ public sealed class StreamingTests : IDisposable
         using var prompts = new OwnedPrompts([1, 4000]);
         var error = await Assert.ThrowsAsync<ArgumentException>(async () =>
         {
-            await foreach (var _ in new Generator(_model).StreamAsync(prompts.Input, Settings)) { }
+            await foreach (var _ in new TextGenerator(_model).StreamAsync(prompts.Input, Settings)) { }
         });
         Assert.Contains("vocabulary", error.Message);
     }
@@ -203,7 +202,7 @@ public sealed class StreamingTests : IDisposable
     public void Settings_are_checked_before_anything_is_enumerated()
     {
         using var prompts = new OwnedPrompts([1]);
-        Assert.Throws<ArgumentException>(() => new Generator(_model).StreamAsync(prompts.Input, new GenerationSettings { MaxTokens = 0 }));
+        Assert.Throws<ArgumentException>(() => new TextGenerator(_model).StreamAsync(prompts.Input, new GenerationSettings { MaxTokens = 0 }));
     }
 }
 

@@ -6,12 +6,12 @@ using static TorchSharp.torch;
 namespace FunctionsPipeline.Tests.Phi3Vision;
 
 /// <summary>A folder with a in one.safetensors and b in two.safetensors, and indexes that do not say so.</summary>
-public sealed class CheckpointIndexTests : IDisposable
+public sealed class CheckpointTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("index-").FullName;
     private readonly DisposeScope _scope = NewDisposeScope();
 
-    public CheckpointIndexTests()
+    public CheckpointTests()
     {
         SafetensorsFile.Write(Path.Combine(_folder, "one.safetensors"), [("a", torch.ones(1))]);
         SafetensorsFile.Write(Path.Combine(_folder, "two.safetensors"), [("b", torch.ones(2))]);

@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 namespace FunctionsPipeline.Tests.Phi3Vision;
 
 /// <summary>Images as the model takes them.</summary>
-internal static class Pictures
+internal static class TestImages
 {
     private const int Side = Phi3VisionConfig.ViewSize;
 
