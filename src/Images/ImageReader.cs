@@ -71,6 +71,7 @@ public static class ImageReader
                 throw new UnreadableImageException(Rejection.NotAnImage, $"not a JPEG, PNG, WebP, GIF or BMP file: it begins with {start}");
             }
             var (width, height) = (codec.Info.Width, codec.Info.Height);
+            // EXIF orientations 5 to 8 exchange width and height.
             if (codec.EncodedOrigin >= SKEncodedOrigin.LeftTop) (width, height) = (height, width);
             header = new ImageHeader(format, width, height);
             CheckSize(width, height, limits);
@@ -96,11 +97,15 @@ public static class ImageReader
     private static void CheckSize(int width, int height, ImageLimits limits)
     {
         if (Math.Max(width, height) > limits.MaxSide || (long)width * height > limits.MaxPixels)
+        {
             throw new UnreadableImageException(Rejection.TooManyPixels,
                 $"{width}×{height} pixels; at most {limits.MaxPixels:N0} in all and {limits.MaxSide:N0} a side are read");
+        }
         if ((double)Math.Max(width, height) / Math.Min(width, height) > limits.MaxAspectRatio)
+        {
             throw new UnreadableImageException(Rejection.BadShape,
                 $"{width}×{height} pixels; one side may be at most {limits.MaxAspectRatio:0} times the other");
+        }
     }
 
     /// <summary>Decodes the first frame, without a colour space, so that colours are not converted.</summary>
@@ -112,8 +117,10 @@ public static class ImageReader
         try
         {
             if (!bitmap.TryAllocPixels(info))
+            {
                 throw new UnreadableImageException(
                     Rejection.TooManyPixels, $"{header.Width}×{header.Height} pixels do not fit in memory");
+            }
             var result = header.Format == ImageFormat.Jpeg ? DecodeJpeg(codec, bitmap) : codec.GetPixels(info, bitmap.GetPixels());
             return result == SKCodecResult.Success ? bitmap : throw Unreadable(result, $"{header.Format} file's data");
         }
@@ -153,13 +160,13 @@ public static class ImageReader
                 if (decoded.AlphaType == SKAlphaType.Opaque)
                     PixelOperations<Rgb24>.Instance.FromRgba32Bytes(Configuration.Default, source, target, target.Length);
                 else
-                    for (var x = 0; x < target.Length; x++)
-                        target[x] = OverWhite(source.Slice(x * 4, 4));
+                    for (var x = 0; x < target.Length; x++) target[x] = OverWhite(source.Slice(x * 4, 4));
             }
         });
         return image;
     }
 
+    // Per channel: (colour · alpha + 255 · (255 - alpha)) / 255, rounded to the nearest.
     private static Rgb24 OverWhite(ReadOnlySpan<byte> rgba)
     {
         var alpha = rgba[3];

@@ -42,7 +42,7 @@ public sealed class DamageTests
 
     [Theory]
     [MemberData(nameof(Files))]
-    public void What_follows_a_picture_does_not_matter(string name)
+    public void What_follows_an_image_does_not_matter(string name)
     {
         byte[] file = [.. Fixture.Bytes(name), .. "RIFF, or IHDR"u8];
         Assert.Null(ReasonOf(file));
@@ -83,7 +83,7 @@ public sealed class DamageTests
     public void An_interlaced_PNG_without_pixels_is_truncated() =>
         Assert.Equal(Rejection.Truncated, ReasonOf(FileParts.PngWithoutPixels(10, 7, interlaced: true)));
 
-    /// <summary>What is wrong with a file; who only verifies it must find the same as who reads it.</summary>
+    /// <summary>Returns the rejection of a file; verifying must find the same as reading.</summary>
     private static string? ReasonOf(ReadOnlyMemory<byte> file)
     {
         var reason = ReasonOf(() => ImageReader.Read(file).Dispose());

@@ -18,7 +18,7 @@ public sealed class DecodingTests
 
     [Theory]
     [MemberData(nameof(Files))]
-    public void The_header_tells_format_and_size_of_the_picture_that_is_read(string file)
+    public void The_header_tells_format_and_size_of_the_image_that_is_read(string file)
     {
         var fixture = Fixture.All.Single(fixture => fixture.File == file);
         var header = ImageReader.Identify(fixture.Bytes());
@@ -29,14 +29,15 @@ public sealed class DecodingTests
     [Fact]
     public void Every_fixture_is_expected_to_show_something() =>
         Assert.Equal(
-            Directory.GetFiles(Path.Combine(AppContext.BaseDirectory, "Fixtures")).Select(Path.GetFileName).Where(name => name != "expected.txt").Order(),
+            Directory.GetFiles(Path.Combine(AppContext.BaseDirectory, "Fixtures"))
+                .Select(Path.GetFileName).Where(name => name != "expected.txt").Order(),
             Fixture.All.Select(fixture => fixture.File).Order());
 
     [Theory]
     [InlineData(0)]
     [InlineData(9)]
     [InlineData(65535)]
-    public void An_orientation_that_there_is_not_leaves_a_picture_as_it_is(int orientation)
+    public void An_orientation_that_there_is_not_leaves_an_image_as_it_is(int orientation)
     {
         var file = Fixture.Bytes("orientation-1.jpg");
         var entry = file.AsSpan().IndexOf<byte>([0x01, 0x12, 0, 3, 0, 0, 0, 1]) + 8;
@@ -45,7 +46,7 @@ public sealed class DecodingTests
     }
 
     [Fact]
-    public void Damaged_metadata_do_not_make_a_picture_unreadable()
+    public void Damaged_metadata_do_not_make_an_image_unreadable()
     {
         var whole = Fixture.Bytes("orientation-1.jpg");
         var begin = whole.AsSpan().IndexOf("Exif\0\0"u8) + 6;

@@ -15,13 +15,17 @@ internal static class FileParts
         var header = new byte[13];
         BinaryPrimitives.WriteInt32BigEndian(header, width);
         BinaryPrimitives.WriteInt32BigEndian(header.AsSpan(4), height);
-        (header[8], header[9], header[12]) = (8, 2, interlaced ? (byte)1 : (byte)0);
+        // IHDR: 8 bits per sample, colour type 2 (RGB), then Adam7 interlacing or none.
+        header[8] = 8;
+        header[9] = 2;
+        header[12] = interlaced ? (byte)1 : (byte)0;
         return [0x89, (byte)'P', (byte)'N', (byte)'G', 13, 10, 26, 10, .. Chunk("IHDR", header),
             .. Chunk("IDAT", [0x78, 0x9C, 3, 0, 0, 0, 0, 1]), .. Chunk("IEND", [])];
     }
 
     /// <summary>The PNG with another chunk behind its header.</summary>
-    public static byte[] WithChunk(byte[] png, string type, byte[] content) => [.. png[..PngHeader], .. Chunk(type, content), .. png[PngHeader..]];
+    public static byte[] WithChunk(byte[] png, string type, byte[] content) =>
+        [.. png[..PngHeader], .. Chunk(type, content), .. png[PngHeader..]];
 
     /// <summary>Zeros, packed to a thousandth.</summary>
     public static byte[] PackedZeros(int count)

@@ -12,9 +12,9 @@ public sealed class ImageReaderTests
 
     [Theory]
     [MemberData(nameof(Formats))]
-    public void A_picture_of_each_format_is_read_with_its_size_and_colours(ImageFormat format)
+    public void An_image_of_each_format_is_read_with_its_size_and_colours(ImageFormat format)
     {
-        var file = Picture(format, 48, 32);
+        var file = Draw(format, 48, 32);
 
         var header = ImageReader.Identify(file);
         using var image = ImageReader.Read(file);
@@ -26,9 +26,9 @@ public sealed class ImageReaderTests
     }
 
     [Fact]
-    public void A_jpeg_whose_thumbnail_is_whole_but_whose_picture_is_not_is_truncated()
+    public void A_jpeg_whose_thumbnail_is_whole_but_whose_image_is_not_is_truncated()
     {
-        var file = Picture(ImageFormat.Jpeg, 48, 32);
+        var file = Draw(ImageFormat.Jpeg, 48, 32);
         byte[] thumbnail = [0xFF, 0xE1, 0x00, 0x06, 0xFF, 0xD8, 0xFF, 0xD9];
         byte[] withThumbnail = [.. file[..2], .. thumbnail, .. file[2..]];
 
@@ -53,7 +53,7 @@ public sealed class ImageReaderTests
     private static string ReasonOf(ReadOnlyMemory<byte> file) =>
         Assert.Throws<UnreadableImageException>(() => ImageReader.Read(file).Dispose()).Reason;
 
-    private static byte[] Picture(ImageFormat format, int width, int height)
+    private static byte[] Draw(ImageFormat format, int width, int height)
     {
         using var image = new Image<Rgb24>(width, height, new Rgb24(200, 120, 40));
         using var file = new MemoryStream();

@@ -5,7 +5,7 @@ using SixLabors.ImageSharp.PixelFormats;
 
 namespace FunctionsPipeline.Tests.Images;
 
-/// <summary>What a file may cost: everything is checked before a pixel is decoded.</summary>
+/// <summary>Holds the limits on the cost of a file: everything is checked before a pixel is decoded.</summary>
 [Collection(nameof(PeakMemory))]
 public sealed class LimitTests
 {
@@ -41,7 +41,7 @@ public sealed class LimitTests
     }
 
     [Fact]
-    public void Pixel_data_beyond_the_picture_are_not_unpacked()
+    public void Pixel_data_beyond_the_image_are_not_unpacked()
     {
         var file = FileParts.WithChunk(FileParts.PngWithoutPixels(10, 7), "IDAT", FileParts.PackedZeros(50_000_000));
         ImageReader.Read(file).Dispose();

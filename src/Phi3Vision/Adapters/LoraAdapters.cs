@@ -86,7 +86,8 @@ public sealed class LoraAdapters : IDisposable
 }
 
 /// <summary>
-/// Low-rank adapter of one linear layer: W·x becomes W·x + scale · B·(A·x). A and B are float32, whatever the type of W.
+/// Low-rank adapter of one linear layer (LoRA's equation 3): W·x becomes W·x + scale · B·(A·x). A and B are float32, whatever the type
+/// of W.
 /// </summary>
 public sealed class LoraLayer
 {
@@ -97,7 +98,11 @@ public sealed class LoraLayer
 
     internal LoraLayer(LoraAdapters owner, LinearLayer target, Linear layer, int index, Random random)
     {
-        (_owner, _layer, _index, Layer, Part) = (owner, layer, index, target.Name, target.Part);
+        _owner = owner;
+        _layer = layer;
+        _index = index;
+        Layer = target.Name;
+        Part = target.Part;
         var device = layer.weight.device;
         A = Owned(Uniform(random, [owner.Settings.Rank, target.Inputs]).to(device));
         B = Owned(torch.zeros([target.Outputs, owner.Settings.Rank], dtype: ScalarType.Float32, device: device));
@@ -136,9 +141,11 @@ public sealed class LoraLayer
     }
 
     /// <summary>
-    /// Adds scale · B·(A·x) to the layer's output, in place since the output has no other reader yet. A sum of float32 and bfloat16 is thus
-    /// rounded once.
+    /// Adds scale · B·(A·x) to the layer's output, in place since the output has no other reader yet. A sum of float32 and bfloat16 is
+    /// thus rounded once.
     /// </summary>
+    /// <param name="input">[…, inputs].</param>
+    /// <param name="output">[…, outputs], in the type of W.</param>
     private Tensor Add(Tensor input, Tensor output)
     {
         using var scope = NewDisposeScope();
@@ -186,8 +193,9 @@ internal static class LoraDropout
     }
 
     /// <summary>
-    /// Makes the mask, Bool [rows, columns]. Row i keeps column j where (aᵢ·kⱼ + bᵢ) mod p &lt; (1 - share)·p: with aᵢ and bᵢ drawn for
-    /// each row and kⱼ for each column every two entries are independent (Carter and Wegman, "Universal classes of hash functions", 1979).
+    /// Makes the mask, Bool [rows, columns]. Row i keeps column j where (aᵢ·kⱼ + bᵢ) mod p &lt; (1 - share)·p: with aᵢ and bᵢ
+    /// drawn for each row and kⱼ for each column every two entries are independent (Carter and Wegman, "Universal classes of hash
+    /// functions", 1979).
     /// </summary>
     private static Tensor Kept(long rows, long columns, double share, int seed, Device device)
     {
@@ -250,13 +258,20 @@ internal static class LoraTargets
     {
         var all = All(config);
         foreach (var target in settings.Targets)
+        {
             if (!all.Any(layer => Means(layer, target)))
+            {
                 throw new ArgumentException(
-                    $"The LoRA target '{target}' matches no linear layer. There are {LoraSettings.AllLinear} and {string.Join(", ", Kinds(all))}.",
+                    $"The LoRA target '{target}' matches no linear layer. " +
+                    $"There are {LoraSettings.AllLinear} and {string.Join(", ", Kinds(all))}.",
                     nameof(settings));
+            }
+        }
         var selected = all.Where(layer =>
             settings.Targets.Any(target => Means(layer, target)) || settings.Projector && layer.Part == ModelPart.Projector).ToList();
-        return selected.Count > 0 ? selected : throw new ArgumentException("LoRA has no targets: nothing would be trained.", nameof(settings));
+        return selected.Count > 0
+            ? selected
+            : throw new ArgumentException("LoRA has no targets: nothing would be trained.", nameof(settings));
     }
 
     /// <summary>Finds the shortest targets that match these layers and no other, for a reader that matches names as PEFT does.</summary>

@@ -154,7 +154,8 @@ internal sealed record PeftConfig(LoraSettings Lora, string? Pattern, IReadOnlyL
         {
             throw new InvalidDataException($"'{folder}' is no adapter: it has no {FileName}.", error);
         }
-        catch (Exception error) when (error is JsonException or KeyNotFoundException or InvalidOperationException or FormatException or ArgumentException)
+        catch (Exception error)
+            when (error is JsonException or KeyNotFoundException or InvalidOperationException or FormatException or ArgumentException)
         {
             throw Unusable(error.Message, error);
         }

@@ -6,6 +6,7 @@ namespace FunctionsPipeline.Phi3Vision;
 /// </summary>
 public sealed class ModelCost
 {
+    // The class token and (336 / 14)² = 576 patches.
     private const int TokensOfView = 577;
     private const int Bf16 = 2;
 
@@ -15,9 +16,14 @@ public sealed class ModelCost
 
     public ModelCost(Phi3VisionConfig config)
     {
-        (_config, _weights) = (config, WeightLayout.Of(config));
-        (_decoder, _projector, _head) = (Matrices(ModelPart.DecoderLayers), Matrices(ModelPart.Projector), Count(ModelPart.Head));
-        _clipLayer = _weights.Where(weight => weight.Role == WeightRole.Matrix && weight.Name.Contains(".encoder.layers.0.")).Sum(weight => weight.Count);
+        _config = config;
+        _weights = WeightLayout.Of(config);
+        _decoder = Matrices(ModelPart.DecoderLayers);
+        _projector = Matrices(ModelPart.Projector);
+        _head = Count(ModelPart.Head);
+        _clipLayer = _weights
+            .Where(weight => weight.Role == WeightRole.Matrix && weight.Name.Contains(".encoder.layers.0."))
+            .Sum(weight => weight.Count);
     }
 
     /// <summary>Computes the bytes read to generate one token at batch 1: decoder, head, and the keys and values so far.</summary>

@@ -140,13 +140,15 @@ public sealed record Phi3VisionConfig
         if (NumAttentionHeads % NumKeyValueHeads != 0)
             yield return $"num_attention_heads {NumAttentionHeads} is not a multiple of num_key_value_heads {NumKeyValueHeads}";
         if (PadTokenId < 0 || PadTokenId >= VocabSize) yield return $"pad_token_id {PadTokenId} is not in the vocabulary of {VocabSize}";
-        if (SlidingWindow < MaxPositionEmbeddings) yield return $"sliding_window {SlidingWindow} is below max_position_embeddings, which is not supported";
+        if (SlidingWindow < MaxPositionEmbeddings)
+            yield return $"sliding_window {SlidingWindow} is below max_position_embeddings, which is not supported";
         if (RopeScaling is { } scaling)
         {
             if (scaling.Type != "su") yield return $"rope_scaling.type is '{scaling.Type}', not 'su'";
             foreach (var (key, factors) in new[] { ("short_factor", scaling.ShortFactor), ("long_factor", scaling.LongFactor) })
             {
-                if (factors.Count != HeadDim / 2) yield return $"rope_scaling.{key} has {factors.Count} entries, but a head has {HeadDim / 2} pairs";
+                if (factors.Count != HeadDim / 2)
+                    yield return $"rope_scaling.{key} has {factors.Count} entries, but a head has {HeadDim / 2} pairs";
                 if (factors.Any(factor => factor <= 0)) yield return $"rope_scaling.{key} has entries that are not above 0";
             }
         }

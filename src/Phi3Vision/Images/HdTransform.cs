@@ -126,8 +126,8 @@ internal sealed class BilinearTaps : IDisposable
     /// <param name="newSize">Number of output pixels.</param>
     public BilinearTaps(int size, int newSize)
     {
-        // Output pixel i is centred at (i + ½) · step; source pixel j has the weight max(0, 1 - |j + ½ - centre| / support), scaled to sum
-        // 1.
+        // Output pixel i is centred at (i + ½) · step; source pixel j has the weight max(0, 1 - |j + ½ - centre| / support), scaled so
+        // that the weights of an output pixel add up to 1.
         var step = size / (double)newSize;
         var support = Math.Max(step, 1.0);
         Count = newSize;
@@ -266,7 +266,7 @@ internal static class BilinearResize
 /// <summary>Ring buffer of the latest rows of an image, as many as a filter needs, rented from the array pool.</summary>
 internal sealed class RowRing : IDisposable
 {
-    /// <summary>Number of bytes after a row that vector code may read and write.</summary>
+    /// <summary>Number of bytes after a row that vector code may read and write: one vector of 512 bits, the widest there is.</summary>
     public const int Slack = 64;
 
     private readonly byte[] _buffer;

@@ -54,12 +54,14 @@ public sealed class ImageProcessor(int numCrops)
 
     /// <summary>Computes the second half of <see cref="Process"/>: the views of a padded image.</summary>
     /// <exception cref="ArgumentException">The image's sides are not multiples of 336, or it does not have 3 bytes per pixel.</exception>
-    public static ProcessedImage Views(PaddedImage picture)
+    public static ProcessedImage Views(PaddedImage image)
     {
-        var (rgb, width, height) = picture;
+        var (rgb, width, height) = image;
         if (width < Side || height < Side || width % Side != 0 || height % Side != 0 || rgb.Length != (long)width * height * 3)
+        {
             throw new ArgumentException(
-                $"{rgb.Length} bytes are no RGB picture of {width}×{height} pixels that crops of {Side}×{Side} tile.", nameof(picture));
+                $"{rgb.Length} bytes are no RGB image of {width}×{height} pixels that crops of {Side}×{Side} tile.", nameof(image));
+        }
         using var views = new ViewWriter(width, height);
         for (var y = 0; y < height; y++) views.Add(rgb.AsSpan(y * width * 3, width * 3));
         return views.Image;
@@ -75,8 +77,8 @@ public sealed class ImageProcessor(int numCrops)
     /// </exception>
     public int Tokens(int width, int height)
     {
-        var picture = Shape(width, height).PaddedSize;
-        return ProcessedImage.TokensOf(picture.Height / Side, picture.Width / Side);
+        var padded = Shape(width, height).PaddedSize;
+        return ProcessedImage.TokensOf(padded.Height / Side, padded.Width / Side);
     }
 
     private HdShape Shape(int width, int height)
@@ -85,7 +87,7 @@ public sealed class ImageProcessor(int numCrops)
         return shape.ResizedHeight > 0
             ? shape
             : throw new UnreadableImageException(
-                Rejection.BadShape, $"A picture of {width}×{height} pixels is too thin for {NumCrops} crops of {Side}×{Side}.");
+                Rejection.BadShape, $"An image of {width}×{height} pixels is too thin for {NumCrops} crops of {Side}×{Side}.");
     }
 }
 

@@ -132,7 +132,9 @@ internal sealed class GlobalView : IDisposable
     /// <param name="target">Receives the view, [3, 336, 336].</param>
     public GlobalView(int width, int height, Memory<float> target)
     {
-        (_width, _height, _target) = (width, height, target);
+        _width = width;
+        _height = height;
+        _target = target;
         _recent = new RowRing(4, width * 3);
         // One pixel before the row and one after it, for the repeated edges.
         _sums = ArrayPool<short>.Shared.Rent(_recent.Stride + 3);

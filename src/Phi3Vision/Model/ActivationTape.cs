@@ -47,7 +47,8 @@ public sealed class ActivationTape : IDisposable
     }
 
     /// <summary>Takes ownership of the tensors that layers need besides their input, so that they live until the recomputation.</summary>
-    internal void Keep(params Tensor?[] tensors) => _kept.AddRange(tensors.OfType<Tensor>().Select(tensor => tensor.DetachFromDisposeScope()));
+    internal void Keep(params Tensor?[] tensors) =>
+        _kept.AddRange(tensors.OfType<Tensor>().Select(tensor => tensor.DetachFromDisposeScope()));
 
     /// <summary>Runs a layer and records it; runs it without recording where gradients are disabled.</summary>
     internal Tensor Run(Func<Tensor, Tensor> layer, Tensor input)

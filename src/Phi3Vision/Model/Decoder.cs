@@ -4,7 +4,10 @@ using static TorchSharp.torch;
 
 namespace FunctionsPipeline.Phi3Vision;
 
-/// <summary>The model below <c>lm_head</c>: embeddings of text and images, the decoder layers and the final norm.</summary>
+/// <summary>
+/// The model below <c>lm_head</c> (the published <c>Phi3VModel</c>): embeddings of text and images, the decoder layers, the final norm. The
+/// types of this file follow in the order of the forward pass. B rows, L positions, H the hidden size, d the dimensions of a head.
+/// </summary>
 internal sealed class Decoder : nn.Module
 {
     private readonly EmbeddingTable embed_tokens;
@@ -20,7 +23,8 @@ internal sealed class Decoder : nn.Module
         _rotary = new RotaryEmbedding(config);
         embed_tokens = EmptyLayers.Embedding(config.VocabSize, config.HiddenSize, config.PadTokenId, device, dtype);
         vision_embed_tokens = new ImageEmbedding(config, device, dtype);
-        layers = nn.ModuleList(Enumerable.Range(0, config.NumHiddenLayers).Select(layer => new DecoderLayer(config, layer, device, dtype)).ToArray());
+        layers = nn.ModuleList(
+            Enumerable.Range(0, config.NumHiddenLayers).Select(layer => new DecoderLayer(config, layer, device, dtype)).ToArray());
         norm = new RmsNorm(config.HiddenSize, config.RmsNormEps, device, dtype);
         RegisterComponents();
     }
@@ -33,6 +37,7 @@ internal sealed class Decoder : nn.Module
 
     internal ImageEmbedding Images => vision_embed_tokens;
 
+    /// <summary>Computes norm(layerₙ(… layer₁(embed(input)))).</summary>
     /// <param name="trace">Keeps the intermediate tensors.</param>
     /// <param name="tape">Records the layers for recomputation in the backward pass.</param>
     /// <returns>[B, L, H].</returns>
@@ -89,7 +94,9 @@ internal sealed class Decoder : nn.Module
     }
 }
 
-/// <summary>Pre-norm decoder layer: x + attention(norm(x)), then x + MLP(norm(x)).</summary>
+/// <summary>
+/// Pre-norm decoder layer, the published <c>Phi3DecoderLayer</c>: y = x + attention(norm₁(x)), then y + MLP(norm₂(y)).
+/// </summary>
 internal sealed class DecoderLayer : nn.Module
 {
     private readonly SelfAttention self_attn;
@@ -117,8 +124,8 @@ internal sealed class DecoderLayer : nn.Module
 }
 
 /// <summary>
-/// RMSNorm (https://arxiv.org/abs/1910.07467): weight · x / √(mean(x²) + eps) over the last dimension. The normalisation is computed in
-/// float32 and rounded to x's type before the weight.
+/// RMSNorm (https://arxiv.org/abs/1910.07467), the published <c>Phi3RMSNorm</c>: weight · x / √(mean(x²) + eps) over the last
+/// dimension. The normalisation is computed in float32 and rounded to x's type before the weight.
 /// </summary>
 internal sealed class RmsNorm : nn.Module<Tensor, Tensor>
 {
@@ -133,6 +140,7 @@ internal sealed class RmsNorm : nn.Module<Tensor, Tensor>
     }
 
     /// <param name="input">[…, size].</param>
+    /// <returns>[…, size], in the input's type.</returns>
     public override Tensor forward(Tensor input)
     {
         using var scope = NewDisposeScope();
@@ -144,8 +152,9 @@ internal sealed class RmsNorm : nn.Module<Tensor, Tensor>
 }
 
 /// <summary>
-/// Causal self-attention with rotary position embedding and grouped-query attention: softmax(Q · Kᵀ / √d + mask) · V, where each key-value
-/// head serves a group of query heads.
+/// Causal self-attention (the published <c>Phi3Attention</c>) with rotary position embedding and grouped-query attention
+/// (https://arxiv.org/abs/2305.13245): W_o · softmax(Q · Kᵀ / √d + mask) · V, where each key-value head serves a group of query
+/// heads.
 /// </summary>
 internal sealed class SelfAttention : nn.Module
 {
@@ -158,7 +167,10 @@ internal sealed class SelfAttention : nn.Module
 
     public SelfAttention(Phi3VisionConfig config, int layer, Device device, ScalarType dtype) : base(nameof(SelfAttention))
     {
-        (_heads, _keyValueHeads, _headDim, _layer) = (config.NumAttentionHeads, config.NumKeyValueHeads, config.HeadDim, layer);
+        _heads = config.NumAttentionHeads;
+        _keyValueHeads = config.NumKeyValueHeads;
+        _headDim = config.HeadDim;
+        _layer = layer;
         qkv_proj = EmptyLayers.Linear(config.HiddenSize, (_heads + 2 * _keyValueHeads) * _headDim, hasBias: false, device, dtype);
         o_proj = EmptyLayers.Linear(_heads * _headDim, config.HiddenSize, hasBias: false, device, dtype);
         RegisterComponents();
@@ -170,8 +182,8 @@ internal sealed class SelfAttention : nn.Module
     {
         using var scope = NewDisposeScope();
         var (batch, length) = (input.shape[0], input.shape[1]);
-        // [B, L, H] → [B, heads + 2 · kvHeads, L, d]. The projection's rows are all query heads, then all key heads, then all value heads;
-        // queries and keys are adjacent and are rotated together.
+        // [B, L, H] → [B, heads + 2 · kvHeads, L, d]. The projection's rows are all query heads, then all key heads, then all value
+        // heads; queries and keys are adjacent and are rotated together.
         var heads = qkv_proj.call(input).view(batch, length, _heads + 2 * _keyValueHeads, _headDim).transpose(1, 2);
         var rotated = rotary.Apply(heads.narrow(1, 0, _heads + _keyValueHeads));
         var query = rotated.narrow(1, 0, _heads);
@@ -193,9 +205,10 @@ internal sealed class SelfAttention : nn.Module
 }
 
 /// <summary>
-/// Rotary position embedding (https://arxiv.org/abs/2104.09864) with <c>su</c> scaling: the angle of pair i at position p is
-/// p / (factorᵢ · θ^(2i/d)). The short factors apply while all positions of a call (of a sample in a pack) are within the original range,
-/// the long factors otherwise; cosines and sines are scaled by √(1 + ln(max/original) / ln(original)).
+/// Rotary position embedding (https://arxiv.org/abs/2104.09864) with <c>su</c> scaling (LongRoPE, https://arxiv.org/abs/2402.13753; the
+/// published <c>Phi3SuScaledRotaryEmbedding</c>): the angle of pair i at position p is p / (factorᵢ · θ^(2i/d)). The short factors
+/// apply while all positions of a call (of a sample in a pack) are within the original range, the long factors otherwise; cosines and
+/// sines are scaled by √(1 + ln(max/original) / ln(original)).
 /// </summary>
 internal sealed class RotaryEmbedding
 {
@@ -210,9 +223,12 @@ internal sealed class RotaryEmbedding
         _long = InverseFrequencies(config, config.RopeScaling?.LongFactor);
         _originalPositions = config.OriginalMaxPositionEmbeddings;
         var extension = config.MaxPositionEmbeddings / (double)config.OriginalMaxPositionEmbeddings;
-        _scale = config.RopeScaling is null || extension <= 1 ? 1 : Math.Sqrt(1 + Math.Log(extension) / Math.Log(config.OriginalMaxPositionEmbeddings));
+        _scale = config.RopeScaling is null || extension <= 1
+            ? 1
+            : Math.Sqrt(1 + Math.Log(extension) / Math.Log(config.OriginalMaxPositionEmbeddings));
     }
 
+    /// <summary>Makes the tables of given positions.</summary>
     /// <param name="positions">Positions, I64 [1 or B, L].</param>
     /// <param name="end">Largest position plus one, which selects the short or the long factors for the complete call.</param>
     public RotaryTables Tables(Tensor positions, long end, Device device, ScalarType dtype)
@@ -242,7 +258,8 @@ internal sealed class RotaryEmbedding
     {
         using var scope = NewDisposeScope();
         var tables = segments.Distinct().ToDictionary(length => length, length => Tables(0, length, device, dtype));
-        Tensor Packed(Func<RotaryTables, Tensor> part) => torch.cat([.. segments.Select(length => part(tables[length]))], dim: -2).MoveToOuterDisposeScope();
+        Tensor Packed(Func<RotaryTables, Tensor> part) =>
+            torch.cat([.. segments.Select(length => part(tables[length]))], dim: -2).MoveToOuterDisposeScope();
         return new RotaryTables(Packed(table => table.Cos), Packed(table => table.Sin));
     }
 
@@ -264,7 +281,8 @@ internal sealed class RotaryEmbedding
 internal sealed record RotaryTables(Tensor Cos, Tensor Sin)
 {
     /// <summary>
-    /// Rotates heads [B, heads, L, d]: (x₁, x₂) → (x₁ cos - x₂ sin, x₂ cos + x₁ sin), where dimension i is paired with i + d/2.
+    /// Rotates heads, [B, heads, L, d]: (x₁, x₂) → (x₁ cos - x₂ sin, x₂ cos + x₁ sin), where dimension i is paired with
+    /// dimension i + d/2 (the published <c>apply_rotary_pos_emb</c>).
     /// </summary>
     public Tensor Apply(Tensor heads)
     {
@@ -281,11 +299,17 @@ internal sealed class AttentionMask
     private readonly bool _causal;
     private readonly long[]? _segments;
 
-    private AttentionMask(bool causal, Tensor? bias = null, long[]? segments = null) => (_causal, Bias, _segments) = (causal, bias, segments);
+    private AttentionMask(bool causal, Tensor? bias = null, long[]? segments = null)
+    {
+        _causal = causal;
+        Bias = bias;
+        _segments = segments;
+    }
 
     /// <summary>Bias that is added to the scores, [B or 1, 1, length, cached + length]; null where the causal flag suffices.</summary>
     public Tensor? Bias { get; }
 
+    /// <summary>Makes the mask of a batch.</summary>
     /// <param name="length">Number of queries of this call.</param>
     /// <param name="cached">Number of keys of earlier calls.</param>
     /// <param name="real">[B, cached + length], 0 for padding; null when nothing is padding.</param>
@@ -294,7 +318,9 @@ internal sealed class AttentionMask
         if (real is null && (length == 1 || cached == 0)) return new AttentionMask(causal: length > 1);
         using var scope = NewDisposeScope();
         // Query i has position cached + i and sees keys 0 … cached + i: the keys above that diagonal are blocked.
-        var blocked = torch.ones(length, cached + length, dtype: ScalarType.Bool, device: device).triu(cached + 1).view(1, 1, length, cached + length);
+        var blocked = torch.ones(length, cached + length, dtype: ScalarType.Bool, device: device)
+            .triu(cached + 1)
+            .view(1, 1, length, cached + length);
         if (real is not null) blocked = blocked.logical_or(real.to(device).logical_not().view(real.shape[0], 1, 1, cached + length));
         // The lowest finite number rather than minus infinity: a query whose keys are all blocked (padding) must not become NaN.
         var bias = torch.zeros(blocked.shape, dtype: dtype, device: device).Masked(blocked, Lowest(dtype));
@@ -314,7 +340,8 @@ internal sealed class AttentionMask
         using var scope = NewDisposeScope();
         // split, not narrow: the gradient of a split is one concatenation; each narrow has a gradient as long as the complete pack.
         var (queries, keys, values) = (query.split(_segments, 2), key.split(_segments, 2), value.split(_segments, 2));
-        var attended = _segments.Select((_, i) => nn.functional.scaled_dot_product_attention(queries[i], keys[i], values[i], is_casual: true));
+        var attended = _segments.Select((_, i) =>
+            nn.functional.scaled_dot_product_attention(queries[i], keys[i], values[i], is_casual: true));
         return torch.cat(attended.ToArray(), dim: 2).MoveToOuterDisposeScope();
     }
 
@@ -328,7 +355,8 @@ internal sealed class AttentionMask
 }
 
 /// <summary>
-/// Gated MLP (SwiGLU, https://arxiv.org/abs/2002.05202): down(up(x) · silu(gate(x))), with gate and up in one projection.
+/// Gated MLP (SwiGLU, https://arxiv.org/abs/2002.05202; the published <c>Phi3MLP</c>): down(up(x) · silu(gate(x))), with gate and up in
+/// one projection and silu(x) = x · sigmoid(x).
 /// </summary>
 internal sealed class GatedMlp : nn.Module<Tensor, Tensor>
 {
@@ -345,6 +373,7 @@ internal sealed class GatedMlp : nn.Module<Tensor, Tensor>
     }
 
     /// <param name="input">[B, L, H].</param>
+    /// <returns>[B, L, H].</returns>
     public override Tensor forward(Tensor input)
     {
         using var scope = NewDisposeScope();

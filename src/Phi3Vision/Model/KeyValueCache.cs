@@ -22,8 +22,9 @@ public sealed class KeyValueCache : IDisposable
         (Batch, Capacity) = (batch, capacity);
         var config = model.Config;
         using var scope = NewDisposeScope();
-        Tensor Allocate() =>
-            torch.empty(batch, config.NumKeyValueHeads, capacity, config.HeadDim, dtype: model.Dtype, device: model.Device).DetachFromDisposeScope();
+        Tensor Allocate() => torch
+            .empty(batch, config.NumKeyValueHeads, capacity, config.HeadDim, dtype: model.Dtype, device: model.Device)
+            .DetachFromDisposeScope();
         _keys = [.. Enumerable.Range(0, config.NumHiddenLayers).Select(_ => Allocate())];
         _values = [.. Enumerable.Range(0, config.NumHiddenLayers).Select(_ => Allocate())];
     }
@@ -49,7 +50,8 @@ public sealed class KeyValueCache : IDisposable
     /// </summary>
     internal (Tensor Keys, Tensor Values) Append(int layer, Tensor keys, Tensor values)
     {
-        if (keys.requires_grad) throw new InvalidOperationException("A key-value cache cannot be used while gradients are recorded: use torch.no_grad().");
+        if (keys.requires_grad)
+            throw new InvalidOperationException("A key-value cache cannot be used while gradients are recorded: use torch.no_grad().");
         return (Append(_keys[layer], keys), Append(_values[layer], values));
     }
 

@@ -48,13 +48,17 @@ internal sealed record CheckedInput(
     public static CheckedInput Create(ModelInput input, Phi3VisionConfig config, KeyValueCache? cache)
     {
         var shape = input.InputIds.shape;
-        Require(shape.Length == 2 && input.InputIds.dtype == ScalarType.Int64 && shape[0] > 0 && shape[1] > 0, $"InputIds must be I64 [B, L], but are {Describe(input.InputIds)}.");
+        Require(
+            shape.Length == 2 && input.InputIds.dtype == ScalarType.Int64 && shape[0] > 0 && shape[1] > 0,
+            $"InputIds must be I64 [B, L], but are {Describe(input.InputIds)}.");
         var (batch, length) = (shape[0], shape[1]);
         var cached = cache?.Length ?? 0;
         if (cache is not null)
         {
             Require(cache.Batch == batch, $"The cache has {cache.Batch} rows, but InputIds have {batch}.");
-            Require(cached + length <= cache.Capacity, $"The cache has room for {cache.Capacity} positions, but {cached + length} are needed.");
+            Require(
+                cached + length <= cache.Capacity,
+                $"The cache has room for {cache.Capacity} positions, but {cached + length} are needed.");
         }
         RequireShape(input.AttentionMask, "AttentionMask", batch, cached + length);
         RequireShape(input.PositionIds, "PositionIds", batch, length);
@@ -70,7 +74,8 @@ internal sealed record CheckedInput(
         return input.SegmentLengths switch
         {
             null => new CheckedInput(batch, length, null, images, grids, padding),
-            [var first, ..] same when same.All(segment => segment == first) => new CheckedInput(same.Count, first, null, images, grids, padding),
+            [var first, ..] same when same.All(segment => segment == first) =>
+                new CheckedInput(same.Count, first, null, images, grids, padding),
             var segments => new CheckedInput(batch, length, [.. segments], images, grids, padding),
         };
     }
@@ -96,8 +101,12 @@ internal sealed record CheckedInput(
         var (rows, length) = (input.InputIds.shape[0], input.InputIds.shape[1]);
         var segments = input.SegmentLengths!;
         Require(rows == 1, $"SegmentLengths divide one row, but InputIds have {rows}.");
-        Require(segments.All(segment => segment > 0) && segments.Sum() == length, $"SegmentLengths [{string.Join(", ", segments)}] do not divide {length} positions.");
-        Require(input.AttentionMask is null && input.PositionIds is null && cache is null, "SegmentLengths cannot be used with AttentionMask, PositionIds or a cache.");
+        Require(
+            segments.All(segment => segment > 0) && segments.Sum() == length,
+            $"SegmentLengths [{string.Join(", ", segments)}] do not divide {length} positions.");
+        Require(
+            input.AttentionMask is null && input.PositionIds is null && cache is null,
+            "SegmentLengths cannot be used with AttentionMask, PositionIds or a cache.");
     }
 
     private static void RequireShape(Tensor? tensor, string name, long rows, long columns) =>
@@ -114,7 +123,8 @@ internal static class CheckedImages
     /// <exception cref="ArgumentException">A shape or size does not fit; the message names it.</exception>
     public static IReadOnlyList<(int Rows, int Columns)> Grids(ModelInput input, Phi3VisionConfig config)
     {
-        Require(input.PixelValues is null || input.ImageFeatures is null, "PixelValues and ImageFeatures are two forms of the same images.");
+        Require(
+            input.PixelValues is null || input.ImageFeatures is null, "PixelValues and ImageFeatures are two forms of the same images.");
         if (input.PixelValues is { } pixels) return OfPixels(pixels, input.ImageSizes);
         if (input.ImageFeatures is { } features) return OfFeatures(features, input.ImageSizes, config.Clip);
         Require(input.ImageSizes is null, "ImageSizes belong together with PixelValues or ImageFeatures.");
@@ -145,8 +155,13 @@ internal static class CheckedImages
         for (var i = 0; i < grids.Count; i++)
         {
             var views = 1 + grids[i].Rows * grids[i].Columns;
-            var fits = features[i].shape is [var v, ImageEmbedding.Patches, var width] && width == clip.HiddenSize && (v == views || v == 1 && views == 2);
-            Require(fits, $"ImageFeatures of image {i} must be [{views}, {ImageEmbedding.Patches}, {clip.HiddenSize}], but are {Describe(features[i])}.");
+            // One view is enough for an image whose only crop equals its global view.
+            var fits = features[i].shape is [var v, ImageEmbedding.Patches, var width]
+                && width == clip.HiddenSize && (v == views || v == 1 && views == 2);
+            Require(
+                fits,
+                $"ImageFeatures of image {i} must be [{views}, {ImageEmbedding.Patches}, {clip.HiddenSize}], " +
+                $"but are {Describe(features[i])}.");
         }
         return grids;
     }
@@ -159,7 +174,9 @@ internal static class CheckedImages
         for (var i = 0; i < images; i++)
         {
             var (height, width) = (values[2 * i], values[2 * i + 1]);
-            Require(height > 0 && width > 0 && height % Side == 0 && width % Side == 0, $"Image {i} is {width}×{height}, but sides must be multiples of {Side}.");
+            Require(
+                height > 0 && width > 0 && height % Side == 0 && width % Side == 0,
+                $"Image {i} is {width}×{height}, but sides must be multiples of {Side}.");
             grids.Add(((int)(height / Side), (int)(width / Side)));
         }
         return grids;

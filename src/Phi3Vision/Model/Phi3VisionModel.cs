@@ -5,8 +5,8 @@ using static TorchSharp.torch;
 namespace FunctionsPipeline.Phi3Vision;
 
 /// <summary>
-/// Phi-3-Vision, with the parameter names of the published checkpoint. Gradients reach the parameters that a call used: never CLIP's last
-/// layer or the padding token's embedding, and none of the vision part in a call without images.
+/// Phi-3-Vision, the published <c>Phi3VForCausalLM</c>, with the parameter names of its checkpoint. Gradients reach the parameters that a
+/// call used: never CLIP's last layer or the padding token's embedding, and none of the vision part in a call without images.
 /// </summary>
 public sealed class Phi3VisionModel : nn.Module
 {
@@ -20,7 +20,8 @@ public sealed class Phi3VisionModel : nn.Module
     /// <param name="device">Device of the parameters; null for the CPU.</param>
     /// <param name="dtype">Type of the parameters and the activations.</param>
     /// <exception cref="InvalidDataException">The configuration is not valid.</exception>
-    public Phi3VisionModel(Phi3VisionConfig config, Device? device = null, ScalarType dtype = ScalarType.Float32) : base(nameof(Phi3VisionModel))
+    public Phi3VisionModel(Phi3VisionConfig config, Device? device = null, ScalarType dtype = ScalarType.Float32)
+        : base(nameof(Phi3VisionModel))
     {
         config.Validate(Phi3VisionConfig.FileName);
         Config = config;
@@ -106,14 +107,17 @@ public sealed class Phi3VisionModel : nn.Module
         return model.Images.Features(views.to(Dtype, Device)).MoveToOuterDisposeScope();
     }
 
-    /// <summary>Computes the logits of hidden states after the final norm.</summary>
+    /// <summary>Computes the logits of hidden states after the final norm: W · x with the weight W of <c>lm_head</c>, [V, H].</summary>
     /// <param name="hidden">[…, H].</param>
     /// <returns>F32 […, V].</returns>
     /// <exception cref="ArgumentException">The width or type is not the model's.</exception>
     public Tensor Logits(Tensor hidden)
     {
         if (hidden.shape is not [.., var width] || width != Config.HiddenSize || hidden.dtype != Dtype)
-            throw new ArgumentException($"Hidden states must be {Dtype} […, {Config.HiddenSize}], but are {hidden.dtype} [{string.Join(", ", hidden.shape)}].", nameof(hidden));
+        {
+            throw new ArgumentException(
+                $"Hidden states must be {Dtype} […, {Config.HiddenSize}], but are {CheckedInput.Describe(hidden)}.", nameof(hidden));
+        }
         var logits = lm_head.call(hidden);
         // The matrix product runs in the model's type; softmax and loss need float32.
         if (logits.dtype == ScalarType.Float32) return logits;

@@ -19,6 +19,7 @@ internal sealed class WordEncoder(BytePairEncoder encoder, CharacterPairs pairs)
         var hash = 0u;
         for (var i = 0; i < text.Length; i++)
         {
+            // FNV-1a with 2³² divided by the golden ratio as the factor: high bits mix well, and the fold below brings them down.
             hash = (hash ^ text[i]) * 0x9E3779B1u;
             if (i + 1 < text.Length && pairs.MayJoin(text[i], text[i + 1])) continue;
             EncodeWord(text[start..(i + 1)], hash ^ hash >> 16, ids);
@@ -47,16 +48,20 @@ internal sealed class WordEncoder(BytePairEncoder encoder, CharacterPairs pairs)
 internal sealed class CharacterPairs
 {
     private const int HashBits = 18;
+
+    // 64 pairs to a word: the upper bits of a pair's hash select the word, the lower six the bit (a shift counts modulo 64).
     private readonly ulong[] _bits = new ulong[1 << (HashBits - 6)];
 
     public CharacterPairs(IEnumerable<string> pieces)
     {
         foreach (var piece in pieces)
+        {
             for (var i = 1; i < piece.Length; i++)
             {
                 var bit = Bit(piece[i - 1], piece[i]);
                 _bits[bit >> 6] |= 1ul << (int)bit;
             }
+        }
     }
 
     /// <summary>True when a piece may contain both characters in sequence. A hash collision only loses a cut.</summary>
@@ -67,6 +72,7 @@ internal sealed class CharacterPairs
         return (_bits[bit >> 6] >> (int)bit & 1) != 0 || char.IsLowSurrogate(right);
     }
 
+    // Fibonacci hashing: the top bits of the product with 2³² divided by the golden ratio.
     private static uint Bit(char left, char right) => (((uint)left << 16 | right) * 0x9E3779B1u) >> (32 - HashBits);
 }
 
@@ -109,8 +115,10 @@ internal sealed class BytePairEncoder
     {
         _merges = new MergeTable(vocabulary, merges);
         foreach (var (piece, id) in vocabulary)
+        {
             if (Rune.DecodeFromUtf16(piece, out var rune, out var length) == OperationStatus.Done && length == piece.Length)
                 _characters[rune] = id;
+        }
     }
 
     /// <summary>Encodes a word.</summary>
@@ -207,6 +215,7 @@ internal sealed class MergeTable
     /// <exception cref="InvalidDataException">A merge names a piece that the vocabulary lacks.</exception>
     public MergeTable(IReadOnlyDictionary<string, int> vocabulary, IReadOnlyList<(string Left, string Right)> merges)
     {
+        // The table has 2^bits slots, more than twice as many as merges.
         var bits = BitOperations.Log2((uint)merges.Count | 1) + 2;
         _shift = 64 - bits;
         _pairs = new ulong[1 << bits];
@@ -239,6 +248,7 @@ internal sealed class MergeTable
     /// <summary>Returns the slot of a pair, or the free slot where it belongs (linear probing).</summary>
     private int Place(ulong pair)
     {
+        // Fibonacci hashing: the top bits of the product with 2⁶⁴ divided by the golden ratio.
         var place = (int)(pair * 0x9E3779B97F4A7C15ul >> _shift);
         while (_pairs[place] != pair && _pairs[place] != Free) place = (place + 1) & (_pairs.Length - 1);
         return place;

@@ -21,8 +21,10 @@ public static partial class PromptBuilder
         if (!distinct.SequenceEqual(Enumerable.Range(1, distinct.Count)))
             throw new ArgumentException("Image tags must be numbered from <|image_1|> without gaps.", nameof(prompt));
         if (distinct.Count != imageTokens.Count)
+        {
             throw new ArgumentException(
                 $"The prompt has tags for {distinct.Count} images, but {imageTokens.Count} are given.", nameof(imageTokens));
+        }
 
         var ids = new List<int>();
         var start = 0;

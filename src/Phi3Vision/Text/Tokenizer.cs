@@ -202,7 +202,10 @@ internal sealed class TokenizerFile
         if (new[] { "lstrip", "single_word", "normalized" }.Any(property => token.GetProperty(property).GetBoolean()))
             throw new FormatException($"Added token '{content}' has lstrip, single_word or normalized set, which is not supported.");
         return new AddedToken(
-            token.GetProperty("id").GetInt32(), content, token.GetProperty("rstrip").GetBoolean(), token.GetProperty("special").GetBoolean());
+            token.GetProperty("id").GetInt32(),
+            content,
+            token.GetProperty("rstrip").GetBoolean(),
+            token.GetProperty("special").GetBoolean());
     }
 
     private static void RequireKind(JsonElement root, JsonElement model, string source)
@@ -210,15 +213,19 @@ internal sealed class TokenizerFile
         var isBpe = model.GetProperty("type").GetString() == "BPE" && model.GetProperty("byte_fallback").GetBoolean();
         var splits = root.TryGetProperty("pre_tokenizer", out var splitter) && splitter.ValueKind != JsonValueKind.Null;
         if (!isBpe || splits)
+        {
             throw new InvalidDataException(
                 $"'{source}' is not a byte-fallback BPE tokenizer without pre-tokenizer, the kind that Phi-3-Vision uses.");
+        }
     }
 
     private static void RequireBytes(Dictionary<string, int> vocabulary, string source)
     {
         for (var b = 0; b < 256; b++)
+        {
             if (!vocabulary.TryGetValue($"<0x{b:X2}>", out var id) || id != SpecialTokens.FirstByte + b)
                 throw new InvalidDataException($"'{source}' has no byte token <0x{b:X2}> with id {SpecialTokens.FirstByte + b}.");
+        }
     }
 }
 

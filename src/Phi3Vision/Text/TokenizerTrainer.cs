@@ -32,8 +32,10 @@ public static partial class TokenizerTrainer
             .Concat(AlwaysKnown.Select(c => c.ToString())).Distinct().Order(StringComparer.Ordinal));
         var room = vocabularySize - SpecialTokens.Added.Count;
         if (vocabulary.Count > room)
+        {
             throw new ArgumentException(
                 $"The texts need a vocabulary of at least {vocabulary.Count + SpecialTokens.Added.Count} tokens.", nameof(vocabularySize));
+        }
 
         var known = vocabulary.ToHashSet(StringComparer.Ordinal);
         var merges = new List<(string Left, string Right)>();
@@ -52,10 +54,16 @@ public static partial class TokenizerTrainer
             SpecialTokens.Added.Select(token => new AddedToken(0, token, SpecialTokens.SwallowsFollowingSpace(token), true)));
         var counts = new SortedDictionary<string, int>(StringComparer.Ordinal);
         foreach (var text in texts)
+        {
             foreach (var (start, length, added) in specials.Split(text))
+            {
                 if (added is null)
+                {
                     foreach (Match word in MergeableRun().Matches(Space + text.Substring(start, length).Replace(" ", Space)))
                         counts[word.Value] = counts.GetValueOrDefault(word.Value) + 1;
+                }
+            }
+        }
         return [.. counts.Select(pair => new Word(pair.Key, pair.Value))];
     }
 
@@ -63,11 +71,13 @@ public static partial class TokenizerTrainer
     {
         var counts = new Dictionary<(string Left, string Right), long>();
         foreach (var word in words)
+        {
             for (var i = 0; i + 1 < word.Symbols.Count; i++)
             {
                 var pair = (word.Symbols[i], word.Symbols[i + 1]);
                 counts[pair] = counts.GetValueOrDefault(pair) + word.Count;
             }
+        }
         return counts.Count == 0
             ? null
             : counts.OrderByDescending(p => p.Value)
@@ -121,18 +131,21 @@ internal static class TokenizerWriter
             ["padding"] = null,
             ["added_tokens"] = added,
             ["normalizer"] = JsonNode.Parse("""
-                {"type":"Sequence","normalizers":[{"type":"Prepend","prepend":"▁"},{"type":"Replace","pattern":{"String":" "},"content":"▁"}]}
+                {"type":"Sequence",
+                 "normalizers":[{"type":"Prepend","prepend":"▁"},{"type":"Replace","pattern":{"String":" "},"content":"▁"}]}
                 """),
             ["pre_tokenizer"] = null,
             ["post_processor"] = JsonNode.Parse("""
                 {"type":"TemplateProcessing",
                  "single":[{"SpecialToken":{"id":"<s>","type_id":0}},{"Sequence":{"id":"A","type_id":0}}],
-                 "pair":[{"SpecialToken":{"id":"<s>","type_id":0}},{"Sequence":{"id":"A","type_id":0}},{"SpecialToken":{"id":"<s>","type_id":1}},{"Sequence":{"id":"B","type_id":1}}],
+                 "pair":[{"SpecialToken":{"id":"<s>","type_id":0}},{"Sequence":{"id":"A","type_id":0}},
+                         {"SpecialToken":{"id":"<s>","type_id":1}},{"Sequence":{"id":"B","type_id":1}}],
                  "special_tokens":{"<s>":{"id":"<s>","ids":[1],"tokens":["<s>"]}}}
                 """),
             ["decoder"] = JsonNode.Parse("""
-                {"type":"Sequence","decoders":[{"type":"Replace","pattern":{"String":"▁"},"content":" "},{"type":"ByteFallback"},{"type":"Fuse"},
-                 {"type":"Strip","content":" ","start":1,"stop":0}]}
+                {"type":"Sequence",
+                 "decoders":[{"type":"Replace","pattern":{"String":"▁"},"content":" "},{"type":"ByteFallback"},{"type":"Fuse"},
+                             {"type":"Strip","content":" ","start":1,"stop":0}]}
                 """),
             ["model"] = new JsonObject
             {

@@ -4,7 +4,11 @@ using static TorchSharp.torch;
 
 namespace FunctionsPipeline.Phi3Vision;
 
-/// <summary>Wrapper of the tower that only adds the name <c>vision_model</c>, as in the published checkpoint.</summary>
+/// <summary>
+/// CLIP's vision model (https://arxiv.org/abs/2103.00020; <c>CLIPVisionModel</c> of the transformers library). Only adds the name
+/// <c>vision_model</c> of the published checkpoint to the tower. The types of this file follow in the order of the forward pass. V views,
+/// P = 577 positions of a view (the class token and 576 patches), C the width.
+/// </summary>
 internal sealed class ClipModel : nn.Module
 {
     private readonly ClipTower vision_model;
@@ -40,6 +44,7 @@ internal sealed class ClipTower : nn.Module
         RegisterComponents();
     }
 
+    /// <summary>Computes layerₙ₋₁(… layer₁(norm(embed(views)))), n the number of layers.</summary>
     /// <param name="input">Views [V, 3, 336, 336].</param>
     /// <param name="tape">Records the layers.</param>
     /// <returns>Patch features [V, 576, C], without the class token.</returns>
@@ -68,6 +73,7 @@ internal sealed class ClipEmbeddings : nn.Module<Tensor, Tensor>
         RegisterComponents();
     }
 
+    /// <summary>Computes [class token; patches] + positions.</summary>
     /// <param name="input">Views [V, 3, 336, 336].</param>
     /// <returns>[V, 577, C].</returns>
     public override Tensor forward(Tensor input)
@@ -102,7 +108,8 @@ internal sealed class PatchEmbedding : nn.Module<Tensor, Tensor>
     {
         using var scope = NewDisposeScope();
         var (views, channels) = (input.shape[0], input.shape[1]);
-        // [V, 3, 24, 14, 24, 14] → [V, 24, 24, 3, 14, 14] → [V, 576, 588]: a patch's values in the order of the kernel's [C, 3, 14, 14].
+        // [V, 3, 24, 14, 24, 14] → [V, 24, 24, 3, 14, 14] → [V, 576, 588]: a patch's 3 · 14 · 14 values in the order of the kernel's
+        // [C, 3, 14, 14].
         var patches = input.reshape(views, channels, _perSide, _patch, _perSide, _patch).permute(0, 2, 4, 1, 3, 5)
             .reshape(views, _perSide * _perSide, channels * _patch * _patch);
         return nn.functional.linear(patches, weight.view(weight.shape[0], -1)).MoveToOuterDisposeScope();
@@ -124,6 +131,7 @@ internal sealed class ClipEncoder : nn.Module
 
     /// <param name="input">[V, P, C].</param>
     /// <param name="tape">Records the layers that need gradients; none where the tower is frozen.</param>
+    /// <returns>[V, P, C]: the input of the last layer.</returns>
     public Tensor forward(Tensor input, ActivationTape? tape)
     {
         var hidden = input;
@@ -138,7 +146,7 @@ internal sealed class ClipEncoder : nn.Module
     }
 }
 
-/// <summary>CLIP's pre-norm layer: x + attention(norm(x)), then x + MLP(norm(x)).</summary>
+/// <summary>CLIP's pre-norm layer (<c>CLIPEncoderLayer</c>): y = x + attention(norm₁(x)), then y + MLP(norm₂(y)).</summary>
 internal sealed class ClipLayer : nn.Module<Tensor, Tensor>
 {
     private readonly ClipAttention self_attn;
@@ -156,6 +164,7 @@ internal sealed class ClipLayer : nn.Module<Tensor, Tensor>
     }
 
     /// <param name="input">[V, P, C].</param>
+    /// <returns>[V, P, C].</returns>
     public override Tensor forward(Tensor input)
     {
         using var scope = NewDisposeScope();
@@ -164,7 +173,9 @@ internal sealed class ClipLayer : nn.Module<Tensor, Tensor>
     }
 }
 
-/// <summary>Bidirectional self-attention over the positions of a view: softmax(Q · Kᵀ / √d) · V.</summary>
+/// <summary>
+/// Bidirectional self-attention over the positions of a view (<c>CLIPAttention</c>): W_o · softmax(Q · Kᵀ / √d) · V, d = C / heads.
+/// </summary>
 internal sealed class ClipAttention : nn.Module<Tensor, Tensor>
 {
     private readonly Linear k_proj;
@@ -177,15 +188,20 @@ internal sealed class ClipAttention : nn.Module<Tensor, Tensor>
     {
         Linear Projection() => EmptyLayers.Linear(config.HiddenSize, config.HiddenSize, hasBias: true, device, dtype);
         _heads = config.NumAttentionHeads;
-        (k_proj, v_proj, q_proj, out_proj) = (Projection(), Projection(), Projection(), Projection());
+        k_proj = Projection();
+        v_proj = Projection();
+        q_proj = Projection();
+        out_proj = Projection();
         RegisterComponents();
     }
 
     /// <param name="input">[V, P, C].</param>
+    /// <returns>[V, P, C].</returns>
     public override Tensor forward(Tensor input)
     {
         using var scope = NewDisposeScope();
-        var attended = nn.functional.scaled_dot_product_attention(Heads(q_proj.call(input)), Heads(k_proj.call(input)), Heads(v_proj.call(input)));
+        var attended = nn.functional.scaled_dot_product_attention(
+            Heads(q_proj.call(input)), Heads(k_proj.call(input)), Heads(v_proj.call(input)));
         return out_proj.call(attended.transpose(1, 2).reshape(input.shape)).MoveToOuterDisposeScope();
     }
 
@@ -193,7 +209,7 @@ internal sealed class ClipAttention : nn.Module<Tensor, Tensor>
     private Tensor Heads(Tensor x) => x.view(x.shape[0], x.shape[1], _heads, x.shape[2] / _heads).transpose(1, 2);
 }
 
-/// <summary>CLIP's MLP: fc2(quickGELU(fc1(x))), with quickGELU(x) = x · sigmoid(1.702 x).</summary>
+/// <summary>CLIP's MLP (<c>CLIPMLP</c>): fc2(quickGELU(fc1(x))), with quickGELU(x) = x · sigmoid(1.702 x).</summary>
 internal sealed class ClipMlp : nn.Module<Tensor, Tensor>
 {
     private readonly Linear fc1;
@@ -207,6 +223,7 @@ internal sealed class ClipMlp : nn.Module<Tensor, Tensor>
     }
 
     /// <param name="input">[V, P, C].</param>
+    /// <returns>[V, P, C].</returns>
     public override Tensor forward(Tensor input)
     {
         using var scope = NewDisposeScope();

@@ -8,6 +8,8 @@ namespace FunctionsPipeline.Phi3Vision;
 /// <summary>
 /// Turns images into embeddings for the decoder: CLIP features of every view, 2×2 patches merged, the crops tiled into one grid, a learned
 /// separator at the end of each grid row (<c>sub_GN</c>) and one between the grid and the global view (<c>glb_GN</c>), then the projection.
+/// The published <c>Phi3ImageEmbedding</c>. N images, K views of each with filler, V views that are computed, C CLIP's width, H the
+/// decoder's.
 /// </summary>
 internal sealed class ImageEmbedding : nn.Module
 {
@@ -92,8 +94,8 @@ internal sealed class ImageEmbedding : nn.Module
 }
 
 /// <summary>
-/// Projects merged patches (4C) to the decoder's width (H): Linear, GELU (the exact one, x · Φ(x)), Linear. The components are named 0 and
-/// 2, their places in the published checkpoint's sequence.
+/// Projects merged patches (4C) to the decoder's width (H): W₂ · gelu(W₀ · x + b₀) + b₂, with the exact gelu(x) = x · Φ(x). The
+/// components are named 0 and 2, their places in the published checkpoint's sequence.
 /// </summary>
 internal sealed class ImageProjection : nn.Module<Tensor, Tensor>
 {
@@ -127,6 +129,7 @@ internal sealed class ImageProjection : nn.Module<Tensor, Tensor>
 /// <param name="FirstCrop">Index of each image's first crop among them; the global view's index where one view serves as both.</param>
 internal sealed record ViewPlan(long[] Counts, long[] Global, long[] FirstCrop)
 {
+    /// <summary>Plans the views of pixels.</summary>
     /// <param name="pixels">[N, K, 3, 336, 336].</param>
     /// <param name="grids">Rows and columns of crops of each image.</param>
     public static ViewPlan OfPixels(Tensor pixels, IReadOnlyList<(int Rows, int Columns)> grids)
@@ -135,6 +138,7 @@ internal sealed record ViewPlan(long[] Counts, long[] Global, long[] FirstCrop)
         return Of(grids.Select((grid, i) => same[i] ? 1L : 1 + grid.Rows * grid.Columns));
     }
 
+    /// <summary>Plans features whose views were selected when they were computed.</summary>
     /// <param name="features">CLIP features of each image, [V, 576, C].</param>
     public static ViewPlan OfFeatures(IReadOnlyList<Tensor> features) => Of(features.Select(image => image.shape[0]));
 
@@ -151,6 +155,7 @@ internal sealed record ViewPlan(long[] Counts, long[] Global, long[] FirstCrop)
 
     private static ViewPlan Of(IEnumerable<long> counts)
     {
+        // An image's views are its global view, then its crops; images follow each other.
         long[] each = [.. counts];
         var global = new long[each.Length];
         for (var i = 1; i < each.Length; i++) global[i] = global[i - 1] + each[i - 1];

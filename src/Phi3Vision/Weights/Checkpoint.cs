@@ -63,8 +63,10 @@ internal sealed class Checkpoint : IDisposable
     {
         var mismatches = Mismatches(weights).ToList();
         if (mismatches.Count > 0)
+        {
             throw new InvalidDataException(
                 $"The weights in '{_folder}' do not fit its {Phi3VisionConfig.FileName}:\n  {string.Join("\n  ", mismatches)}");
+        }
     }
 
     /// <summary>Copies a tensor into an existing one on any device and of any type.</summary>

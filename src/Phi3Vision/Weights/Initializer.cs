@@ -25,7 +25,7 @@ public static class Initializer
     private const double KeyLikeness = 0.9;
     private const double ValueLikeness = 0.5;
 
-    private const int CentringPictures = 24;
+    private const int CentringImages = 24;
 
     // Number of blocks along a side of the synthetic images, from the complete image to less than a patch.
     private static readonly long[] MosaicBlocks = [1, 3, 7, 14, 28];
@@ -40,8 +40,10 @@ public static class Initializer
         {
             using var scope = NewDisposeScope();
             if (IsNormWeight(name)) parameter.SetTo(1);
-            else if (name.EndsWith("position_embedding.weight", StringComparison.Ordinal)) parameter.copy_(Positions(random, parameter.shape));
-            else if (Deviation(name, parameter.shape, model.Config) is var deviation and > 0) parameter.copy_(Normal(random, parameter.shape, deviation));
+            else if (name.EndsWith("position_embedding.weight", StringComparison.Ordinal))
+                parameter.copy_(Positions(random, parameter.shape));
+            else if (Deviation(name, parameter.shape, model.Config) is var deviation and > 0)
+                parameter.copy_(Normal(random, parameter.shape, deviation));
             else parameter.zero_();
             if (name == "model.embed_tokens.weight") parameter.select(0, model.Config.PadTokenId).zero_();
         }
@@ -57,13 +59,17 @@ public static class Initializer
         foreach (var (name, query) in parameters.Where(pair => pair.Key.EndsWith(".self_attn.q_proj.weight", StringComparison.Ordinal)))
         {
             var attention = name[..^"q_proj.weight".Length];
-            var (key, value, output) = (parameters[attention + "k_proj.weight"], parameters[attention + "v_proj.weight"], parameters[attention + "out_proj.weight"]);
+            var key = parameters[attention + "k_proj.weight"];
+            var value = parameters[attention + "v_proj.weight"];
+            var output = parameters[attention + "out_proj.weight"];
             key.copy_(query.Times(KeyLikeness).Plus(key.Times(Math.Sqrt(1 - KeyLikeness * KeyLikeness))));
             output.copy_((output - value.t()).Times(ValueLikeness));
         }
     }
 
-    private static bool IsNormWeight(string name) => name.EndsWith("norm.weight", StringComparison.Ordinal) || name.Contains("layer_norm") && name.EndsWith(".weight", StringComparison.Ordinal);
+    private static bool IsNormWeight(string name) =>
+        name.EndsWith("norm.weight", StringComparison.Ordinal)
+        || name.Contains("layer_norm") && name.EndsWith(".weight", StringComparison.Ordinal);
 
     /// <summary>
     /// Computes the standard deviation of a parameter; 0 for one that starts at zero. Matrices preserve the variance of activations (1 /
@@ -72,7 +78,8 @@ public static class Initializer
     private static double Deviation(string name, long[] shape, Phi3VisionConfig config) => name switch
     {
         _ when name.EndsWith(".bias", StringComparison.Ordinal) || name.EndsWith("class_embedding", StringComparison.Ordinal) => 0,
-        _ when name.EndsWith("_GN", StringComparison.Ordinal) || name is "model.embed_tokens.weight" or "lm_head.weight" => config.InitializerRange,
+        _ when name.EndsWith("_GN", StringComparison.Ordinal) || name is "model.embed_tokens.weight" or "lm_head.weight" =>
+            config.InitializerRange,
         _ => (name.Contains("mlp.fc1") ? GateStrength : 1) * Math.Pow(shape.Skip(1).Aggregate(1L, (product, size) => product * size), -0.5),
     };
 
@@ -98,12 +105,12 @@ public static class Initializer
         using var scope = NewDisposeScope();
         var bias = model.named_parameters().Single(pair => pair.name == "model.vision_embed_tokens.img_projection.2.bias").parameter;
         var mean = torch.zeros_like(bias);
-        for (var i = 0; i < CentringPictures; i++)
+        for (var i = 0; i < CentringImages; i++)
         {
-            using var picture = NewDisposeScope();
+            using var image = NewDisposeScope();
             var view = Mosaic(random).to(model.Dtype, model.Device);
             var rows = model.Decoder.Images.forward(torch.stack([view, view]).unsqueeze(0), [(1, 1)], tape: null);
-            mean.Add(rows.mean([0]).Over(CentringPictures));
+            mean.Add(rows.mean([0]).Over(CentringImages));
         }
         bias.sub_(mean);
     }
@@ -115,13 +122,13 @@ public static class Initializer
     {
         using var scope = NewDisposeScope();
         const long side = Phi3VisionConfig.ViewSize;
-        var picture = torch.zeros(3, side, side);
+        var image = torch.zeros(3, side, side);
         foreach (var blocks in MosaicBlocks)
         {
             var values = Normal(random, [3, blocks, 1, blocks, 1], MosaicDeviation);
-            picture.Add(values.expand(3, blocks, side / blocks, blocks, side / blocks).reshape(3, side, side));
+            image.Add(values.expand(3, blocks, side / blocks, blocks, side / blocks).reshape(3, side, side));
         }
-        return picture.MoveToOuterDisposeScope();
+        return image.MoveToOuterDisposeScope();
     }
 
     private static Tensor Normal(Random random, long[] shape, double deviation)

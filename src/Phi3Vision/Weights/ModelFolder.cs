@@ -73,8 +73,10 @@ public static class ModelFolder
     {
         var tokenizer = Tokenizer.Load(folder);
         if (tokenizer.VocabularySize > config.VocabSize)
+        {
             throw new InvalidDataException(
                 $"'{folder}': the tokenizer has {tokenizer.VocabularySize} tokens, but vocab_size is {config.VocabSize}.");
+        }
         return tokenizer;
     }
 }

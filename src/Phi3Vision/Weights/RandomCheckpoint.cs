@@ -138,7 +138,10 @@ internal sealed class NormalTable
     public const int PerDraw = 4;
 
     private const int Quantiles = 1 << 16;
+
+    // SplitMix64's increment: 2⁶⁴ divided by the golden ratio, made odd.
     private const ulong Golden = 0x9E3779B97F4A7C15;
+
     private static readonly Lazy<double[]> Standard = new(() =>
         [.. Enumerable.Range(0, Quantiles).Select(i => NormalDistribution.Quantile((i + 0.5) / Quantiles))]);
 
@@ -183,6 +186,7 @@ internal sealed class NormalTable
         return (ushort)((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16);
     }
 
+    // The finalizer of SplitMix64.
     private static ulong Mix(ulong z)
     {
         z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
@@ -196,6 +200,7 @@ internal static class NormalDistribution
 {
     private const double Tail = 0.02425;
 
+    // Coefficients of the numerators (above) and denominators (below), by descending powers.
     private static readonly double[] MiddleAbove =
     [
         -39.69683028665376, 220.9460984245205, -275.9285104469687, 138.357751867269, -30.66479806614716, 2.506628277459239,
@@ -233,5 +238,6 @@ internal static class NormalDistribution
     }
 
     /// <summary>Evaluates a polynomial by Horner's rule; the coefficient of the highest power comes first.</summary>
-    private static double Polynomial(double[] coefficients, double x) => coefficients.Aggregate((sum, coefficient) => sum * x + coefficient);
+    private static double Polynomial(double[] coefficients, double x) =>
+        coefficients.Aggregate((sum, coefficient) => sum * x + coefficient);
 }

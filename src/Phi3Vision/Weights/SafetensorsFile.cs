@@ -22,7 +22,10 @@ public sealed class SafetensorsFile : IDisposable
     private SafetensorsFile(
         string path, MemoryMappedFile map, IReadOnlyList<SafetensorsEntry> entries, IReadOnlyDictionary<string, string> metadata)
     {
-        (_path, _map, Entries, Metadata) = (path, map, entries, metadata);
+        _path = path;
+        _map = map;
+        Entries = entries;
+        Metadata = metadata;
         _entries = entries.ToDictionary(entry => entry.Name, StringComparer.Ordinal);
     }
 
@@ -194,8 +197,8 @@ internal static class SafetensorsType
 
 /// <summary>
 /// Reads and checks the header of a safetensors file, before anything is allocated for its tensors: eight bytes with the length of a JSON
-/// object, the object (name → dtype, shape, data_offsets), then the tensors, which must cover the rest of the file without overlap or hole.
-/// Format: https://github.com/huggingface/safetensors#format.
+/// object, the object (name → dtype, shape, data_offsets), then the tensors, which must cover the rest of the file without overlap or
+/// hole. Format: https://github.com/huggingface/safetensors#format.
 /// </summary>
 internal static class SafetensorsHeader
 {

@@ -145,7 +145,8 @@ public sealed class LoraAdaptersTests : IDisposable
     [InlineData(4, 1.0)]
     [InlineData(4, double.NaN)]
     public void Settings_out_of_range_are_refused(int rank, double dropout) =>
-        Assert.Throws<ArgumentException>(() => LoraAdapters.Attach(_golden.Model, new LoraSettings { Rank = rank, Dropout = dropout }, seed: 1));
+        Assert.Throws<ArgumentException>(() =>
+            LoraAdapters.Attach(_golden.Model, new LoraSettings { Rank = rank, Dropout = dropout }, seed: 1));
 
     private Tensor Logits()
     {
@@ -157,7 +158,8 @@ public sealed class LoraAdaptersTests : IDisposable
     private static void Fill(LoraAdapters adapters)
     {
         using var noGradients = no_grad();
-        foreach (var layer in adapters.Layers) layer.B.copy_(layer.A.mean([0]).sum() + arange(layer.B.numel()).view(layer.B.shape).sin() * 0.02);
+        foreach (var layer in adapters.Layers)
+            layer.B.copy_(layer.A.mean([0]).sum() + arange(layer.B.numel()).view(layer.B.shape).sin() * 0.02);
     }
 }
 
@@ -172,7 +174,9 @@ public sealed class LoraTargetsTests
     public void All_linear_is_every_linear_layer_of_the_decoder()
     {
         string[] kinds = ["self_attn.o_proj", "self_attn.qkv_proj", "mlp.gate_up_proj", "mlp.down_proj"];
-        Assert.Equal([.. kinds.Select(kind => $"model.layers.0.{kind}"), .. kinds.Select(kind => $"model.layers.1.{kind}")], Names(LoraSettings.AllLinear));
+        Assert.Equal(
+            [.. kinds.Select(kind => $"model.layers.0.{kind}"), .. kinds.Select(kind => $"model.layers.1.{kind}")],
+            Names(LoraSettings.AllLinear));
     }
 
     [Theory]
@@ -197,7 +201,8 @@ public sealed class LoraTargetsTests
         var error = Assert.Throws<ArgumentException>(() => Names("qkv_proj", target));
         Assert.Contains($"'{target}' matches no linear layer", error.Message);
         Assert.Contains(
-            "all-linear and down_proj, fc1, fc2, gate_up_proj, img_projection.0, img_projection.2, k_proj, o_proj, out_proj, q_proj, qkv_proj, v_proj",
+            "all-linear and down_proj, fc1, fc2, gate_up_proj, img_projection.0, img_projection.2, k_proj, o_proj, out_proj, q_proj, " +
+            "qkv_proj, v_proj",
             error.Message);
     }
 

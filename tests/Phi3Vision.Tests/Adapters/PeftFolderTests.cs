@@ -32,7 +32,10 @@ public sealed class PeftFolderTests : IDisposable
 
         var (recorded, saved) = (Json(Recorded), Json(_folder));
         foreach (var json in new[] { recorded, saved })
-            json["target_modules"] = new JsonArray([.. json["target_modules"]!.AsArray().Select(name => JsonValue.Create(name!.GetValue<string>())).OrderBy(name => name!.GetValue<string>())]);
+        {
+            var targets = json["target_modules"]!.AsArray().Select(name => name!.GetValue<string>()).Order();
+            json["target_modules"] = new JsonArray([.. targets.Select(name => JsonValue.Create(name))]);
+        }
         Assert.True(JsonNode.DeepEquals(recorded, saved), saved.ToJsonString());
 
         var (expected, actual) = (Tensors(Recorded), Tensors(_folder));
@@ -50,7 +53,9 @@ public sealed class PeftFolderTests : IDisposable
         Close.Assert(expected, _golden.Model.forward(_golden.Input), 1e-5);
 
         _golden.Model.Config.Save(_folder);
-        SafetensorsFile.Write(Path.Combine(_folder, Checkpoint.FileName), [.. _golden.Model.named_parameters().Select(p => (p.name, (Tensor)p.parameter))]);
+        SafetensorsFile.Write(
+            Path.Combine(_folder, Checkpoint.FileName),
+            [.. _golden.Model.named_parameters().Select(p => (p.name, (Tensor)p.parameter))]);
         using var merged = ModelFolder.LoadModel(_folder, CPU, ScalarType.Float32);
         Close.Assert(expected, merged.forward(_golden.Input), 1e-5);
     }
@@ -58,10 +63,14 @@ public sealed class PeftFolderTests : IDisposable
     [Fact]
     public void Parts_that_were_trained_whole_come_back_into_another_model()
     {
-        using (var adapters = LoraAdapters.Attach(_golden.Model, new LoraSettings { Targets = ["layers.0.mlp.down_proj"], RankStabilized = true }, seed: 1))
+        var settings = new LoraSettings { Targets = ["layers.0.mlp.down_proj"], RankStabilized = true };
+        using (var adapters = LoraAdapters.Attach(_golden.Model, settings, seed: 1))
         {
             using (no_grad())
-                foreach (var parameter in _golden.Model.named_parameters().Where(p => p.name.Contains("img_pro"))) parameter.parameter.add_(0.01);
+            {
+                foreach (var parameter in _golden.Model.named_parameters().Where(p => p.name.Contains("img_pro")))
+                    parameter.parameter.add_(0.01);
+            }
             PeftFolder.Save(_folder, adapters, "base", [ModelPart.Projector, ModelPart.VisionTower]);
         }
         var config = Json(_folder);
@@ -123,7 +132,8 @@ public sealed class PeftFolderTests : IDisposable
         Assert.False(PeftFolder.HoldsAdapter(_folder));
         Assert.Contains("adapter_config.json", Assert.Throws<InvalidDataException>(() => PeftFolder.Load(_folder, _golden.Model)).Message);
         File.Copy(Path.Combine(Recorded, "adapter_config.json"), Path.Combine(_folder, "adapter_config.json"));
-        Assert.Contains("adapter_model.safetensors", Assert.Throws<InvalidDataException>(() => PeftFolder.Load(_folder, _golden.Model)).Message);
+        Assert.Contains(
+            "adapter_model.safetensors", Assert.Throws<InvalidDataException>(() => PeftFolder.Load(_folder, _golden.Model)).Message);
     }
 
     private void Copy(string key, string value)
@@ -134,7 +144,8 @@ public sealed class PeftFolderTests : IDisposable
         File.WriteAllText(Path.Combine(_folder, "adapter_config.json"), config.ToJsonString());
     }
 
-    private static JsonObject Json(string folder) => JsonNode.Parse(File.ReadAllText(Path.Combine(folder, "adapter_config.json")))!.AsObject();
+    private static JsonObject Json(string folder) =>
+        JsonNode.Parse(File.ReadAllText(Path.Combine(folder, "adapter_config.json")))!.AsObject();
 
     private static Dictionary<string, Tensor> Tensors(string folder)
     {

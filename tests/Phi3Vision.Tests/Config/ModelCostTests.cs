@@ -6,7 +6,8 @@ public sealed class ModelCostTests
 {
     private static readonly ModelCost Cost = new(Presets.Phi3Vision128K);
 
-    // 32 layers of 3072×9216 + 3072×3072 + 3072×16384 + 8192×3072; 23 CLIP layers of 4·1024² + 2·1024·4096; a projector of 4096×3072 + 3072².
+    // 32 layers of 3072×9216 + 3072×3072 + 3072×16384 + 8192×3072; 23 CLIP layers of 4·1024² + 2·1024·4096;
+    // a projector of 4096×3072 + 3072².
     private const double Decoder = 32.0 * 3072 * (9216 + 3072 + 16384 + 8192), Head = 32064.0 * 3072, Projector = 3072.0 * (4096 + 3072);
     private const double Clip = 23.0 * (2 * 12 * 1024 * 1024 + 4 * 577 * 1024) * 577;
 
@@ -26,7 +27,8 @@ public sealed class ModelCostTests
         var expected = 4 * (800 * Decoder + 30 * Head) + 3 * 32 * 2 * 640_000.0 * 3072 + 2 * 757 * Projector + 5 * Clip + 6 * 1000.0 * 800;
         Assert.Equal(1, Cost.OperationsOfStep(step, new TrainedParts(false, false, false, AdapterValues: 1000)) / expected, 1e-9);
         var kept = step with { Views = 0 };
-        Assert.Equal(5 * Clip, Cost.OperationsOfStep(step, new TrainedParts(true, true, false)) - Cost.OperationsOfStep(kept, new TrainedParts(true, true, false)), Clip * 1e-3);
+        var frozenTower = new TrainedParts(true, true, false);
+        Assert.Equal(5 * Clip, Cost.OperationsOfStep(step, frozenTower) - Cost.OperationsOfStep(kept, frozenTower), Clip * 1e-3);
     }
 
     [Fact]

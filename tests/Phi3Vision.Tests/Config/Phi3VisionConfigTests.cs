@@ -23,7 +23,9 @@ public sealed class Phi3VisionConfigTests : IDisposable
     {
         Presets.Tiny(400).Save(_folder);
         var path = Path.Combine(_folder, "config.json");
-        File.WriteAllText(path, File.ReadAllText(path).Replace("\"phi3_v\",", "\"phi3_v\", \"auto_map\": {\"AutoConfig\": \"x\"},", StringComparison.Ordinal));
+        var json = File.ReadAllText(path);
+        File.WriteAllText(
+            path, json.Replace("\"phi3_v\",", "\"phi3_v\", \"auto_map\": {\"AutoConfig\": \"x\"},", StringComparison.Ordinal));
         Phi3VisionConfig.Load(_folder).Save(_folder);
         Assert.Contains("AutoConfig", File.ReadAllText(path));
         Assert.Contains("\"num_key_value_heads\": 4", File.ReadAllText(path));
@@ -32,14 +34,16 @@ public sealed class Phi3VisionConfigTests : IDisposable
     [Fact]
     public void Every_problem_is_listed()
     {
-        var error = Assert.Throws<InvalidDataException>(() => (Presets.Tiny(400) with { ModelType = "llama", NumKeyValueHeads = 3, PadTokenId = 400 }).Save(_folder));
+        var unusable = Presets.Tiny(400) with { ModelType = "llama", NumKeyValueHeads = 3, PadTokenId = 400 };
+        var error = Assert.Throws<InvalidDataException>(() => unusable.Save(_folder));
         Assert.Contains("model_type", error.Message);
         Assert.Contains("num_key_value_heads", error.Message);
         Assert.Contains("pad_token_id", error.Message);
     }
 
     [Theory]
-    [InlineData("\"num_hidden_layers\": 2,", "\"num_hidden_layers\": 2000000000,", "num_hidden_layers is 2000000000, but must be at most 1000")]
+    [InlineData(
+        "\"num_hidden_layers\": 2,", "\"num_hidden_layers\": 2000000000,", "num_hidden_layers is 2000000000, but must be at most 1000")]
     [InlineData("\"vocab_size\": 400,", "\"vocab_size\": 2147483647,", "vocab_size is 2147483647")]
     [InlineData("\"vocab_size\": 400,", "\"vocab_size\": 99999999999,", "cannot be read")]
     [InlineData("\"hidden_size\": 128,", "\"clip\": null, \"hidden_size\": 128,", "cannot be read")]

@@ -22,7 +22,8 @@ public sealed class WeightLayoutTests
     {
         using var model = new Phi3VisionModel(config, new Device(DeviceType.META));
         Assert.Equal(
-            model.named_parameters().Select(pair => $"{pair.name} [{string.Join(",", pair.parameter.shape)}]").Order(StringComparer.Ordinal),
+            model.named_parameters()
+                .Select(pair => $"{pair.name} [{string.Join(",", pair.parameter.shape)}]").Order(StringComparer.Ordinal),
             WeightLayout.Of(config).Select(weight => $"{weight.Name} [{string.Join(",", weight.Shape)}]").Order(StringComparer.Ordinal));
     }
 

@@ -44,7 +44,7 @@ public sealed class ImageProcessorGoldenTests
     }
 
     [TestDataFact($"{Folder}/expected.json")]
-    public void Resized_and_padded_pictures_are_the_published_ones_bit_for_bit()
+    public void Resized_and_padded_images_are_the_published_ones_bit_for_bit()
     {
         foreach (var entry in Entries())
         {
@@ -62,7 +62,7 @@ public sealed class ImageProcessorGoldenTests
     }
 
     [TestDataFact($"{Folder}/expected.json")]
-    public void Crops_are_the_normalised_bytes_of_the_picture_and_nothing_else()
+    public void Crops_are_the_normalised_bytes_of_the_image_and_nothing_else()
     {
         var table = Floats($"{Folder}/normalize_lut.npy", 3 * 256);
         foreach (var entry in Entries())
@@ -73,13 +73,17 @@ public sealed class ImageProcessorGoldenTests
             var processed = processor.Process(image);
             var wrong = 0;
             for (var crop = 0; crop < processed.Views - 1; crop++)
+            {
                 for (var channel = 0; channel < 3; channel++)
+                {
                     for (var i = 0; i < Plane; i++)
                     {
                         var (x, y) = (crop % (width / 336) * 336 + i % 336, crop / (width / 336) * 336 + i / 336);
                         var expected = table[channel * 256 + rgb[(y * width + x) * 3 + channel]];
                         if (processed.PixelValues[((crop + 1) * 3 + channel) * Plane + i] != expected) wrong++;
                     }
+                }
+            }
             Assert.Equal(0, wrong);
         }
     }
@@ -100,12 +104,14 @@ public sealed class ImageProcessorGoldenTests
             var means = entry.GetProperty("crop_channel_means");
             Assert.Equal(processed.Views, means.GetArrayLength());
             for (var view = 0; view < processed.Views; view++)
+            {
                 for (var channel = 0; channel < 3; channel++)
                 {
                     var (mean, deviation) = Moments(processed.PixelValues.AsSpan((view * 3 + channel) * Plane, Plane));
                     Assert.Equal(means[view][channel].GetDouble(), mean, 1e-5);
                     if (view == 0) Assert.Equal(entry.GetProperty("global_channel_std")[channel].GetDouble(), deviation, 1e-5);
                 }
+            }
         }
     }
 

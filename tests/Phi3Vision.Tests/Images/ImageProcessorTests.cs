@@ -13,7 +13,7 @@ public sealed class ImageProcessorTests
     [InlineData(1, 2, 336, 336, 313)]
     [InlineData(4, 5, 672, 672, 757)]
     [InlineData(16, 17, 1344, 1344, 2509)]
-    public void A_square_picture_takes_the_published_number_of_tokens(int numCrops, int views, int height, int width, int tokens)
+    public void A_square_image_takes_the_published_number_of_tokens(int numCrops, int views, int height, int width, int tokens)
     {
         using var image = new Image<Rgb24>(200, 200);
         var processed = new ImageProcessor(numCrops).Process(image);
@@ -41,7 +41,7 @@ public sealed class ImageProcessorTests
     }
 
     [Fact]
-    public void A_picture_too_thin_to_show_is_refused()
+    public void An_image_too_thin_to_show_is_refused()
     {
         using var image = new Image<Rgb24>(337, 1);
         var error = Assert.Throws<UnreadableImageException>(() => new ImageProcessor(1).Process(image));
@@ -59,8 +59,10 @@ public sealed class ImageProcessorTests
         var (wide, wideWidth, wideHeight) = new ImageProcessor(6).Fit(landscape);
         Assert.Equal((wideHeight, wideWidth), (tallWidth, tallHeight));
         for (var y = 0; y < tallHeight; y++)
+        {
             for (var x = 0; x < tallWidth; x++)
                 Assert.Equal(wide.AsSpan((x * wideWidth + y) * 3, 3), tall.AsSpan((y * tallWidth + x) * 3, 3));
+        }
     }
 
     [Theory]
@@ -70,7 +72,7 @@ public sealed class ImageProcessorTests
     [InlineData("900x17.png", 16, 5376, 336, "0cc93d4f026528e82efe3183047ed67c35522bd43e4ee98c43cbd6df7c767218")]
     [InlineData("21x19.png", 4, 672, 672, "f976eed391dff90fe997552a577f4673f1d97f21cf4f6015f49460d283123263")]
     [InlineData("21x19.png", 16, 1344, 1344, "ae36daeddfbd15ec9d1de55047f6b42f6b22739892ee9dbc54324ebad4d5d9f0")]
-    public void The_resized_and_padded_picture_is_the_published_one_bit_for_bit(
+    public void The_resized_and_padded_image_is_the_published_one_bit_for_bit(
         string file, int numCrops, int width, int height, string sha256)
     {
         using var image = ImageReader.Read(File.ReadAllBytes(Path.Combine(AppContext.BaseDirectory, "Fixtures", "pictures", file)));
@@ -80,7 +82,7 @@ public sealed class ImageProcessorTests
     }
 
     [Fact]
-    public void A_picture_file_becomes_the_recorded_pixel_values()
+    public void An_image_file_becomes_the_recorded_pixel_values()
     {
         var folder = Path.Combine(AppContext.BaseDirectory, "Fixtures", "tiny-image");
         using var image = ImageReader.Read(File.ReadAllBytes(Path.Combine(folder, "image_1.png")));
@@ -119,7 +121,7 @@ public sealed class ImageProcessorTests
     [InlineData(2 * 336, 5 * 336)]
     [InlineData(3 * 336, 2 * 336)]
     [InlineData(336, 8 * 336)]
-    public void The_global_view_is_the_bicubic_one_of_the_normalised_picture(int width, int height)
+    public void The_global_view_is_the_bicubic_one_of_the_normalised_image(int width, int height)
     {
         using var image = Noise(width, height);
         var rgb = new byte[width * height * 3];
@@ -130,17 +132,19 @@ public sealed class ImageProcessorTests
             var (c, y, x) = (probe % 3, probe < 1000 ? probe / 3 : 335 - (probe - 1000) / 3, probe * 7919 % 336);
             var expected = 0.0;
             foreach (var (row, down) in BicubicTaps(y, height))
+            {
                 foreach (var (column, across) in BicubicTaps(x, width))
                 {
                     var crop = 1 + row / 336 * (width / 336) + column / 336;
                     expected += down * across * pixels[(crop * 3 + c) * 336 * 336 + row % 336 * 336 + column % 336];
                 }
+            }
             Assert.Equal(expected, pixels[(c * 336 + y) * 336 + x], 2e-6);
         }
     }
 
     [Fact]
-    public void A_picture_that_crops_do_not_tile_is_refused()
+    public void An_image_that_crops_do_not_tile_is_refused()
     {
         Assert.Throws<ArgumentException>(() => ImageProcessor.Views(new PaddedImage(new byte[335 * 336 * 3], 335, 336)));
         Assert.Throws<ArgumentException>(() => ImageProcessor.Views(new PaddedImage(new byte[336 * 336], 336, 336)));
@@ -174,8 +178,10 @@ public sealed class ImageProcessorTests
         if (y < 0 || y >= shape.ResizedHeight) return [255, 255, 255];
         var result = new byte[3];
         for (var c = 0; c < 3; c++)
+        {
             result[c] = Sum(
                 PillowTaps(height, shape.ResizedHeight, y), v => Sum(PillowTaps(width, shape.Width, x), u => Channel(source(u, v), c)));
+        }
         return result;
 
         static byte Channel(Rgb24 pixel, int c) => c == 0 ? pixel.R : c == 1 ? pixel.G : pixel.B;

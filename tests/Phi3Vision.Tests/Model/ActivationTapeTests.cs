@@ -7,7 +7,8 @@ namespace FunctionsPipeline.Tests.Phi3Vision;
 public sealed class ActivationTapeTests : IDisposable
 {
     private readonly DisposeScope _scope = NewDisposeScope();
-    private readonly Phi3VisionModel _model = new(Presets.Tiny(400) with { NumHiddenLayers = 4, Clip = Presets.Tiny(400).Clip with { NumHiddenLayers = 4 } });
+    private readonly Phi3VisionModel _model =
+        new(Presets.Tiny(400) with { NumHiddenLayers = 4, Clip = Presets.Tiny(400).Clip with { NumHiddenLayers = 4 } });
 
     public ActivationTapeTests() => Initializer.Initialize(_model, seed: 5);
 
@@ -73,7 +74,11 @@ public sealed class ActivationTapeTests : IDisposable
         var ids = torch.tensor([.. Enumerable.Repeat(-1L, 313), 5, 6, .. Enumerable.Repeat(-1L, 313), 7, 390], [2L, 315L]);
         var mask = torch.ones_like(ids);
         mask[1, 314] = torch.tensor(0L);
-        return new ModelInput(ids, mask, torch.cat([TestImages.OfOneView(1), TestImages.Noise(1, 2)]), torch.cat([TestImages.Size(1, 1), TestImages.Size(1, 1)]));
+        return new ModelInput(
+            ids,
+            mask,
+            torch.cat([TestImages.OfOneView(1), TestImages.Noise(1, 2)]),
+            torch.cat([TestImages.Size(1, 1), TestImages.Size(1, 1)]));
     }
 
     private static ModelInput Packed() => Padded() with

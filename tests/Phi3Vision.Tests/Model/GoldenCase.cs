@@ -25,7 +25,8 @@ internal sealed class GoldenCase : IDisposable
     /// <summary>The prompt alone.</summary>
     public ModelInput Prompt => new(Recorded("gen_input_ids"), Recorded("gen_attention_mask"), Pixels, Sizes);
 
-    public IReadOnlyList<string> ParametersWithoutGradient => [.. _case.RootElement.GetProperty("no_grad_params").EnumerateArray().Select(name => name.GetString()!)];
+    public IReadOnlyList<string> ParametersWithoutGradient =>
+        [.. _case.RootElement.GetProperty("no_grad_params").EnumerateArray().Select(name => name.GetString()!)];
 
     public IEnumerable<string> Names => _recorded.Entries.Select(entry => entry.Name);
 
@@ -35,10 +36,13 @@ internal sealed class GoldenCase : IDisposable
 
     public static GoldenCase Load(string name) => new(FolderOf(name));
 
-    /// <summary>The names of all cases that are here: those copied beside the tests, and those of the shared data when that is there.</summary>
+    /// <summary>
+    /// The names of all cases that are here: those copied beside the tests, and those of the shared data when that is there.
+    /// </summary>
     public static IReadOnlyList<string> All { get; } =
         [.. Roots.Where(Directory.Exists).SelectMany(Directory.GetDirectories)
-            .Where(folder => File.Exists(Path.Combine(folder, "io.safetensors")) && File.Exists(Path.Combine(folder, Phi3VisionConfig.FileName)))
+            .Where(folder =>
+                File.Exists(Path.Combine(folder, "io.safetensors")) && File.Exists(Path.Combine(folder, Phi3VisionConfig.FileName)))
             .Select(folder => Path.GetFileName(folder)).Distinct().Order(StringComparer.Ordinal)];
 
     public bool Has(string name) => Names.Contains(name);

@@ -69,7 +69,8 @@ public sealed class GoldenModelTests
         loss.backward();
 
         var parameters = golden.Model.named_parameters().ToDictionary(pair => pair.name, pair => pair.parameter);
-        Assert.Equal(golden.ParametersWithoutGradient.Order(), parameters.Where(pair => pair.Value.grad is null).Select(pair => pair.Key).Order());
+        Assert.Equal(
+            golden.ParametersWithoutGradient.Order(), parameters.Where(pair => pair.Value.grad is null).Select(pair => pair.Key).Order());
         foreach (var (parameter, gradient) in golden.Gradients())
         {
             var largest = gradient.abs().max().item<float>();
@@ -106,6 +107,7 @@ public sealed class GoldenModelTests
         var without = GreedySteps.Recomputed(golden.Model, prompt, steps);
         Assert.True(golden.Recorded("cross.greedy_tokens_nocache").Equals(without.Tokens), "without cache");
         // These were recorded along the tokens of the cached run.
-        Close.Assert(golden.Recorded("cross.logits_nocache"), GreedySteps.Recomputed(golden.Model, prompt, steps, along: recorded).Logits, 1e-4);
+        var recomputed = GreedySteps.Recomputed(golden.Model, prompt, steps, along: recorded);
+        Close.Assert(golden.Recorded("cross.logits_nocache"), recomputed.Logits, 1e-4);
     }
 }

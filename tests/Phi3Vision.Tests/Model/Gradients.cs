@@ -9,7 +9,9 @@ internal static class Gradients
     /// <summary>Takes them away from the model.</summary>
     public static Dictionary<string, Tensor> Take(Phi3VisionModel model)
     {
-        var gradients = model.named_parameters().Where(pair => pair.parameter.grad is not null).ToDictionary(pair => pair.name, pair => pair.parameter.grad!.clone());
+        var gradients = model.named_parameters()
+            .Where(pair => pair.parameter.grad is not null)
+            .ToDictionary(pair => pair.name, pair => pair.parameter.grad!.clone());
         model.zero_grad();
         return gradients;
     }

@@ -9,8 +9,9 @@ public sealed class ImageFeaturesTests : IDisposable
     private readonly DisposeScope _scope = NewDisposeScope();
     private readonly Phi3VisionModel _model = TinyModel.Create();
 
-    // An image of one view, one whose crop is another picture, and one of two crops; each with filler up to the largest.
-    private readonly Tensor _pixels = torch.cat([TestImages.Filled(TestImages.OfOneView(1), 3), TestImages.Filled(TestImages.Noise(1, 2), 3), TestImages.Noise(2, 3)]);
+    // An image of one view, one whose crop is another image, and one of two crops; each with filler up to the largest.
+    private readonly Tensor _pixels = torch.cat(
+        [TestImages.Filled(TestImages.OfOneView(1), 3), TestImages.Filled(TestImages.Noise(1, 2), 3), TestImages.Noise(2, 3)]);
     private readonly Tensor _sizes = torch.cat([TestImages.Size(1, 1), TestImages.Size(1, 1), TestImages.Size(2, 1)]);
 
     public void Dispose()
@@ -43,7 +44,8 @@ public sealed class ImageFeaturesTests : IDisposable
     public void Features_in_managed_memory_are_the_tensors_bytes()
     {
         using var noGradients = torch.no_grad();
-        var processed = new ProcessedImage(_pixels.narrow(0, 2, 1).data<float>().ToArray(), Views: 3, Height: 672, Width: 336, ProcessedImage.TokensOf(2, 1));
+        var processed = new ProcessedImage(
+            _pixels.narrow(0, 2, 1).data<float>().ToArray(), Views: 3, Height: 672, Width: 336, ProcessedImage.TokensOf(2, 1));
         var features = _model.Encode(processed);
         Assert.Equal((3, 672, 336, processed.Tokens), (features.Views, features.Height, features.Width, features.Tokens));
         Assert.True(features.ToTensor(CPU).Equals(_model.ImageFeatures(_pixels.narrow(0, 2, 1), _sizes.narrow(0, 2, 1))[0]));
@@ -65,11 +67,21 @@ public sealed class ImageFeaturesTests : IDisposable
         var features = _model.ImageFeatures(_pixels, _sizes);
         Refused("two forms", new ModelInput(Ids(), PixelValues: _pixels, ImageSizes: _sizes, ImageFeatures: features));
         Refused("belong together", new ModelInput(Ids(), ImageFeatures: features));
-        Refused("image 2 must be [3, 576, 64]", new ModelInput(Ids(), ImageSizes: _sizes, ImageFeatures: [features[0], features[1], features[0]]));
+        Refused(
+            "image 2 must be [3, 576, 64]",
+            new ModelInput(Ids(), ImageSizes: _sizes, ImageFeatures: [features[0], features[1], features[0]]));
         Refused("must be [2, 2]", new ModelInput(Ids(), ImageSizes: _sizes, ImageFeatures: [features[0], features[1]]));
     }
 
-    private void Refused(string because, ModelInput input) => Assert.Contains(because, Assert.Throws<ArgumentException>(() => _model.forward(input)).Message);
+    private void Refused(string because, ModelInput input) =>
+        Assert.Contains(because, Assert.Throws<ArgumentException>(() => _model.forward(input)).Message);
 
-    private static Tensor Ids() => TinyModel.Ids([1, .. Enumerable.Repeat(-1L, 313), .. Enumerable.Repeat(-2L, 313), .. Enumerable.Repeat(-3L, ProcessedImage.TokensOf(2, 1)), 7]).InputIds;
+    private static Tensor Ids() => TinyModel.Ids(
+        [
+            1,
+            .. Enumerable.Repeat(-1L, 313),
+            .. Enumerable.Repeat(-2L, 313),
+            .. Enumerable.Repeat(-3L, ProcessedImage.TokensOf(2, 1)),
+            7,
+        ]).InputIds;
 }

@@ -9,7 +9,7 @@ namespace FunctionsPipeline.Tests.Phi3Vision;
 [CollectionDefinition(nameof(LeakTests), DisableParallelization = true)]
 public sealed class LeakCollection;
 
-/// <summary>What a call does not return is freed when it returns, also on the threads that it started.</summary>
+/// <summary>Every call frees all that it does not return, also on the threads that it started.</summary>
 [Collection(nameof(LeakTests))]
 public sealed class LeakTests : IDisposable
 {
@@ -90,7 +90,8 @@ public sealed class LeakTests : IDisposable
 
     [Fact]
     public Task A_generation_that_is_cancelled() => LeavesNothing(() =>
-        Assert.Throws<OperationCanceledException>(() => new TextGenerator(_golden.Model).Generate(_prompt, Greedy, new CancellationToken(canceled: true))));
+        Assert.Throws<OperationCanceledException>(() =>
+            new TextGenerator(_golden.Model).Generate(_prompt, Greedy, new CancellationToken(canceled: true))));
 
     [Theory]
     [InlineData(false)]
@@ -105,17 +106,19 @@ public sealed class LeakTests : IDisposable
     [InlineData(true)]
     public Task A_stream_abandoned_midway(bool sampled) => LeavesNothing(async () =>
     {
-        await foreach (var _ in new TextGenerator(_golden.Model).StreamAsync(_prompt, (sampled ? Sampled : Greedy) with { MaxTokens = 1000 })) break;
+        var settings = (sampled ? Sampled : Greedy) with { MaxTokens = 1000 };
+        await foreach (var _ in new TextGenerator(_golden.Model).StreamAsync(_prompt, settings)) break;
     });
 
     [Fact]
     public Task A_stream_cancelled_midway() => LeavesNothing(async () =>
     {
-        using var cancellationToken = new CancellationTokenSource();
+        using var cancellationSource = new CancellationTokenSource();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(async () =>
         {
-            await foreach (var _ in new TextGenerator(_golden.Model).StreamAsync(_prompt, Greedy with { MaxTokens = 1000 }, cancellationToken.Token))
-                await cancellationToken.CancelAsync();
+            var settings = Greedy with { MaxTokens = 1000 };
+            await foreach (var _ in new TextGenerator(_golden.Model).StreamAsync(_prompt, settings, cancellationSource.Token))
+                await cancellationSource.CancelAsync();
         });
     });
 
@@ -123,7 +126,8 @@ public sealed class LeakTests : IDisposable
     public Task A_stream_that_fails() => LeavesNothing(async () =>
         await Assert.ThrowsAsync<ArgumentException>(async () =>
         {
-            await foreach (var _ in new TextGenerator(_golden.Model).StreamAsync(_prompt with { PixelValues = null, ImageSizes = null }, Greedy)) { }
+            var withoutImages = _prompt with { PixelValues = null, ImageSizes = null };
+            await foreach (var _ in new TextGenerator(_golden.Model).StreamAsync(withoutImages, Greedy)) { }
         }));
 
     [Fact]

@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 
 namespace FunctionsPipeline.Tests.Phi3Vision;
 
-/// <summary>What does not fit is refused before it reaches the native library, which might end the process.</summary>
+/// <summary>Input that does not fit is refused before it reaches the native library, which might end the process.</summary>
 public sealed class ModelInputTests : IDisposable
 {
     private readonly DisposeScope _scope = NewDisposeScope();
@@ -59,5 +59,6 @@ public sealed class ModelInputTests : IDisposable
         Assert.Throws<InvalidOperationException>(() => _model.forward(new ModelInput(ids.narrow(1, 0, 2)), cache));
     }
 
-    private void Refused(string because, ModelInput input) => Assert.Contains(because, Assert.Throws<ArgumentException>(() => _model.forward(input)).Message);
+    private void Refused(string because, ModelInput input) =>
+        Assert.Contains(because, Assert.Throws<ArgumentException>(() => _model.forward(input)).Message);
 }

@@ -53,7 +53,8 @@ public sealed class PackingTests : IDisposable
         Refused("cannot be used", new ModelInput(ids, AttentionMask: torch.ones_like(ids), SegmentLengths: [2, 4]));
         Refused("cannot be used", new ModelInput(ids, PositionIds: torch.ones_like(ids), SegmentLengths: [2, 4]));
 
-        void Refused(string because, ModelInput input) => Assert.Contains(because, Assert.Throws<ArgumentException>(() => model.forward(input)).Message);
+        void Refused(string because, ModelInput input) =>
+            Assert.Contains(because, Assert.Throws<ArgumentException>(() => model.forward(input)).Message);
     }
 
     private static void AssertSame(Phi3VisionModel model, IReadOnlyList<ModelInput> samples)
@@ -72,12 +73,14 @@ public sealed class PackingTests : IDisposable
 
     private static ModelInput Pack(IReadOnlyList<ModelInput> samples)
     {
-        var pictures = samples.Where(sample => sample.PixelValues is not null).ToList();
-        var views = pictures.Count == 0 ? 0 : pictures.Max(sample => sample.PixelValues!.shape[1]);
+        var withImages = samples.Where(sample => sample.PixelValues is not null).ToList();
+        var views = withImages.Count == 0 ? 0 : withImages.Max(sample => sample.PixelValues!.shape[1]);
         return new ModelInput(
             torch.cat(samples.Select(sample => sample.InputIds).ToArray(), dim: 1),
-            PixelValues: pictures.Count == 0 ? null : torch.cat(pictures.Select(sample => TestImages.Filled(sample.PixelValues!, views)).ToArray()),
-            ImageSizes: pictures.Count == 0 ? null : torch.cat(pictures.Select(sample => sample.ImageSizes!).ToArray()),
+            PixelValues: withImages.Count == 0
+                ? null
+                : torch.cat(withImages.Select(sample => TestImages.Filled(sample.PixelValues!, views)).ToArray()),
+            ImageSizes: withImages.Count == 0 ? null : torch.cat(withImages.Select(sample => sample.ImageSizes!).ToArray()),
             SegmentLengths: [.. samples.Select(sample => sample.InputIds.shape[1])]);
     }
 
@@ -88,7 +91,11 @@ public sealed class PackingTests : IDisposable
     }
 
     private static ModelInput WithImage(int text, int rows, int columns, int seed) =>
-        TinyModel.Ids([.. Enumerable.Repeat(-1L, ProcessedImage.TokensOf(rows, columns)), .. Enumerable.Range(5 + seed, text).Select(id => (long)id)]) with
+        TinyModel.Ids(
+            [
+                .. Enumerable.Repeat(-1L, ProcessedImage.TokensOf(rows, columns)),
+                .. Enumerable.Range(5 + seed, text).Select(id => (long)id),
+            ]) with
         {
             PixelValues = TestImages.Noise(rows * columns, seed),
             ImageSizes = TestImages.Size(rows, columns),

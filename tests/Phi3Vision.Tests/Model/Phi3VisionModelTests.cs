@@ -13,7 +13,8 @@ public sealed class Phi3VisionModelTests
         using var model = new Phi3VisionModel(Presets.Phi3Vision128K, new Device(DeviceType.META), ScalarType.BFloat16);
         Assert.Equal(4_146_621_440, model.parameters().Sum(parameter => parameter.shape.Aggregate(1L, (product, side) => product * side)));
         Assert.Equal([9216, 3072], model.state_dict()["model.layers.31.self_attn.qkv_proj.weight"].shape);
-        Assert.Equal([577, 1024], model.state_dict()["model.vision_embed_tokens.img_processor.vision_model.embeddings.position_embedding.weight"].shape);
+        var positions = model.state_dict()["model.vision_embed_tokens.img_processor.vision_model.embeddings.position_embedding.weight"];
+        Assert.Equal([577, 1024], positions.shape);
     }
 
     [Fact]
@@ -37,7 +38,9 @@ public sealed class Phi3VisionModelTests
         using var rounded = new Phi3VisionModel(Presets.Tiny(400), CPU, dtype);
         Initializer.Initialize(exact, seed: 4);
         Initializer.Initialize(rounded, seed: 4);
-        var input = new ModelInput(torch.arange(3, 19, dtype: ScalarType.Int64).view(2, 8), torch.tensor(new long[] { 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 }, [2L, 8L]));
+        var input = new ModelInput(
+            torch.arange(3, 19, dtype: ScalarType.Int64).view(2, 8),
+            torch.tensor(new long[] { 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 }, [2L, 8L]));
         var difference = (exact.forward(input) - rounded.forward(input)).abs().narrow(1, 2, 6).max().item<float>();
         Assert.InRange(difference, 0, tolerance);
     }

@@ -7,7 +7,8 @@ namespace FunctionsPipeline.Tests.Phi3Vision;
 public sealed class TextGeneratorTests : IDisposable
 {
     private static readonly GenerationSettings Greedy = new() { MaxTokens = 12 };
-    private static readonly GenerationSettings Sampled = new() { MaxTokens = 12, Temperature = 0.9, TopK = 60, TopP = 0.95, RepetitionPenalty = 1.1 };
+    private static readonly GenerationSettings Sampled =
+        new() { MaxTokens = 12, Temperature = 0.9, TopK = 60, TopP = 0.95, RepetitionPenalty = 1.1 };
 
     private readonly DisposeScope _scope = NewDisposeScope();
     private readonly Phi3VisionModel _model = TinyModel.Create();
@@ -55,7 +56,8 @@ public sealed class TextGeneratorTests : IDisposable
         var alone = Continue(Greedy, second);
         var stop = Continue(Greedy, first).Tokens[0].Id;
         Assert.DoesNotContain(stop, alone.Ids);
-        var together = _generator.Generate(TinyModel.LeftPadded(first, second), Greedy with { StopTokens = new HashSet<int> { stop } }, default);
+        var together = _generator.Generate(
+            TinyModel.LeftPadded(first, second), Greedy with { StopTokens = new HashSet<int> { stop } }, default);
         Assert.Empty(together[0].Tokens);
         Assert.Equal(alone.Ids, together[1].Ids);
     }
@@ -106,14 +108,19 @@ public sealed class TextGeneratorTests : IDisposable
         long[] ids = [1, 20, 30, 40, 50, 60, 70, 80];
         var whole = _model.forward(TinyModel.Ids(ids));
         var parts = torch.cat(
-            [_model.forward(TinyModel.Ids(ids[..3]), cache), _model.forward(TinyModel.Ids(ids[3..7]), cache), _model.forward(TinyModel.Ids(ids[7..]), cache)],
+            [
+                _model.forward(TinyModel.Ids(ids[..3]), cache),
+                _model.forward(TinyModel.Ids(ids[3..7]), cache),
+                _model.forward(TinyModel.Ids(ids[7..]), cache),
+            ],
             dim: 1);
         Close.Assert(whole, parts, 1e-4);
     }
 
     [Fact]
     public void A_cancelled_generation_stops() =>
-        Assert.Throws<OperationCanceledException>(() => _generator.Generate(TinyModel.Ids(1, 20), Greedy, new CancellationToken(canceled: true)));
+        Assert.Throws<OperationCanceledException>(() =>
+            _generator.Generate(TinyModel.Ids(1, 20), Greedy, new CancellationToken(canceled: true)));
 
     [Fact]
     public void Prompts_padded_on_the_right_are_refused()
@@ -134,7 +141,8 @@ public sealed class TextGeneratorTests : IDisposable
         Assert.Contains("room for 3", Assert.Throws<ArgumentException>(() => session.Next([5])).Message);
     }
 
-    private GeneratedAnswer Continue(GenerationSettings settings, params long[] prompt) => _generator.Generate(TinyModel.Ids(prompt), settings, default)[0];
+    private GeneratedAnswer Continue(GenerationSettings settings, params long[] prompt) =>
+        _generator.Generate(TinyModel.Ids(prompt), settings, default)[0];
 }
 
 public sealed class StreamingTests : IDisposable
@@ -165,12 +173,13 @@ public sealed class StreamingTests : IDisposable
     public async Task A_stream_that_is_cancelled_ends()
     {
         using var prompts = new OwnedPrompts([1, 20]);
-        using var cancellationToken = new CancellationTokenSource();
+        using var cancellationSource = new CancellationTokenSource();
         var seen = 0;
         await Assert.ThrowsAnyAsync<OperationCanceledException>(async () =>
         {
-            await foreach (var _ in new TextGenerator(_model).StreamAsync(prompts.Input, Settings with { MaxTokens = 100_000 }, cancellationToken.Token))
-                if (++seen == 3) await cancellationToken.CancelAsync();
+            var settings = Settings with { MaxTokens = 100_000 };
+            await foreach (var _ in new TextGenerator(_model).StreamAsync(prompts.Input, settings, cancellationSource.Token))
+                if (++seen == 3) await cancellationSource.CancelAsync();
         });
         Assert.InRange(seen, 3, 5);
     }
@@ -179,11 +188,12 @@ public sealed class StreamingTests : IDisposable
     public async Task A_token_given_to_the_enumeration_cancels_too()
     {
         using var prompts = new OwnedPrompts([1, 20]);
-        using var cancellationToken = new CancellationTokenSource();
-        await cancellationToken.CancelAsync();
+        using var cancellationSource = new CancellationTokenSource();
+        await cancellationSource.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(async () =>
         {
-            await foreach (var _ in new TextGenerator(_model).StreamAsync(prompts.Input, Settings).WithCancellation(cancellationToken.Token)) { }
+            var tokens = new TextGenerator(_model).StreamAsync(prompts.Input, Settings);
+            await foreach (var _ in tokens.WithCancellation(cancellationSource.Token)) { }
         });
     }
 
@@ -202,7 +212,8 @@ public sealed class StreamingTests : IDisposable
     public void Settings_are_checked_before_anything_is_enumerated()
     {
         using var prompts = new OwnedPrompts([1]);
-        Assert.Throws<ArgumentException>(() => new TextGenerator(_model).StreamAsync(prompts.Input, new GenerationSettings { MaxTokens = 0 }));
+        Assert.Throws<ArgumentException>(() =>
+            new TextGenerator(_model).StreamAsync(prompts.Input, new GenerationSettings { MaxTokens = 0 }));
     }
 }
 

@@ -7,7 +7,8 @@ public sealed class TokenizerTrainerTests
     private static readonly string[] Texts =
     [
         "What is shown in this image?",
-        .. Enumerable.Range(0, 40).Select(i => $"Product: {(i % 2 == 0 ? "Check Cotton" : "Plain Wool")} {(i % 3 == 0 ? "Scarf" : "Coat")}, "
+        .. Enumerable.Range(0, 40).Select(i =>
+            $"Product: {(i % 2 == 0 ? "Check Cotton" : "Plain Wool")} {(i % 3 == 0 ? "Scarf" : "Coat")}, "
             + $"Category: {(i % 3 == 0 ? "SCARVES" : "COATS")}, Full Price: {100 + i * 7.5}"),
     ];
 

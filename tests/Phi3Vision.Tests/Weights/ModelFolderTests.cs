@@ -67,7 +67,9 @@ public sealed class ModelFolderTests : IDisposable
     {
         var weights = Weights();
         weights.Add(("model.vision_embed_tokens.wte.weight", torch.ones(1)));
-        weights.Add(("model.vision_embed_tokens.img_processor.vision_model.embeddings.position_ids", torch.ones(1, 577, dtype: ScalarType.Int64)));
+        weights.Add((
+            "model.vision_embed_tokens.img_processor.vision_model.embeddings.position_ids",
+            torch.ones(1, 577, dtype: ScalarType.Int64)));
         SafetensorsFile.Write(Path.Combine(_folder, WeightsName), weights);
         ModelFolder.Load(_folder, CPU, ScalarType.Float32).Dispose();
     }
@@ -93,7 +95,13 @@ public sealed class ModelFolderTests : IDisposable
     public void A_checkpoint_that_does_not_fit_is_refused_before_the_model_is_made()
     {
         // A model of this size, 1.6 TB, could not be.
-        var config = Presets.Phi3Vision128K with { NumHiddenLayers = 1000, HiddenSize = 6144, IntermediateSize = 16384, RopeScaling = null };
+        var config = Presets.Phi3Vision128K with
+        {
+            NumHiddenLayers = 1000,
+            HiddenSize = 6144,
+            IntermediateSize = 16384,
+            RopeScaling = null,
+        };
         config.Save(_folder);
         var message = Assert.Throws<InvalidDataException>(() => ModelFolder.LoadModel(_folder, CPU, ScalarType.Float32)).Message;
         Assert.Contains("model.layers.999.mlp.down_proj.weight: missing", message);
@@ -130,7 +138,8 @@ public sealed class ModelFolderTests : IDisposable
         Assert.NotEqual(Parameters(_model)["lm_head.weight"], Parameters(other)["lm_head.weight"]);
     }
 
-    private List<(string Name, Tensor Tensor)> Weights() => [.. _model.named_parameters().Select(pair => (pair.name, (Tensor)pair.parameter))];
+    private List<(string Name, Tensor Tensor)> Weights() =>
+        [.. _model.named_parameters().Select(pair => (pair.name, (Tensor)pair.parameter))];
 
     private static void Replace(List<(string Name, Tensor Tensor)> weights, string name, Tensor tensor) =>
         weights[weights.FindIndex(pair => pair.Name == name)] = (name, tensor);

@@ -72,7 +72,8 @@ public sealed class RandomCheckpointTests : IDisposable
     {
         using var cancel = new CancellationTokenSource();
         var progress = new LastReport { Reported = bytes => { if (bytes > ShardBytes) cancel.Cancel(); } };
-        Assert.Throws<OperationCanceledException>(() => new RandomCheckpoint(Config, seed: 1, ShardBytes).Write(_folder, progress, cancel.Token));
+        Assert.Throws<OperationCanceledException>(() =>
+            new RandomCheckpoint(Config, seed: 1, ShardBytes).Write(_folder, progress, cancel.Token));
         Assert.Empty(Directory.GetFiles(_folder, "*.part"));
         Assert.Contains("no weights", Assert.Throws<InvalidDataException>(() => Checkpoint.Open(_folder)).Message);
     }

@@ -59,15 +59,25 @@ public sealed class SafetensorsFileTests : IDisposable
     [InlineData("""{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}""", 4, "end at byte")]
     [InlineData("""{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}""", 12, "end at byte")]
     [InlineData("""{"a":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}}""", 12, "gap")]
-    [InlineData("""{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}}""", 12, "overlaps")]
-    [InlineData("""{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[8,12]}}""", 12, "gap")]
-    [InlineData("""{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}""", 8, "overlaps")]
-    [InlineData("""{"a":{"dtype":"F32","shape":[2],"data_offsets":[9223372036854775800,9223372036854775807]}}""", 8, "needs 8 bytes")]
+    [InlineData(
+        """{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}}""",
+        12, "overlaps")]
+    [InlineData(
+        """{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[8,12]}}""",
+        12, "gap")]
+    [InlineData(
+        """{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}""",
+        8, "overlaps")]
+    [InlineData(
+        """{"a":{"dtype":"F32","shape":[2],"data_offsets":[9223372036854775800,9223372036854775807]}}""",
+        8, "needs 8 bytes")]
     [InlineData("""{"a":{"dtype":"U8","shape":[7],"data_offsets":[9223372036854775800,9223372036854775807]}}""", 8, "verflow")]
     [InlineData("""{"a":{"dtype":"F32","shape":[9223372036854775807],"data_offsets":[0,8]}}""", 8, "verflow")]
     [InlineData("""{"a":{"dtype":"F32","shape":[99999999999999999999],"data_offsets":[0,8]}}""", 8, "not a usable")]
     [InlineData("""{"a":{"dtype":"F32","shape":[0,9223372036854775807,2],"data_offsets":[0,0]}}""", 0, "verflow")]
-    [InlineData("""{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"\u0061":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}""", 8, "not a usable")]
+    [InlineData(
+        """{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"\u0061":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}""",
+        8, "not a usable")]
     [InlineData("""{"\ud800":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}""", 4, "not a usable")]
     [InlineData("""{"a":{"dtype":"\ud800","shape":[1],"data_offsets":[0,4]}}""", 4, "not a usable")]
     [InlineData("""{"a":{"dtype":"F32","shape":[1.5],"data_offsets":[0,8]}}""", 8, "not a usable")]
@@ -84,7 +94,9 @@ public sealed class SafetensorsFileTests : IDisposable
     [InlineData("null", 0, "not a JSON object")]
     [InlineData("", 0, "not a JSON object")]
     [InlineData("""{"a":{"dtype":"F32","shape":[1]}}""", 4, "not a usable")]
-    [InlineData("""{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}""", 4, "not a usable")]
+    [InlineData(
+        """{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}""",
+        4, "not a usable")]
     [InlineData("""[1, 2]""", 0, "not a usable")]
     [InlineData("""{"a":""", 0, "not a usable")]
     public void A_header_that_lies_is_refused(string header, int dataBytes, string? because)
@@ -119,7 +131,8 @@ public sealed class SafetensorsFileTests : IDisposable
     [Fact]
     public void A_damaged_file_is_refused_or_read_but_nothing_else()
     {
-        SafetensorsFile.Write(FilePath, [("a", torch.ones(2, 3)), ("b", torch.ones(4, dtype: ScalarType.BFloat16)), ("c", torch.zeros([0, 2]))]);
+        SafetensorsFile.Write(
+            FilePath, [("a", torch.ones(2, 3)), ("b", torch.ones(4, dtype: ScalarType.BFloat16)), ("c", torch.zeros([0, 2]))]);
         var whole = File.ReadAllBytes(FilePath);
         var random = new Random(5);
         var refused = 0;
@@ -182,8 +195,10 @@ public sealed class SafetensorsFileTests : IDisposable
     public void A_write_that_fails_leaves_what_was_there()
     {
         SafetensorsFile.Write(FilePath, [("a", torch.ones(2))]);
-        Assert.Throws<IOException>(() => SafetensorsWriter.Write(FilePath, [("b", "F32", [2])], null, (_, _) => throw new IOException("full")));
-        Assert.Throws<InvalidOperationException>(() => SafetensorsWriter.Write(FilePath, [("b", "F32", [2])], null, (stream, _) => stream.Write([1])));
+        Assert.Throws<IOException>(() =>
+            SafetensorsWriter.Write(FilePath, [("b", "F32", [2])], null, (_, _) => throw new IOException("full")));
+        Assert.Throws<InvalidOperationException>(() =>
+            SafetensorsWriter.Write(FilePath, [("b", "F32", [2])], null, (stream, _) => stream.Write([1])));
         using var file = SafetensorsFile.Open(FilePath);
         Assert.Equal("a", Assert.Single(file.Entries).Name);
         Assert.Equal([FilePath], Directory.GetFiles(_folder));
