@@ -9,7 +9,7 @@ internal static class FileParts
 {
     private const int PngHeader = 33;
 
-    /// <summary>A PNG of 8-bit RGB whose structure is whole, although there is no pixel in it.</summary>
+    /// <summary>A PNG of 8-bit RGB whose structure is complete, although there is no pixel in it.</summary>
     public static byte[] PngWithoutPixels(int width, int height, bool interlaced = false)
     {
         var header = new byte[13];

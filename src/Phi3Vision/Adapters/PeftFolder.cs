@@ -29,17 +29,17 @@ public static class PeftFolder
     /// <param name="folder">An existing folder.</param>
     /// <param name="adapters">Adapters, merged or not: merging changes neither A and B nor the parts to save.</param>
     /// <param name="baseModel">Base model of the adapters: a repository's name or a folder.</param>
-    /// <param name="whole">
+    /// <param name="complete">
     /// Parts to save complete: the vision tower, the projector (its <c>img_projection</c>; PEFT cannot hold the separators as well), or
     /// none.
     /// </param>
     /// <exception cref="ArgumentException">PEFT cannot hold a part, or a part to save complete has adapters.</exception>
-    public static void Save(string folder, LoraAdapters adapters, string baseModel, IReadOnlyCollection<ModelPart>? whole = null)
+    public static void Save(string folder, LoraAdapters adapters, string baseModel, IReadOnlyCollection<ModelPart>? complete = null)
     {
-        var parts = whole ?? [];
+        var parts = complete ?? [];
         var modules = parts.Order().Select(Module).ToList();
         if (adapters.Layers.FirstOrDefault(layer => parts.Contains(layer.Part)) is { } twice)
-            throw new ArgumentException($"{twice.Part} is to be saved whole, but {twice.Layer} has an adapter.", nameof(whole));
+            throw new ArgumentException($"{twice.Part} is to be saved complete, but {twice.Layer} has an adapter.", nameof(complete));
         var tensors = Adapters(adapters).Concat(Modules(adapters, modules));
         SafetensorsFile.Write(Path.Combine(folder, FileName), [.. tensors.Select(pair => (Prefix + pair.Name, pair.Tensor))]);
         new PeftConfig(adapters.Settings with { Targets = adapters.TargetNames }, null, modules, baseModel).Write(folder);
@@ -93,7 +93,7 @@ public static class PeftFolder
     {
         ModelPart.VisionTower => "img_processor",
         ModelPart.Projector => "img_projection",
-        _ => throw new ArgumentException($"Only the vision tower and the projector can be saved whole, not {part}.", nameof(part)),
+        _ => throw new ArgumentException($"Only the vision tower and the projector can be saved complete, not {part}.", nameof(part)),
     };
 }
 
@@ -147,8 +147,10 @@ internal sealed record PeftConfig(LoraSettings Lora, string? Pattern, IReadOnlyL
             Require(lora is { Rank: >= 1, Dropout: >= 0 and < 1 }, $"r is {lora.Rank} and lora_dropout {lora.Dropout}");
             var pattern = targets.ValueKind == JsonValueKind.String ? targets.GetString() : null;
             if (pattern is not null) _ = new Regex(pattern);
-            var whole = root.TryGetProperty("modules_to_save", out var saved) && saved.ValueKind == JsonValueKind.Array ? Texts(saved) : [];
-            return new PeftConfig(lora, pattern, whole, Text(root, "base_model_name_or_path"));
+            var complete = root.TryGetProperty("modules_to_save", out var saved) && saved.ValueKind == JsonValueKind.Array
+                ? Texts(saved)
+                : [];
+            return new PeftConfig(lora, pattern, complete, Text(root, "base_model_name_or_path"));
         }
         catch (Exception error) when (error is FileNotFoundException or DirectoryNotFoundException)
         {

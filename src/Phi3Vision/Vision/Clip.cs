@@ -86,8 +86,8 @@ internal sealed class ClipEmbeddings : nn.Module<Tensor, Tensor>
 }
 
 /// <summary>
-/// CLIP's patch convolution, computed as one matrix product: the stride equals the kernel size, so patches do not overlap, and the product
-/// is faster than a convolution on every engine.
+/// CLIP's patch convolution, computed as one matrix product W · patch, [C, 588] · [588]: the stride equals the kernel size, so patches do
+/// not overlap, and the product is faster than a convolution on every engine.
 /// </summary>
 internal sealed class PatchEmbedding : nn.Module<Tensor, Tensor>
 {

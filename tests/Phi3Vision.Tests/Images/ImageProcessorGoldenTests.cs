@@ -35,7 +35,7 @@ public sealed class ImageProcessorGoldenTests
             Assert.Equal(Ints(entry, "crops_hw"), new[] { processed.Height / 336, processed.Width / 336 });
             Assert.Equal(Int(entry, "crop_count") + 1, processed.Views);
             Assert.Equal(Int(entry, "num_img_tokens"), processed.Tokens);
-            // The published array goes on with crops of zeros, which are left out here.
+            // The published array ends with crops of zeros, which are left out here.
             Assert.Equal([numCrops + 1, 3, 336, 336], Ints(entry, "pixel_values_shape"));
             Assert.True(entry.GetProperty("padding_crops_all_zero").GetBoolean());
             Assert.InRange(processed.Views, 2, numCrops + 1);

@@ -19,7 +19,7 @@ internal sealed class GoldenCase : IDisposable
 
     public Phi3VisionModel Model { get; }
 
-    /// <summary>The whole sequence, answer included.</summary>
+    /// <summary>The complete sequence, answer included.</summary>
     public ModelInput Input => new(Recorded("input_ids"), Recorded("attention_mask"), Pixels, Sizes);
 
     /// <summary>The prompt alone.</summary>

@@ -16,7 +16,7 @@ internal static class GreedySteps
         return (all.argmax(-1), all);
     }
 
-    /// <summary>The whole sequence is computed again at every step, without a cache.</summary>
+    /// <summary>The complete sequence is computed again at every step, without a cache.</summary>
     /// <param name="along">[B, steps]: the tokens that are appended in place of the most likely ones.</param>
     public static (Tensor Tokens, Tensor Logits) Recomputed(Phi3VisionModel model, ModelInput prompts, int steps, Tensor? along = null)
     {

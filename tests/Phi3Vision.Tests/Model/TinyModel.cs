@@ -7,7 +7,7 @@ internal static class TinyModel
 {
     public static Phi3VisionModel Create()
     {
-        // Larger than usual weights, so that the most likely token depends on the whole prompt.
+        // Larger than usual weights, so that the most likely token depends on the complete prompt.
         var model = new Phi3VisionModel(Presets.Tiny(400) with { InitializerRange = 0.2 });
         Initializer.Initialize(model, seed: 3);
         return model;

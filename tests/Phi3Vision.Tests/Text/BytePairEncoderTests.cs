@@ -44,7 +44,7 @@ public sealed class WordEncoderTests
         Assert.Null(cache.Find("one", 7));
     }
 
-    // The definition: the whole text as one word, without cuts and without a cache.
+    // The definition: the complete text as one word, without cuts and without a cache.
     private static void CompareWithWholeTexts(string file, int texts)
     {
         var (words, whole) = Encoders(file);
