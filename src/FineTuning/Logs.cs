@@ -8,14 +8,16 @@ internal static partial class Logs
     public static partial void ReportFailed(this ILogger logger, Exception exception);
 
     [LoggerMessage(2, LogLevel.Information,
-        "Run {Run}: {Training} training, {Validation} validation and {Test} test samples, {Dropped} left out as too long; {Parameters} parameters are trained, in {Steps} steps at most.")]
+        "Run {Run}: {Training} training, {Validation} validation and {Test} test samples, {Dropped} left out as too long; "
+        + "{Parameters} parameters are trained, in {Steps} steps at most.")]
     public static partial void Starting(
         this ILogger logger, string run, int training, int validation, int test, int dropped, long parameters, int steps);
 
     [LoggerMessage(3, LogLevel.Error, "Run {Run} failed.")]
     public static partial void Failed(this ILogger logger, string run, Exception exception);
 
-    [LoggerMessage(4, LogLevel.Warning, "The checkpoint of run {Run} at step {Step} is not whole and is removed; an older one is looked for.")]
+    [LoggerMessage(4, LogLevel.Warning,
+        "The checkpoint of run {Run} at step {Step} is not whole and is removed; an older one is looked for.")]
     public static partial void CheckpointNotWhole(this ILogger logger, string run, int step);
 
     [LoggerMessage(5, LogLevel.Information, "Run {Run} goes on from its checkpoint at step {Step}.")]
@@ -30,6 +32,7 @@ internal static partial class Logs
     [LoggerMessage(8, LogLevel.Warning, "Not everything about run {Run} reached the tracking server in time.")]
     public static partial void MlflowIncomplete(this ILogger logger, string run);
 
-    [LoggerMessage(9, LogLevel.Warning, "The run is not tracked: MLFLOW_TRACKING_URI is '{Server}', but must begin with http://, https:// or azureml://.")]
+    [LoggerMessage(9, LogLevel.Warning,
+        "The run is not tracked: MLFLOW_TRACKING_URI is '{Server}', but must begin with http://, https:// or azureml://.")]
     public static partial void MlflowUnusable(this ILogger logger, string server);
 }

@@ -9,7 +9,9 @@ namespace FunctionsPipeline.FineTuning;
 /// </summary>
 internal sealed class TrainingLoop
 {
+    // Validations of a run whose settings do not say how often, spread evenly over its progress.
     private const int Validations = 10;
+
     private const double LossMemory = 0.95;
 
     private readonly TrainingSettings _settings;
@@ -18,7 +20,7 @@ internal sealed class TrainingLoop
     private readonly BatchReader _reader;
     private readonly RunCheckpoints _checkpoints;
     private readonly DeviceMeter _meter;
-    private readonly RunReporter _reporter;
+    private readonly RunProgressWriter _progressWriter;
     private readonly TimeProvider _time;
     private readonly LearningRateSchedule _schedule;
     private readonly long _total;
@@ -27,12 +29,19 @@ internal sealed class TrainingLoop
     /// <param name="samples">The training split.</param>
     public TrainingLoop(
         TrainingSettings settings, TrainedModel trained, IReadOnlyList<Sample> samples, BatchReader reader, RunCheckpoints checkpoints,
-        RunReporter reporter, TimeProvider time)
+        RunProgressWriter progressWriter, TimeProvider time)
     {
-        (_settings, _trained, _samples, _reader, _checkpoints) = (settings, trained, samples, reader, checkpoints);
-        (_meter, _reporter, _time) = (trained.Meter(), reporter, time);
+        _settings = settings;
+        _trained = trained;
+        _samples = samples;
+        _reader = reader;
+        _checkpoints = checkpoints;
+        _meter = trained.Meter();
+        _progressWriter = progressWriter;
+        _time = time;
         _total = Math.Max(1, (long)Math.Round(settings.Epochs * samples.Count));
         if (settings.MaxSteps is { } limit) _total = Math.Min(_total, (long)limit * settings.BatchSize);
+        // Rounded up: the last step may have fewer samples.
         Steps = (int)((_total + settings.BatchSize - 1) / settings.BatchSize);
         _schedule = new LearningRateSchedule(settings, Steps);
     }
@@ -151,7 +160,7 @@ internal sealed class TrainingLoop
     private void Report(TrainingState state, TrainingBatch[] parts, double loss, double norm, double factor, double taken)
     {
         var (rows, tokens) = (parts.Sum(part => part.Rows), parts.Sum(part => part.Tokens));
-        _reporter.Record(new MetricsLine
+        _progressWriter.Record(new MetricsLine
         {
             Step = state.Step,
             Epoch = Epoch(state.Samples),
@@ -168,7 +177,7 @@ internal sealed class TrainingLoop
         });
         var seconds = state.Seconds + taken;
         var progress = _schedule.Progress(state.Step, TimeSpan.FromSeconds(seconds));
-        _reporter.Update(h => h with
+        _progressWriter.Update(h => h with
         {
             Step = state.Step,
             Epoch = Epoch(state.Samples),
@@ -182,4 +191,46 @@ internal sealed class TrainingLoop
     private TrainingException Diverged(string what, double value, double factor, int step) => new(
         $"The {what} became {value} at step {step}, at a learning rate of {_settings.LearningRate * factor:g3}. " +
         "Lower training.learningRate or lengthen training.warmupSteps.");
+}
+
+/// <summary>
+/// Learning rate over a run: a linear warm-up, then the decay of the settings. The decay follows the steps or, where the training time is
+/// limited, the clock, whichever is further on, so that a linear or cosine decay reaches 0 when training ends.
+/// </summary>
+/// <param name="steps">Number of steps of the training if time allows.</param>
+public sealed class LearningRateSchedule(TrainingSettings settings, int steps)
+{
+    /// <summary>Training time at the end of the warm-up; part of a checkpoint.</summary>
+    public TimeSpan WarmupEnd { get; set; }
+
+    /// <summary>Computes the share of the training that is done, 0 to 1: the larger of the shares by steps and by time.</summary>
+    public double Progress(int step, TimeSpan elapsed)
+    {
+        var bySteps = (double)step / steps;
+        var byClock = settings.MaxMinutes is { } minutes ? elapsed.TotalMinutes / minutes : 0;
+        return Math.Min(1, Math.Max(bySteps, byClock));
+    }
+
+    /// <summary>Computes the factor on the peak learning rate of a step.</summary>
+    /// <param name="step">Number of the step, counted from 0.</param>
+    /// <param name="elapsed">Training time so far; must not decrease from one call to the next.</param>
+    public double Factor(int step, TimeSpan elapsed)
+    {
+        // (step + 1) / warmupSteps: the first step has a rate above 0, the last of the warm-up the peak rate.
+        if (step < settings.WarmupSteps)
+        {
+            WarmupEnd = elapsed;
+            return (double)(step + 1) / settings.WarmupSteps;
+        }
+        // Progress after the warm-up, rescaled to 0 … 1.
+        var start = Math.Min(Progress(settings.WarmupSteps, WarmupEnd), 1);
+        var done = start < 1 ? Math.Clamp((Progress(step, elapsed) - start) / (1 - start), 0, 1) : 1;
+        return settings.Schedule switch
+        {
+            ScheduleShape.Constant => 1,
+            ScheduleShape.Linear => 1 - done,
+            // Half a cosine period, from 1 to 0 (https://arxiv.org/abs/1608.03983, without restarts).
+            _ => 0.5 * (1 + Math.Cos(Math.PI * done)),
+        };
+    }
 }

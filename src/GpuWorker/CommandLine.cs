@@ -22,7 +22,8 @@ public static class CommandLine
     /// <summary>Exit code of an invalid command line (<c>EX_USAGE</c> of sysexits.h): retrying cannot help.</summary>
     public const int Usage = 64;
 
-    // Saving a checkpoint of a large model takes minutes, so the limit is generous. The platform that stops the process has a limit of its own.
+    // Saving a checkpoint of a large model takes minutes, so the limit is generous. The platform that stops the process has a limit of its
+    // own.
     private static readonly TimeSpan TerminationTimeout = TimeSpan.FromMinutes(10);
 
     /// <summary>Parses and runs a command line.</summary>
@@ -71,3 +72,6 @@ public static class CommandLine
         }
     }
 }
+
+/// <summary>A command failed for a reason that the user can act on; only the message is printed.</summary>
+public sealed class CommandException(string message, Exception? inner = null) : Exception(message, inner);

@@ -23,7 +23,7 @@ internal sealed class TrainingStep : IDisposable
     {
         _settings = settings ?? new TrainingSettings();
         _adapters = _settings.Method == FineTuningMethod.Lora ? LoraAdapters.Attach(model, _settings.Lora, _settings.Seed) : null;
-        var trained = TrainableParameters.Select(model, _adapters, _settings);
+        var trained = ParameterSelection.Of(model, _adapters, _settings);
         _optimizer = new AdamWOptimizer(trained.All, _settings.WeightDecay);
         _gradient = new BatchGradient(model, model.Device, samples.Count, recompute: _settings.RecomputeActivations);
         _parts = [.. samples.Chunk(_gradient.PartSize).Select(part => new TrainingBatch(part, model.Config.PadTokenId, packing: _settings.Packing))];

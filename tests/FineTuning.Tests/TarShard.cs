@@ -15,13 +15,15 @@ internal static class TarShard
 
     /// <summary>A shard of PNG images.</summary>
     /// <param name="root">The folder that stands for the storage account.</param>
-    public static ShardInfo Write(string root, string blob, string split, IReadOnlyList<(SampleLabels Labels, int Width, int Height, byte[] Image)> samples)
+    public static ShardInfo Write(
+        string root, string blob, string split, IReadOnlyList<(SampleLabels Labels, int Width, int Height, byte[] Image)> samples)
     {
         var path = Path.Combine(root, Containers.Datasets, blob);
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
         using var file = File.Create(path);
         var index = new List<string>();
         using (var tar = new TarWriter(file, TarEntryFormat.Ustar, leaveOpen: true))
+        {
             foreach (var (labels, width, height, image) in samples)
             {
                 var sample = new ShardSample(labels, width, height, file.Position + HeaderBytes, image.Length);
@@ -29,6 +31,7 @@ internal static class TarShard
                 Add(tar, $"{labels.Key}.png", image);
                 Add(tar, $"{labels.Key}.json", JsonSerializer.SerializeToUtf8Bytes(labels, PipelineJson.Compact));
             }
+        }
         File.WriteAllLines(Path.Combine(root, Containers.Datasets, DatasetBlobs.ShardIndex(blob)), index);
         return new ShardInfo(blob, split, samples.Count, file.Length);
     }
@@ -38,14 +41,15 @@ internal static class TarShard
         Write(root, blob, split, [.. Enumerable.Range(0, samples).Select(i =>
         {
             var (colour, category) = Kinds[i % Kinds.Length];
-            var picture = Picture(width, height, colour);
-            return (new SampleLabels($"{split}-{i}", Convert.ToHexStringLower(SHA256.HashData(picture)), null, category, null), width, height, picture);
+            var image = Png(width, height, colour);
+            var labels = new SampleLabels($"{split}-{i}", Convert.ToHexStringLower(SHA256.HashData(image)), null, category, null);
+            return (labels, width, height, image);
         })]);
 
     private static void Add(TarWriter tar, string name, byte[] content) =>
         tar.WriteEntry(new UstarTarEntry(TarEntryType.RegularFile, name) { DataStream = new MemoryStream(content) });
 
-    private static byte[] Picture(int width, int height, Rgb24 colour)
+    private static byte[] Png(int width, int height, Rgb24 colour)
     {
         using var image = new Image<Rgb24>(width, height, colour);
         using var stream = new MemoryStream();

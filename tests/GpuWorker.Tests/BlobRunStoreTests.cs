@@ -1,6 +1,6 @@
 using System.Text;
 using FunctionsPipeline.FineTuning;
-using FunctionsPipeline.GpuWorker.Storage;
+using FunctionsPipeline.GpuWorker;
 
 namespace FunctionsPipeline.Tests.GpuWorker;
 
@@ -50,7 +50,7 @@ public sealed class BlobRunStoreTests(AzuriteFixture azurite) : IClassFixture<Az
 
     private async Task<IRunStore> StoreAsync(bool inBlobs)
     {
-        if (!inBlobs) return new FolderRunStore(Path.Combine(_folder, "storage"));
+        if (!inBlobs) return new LocalRunStore(Path.Combine(_folder, "storage"));
         await azurite.Blobs.GetBlobContainerClient(Container).CreateIfNotExistsAsync();
         return new BlobRunStore(azurite.Blobs);
     }

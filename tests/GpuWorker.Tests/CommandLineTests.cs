@@ -59,7 +59,7 @@ public sealed class CommandLineTests : IDisposable
 
         var image = Path.Combine(_folder, "a.png");
         var text = Path.Combine(_folder, "b.jpg");
-        File.WriteAllBytes(image, Pictures.Png());
+        File.WriteAllBytes(image, TestImages.Png());
         File.WriteAllText(text, "no image");
         var asked = await RunAsync("predict", "--model", model, "--json", image, text);
         Assert.Equal(1, asked.Code);
@@ -80,7 +80,9 @@ public sealed class CommandLineTests : IDisposable
     {
         await RunAsync("init", "--out", Path.Combine(_folder, "a"), "--seed", "7");
         await RunAsync("init", "--out", Path.Combine(_folder, "b"), "--seed", "7");
-        Assert.Equal(File.ReadAllBytes(Path.Combine(_folder, "a", "model.safetensors")), File.ReadAllBytes(Path.Combine(_folder, "b", "model.safetensors")));
+        Assert.Equal(
+            File.ReadAllBytes(Path.Combine(_folder, "a", "model.safetensors")),
+            File.ReadAllBytes(Path.Combine(_folder, "b", "model.safetensors")));
     }
 
     [Fact]

@@ -2,7 +2,7 @@ using FunctionsPipeline.GpuWorker;
 
 namespace FunctionsPipeline.Tests.GpuWorker;
 
-/// <summary>A command line run in this process, with what it printed.</summary>
+/// <summary>Runs a command line in this process and captures its output.</summary>
 internal static class ConsoleRun
 {
     public static async Task<(int Code, string Output, string Error)> RunAsync(params string[] arguments)

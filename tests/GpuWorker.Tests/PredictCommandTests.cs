@@ -15,7 +15,7 @@ public sealed class PredictCommandTests : IAsyncLifetime
     {
         var (code, _, error) = await ConsoleRun.RunAsync("init", "--out", Model, "--vocabulary", "320");
         Assert.True(code == 0, error);
-        File.WriteAllBytes(Image, Pictures.Png());
+        File.WriteAllBytes(Image, TestImages.Png());
     }
 
     public Task DisposeAsync()
@@ -34,14 +34,20 @@ public sealed class PredictCommandTests : IAsyncLifetime
         Assert.InRange(line.GetProperty("confidence").GetDouble(), 0, 1);
         var tokens = line.GetProperty("tokens").EnumerateArray().ToList();
         Assert.InRange(tokens.Count, 1, 6);
-        Assert.Equal(line.GetProperty("logProbability").GetDouble(), tokens.Sum(token => token.GetProperty("logProbability").GetDouble()), 1e-3);
+        Assert.Equal(
+            line.GetProperty("logProbability").GetDouble(),
+            tokens.Sum(token => token.GetProperty("logProbability").GetDouble()), 1e-3);
         Assert.Equal(tokens.Count < 6, line.GetProperty("complete").GetBoolean());
     }
 
     [Fact]
     public async Task The_seed_decides_what_is_drawn()
     {
-        string[] draw = [Image, "--max-tokens", "12", "--temperature", "1.2", "--top-k", "200", "--top-p", "0.98", "--repetition-penalty", "1.1", "--json"];
+        string[] draw =
+        [
+            Image, "--max-tokens", "12", "--temperature", "1.2", "--top-k", "200", "--top-p", "0.98",
+            "--repetition-penalty", "1.1", "--json",
+        ];
         var first = await AskAsync([.. draw, "--seed", "1"]);
         Assert.Equal(first, await AskAsync([.. draw, "--seed", "1"]));
         Assert.NotEqual(first, await AskAsync([.. draw, "--seed", "2"]));
@@ -53,7 +59,8 @@ public sealed class PredictCommandTests : IAsyncLifetime
     public async Task Files_that_cannot_be_read_are_named_and_the_others_answered(bool json)
     {
         var missing = Path.Combine(_folder, "missing.jpg");
-        string[] arguments = ["predict", "--model", Model, "--max-tokens", "3", missing, _folder, Image, .. json ? ["--json"] : Array.Empty<string>()];
+        string[] arguments =
+            ["predict", "--model", Model, "--max-tokens", "3", missing, _folder, Image, .. json ? ["--json"] : Array.Empty<string>()];
         var (code, output, error) = await ConsoleRun.RunAsync(arguments);
         Assert.Equal(1, code);
         Assert.Contains("missing.jpg", json ? output : error);

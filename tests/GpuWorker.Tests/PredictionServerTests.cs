@@ -8,7 +8,6 @@ using FunctionsPipeline.Contracts;
 using FunctionsPipeline.FineTuning;
 using FunctionsPipeline.GpuWorker;
 using FunctionsPipeline.GpuWorker.Serving;
-using FunctionsPipeline.GpuWorker.Storage;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using TorchSharp;
@@ -41,7 +40,7 @@ public sealed class PredictionServerTests(AzuriteFixture azurite) : IClassFixtur
     [Fact]
     public async Task An_image_is_answered_with_the_model_that_serves_at_the_time()
     {
-        var image = await UploadAsync("shoes/1.jpg", Pictures.Jpeg());
+        var image = await UploadAsync("shoes/1.jpg", TestImages.Jpeg());
         foreach (var version in new[] { "v1", "v2" })
         {
             await PublishAsync(version);
@@ -66,7 +65,7 @@ public sealed class PredictionServerTests(AzuriteFixture azurite) : IClassFixtur
     [Fact]
     public async Task What_cannot_be_an_image_is_rejected_with_its_reason_even_before_there_is_a_model()
     {
-        var jpeg = Pictures.Jpeg();
+        var jpeg = TestImages.Jpeg();
         await AssertRejectedAsync("text.jpg", Encoding.UTF8.GetBytes("a text file, renamed"), Rejection.NotAnImage);
         await AssertRejectedAsync("cut.jpg", jpeg[..(jpeg.Length / 2)], Rejection.Truncated);
         await AssertRejectedAsync("empty.jpg", [], Rejection.Empty);
@@ -76,8 +75,8 @@ public sealed class PredictionServerTests(AzuriteFixture azurite) : IClassFixtur
     public async Task An_image_that_changed_or_went_away_since_is_not_answered()
     {
         await PublishAsync("v1");
-        var image = await UploadAsync("changing.png", Pictures.Png());
-        await UploadAsync("changing.png", Pictures.Jpeg());
+        var image = await UploadAsync("changing.png", TestImages.Png());
+        await UploadAsync("changing.png", TestImages.Jpeg());
         Assert.Equal(HttpStatusCode.PreconditionFailed, (await PredictAsync(image)).Status);
         Assert.Equal(HttpStatusCode.NotFound, (await PredictAsync(image with { Blob = "never-there.png" })).Status);
     }
@@ -85,7 +84,7 @@ public sealed class PredictionServerTests(AzuriteFixture azurite) : IClassFixtur
     [Fact]
     public async Task Without_a_model_the_answer_is_503_and_says_so()
     {
-        var image = await UploadAsync("early.jpg", Pictures.Jpeg());
+        var image = await UploadAsync("early.jpg", TestImages.Jpeg());
         using var response = await _http.PostAsJsonAsync("/predict", image, PipelineJson.Compact);
         Assert.Equal(HttpStatusCode.ServiceUnavailable, response.StatusCode);
         Assert.Equal("application/problem+json", response.Content.Headers.ContentType!.MediaType);
@@ -133,7 +132,14 @@ public sealed class PredictionServerTests(AzuriteFixture azurite) : IClassFixtur
         Assert.Equal(0, await CommandLine.RunAsync(["init", "--out", folder]));
         ServingSettings.Save(folder, new TrainingSettings { NumCrops = 1, MaxAnswerTokens = 4 });
         await ModelTransfer.UploadAsync(store, folder, version, default);
-        var current = new CurrentModel { Version = version, Run = "r", ValidationLoss = 1, Dataset = "d", PublishedAt = DateTimeOffset.UnixEpoch };
+        var current = new CurrentModel
+        {
+            Version = version,
+            Run = "r",
+            ValidationLoss = 1,
+            Dataset = "d",
+            PublishedAt = DateTimeOffset.UnixEpoch,
+        };
         var document = JsonSerializer.SerializeToUtf8Bytes(current, PipelineJson.Options);
         await store.WriteAsync(Containers.Models, BlobNames.CurrentModel, document, default);
     }

@@ -142,7 +142,8 @@ public sealed class ResumeTests : IDisposable
         using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
         var text = new StreamReader(stream).ReadToEnd();
         return [.. text[..(text.LastIndexOf('\n') + 1)].Split('\n', StringSplitOptions.RemoveEmptyEntries)
-            .Select(line => JsonSerializer.Deserialize<MetricsLine>(line, PipelineJson.Compact)!).Where(line => line.Loss is not null).Select(line => line.Step)];
+            .Select(line => JsonSerializer.Deserialize<MetricsLine>(line, PipelineJson.Compact)!)
+            .Where(line => line.Loss is not null).Select(line => line.Step)];
     }
 
     private static string Model(string folder) => Path.Combine(folder, "models", "r1-model", "model.safetensors");

@@ -23,7 +23,8 @@ public sealed class SettingsHelpTests
 
     [Theory]
     [InlineData("method", "full|lora", "full", "Trains all weights (full), or low-rank adapters beside frozen weights (lora).")]
-    [InlineData("epochs", "", "3", "Number of passes over the training split. Training ends at epochs, maxSteps or maxMinutes, whichever comes first.")]
+    [InlineData("epochs", "", "3",
+        "Number of passes over the training split. Training ends at epochs, maxSteps or maxMinutes, whichever comes first.")]
     [InlineData("learningRate", "", "0.0001", "Peak learning rate of AdamW, above 0 and at most 1.")]
     [InlineData("maxSteps", "", "", "Maximum number of optimizer steps; no limit when left out.")]
     [InlineData("lora.targets", "", "all-linear", null)]
@@ -31,7 +32,8 @@ public sealed class SettingsHelpTests
     [InlineData("visionTower.train", "", "", "True to train the part's weights; the method decides when left out.")]
     [InlineData("precision", "float32|bfloat16", "", null)]
     [InlineData("promptTemplate", "", "\"<|user|>\\n<|image_1|>{question}<|end|><|assistant|>\\n\"", null)]
-    [InlineData("gallerySamples", "", "8", "Number of validation samples whose answers are stored at every validation, for inspection: runs/{run}/samples.")]
+    [InlineData("gallerySamples", "", "8",
+        "Number of validation samples whose answers are stored at every validation, for inspection: runs/{run}/samples.")]
     public void A_setting_has_its_words_its_default_and_plain_text(string name, string words, string value, string? text)
     {
         var setting = SettingsHelp.All().Single(setting => setting.Name == name);
@@ -60,5 +62,7 @@ public sealed class SettingsHelpTests
     }
 
     private static IEnumerable<string> Names(JsonElement settings) => settings.EnumerateObject().SelectMany(property =>
-        property.Value.ValueKind == JsonValueKind.Object ? Names(property.Value).Select(name => $"{property.Name}.{name}") : [property.Name]);
+        property.Value.ValueKind == JsonValueKind.Object
+            ? Names(property.Value).Select(name => $"{property.Name}.{name}")
+            : [property.Name]);
 }

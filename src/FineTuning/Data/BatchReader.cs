@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Runtime.ExceptionServices;
+using FunctionsPipeline.Images;
 using FunctionsPipeline.Phi3Vision;
 
 namespace FunctionsPipeline.FineTuning;
@@ -8,7 +9,8 @@ namespace FunctionsPipeline.FineTuning;
 /// <param name="padding">Id that pads shorter rows.</param>
 /// <param name="packing">Lays the samples of a batch end to end in place of padding.</param>
 /// <param name="features">Cached features of a frozen vision tower; null when the tower computes them each time.</param>
-internal sealed class BatchReader(ImageSource images, RowBuilder rows, int padding, bool packing = false, FeatureStore? features = null)
+internal sealed class BatchReader(
+    ImageSource images, RowBuilder rows, int padding, bool packing = false, VisionFeatureCache? features = null)
 {
     private const int Ahead = 3;
 
@@ -28,9 +30,9 @@ internal sealed class BatchReader(ImageSource images, RowBuilder rows, int paddi
             if (augmentation is null && Features(samples) is { } known) return new TrainingBatch(known, padding, packing: packing);
             return new TrainingBatch([.. InParallel(samples, (sample, i) =>
             {
-                var picture = images.Get(sample, token);
-                var image = augmentation is { } change ? Augmentation.Of(change.Seed, start + i).Apply(picture) : picture;
-                return Row(sample, ImageProcessor.Views(image));
+                var image = images.Get(sample, token);
+                var shown = augmentation is { } change ? Augmentation.Of(change.Seed, start + i).Apply(image) : image;
+                return Row(sample, ImageProcessor.Views(shown));
             })], padding, packing: packing);
         }, cancellationToken);
     }
@@ -79,7 +81,10 @@ internal sealed class BatchReader(ImageSource images, RowBuilder rows, int paddi
         {
             try
             {
-                foreach (var samples in images.Follow(batches, sample => features?.Has(sample) == true)) ready.Add(prepare(samples, stop.Token), stop.Token);
+                foreach (var samples in images.Follow(batches, sample => features?.Has(sample) == true))
+                {
+                    ready.Add(prepare(samples, stop.Token), stop.Token);
+                }
             }
             // A parallel query wraps the first failure; the reader gets the failure itself, with its stack trace.
             catch (AggregateException e)
@@ -103,4 +108,83 @@ internal sealed class BatchReader(ImageSource images, RowBuilder rows, int paddi
             Task.WhenAny(producer).GetAwaiter().GetResult();
         }
     }
+}
+
+/// <summary>Decodes and resizes images, and caches the results within a budget.</summary>
+/// <param name="shards">Cache of the shards that hold the encoded images.</param>
+/// <param name="processor">Processor that resizes the images.</param>
+/// <param name="cacheBytes">Maximum bytes of cached images; others are decoded again each time.</param>
+internal sealed class ImageSource(ShardCache shards, ImageProcessor processor, long cacheBytes)
+{
+    private readonly ConcurrentDictionary<Sample, PaddedImage> _cache = new(ReferenceEqualityComparer.Instance);
+    private long _cached;
+
+    /// <summary>Yields the batches, and prefetches the shards of images that are not cached.</summary>
+    /// <param name="spared">True for a sample whose image will not be requested.</param>
+    public IEnumerable<IReadOnlyList<Sample>> Follow(IEnumerable<IReadOnlyList<Sample>> batches, Func<Sample, bool> spared) =>
+        shards.Follow(batches, needed: sample => !_cache.ContainsKey(sample) && !spared(sample));
+
+    /// <summary>Returns a sample's resized image. Safe for concurrent use.</summary>
+    /// <exception cref="TrainingException">The image cannot be read.</exception>
+    public PaddedImage Get(Sample sample, CancellationToken cancellationToken)
+    {
+        if (_cache.TryGetValue(sample, out var known)) return known;
+        var image = Decode(sample, cancellationToken);
+        // Reserve first, and give back when over budget or when another thread has added the same image.
+        if (Interlocked.Add(ref _cached, image.Rgb.Length) > cacheBytes || !_cache.TryAdd(sample, image))
+            Interlocked.Add(ref _cached, -image.Rgb.Length);
+        return image;
+    }
+
+    private PaddedImage Decode(Sample sample, CancellationToken cancellationToken)
+    {
+        try
+        {
+            using var image = ImageReader.Read(shards.ReadImage(sample, cancellationToken));
+            return processor.Fit(image);
+        }
+        catch (UnreadableImageException e)
+        {
+            throw new TrainingException($"The image of {sample.Labels.Key} cannot be read: {e.Message} Ingest the dataset again.", e);
+        }
+    }
+}
+
+/// <summary>Small change of an image that keeps its content: a mirror and a shift, with uncovered pixels white like the padding.</summary>
+/// <param name="Mirrored">True when left and right are swapped.</param>
+/// <param name="Right">Shift to the right, as a share of the width.</param>
+/// <param name="Down">Shift downwards, as a share of the height.</param>
+internal readonly record struct Augmentation(bool Mirrored, double Right, double Down)
+{
+    private const double MaxShift = 1.0 / 12;
+
+    /// <summary>Draws an augmentation: mirrored with probability ½, shifted uniformly by up to 1/12 of each side.</summary>
+    /// <param name="position">Position of the sample in the run, over all epochs.</param>
+    public static Augmentation Of(int seed, long position)
+    {
+        var random = SeededRandom.At(seed, position);
+        return new Augmentation(random.Next(2) == 1, Shift(random), Shift(random));
+    }
+
+    /// <summary>Applies the augmentation to a copy of the image.</summary>
+    public PaddedImage Apply(PaddedImage image)
+    {
+        var (width, height) = (image.Width, image.Height);
+        var (right, down) = ((int)Math.Round(Right * width), (int)Math.Round(Down * height));
+        var rgb = new byte[image.Rgb.Length];
+        rgb.AsSpan().Fill(255);
+        // Pixel (x, y) of the result is pixel (x - right, y - down) of the image, counted from the right edge where the image is mirrored.
+        for (var y = Math.Max(0, down); y < Math.Min(height, height + down); y++)
+        {
+            for (var x = Math.Max(0, right); x < Math.Min(width, width + right); x++)
+            {
+                var column = Mirrored ? width - 1 - (x - right) : x - right;
+                var (from, to) = (((y - down) * width + column) * 3, (y * width + x) * 3);
+                image.Rgb.AsSpan(from, 3).CopyTo(rgb.AsSpan(to));
+            }
+        }
+        return image with { Rgb = rgb };
+    }
+
+    private static double Shift(Random random) => (2 * random.NextDouble() - 1) * MaxShift;
 }

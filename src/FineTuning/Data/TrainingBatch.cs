@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using FunctionsPipeline.Phi3Vision;
 using static TorchSharp.torch;
 
@@ -16,13 +17,21 @@ internal sealed class TrainingBatch
     /// <param name="packing">Lays the rows end to end in place of padding: <see cref="ModelInput.SegmentLengths"/>.</param>
     public TrainingBatch(
         IReadOnlyList<(TrainingRow Row, ProcessedImage Image)> samples, int padding, bool padLeft = false, bool packing = false)
-        : this([.. samples.Select(sample => sample.Row)], new BatchPixels([.. samples.Select(sample => sample.Image)]), padding, padLeft, packing) { }
+        : this(
+            [.. samples.Select(sample => sample.Row)], new BatchPixels([.. samples.Select(sample => sample.Image)]),
+            padding, padLeft, packing)
+    {
+    }
 
     /// <summary>Makes a batch from image features that the vision tower computed before.</summary>
     /// <inheritdoc cref="TrainingBatch(IReadOnlyList{ValueTuple{TrainingRow, ProcessedImage}}, int, bool, bool)"/>
     public TrainingBatch(
         IReadOnlyList<(TrainingRow Row, ImageFeatures Image)> samples, int padding, bool padLeft = false, bool packing = false)
-        : this([.. samples.Select(sample => sample.Row)], new BatchFeatures([.. samples.Select(sample => sample.Image)]), padding, padLeft, packing) { }
+        : this(
+            [.. samples.Select(sample => sample.Row)], new BatchFeatures([.. samples.Select(sample => sample.Image)]),
+            padding, padLeft, packing)
+    {
+    }
 
     private TrainingBatch(TrainingRow[] rows, IBatchImages images, int padding, bool padLeft, bool packing)
     {
@@ -54,8 +63,10 @@ internal sealed class TrainingBatch
             start += row.Ids.Length + (padLeft ? 0 : filler);
         }
         (_positions, _targets) = ([.. positions], [.. targets]);
+        // Negative ids are positions of an image.
         Size = new StepSize(
-            Tokens, rows.Sum(row => (double)row.Ids.Length * row.Ids.Length), rows.Sum(row => row.Ids.Count(id => id < 0)), images.Views, Labels);
+            Tokens, rows.Sum(row => (double)row.Ids.Length * row.Ids.Length), rows.Sum(row => row.Ids.Count(id => id < 0)), images.Views,
+            Labels);
     }
 
     /// <summary>Number of samples.</summary>
@@ -91,4 +102,60 @@ internal sealed class TrainingBatch
 
     /// <summary>Copies the labels of these positions to a device, I64 [labels].</summary>
     public Tensor Targets(Device device) => tensor(_targets, [_targets.Length], device: device);
+}
+
+/// <summary>Images of a batch in managed memory, one per row.</summary>
+internal interface IBatchImages
+{
+    /// <summary>Number of views that the vision tower processes.</summary>
+    int Views { get; }
+
+    /// <summary>Returns the model's input with the images added, on a device.</summary>
+    ModelInput AddTo(ModelInput input, Device device);
+}
+
+/// <summary>Images of a batch as pixels, with filler up to the largest number of views.</summary>
+/// <param name="images">At least one.</param>
+internal sealed class BatchPixels(IReadOnlyList<ProcessedImage> images) : IBatchImages
+{
+    private const int Side = Phi3VisionConfig.ViewSize;
+    private const int View = 3 * Side * Side;
+
+    /// <inheritdoc/>
+    // An image of one crop gives one view: the crop has the same pixels as the global view.
+    public int Views { get; } = images.Sum(image => image is { Height: Side, Width: Side } ? 1 : image.Views);
+
+    /// <inheritdoc/>
+    public ModelInput AddTo(ModelInput input, Device device) => input with
+    {
+        PixelValues = Pixels().to(device),
+        ImageSizes = tensor(
+            images.SelectMany(image => new long[] { image.Height, image.Width }).ToArray(), [images.Count, 2], device: device),
+    };
+
+    // Copied directly into the tensor's memory: an intermediate array per step would dominate the garbage collector's work.
+    private Tensor Pixels()
+    {
+        var views = images.Max(image => image.Views);
+        var batch = zeros([images.Count, views, 3, Side, Side]);
+        var pixels = MemoryMarshal.Cast<byte, float>(batch.bytes);
+        for (var i = 0; i < images.Count; i++) images[i].PixelValues.CopyTo(pixels[(i * views * View)..]);
+        return batch;
+    }
+}
+
+/// <summary>Images of a batch as outputs of the vision tower.</summary>
+/// <param name="images">At least one.</param>
+internal sealed class BatchFeatures(IReadOnlyList<ImageFeatures> images) : IBatchImages
+{
+    /// <inheritdoc/>
+    public int Views => 0;
+
+    /// <inheritdoc/>
+    public ModelInput AddTo(ModelInput input, Device device) => input with
+    {
+        ImageFeatures = [.. images.Select(image => image.ToTensor(device))],
+        ImageSizes = tensor(
+            images.SelectMany(image => new long[] { image.Height, image.Width }).ToArray(), [images.Count, 2], device: device),
+    };
 }

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.Images;
 using FunctionsPipeline.Phi3Vision;
@@ -54,5 +55,68 @@ internal sealed record TrainingData(
             ? $"The dataset has no usable {split} samples; {wayOut}."
             : $"Every {split} sample is longer than {maxTokens} tokens; the shortest takes {shortest}. " +
               "Lower training.numCrops, or raise training.maxTokens as far as the model has room.");
+    }
+}
+
+/// <summary>One sample of a WebDataset shard, without its image.</summary>
+/// <param name="Shard">Shard of the sample.</param>
+/// <param name="Content">Labels, image size, and offset and length of the encoded image in the shard.</param>
+/// <param name="Tokens">Number of tokens of prompt, image and answer.</param>
+public sealed record Sample(ShardInfo Shard, ShardSample Content, int Tokens)
+{
+    /// <summary>Labels of the image in the dataset.</summary>
+    public SampleLabels Labels => Content.Labels;
+
+    /// <summary>Answer that the model should give about the image.</summary>
+    public Answer Answer => new(Labels.Title, Labels.Category, Labels.Price);
+}
+
+/// <summary>Index of a shard's samples.</summary>
+/// <param name="Shard">Shard of the samples.</param>
+/// <param name="Samples">Samples in the order of the shard.</param>
+public sealed record ShardIndex(ShardInfo Shard, IReadOnlyList<ShardSample> Samples)
+{
+    private const int ReadAtOnce = 8;
+
+    /// <summary>Reads the indexes of all shards without fetching a shard.</summary>
+    /// <returns>The indexes in the order of the shards.</returns>
+    /// <exception cref="TrainingException">An index is missing or damaged.</exception>
+    public static async Task<IReadOnlyList<ShardIndex>> ReadAsync(
+        IRunStore store, IReadOnlyList<ShardInfo> shards, CancellationToken cancellationToken)
+    {
+        var indexes = new ShardIndex[shards.Count];
+        await Parallel.ForAsync(0, shards.Count,
+            new ParallelOptions { MaxDegreeOfParallelism = ReadAtOnce, CancellationToken = cancellationToken },
+            async (i, token) => indexes[i] = await ReadAsync(store, shards[i], token));
+        return indexes;
+    }
+
+    private static async Task<ShardIndex> ReadAsync(IRunStore store, ShardInfo shard, CancellationToken cancellationToken)
+    {
+        var name = DatasetBlobs.ShardIndex(shard.Blob);
+        var lines = await store.ReadAsync(Containers.Datasets, name, cancellationToken)
+            ?? throw new TrainingException($"The shard index {name} is gone; ingest the dataset again.");
+        var samples = new List<ShardSample>(shard.Samples);
+        using var reader = new StreamReader(new MemoryStream(lines));
+        while (await reader.ReadLineAsync(cancellationToken) is { } line) samples.Add(Parse(line, name, samples.Count + 1));
+        return samples.Count == shard.Samples
+            ? new ShardIndex(shard, samples)
+            : throw new TrainingException(
+                $"The shard index {name} lists {samples.Count} of {shard.Samples} samples; ingest the dataset again.");
+    }
+
+    private static ShardSample Parse(string line, string name, int number)
+    {
+        try
+        {
+            var sample = JsonSerializer.Deserialize<ShardSample>(line, PipelineJson.Compact);
+            return sample is { Labels: not null, Width: > 0, Height: > 0, Offset: >= 0, Length: > 0 }
+                ? sample
+                : throw new JsonException("it is no sample");
+        }
+        catch (JsonException e)
+        {
+            throw new TrainingException($"Line {number} of the shard index {name} is not what it should be: {e.Message}", e);
+        }
     }
 }

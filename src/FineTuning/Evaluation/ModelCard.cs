@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using System.Text.Json;
 using FunctionsPipeline.Contracts;
 
 namespace FunctionsPipeline.FineTuning;
@@ -45,7 +46,7 @@ public static class ModelCard
             {Confusion(result)}
             ## Training
 
-            {Invariant($"{result.Steps} steps, {result.TrainingSamples} samples seen, {result.Seconds:0} seconds.")}{BestStep(result)} Settings in bold differ from their defaults.
+            {Duration(result)}{BestStep(result)} Settings in bold differ from their defaults.
 
             {Settings(job.Settings)}
 
@@ -57,19 +58,22 @@ public static class ModelCard
     {
         var splits = job.Shards.GroupBy(shard => shard.Split).Select(split => $"| {split.Key} | {split.Sum(shard => shard.Samples)} |");
         var dropped = result.DroppedSamples > 0 ? $"\n\n{result.DroppedSamples} samples were left out as too long." : "";
-        return $"{(job.Dataset is { } dataset ? $"`{dataset}`" : "A dataset without a name.")}\n\n| split | samples |\n| --- | ---: |\n{string.Join('\n', splits)}{dropped}";
+        var name = job.Dataset is { } dataset ? $"`{dataset}`" : "A dataset without a name.";
+        return $"{name}\n\n| split | samples |\n| --- | ---: |\n{string.Join('\n', splits)}{dropped}";
     }
 
     private static string Figures(RunResult result)
     {
         var (before, after, test) = (result.Base, result.FineTuned, result.Test);
         var table = new StringBuilder("| | base | fine-tuned | baseline | fine-tuned, test split |\n| --- | ---: | ---: | ---: | ---: |\n");
-        foreach (var figure in Figure.All)
+        foreach (var metric in ModelCardMetric.All)
         {
-            string?[] cells = [figure.Of(before), figure.Of(after), figure.BaselineOf(after), figure.Of(test)];
-            if (cells.Any(cell => cell is not null)) table.Append($"| {figure.Name} | {string.Join(" | ", cells)} |\n");
+            string?[] cells = [metric.Of(before), metric.Of(after), metric.BaselineOf(after), metric.Of(test)];
+            if (cells.Any(cell => cell is not null)) table.Append($"| {metric.Name} | {string.Join(" | ", cells)} |\n");
         }
-        var measured = after is null ? "" : $"Validation split: {after.Samples} samples, {after.Generated} of them with generated answers. ";
+        var measured = after is null
+            ? ""
+            : $"Validation split: {after.Samples} samples, {after.Generated} of them with generated answers. ";
         return $"""
             {measured}{(test is null ? "There is no test split." : $"Test split, which nothing was chosen by: {test.Samples} samples.")}
             The baseline always answers the training split's most frequent category and its median price.
@@ -81,14 +85,16 @@ public static class ModelCard
     private static string Confusion(RunResult result)
     {
         if ((result.Test ?? result.FineTuned)?.Confusion is not { Count: > 1 } rows) return "";
-        var text = new StringBuilder($"## Confusion\n\nWhat was answered to samples of each category, {(result.Test is null ? "validation" : "test")} split");
+        var split = result.Test is null ? "validation" : "test";
+        var text = new StringBuilder($"## Confusion\n\nWhat was answered to samples of each category, {split} split");
         text.Append(rows.Count > MostCategories ? $"; the {MostCategories} most frequent of {rows.Count}.\n\n" : ".\n\n");
         text.Append("| category | samples | right | wrong answers |\n| --- | ---: | ---: | --- |\n");
         foreach (var row in rows.OrderByDescending(row => row.Answered.Values.Sum()).Take(MostCategories))
         {
             var wrong = row.Answered.Where(a => a.Key != row.Truth).OrderByDescending(a => a.Value)
                 .Select(a => $"{(a.Key.Length == 0 ? "none" : Cell(a.Key))} {a.Value}");
-            text.Append($"| {Cell(row.Truth)} | {row.Answered.Values.Sum()} | {row.Answered.GetValueOrDefault(row.Truth)} | {string.Join(", ", wrong)} |\n");
+            text.Append($"| {Cell(row.Truth)} | {row.Answered.Values.Sum()} | {row.Answered.GetValueOrDefault(row.Truth)} ");
+            text.Append($"| {string.Join(", ", wrong)} |\n");
         }
         return text.Append('\n').ToString();
     }
@@ -101,13 +107,89 @@ public static class ModelCard
         return $"| setting | value |\n| --- | --- |\n{string.Join('\n', rows)}";
     }
 
-    private static string BestStep(RunResult result) => result.BestStep is { } best ? $" The model is that after step {best}, which had the lowest validation loss." : "";
+    private static string Duration(RunResult result) => string.Create(
+        CultureInfo.InvariantCulture, $"{result.Steps} steps, {result.TrainingSamples} samples seen, {result.Seconds:0} seconds.");
+
+    private static string BestStep(RunResult result) =>
+        result.BestStep is { } best ? $" The model is that after step {best}, which had the lowest validation loss." : "";
 
     private static string Cell(string text) => text.Replace("|", "\\|").Replace("<", "\\<").Replace("\n", "\\n");
 
-    private static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
-
     private static string Adapter(TrainingJob job) => job.Settings.Method == FineTuningMethod.Lora
-        ? $" The low-rank adapters are merged into its weights; the folder `{TrainedModel.AdapterFolder}` holds them by themselves, for PEFT."
+        ? " The low-rank adapters are merged into its weights; "
+            + $"the folder `{TrainedModel.AdapterFolder}` holds them by themselves, for PEFT."
         : "";
+}
+
+/// <summary>YAML header of a model card, which the Hub indexes: https://github.com/huggingface/hub-docs/blob/main/modelcard.md.</summary>
+internal static class ModelCardHeader
+{
+    private const string Task = "image-text-to-text";
+
+    public static string Of(TrainingJob job, RunResult result)
+    {
+        var yaml = new StringBuilder("---\n");
+        var (dataset, revision) = Split(job.Dataset);
+        // The Hub rejects a card that names a repository in any form but owner/name.
+        if (BlobNames.HubRepo(job.BaseModel) is { } baseModel)
+            yaml.Append($"base_model: {Quoted(baseModel)}\nbase_model_relation: finetune\n");
+        if (dataset is not null) yaml.Append($"datasets:\n- {Quoted(dataset)}\n");
+        yaml.Append($"library_name: transformers\npipeline_tag: {Task}\n");
+        yaml.Append("tags:\n- phi3_v\n- vision\n- product-catalog\n- torchsharp\n");
+        if (job.Settings.Method == FineTuningMethod.Lora) yaml.Append("- lora\n");
+        if ((result.Test ?? result.FineTuned) is { } measured)
+        {
+            yaml.Append($"model-index:\n- name: {Quoted(job.OutputModel)}\n  results:\n  - task:\n      type: {Task}\n");
+            yaml.Append($"    dataset:\n      type: {Quoted(dataset ?? job.Run)}\n      name: {Quoted(dataset ?? job.Run)}\n");
+            yaml.Append($"      split: {(result.Test is null ? Splits.Validation : Splits.Test)}\n");
+            if (revision is not null) yaml.Append($"      revision: {Quoted(revision)}\n");
+            yaml.Append("    metrics:\n");
+            foreach (var metric in ModelCardMetric.All)
+            {
+                if (metric.Value(measured) is not { } value) continue;
+                yaml.Append($"    - type: {metric.Type}\n      name: {Quoted(metric.Name)}\n");
+                yaml.Append($"      value: {value.ToString("0.######", CultureInfo.InvariantCulture)}\n");
+            }
+        }
+        return yaml.Append("---").ToString();
+    }
+
+    private static (string? Repo, string? Revision) Split(string? text) =>
+        text?.Split('@', 2) is [var repo, .. var revision] ? (repo, revision.FirstOrDefault()) : (null, null);
+
+    // Every JSON string is a valid YAML string.
+    private static string Quoted(string text) => JsonSerializer.Serialize(text, PipelineJson.Compact);
+}
+
+/// <summary>Metric of an evaluation, as the tables and the header of a model card name it.</summary>
+/// <param name="Name">Name of the metric in tables.</param>
+/// <param name="Type">Name of the metric among Hugging Face's metrics, or a name of its own where there is none.</param>
+/// <param name="Format">Number format.</param>
+internal sealed record ModelCardMetric(
+    string Name, string Type, string Format, Func<EvaluationMetrics, double?> Value, Func<EvaluationMetrics, double?>? Baseline = null)
+{
+    /// <summary>All metrics, the most informative first.</summary>
+    public static IReadOnlyList<ModelCardMetric> All { get; } =
+    [
+        new("Category accuracy", "accuracy", "0.000", m => m.CategoryAccuracy, m => m.MajorityCategoryAccuracy),
+        new("Title exact match", "exact_match", "0.000", m => m.TitleExactMatch),
+        new("Title word F1", "f1", "0.000", m => m.TitleF1),
+        new("Median price error", "median_absolute_error", "0.##", m => m.MedianPriceError, m => m.BaselineMedianPriceError),
+        new("Mean price error", "mae", "0.##", m => m.MeanPriceError, m => m.BaselineMeanPriceError),
+        new(
+            "Median price error, percent", "median_absolute_percentage_error", "0.0",
+            m => m.MedianPricePercentError, m => m.BaselineMedianPricePercentError),
+        new(
+            "Prices within 10 %", "price_within_ten_percent", "0.000", m => m.PriceWithinTenPercent, m => m.BaselinePriceWithinTenPercent),
+        new("Answers that parse", "parsed_share", "0.000", m => m.ParsedShare),
+        new("Loss (nats per answer token)", "loss", "0.0000", m => m.Loss),
+    ];
+
+    /// <summary>Formats the metric's value; null where the metric was not measured.</summary>
+    public string? Of(EvaluationMetrics? metrics) => Text(metrics is null ? null : Value(metrics));
+
+    /// <summary>Formats the baseline's value; null where there is none.</summary>
+    public string? BaselineOf(EvaluationMetrics? metrics) => Text(metrics is null ? null : Baseline?.Invoke(metrics));
+
+    private string? Text(double? value) => value?.ToString(Format, CultureInfo.InvariantCulture);
 }

@@ -39,8 +39,10 @@ internal static class InitCommand
         vocabulary.Validators.Add(result =>
         {
             if (result.GetValueOrDefault<int>() < SpecialTokens.SmallestVocabulary)
+            {
                 result.AddError(
                     $"--vocabulary must be at least {SpecialTokens.SmallestVocabulary}: every byte and every added token has a place.");
+            }
         });
         var seed = new Option<int>("--seed")
         {
@@ -99,12 +101,14 @@ internal static class InitCommand
     {
         var config = Presets.Phi3Vision128K with { PadTokenId = tokenizer.Id(SpecialTokens.EndOfText) };
         if (tokenizer.VocabularySize > config.VocabSize)
+        {
             throw new CommandException(
                 $"The tokenizer has {tokenizer.VocabularySize} tokens; {Published} has room for {config.VocabSize}.");
+        }
         var checkpoint = new RandomCheckpoint(config, seed);
-        ModelDisk.RequireNoWeights(folder);
+        OutputFolderCheck.RequireNoWeights(folder);
         Directory.CreateDirectory(folder);
-        ModelDisk.RequireSpace(folder, checkpoint.Bytes);
+        OutputFolderCheck.RequireSpace(folder, checkpoint.Bytes);
         config.Save(folder);
         File.WriteAllBytes(Path.Combine(folder, Tokenizer.FileName), tokenizer.Json.Span);
         var progress = new ByteProgress(
@@ -136,4 +140,75 @@ internal static class InitCommand
     }
 
     private static string Number(long value) => value.ToString("N0", CultureInfo.InvariantCulture);
+}
+
+/// <summary>Checks a folder before hours are spent on a large checkpoint for it.</summary>
+internal static class OutputFolderCheck
+{
+    /// <exception cref="CommandException">The folder already has weights, which would be overwritten.</exception>
+    public static void RequireNoWeights(string folder)
+    {
+        if (ModelFolder.HasWeights(folder))
+            throw new CommandException($"'{folder}' holds weights already: delete them, or choose another --out.");
+    }
+
+    /// <param name="folder">An existing folder.</param>
+    /// <param name="bytes">Size of the checkpoint.</param>
+    /// <exception cref="CommandException">The disk has less free space.</exception>
+    public static void RequireSpace(string folder, long bytes) => RequireSpace(folder, bytes, new DriveInfo(folder).AvailableFreeSpace);
+
+    internal static void RequireSpace(string folder, long bytes, long free)
+    {
+        if (free < bytes)
+        {
+            throw new CommandException(
+                $"The checkpoint needs {ByteSize.Text(bytes)} of disk; '{folder}' has {ByteSize.Text(free)} free: " +
+                $"{ByteSize.Text(bytes - free)} are missing.");
+        }
+    }
+}
+
+/// <summary>
+/// Prints the progress of a long write: bytes, rate and time left. Rewrites one line in a terminal, and prints a line every few seconds
+/// elsewhere.
+/// </summary>
+/// <param name="verb">Participle that begins the line, such as <c>written</c>.</param>
+/// <param name="total">Total number of bytes.</param>
+/// <param name="time">Clock that measures the rate.</param>
+/// <param name="output">Writer that receives the lines.</param>
+/// <param name="overwrite">True to rewrite one line, false to print a line each time.</param>
+internal sealed class ByteProgress(string verb, long total, TimeProvider time, TextWriter output, bool overwrite) : IProgress<long>
+{
+    private static readonly TimeSpan TerminalPause = TimeSpan.FromSeconds(0.5);
+    private static readonly TimeSpan LinePause = TimeSpan.FromSeconds(5);
+    private readonly long _started = time.GetTimestamp();
+    private TimeSpan _last = TimeSpan.Zero;
+
+    /// <param name="value">Number of bytes so far.</param>
+    public void Report(long value)
+    {
+        var elapsed = time.GetElapsedTime(_started);
+        if (elapsed - _last < (overwrite ? TerminalPause : LinePause)) return;
+        _last = elapsed;
+        var rate = value / elapsed.TotalSeconds;
+        var left = TimeSpan.FromSeconds(Math.Ceiling((total - value) / rate));
+        Show(string.Create(CultureInfo.InvariantCulture,
+            $"{verb} {value / 1e9:0.00} of {ByteSize.Text(total)}, {rate / 1e6:0} MB/s, {left:c} left"), overwrite);
+    }
+
+    /// <summary>Prints the total with its duration and rate.</summary>
+    public void Complete()
+    {
+        var elapsed = time.GetElapsedTime(_started);
+        var rate = total / Math.Max(elapsed.TotalSeconds, 1e-3);
+        Show(string.Create(CultureInfo.InvariantCulture,
+            $"{verb} {ByteSize.Text(total)} in {elapsed.TotalSeconds:0.0} s, {rate / 1e6:0} MB/s"), false);
+    }
+
+    private void Show(string line, bool again)
+    {
+        // Padded to 70 characters, so that a shorter line covers the previous one.
+        if (overwrite) output.Write($"\r{line,-70}{(again ? "" : Environment.NewLine)}");
+        else output.WriteLine(line);
+    }
 }

@@ -69,14 +69,14 @@ internal static class InspectCommand
             : $"and no tokenizer: without {Tokenizer.FileName} the model loads, but cannot be trained or asked anything"));
         Line("stored",
             $"{string.Join(" and ", model.Weights.Select(weight => weight.Dtype).Distinct().Order())}, " +
-            $"{Gigabytes.Text(model.StoredBytes)} in " + (model.Files.Count == 1 ? "1 file" : $"{model.Files.Count} files"));
-        Line("memory", $"weights           {Gigabytes.Text(memory.WeightsBf16)} in bf16, {Gigabytes.Text(memory.WeightsFp32)} in fp32");
+            $"{ByteSize.Text(model.StoredBytes)} in " + (model.Files.Count == 1 ? "1 file" : $"{model.Files.Count} files"));
+        Line("memory", $"weights           {ByteSize.Text(memory.WeightsBf16)} in bf16, {ByteSize.Text(memory.WeightsFp32)} in fp32");
         Line("",
-            $"cache             {Gigabytes.Text(memory.CacheBf16(CacheTokens))} in bf16, {Gigabytes.Text(memory.CacheFp32(CacheTokens))} " +
+            $"cache             {ByteSize.Text(memory.CacheBf16(CacheTokens))} in bf16, {ByteSize.Text(memory.CacheFp32(CacheTokens))} " +
             $"in fp32 for {CacheTokens} tokens");
         Line("",
-            $"training in fp32  {Gigabytes.Text(memory.TrainingFp32)} for weights and gradients, " +
-            $"{Gigabytes.Text(memory.TrainingFp32WithAdamW)} with AdamW's moments, activations on top");
+            $"training in fp32  {ByteSize.Text(memory.TrainingFp32)} for weights and gradients, " +
+            $"{ByteSize.Text(memory.TrainingFp32WithAdamW)} with AdamW's moments, activations on top");
         if (File.Exists(Path.Combine(folder, ServingSettings.FileName)))
         {
             var serving = ServingSettings.Load(folder);
@@ -97,7 +97,7 @@ internal static class InspectCommand
         var bytes = model.parameters().Sum(parameter => parameter.numel() * parameter.element_size());
         Line("loaded", Text($"{type} on {device} in {seconds:0.0} s") + (peak is null
             ? ""
-            : Text($", {Gigabytes.Text(peak.Growth)} of memory at the peak, {peak.Growth / (double)bytes:0.000} of the model's size")));
+            : Text($", {ByteSize.Text(peak.Growth)} of memory at the peak, {peak.Growth / (double)bytes:0.000} of the model's size")));
     }
 
     private static string Name(ModelPart part) => part switch
@@ -115,4 +115,40 @@ internal static class InspectCommand
     private static string Number(long value) => value.ToString("N0", CultureInfo.InvariantCulture);
 
     private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
+}
+
+/// <summary>
+/// Measures the peak of the process's resident memory since a point in time, as Linux counts it (<c>VmHWM</c> of <c>/proc/self/status</c>).
+/// </summary>
+internal sealed class PeakMemory
+{
+    private const string Status = "/proc/self/status";
+    private readonly long _before;
+
+    private PeakMemory(long before) => _before = before;
+
+    /// <summary>Starts a measurement; null where <c>/proc</c> is missing or not writable.</summary>
+    public static PeakMemory? Begin()
+    {
+        try
+        {
+            // Writing "5" resets VmHWM to the current resident memory.
+            File.WriteAllText("/proc/self/clear_refs", "5");
+            return Read("VmRSS:") is { } before ? new PeakMemory(before) : null;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Bytes by which the peak exceeds the memory at the start.</summary>
+    public long Growth => Read("VmHWM:")!.Value - _before;
+
+    private static long? Read(string key)
+    {
+        var line = File.ReadLines(Status).FirstOrDefault(line => line.StartsWith(key, StringComparison.Ordinal));
+        if (line is null) return null;
+        return 1024 * long.Parse(line.AsSpan(key.Length).Trim().TrimEnd("kB").TrimEnd(), CultureInfo.InvariantCulture);
+    }
 }

@@ -1,9 +1,9 @@
 using System.CommandLine;
 using System.Diagnostics;
+using System.Globalization;
 using System.Text.Json;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.FineTuning;
-using FunctionsPipeline.GpuWorker.Storage;
 using FunctionsPipeline.Telemetry;
 using TorchSharp;
 
@@ -56,21 +56,25 @@ internal static class TrainCommand
         var builder = Host.CreateApplicationBuilder();
         builder.Logging.ClearProviders().AddSimpleConsole(console => console.SingleLine = true);
         builder.Logging.AddFilter("Azure", LogLevel.Warning);
-        if (folder is not null) builder.Services.AddSingleton<IRunStore>(new FolderRunStore(folder.FullName));
+        if (folder is not null) builder.Services.AddSingleton<IRunStore>(new LocalRunStore(folder.FullName));
         else builder.Services.AddStorage(builder.Configuration);
         builder.Services.AddWorkerTelemetry(builder.Configuration);
         using var host = builder.Build();
         host.Services.StartTelemetry();
 
         var store = host.Services.GetRequiredService<IRunStore>();
-        var logger = host.Services.GetRequiredService<ILogger<Trainer>>();
-        var options = new TrainerOptions { WorkFolder = cache, Mlflow = MlflowOptions.Read(name => builder.Configuration[name], logger) };
+        var logger = host.Services.GetRequiredService<ILogger<TrainingJobRunner>>();
+        var options = new TrainingJobRunnerOptions
+        {
+            WorkFolder = cache,
+            Mlflow = MlflowOptions.Read(name => builder.Configuration[name], logger),
+        };
         using var span = PipelineTracing.StartJob("train", run, Environment.GetEnvironmentVariable);
-        var trainer = new Trainer(store, options, TimeProvider.System, logger, new HeartbeatLines(Console.Out));
+        var runner = new TrainingJobRunner(store, options, TimeProvider.System, logger, new HeartbeatPrinter(Console.Out));
         RunResult result;
         try
         {
-            result = await trainer.RunAsync(await ReadJobAsync(store, run, cancellationToken), cancellationToken);
+            result = await runner.RunAsync(await ReadJobAsync(store, run, cancellationToken), cancellationToken);
         }
         catch (OperationCanceledException)
         {
@@ -109,4 +113,33 @@ internal static class TrainCommand
             throw new CommandException($"{Containers.Runs}/{name} is no training job: {e.Message}", e);
         }
     }
+}
+
+/// <summary>Prints heartbeats as readable lines and skips repeated ones.</summary>
+internal sealed class HeartbeatPrinter(TextWriter output) : IProgress<Heartbeat>
+{
+    private string? _last;
+
+    /// <inheritdoc/>
+    public void Report(Heartbeat value)
+    {
+        var line = Describe(value);
+        if (line == _last) return;
+        output.WriteLine(line);
+        _last = line;
+    }
+
+    /// <summary>Formats a heartbeat as one line.</summary>
+    public static string Describe(Heartbeat heartbeat)
+    {
+        var parts = new List<string> { heartbeat.Phase };
+        if (heartbeat.Steps > 0) parts.Add($"step {heartbeat.Step}/{heartbeat.Steps}");
+        if (heartbeat.Loss is { } loss) parts.Add(Invariant($"loss {loss:0.000}"));
+        if (heartbeat.ValidationLoss is { } validation) parts.Add(Invariant($"validation loss {validation:0.000}"));
+        if (heartbeat.SamplesPerSecond is { } rate) parts.Add(Invariant($"{rate:0.0} samples/s"));
+        if (heartbeat.EtaSeconds is { } seconds) parts.Add($"{TimeSpan.FromSeconds(Math.Round(seconds)):c} left");
+        return string.Join(", ", parts);
+    }
+
+    private static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }

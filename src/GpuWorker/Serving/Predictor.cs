@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using FunctionsPipeline.Contracts;
 using FunctionsPipeline.FineTuning;
 using FunctionsPipeline.Images;
 using FunctionsPipeline.Phi3Vision;
@@ -58,7 +59,7 @@ public sealed class Predictor : IDisposable
         ReadOnlyMemory<byte> bytes, GenerationSettings settings, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         using var prompt = Prompt(bytes);
-        var text = new AnswerText(_loaded.Tokenizer, _rows);
+        var text = new StreamingDetokenizer(_loaded.Tokenizer, _rows);
         await foreach (var token in _generator.StreamAsync(prompt.Input, settings, cancellationToken))
             if (text.Add(token.Id) is { Length: > 0 } piece) yield return piece;
         if (text.Finish() is { Length: > 0 } rest) yield return rest;
@@ -72,5 +73,79 @@ public sealed class Predictor : IDisposable
         using var image = ImageReader.Read(bytes);
         var processed = _processor.Process(image);
         return new PromptTensors(_rows.Prompt(processed.Tokens), processed, _device);
+    }
+}
+
+/// <summary>Answer of a model to an image.</summary>
+/// <param name="Text">The answer's verbatim text.</param>
+/// <param name="Read">The parsed text; null when it does not follow the model's answer template.</param>
+/// <param name="Generated">The generated tokens with their probabilities.</param>
+public sealed record PredictedAnswer(string Text, Answer? Read, GeneratedAnswer Generated)
+{
+    /// <summary>Natural logarithm of the answer's probability: the sum over its tokens.</summary>
+    public double LogProbability => Generated.Tokens.Sum(token => token.LogProbability);
+
+    /// <summary>
+    /// Geometric mean of the tokens' probabilities, from 0 to 1, comparable between answers of different lengths. 1 for an empty answer.
+    /// </summary>
+    public double Confidence => Generated.Tokens.Count == 0 ? 1 : Math.Exp(LogProbability / Generated.Tokens.Count);
+}
+
+/// <summary>
+/// Model input for a prompt about one image. Owns its tensors, detached from every dispose scope, so that a thread other than their
+/// creator's may read and free them.
+/// </summary>
+internal sealed class PromptTensors : IDisposable
+{
+    /// <param name="ids">Token ids, with a negative id for every position of the image.</param>
+    public PromptTensors(IReadOnlyList<int> ids, ProcessedImage image, Device device)
+    {
+        const int side = Phi3VisionConfig.ViewSize;
+        using var scope = NewDisposeScope();
+        long[] row = [.. ids.Select(id => (long)id)];
+        Input = new ModelInput(
+            tensor(row, [1, row.Length], device: device),
+            PixelValues: tensor(image.PixelValues, [1, image.Views, 3, side, side], device: device),
+            ImageSizes: tensor(new long[] { image.Height, image.Width }, [1, 2], device: device));
+        scope.Detach(Input.InputIds, Input.PixelValues!, Input.ImageSizes!);
+    }
+
+    /// <summary>Token ids I64 [1, L], pixels F32 [1, K, 3, 336, 336] and image sizes I64 [1, 2].</summary>
+    public ModelInput Input { get; }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Input.InputIds.Dispose();
+        Input.PixelValues?.Dispose();
+        Input.ImageSizes?.Dispose();
+    }
+}
+
+/// <summary>
+/// Decodes tokens into pieces of text that add up to the text of all tokens. Holds byte tokens back until their sequence has ended, because
+/// a partial UTF-8 sequence cannot be decoded, and white space until more text follows.
+/// </summary>
+internal sealed class StreamingDetokenizer(Tokenizer tokenizer, RowBuilder rows)
+{
+    private readonly List<int> _ids = [];
+    private int _shown;
+
+    /// <summary>Returns the text that a token adds; empty while its bytes or white space are held back.</summary>
+    public string Add(int id)
+    {
+        _ids.Add(id);
+        return tokenizer.Token(id) is ['<', '0', 'x', _, _, '>'] ? "" : Rest();
+    }
+
+    /// <summary>Returns the text that was held back. No tokens may be added afterwards.</summary>
+    public string Finish() => Rest();
+
+    private string Rest()
+    {
+        var text = rows.Decode(_ids);
+        var rest = text[_shown..];
+        _shown = text.Length;
+        return rest;
     }
 }

@@ -1,3 +1,6 @@
+using FunctionsPipeline.Phi3Vision;
+using static TorchSharp.torch;
+
 namespace FunctionsPipeline.GpuWorker.Verification;
 
 /// <summary>Result of comparing a recorded output with the computed one.</summary>
@@ -22,16 +25,98 @@ public sealed record Comparison(string Output, double Difference, double Toleran
     }
 }
 
-/// <summary>Report on one case.</summary>
-/// <param name="Case">Name of the case: its folder, or another identification.</param>
-/// <param name="NotChecked">Recorded outputs that were not compared, each with the reason.</param>
-/// <param name="Problem">Reason why the case could not be read; null when it could.</param>
-public sealed record CaseReport(
-    string Case, IReadOnlyList<Comparison> Comparisons, IReadOnlyList<string> NotChecked, string? Problem = null)
+/// <summary>Compares tensors on any device.</summary>
+internal static class TensorDifference
 {
-    /// <summary>Creates the report of a case that could not be read.</summary>
-    public static CaseReport Unreadable(string name, string problem) => new(name, [], [], problem);
+    /// <summary>Compares by the largest absolute difference.</summary>
+    /// <param name="mask">I64 [B, L]: positions of padding (0) have no meaning and are not compared; null compares all positions.</param>
+    public static Comparison Absolute(string output, Tensor expected, Tensor actual, double tolerance, Tensor? mask = null)
+    {
+        if (Shape(output, expected, actual) is { } wrong) return wrong;
+        using var scope = NewDisposeScope();
+        var difference = (expected.cpu().to(ScalarType.Float64) - actual.detach().cpu().to(ScalarType.Float64)).abs();
+        if (mask is not null) difference = difference.Masked(mask.cpu().Is(0).unsqueeze(-1), 0);
+        return new Comparison(output, Largest(difference), tolerance);
+    }
 
-    /// <summary>True when an output is out of tolerance.</summary>
-    public bool Differs => Comparisons.Any(comparison => !comparison.Fits);
+    /// <summary>Compares by the largest difference, relative to the largest entry of the recorded tensor.</summary>
+    /// <param name="smallest">Lower bound of the divisor.</param>
+    public static Comparison Relative(string output, Tensor expected, Tensor actual, double tolerance, double smallest)
+    {
+        var comparison = Absolute(output, expected, actual, tolerance);
+        using var scope = NewDisposeScope();
+        var largest = Largest(expected.cpu().to(ScalarType.Float64).abs());
+        return comparison with { Difference = comparison.Difference / Math.Max(largest, smallest) };
+    }
+
+    /// <summary>Counts the entries that are not equal.</summary>
+    public static Comparison Exact(string output, Tensor expected, Tensor actual)
+    {
+        if (Shape(output, expected, actual) is { } wrong) return wrong;
+        using var scope = NewDisposeScope();
+        return Comparison.Exact(output, Integers(expected), Integers(actual));
+    }
+
+    /// <summary>Copies the values of an integer tensor.</summary>
+    public static long[] Integers(Tensor tensor)
+    {
+        using var scope = NewDisposeScope();
+        return tensor.cpu().to(ScalarType.Int64).contiguous().data<long>().ToArray();
+    }
+
+    private static Comparison? Shape(string output, Tensor expected, Tensor actual) =>
+        expected.shape.SequenceEqual(actual.shape)
+            ? null
+            : new Comparison(
+                output, double.PositiveInfinity, 0,
+                $"is [{string.Join(", ", actual.shape)}], but [{string.Join(", ", expected.shape)}] is recorded");
+
+    private static double Largest(Tensor difference) => difference.NumberOfElements == 0 ? 0 : difference.max().item<double>();
+}
+
+/// <summary>
+/// Largest allowed differences between a float32 engine and a recording: several times the difference observed between float32 and float64,
+/// and less than the effect of known mistakes, such as an epsilon of 1e-6 instead of 1e-5.
+/// </summary>
+internal static class Tolerances
+{
+    /// <summary>Tolerance of the losses of AdamW's steps.</summary>
+    public const double StepLosses = 1e-4;
+
+    /// <summary>Tolerance of weights after AdamW's steps.</summary>
+    public const double StepWeights = 1e-5;
+
+    /// <summary>Tolerance of the adapter matrices A and B after AdamW's steps.</summary>
+    public const double Adapters = 5e-5;
+
+    /// <summary>Tolerance of merged weights after AdamW's steps on adapters.</summary>
+    public const double MergedWeights = 2e-5;
+
+    /// <summary>Tolerance of logits after AdamW's steps on adapters.</summary>
+    public const double AdaptedLogits = 2e-4;
+
+    /// <summary>Tolerance of gradients, relative to their largest entry.</summary>
+    public const double Gradients = 5e-5;
+
+    /// <summary>
+    /// Lower bound of a gradient's largest entry: smaller gradients are rounding noise, such as those of key biases, which are 0 in exact
+    /// arithmetic.
+    /// </summary>
+    public const double SmallestGradient = 2e-3;
+
+    /// <summary>Tolerance of pixels after the image processor; cropping itself is exact.</summary>
+    public const double Pixels = 2e-6;
+
+    /// <summary>Returns the tolerance of a model output by its name; null for an unknown name.</summary>
+    public static double? Of(string output) => output switch
+    {
+        "rope_cos" or "rope_sin" => 2e-6,
+        "clip_features" or "image_embeds" or "hidden_after_embed" => 2e-5,
+        "final_hidden" => 3e-5,
+        "logits" or "greedy_logits" or "cross.logits_cache" or "cross.logits_nocache" => 1e-4,
+        "loss" => 1e-5,
+        "greedy_tokens" or "greedy_tokens_nocache" or "cross.greedy_tokens_cache" or "cross.greedy_tokens_nocache" => 0,
+        _ when output.StartsWith("hidden_layer_", StringComparison.Ordinal) => 3e-5,
+        _ => null,
+    };
 }

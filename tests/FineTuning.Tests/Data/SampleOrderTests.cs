@@ -1,3 +1,4 @@
+using FunctionsPipeline.Contracts;
 using FunctionsPipeline.FineTuning;
 
 namespace FunctionsPipeline.Tests.FineTuning;
@@ -48,7 +49,8 @@ public sealed class SampleOrderTests
     [Fact]
     public void A_large_dataset_comes_a_few_shards_at_a_time_and_these_are_well_shuffled()
     {
-        var groups = new SampleOrder(Many, seed: 1).Batches(1, 0, 1000).Select(batch => batch[0]).Chunk(25 * SampleOrder.ShardsTogether).ToList();
+        var groups = new SampleOrder(Many, seed: 1).Batches(1, 0, 1000).Select(batch => batch[0])
+            .Chunk(25 * SampleOrder.ShardsTogether).ToList();
         var shards = groups.Select(group => group.Select(sample => sample.Shard).ToHashSet()).ToList();
         Assert.Equal([16, 16, 8], shards.Select(group => group.Count));
         Assert.Equal(40, shards.SelectMany(group => group).Distinct().Count());
@@ -62,4 +64,18 @@ public sealed class SampleOrderTests
         var groups = new SampleOrder(large, seed: 1).Batches(20, 0, 60);
         Assert.All(groups, group => Assert.Equal(2, group.Select(sample => sample.Shard).Distinct().Count()));
     }
+}
+
+/// <summary>Samples without a shard behind them.</summary>
+internal static class Shards
+{
+    /// <summary>Shards of equally many samples whose places in their shard count up from 0.</summary>
+    /// <param name="bytes">Size of each shard.</param>
+    public static IReadOnlyList<Sample> Samples(int shards, int each, long bytes = 1) =>
+        [.. Enumerable.Range(0, shards).SelectMany(s =>
+        {
+            var shard = new ShardInfo($"{s}.tar", Splits.Train, each, bytes);
+            return Enumerable.Range(0, each).Select(i => new Sample(
+                shard, new ShardSample(new SampleLabels($"{s}-{i}", "00", null, "Hats", null), 60, 60, i, 1), Tokens: 400));
+        })];
 }

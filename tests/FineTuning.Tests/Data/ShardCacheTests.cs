@@ -9,7 +9,7 @@ public sealed class ShardCacheTests : IAsyncLifetime
     private readonly CountingStore _store;
     private readonly List<Sample> _samples = [];
 
-    public ShardCacheTests() => _store = new CountingStore(new FolderRunStore(_root));
+    public ShardCacheTests() => _store = new CountingStore(new LocalRunStore(_root));
 
     private string Disk => Path.Combine(_root, "disk");
 
@@ -17,7 +17,8 @@ public sealed class ShardCacheTests : IAsyncLifetime
     {
         for (var i = 0; i < 12; i++)
         {
-            var content = Enumerable.Range(0, 2).Select(k => (new SampleLabels($"{i}-{k}", "00", null, "Hats", null), 1, 1, new[] { (byte)i, (byte)k }));
+            var content = Enumerable.Range(0, 2).Select(
+                k => (new SampleLabels($"{i}-{k}", "00", null, "Hats", null), 1, 1, new[] { (byte)i, (byte)k }));
             var shard = TarShard.Write(_root, $"train-{i}.tar", Splits.Train, [.. content]);
             var index = (await ShardIndex.ReadAsync(_store, [shard], default)).Single();
             _samples.AddRange(index.Samples.Select(sample => new Sample(shard, sample, 400)));
@@ -35,8 +36,10 @@ public sealed class ShardCacheTests : IAsyncLifetime
     {
         await using var cache = new ShardCache(_store, Disk, long.MaxValue);
         for (var pass = 0; pass < 2; pass++)
+        {
             Assert.All(_samples.AsParallel().Select(sample => (sample, Image: cache.ReadImage(sample, default))).ToList(),
                 read => Assert.Equal(read.sample.Labels.Key, $"{read.Image[0]}-{read.Image[1]}"));
+        }
         Assert.Equal(12, _store.Downloads.Count);
     }
 
@@ -72,6 +75,7 @@ public sealed class ShardCacheTests : IAsyncLifetime
         await using var cache = new ShardCache(_store, Disk, 4 * size);
         var seen = new List<Sample>();
         for (var epoch = 0; epoch < 2; epoch++)
+        {
             foreach (var batch in cache.Follow(_samples.Chunk(4), _ => true))
             {
                 foreach (var sample in batch) Assert.Equal(2, cache.ReadImage(sample, default).Length);
@@ -79,6 +83,7 @@ public sealed class ShardCacheTests : IAsyncLifetime
                 // Two shards of the batch, and those ahead of it: the budget, and one batch more.
                 Assert.True(Directory.GetFiles(Disk).Length <= 6);
             }
+        }
         Assert.Equal([.. _samples, .. _samples], seen);
         // Nothing was fetched twice within a pass.
         Assert.True(_store.Downloads.Count <= 24);
@@ -135,4 +140,52 @@ public sealed class ShardCacheTests : IAsyncLifetime
         for (var i = 0; i < 500 && !holds(); i++) await Task.Delay(10);
         Assert.True(holds());
     }
+}
+
+/// <summary>A store that remembers what was downloaded, and can be slow or fail.</summary>
+internal sealed class CountingStore(IRunStore store) : IRunStore
+{
+    private readonly List<string> _downloads = [];
+    private int _failures;
+
+    /// <summary>Names in the order in which they were asked for.</summary>
+    public IReadOnlyList<string> Downloads
+    {
+        get
+        {
+            lock (_downloads) return [.. _downloads];
+        }
+    }
+
+    /// <summary>Number of the next downloads that fail.</summary>
+    public int Failures { set => _failures = value; }
+
+    /// <summary>Signal that downloads wait for; null for none.</summary>
+    public TaskCompletionSource? Gate { get; set; }
+
+    public async Task DownloadAsync(string container, string name, string path, CancellationToken cancellationToken)
+    {
+        lock (_downloads) _downloads.Add(name);
+        if (Gate is not null) await Gate.Task.WaitAsync(cancellationToken);
+        if (Interlocked.Decrement(ref _failures) >= 0) throw new IOException("the connection broke");
+        await store.DownloadAsync(container, name, path, cancellationToken);
+    }
+
+    public Task<IReadOnlyList<string>> ListAsync(string container, string prefix, CancellationToken cancellationToken) =>
+        store.ListAsync(container, prefix, cancellationToken);
+
+    public Task<byte[]?> ReadAsync(string container, string name, CancellationToken cancellationToken) =>
+        store.ReadAsync(container, name, cancellationToken);
+
+    public Task WriteAsync(string container, string name, ReadOnlyMemory<byte> content, CancellationToken cancellationToken) =>
+        store.WriteAsync(container, name, content, cancellationToken);
+
+    public Task AppendAsync(string container, string name, ReadOnlyMemory<byte> content, CancellationToken cancellationToken) =>
+        store.AppendAsync(container, name, content, cancellationToken);
+
+    public Task UploadAsync(string container, string name, string path, CancellationToken cancellationToken) =>
+        store.UploadAsync(container, name, path, cancellationToken);
+
+    public Task DeleteAsync(string container, string name, CancellationToken cancellationToken) =>
+        store.DeleteAsync(container, name, cancellationToken);
 }

@@ -51,9 +51,10 @@ public sealed class TrainingBatchTests
         using var scope = NewDisposeScope();
         using var model = new Phi3VisionModel(SmallModel.Config);
         Initializer.Initialize(model, seed: 1);
-        var samples = new[] { NoisePicture.Sample(3), NoisePicture.Sample(1) };
+        var samples = new[] { NoiseImage.Sample(3), NoiseImage.Sample(1) };
         var pixels = new TrainingBatch(samples, padding: 0, packing: packing);
-        var features = new TrainingBatch([.. samples.Select(sample => (sample.Row, model.Encode(sample.Image)))], padding: 0, packing: packing);
+        var features = new TrainingBatch(
+            [.. samples.Select(sample => (sample.Row, model.Encode(sample.Image)))], padding: 0, packing: packing);
         Assert.Null(features.Input(CPU).PixelValues);
         var loss = new AnswerLoss(model, CPU);
         Assert.Equal(loss.Sum(pixels), loss.Sum(features), 1e-4);

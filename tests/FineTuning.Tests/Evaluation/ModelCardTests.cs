@@ -11,7 +11,11 @@ public sealed class ModelCardTests : IDisposable
         BaseModel = "microsoft--Phi-3-vision-128k-instruct@abc",
         OutputModel = "spring-1",
         Dataset = "shop/catalog@0123",
-        Shards = [new ShardInfo("a", "train", 700, 0), new ShardInfo("b", "train", 19, 0), new ShardInfo("c", "validation", 80, 0), new ShardInfo("d", "test", 40, 0)],
+        Shards =
+        [
+            new ShardInfo("a", "train", 700, 0), new ShardInfo("b", "train", 19, 0),
+            new ShardInfo("c", "validation", 80, 0), new ShardInfo("d", "test", 40, 0),
+        ],
         Settings = new TrainingSettings { LearningRate = 0.0002, Question = "What is it?" },
     };
 
@@ -27,7 +31,13 @@ public sealed class ModelCardTests : IDisposable
         Base = new EvaluationMetrics { Loss = 3.25, Samples = 80, Generated = 80, CategoryAccuracy = 0.1 },
         FineTuned = new EvaluationMetrics
         {
-            Loss = 0.5, Samples = 80, Generated = 80, CategoryAccuracy = 0.8, MajorityCategoryAccuracy = 0.25, MedianPriceError = 12.5, BaselineMedianPriceError = 80,
+            Loss = 0.5,
+            Samples = 80,
+            Generated = 80,
+            CategoryAccuracy = 0.8,
+            MajorityCategoryAccuracy = 0.25,
+            MedianPriceError = 12.5,
+            BaselineMedianPriceError = 80,
         },
         Test = new EvaluationMetrics
         {
@@ -51,11 +61,20 @@ public sealed class ModelCardTests : IDisposable
     public void A_card_says_where_the_model_is_from_what_it_was_taught_with_and_how_good_it_is()
     {
         var card = Write(Job, Result);
-        Assert.StartsWith("---\nbase_model: \"microsoft/Phi-3-vision-128k-instruct\"\nbase_model_relation: finetune\ndatasets:\n- \"shop/catalog\"\nlibrary_name: transformers\n", card);
-        Assert.Contains("      split: test\n      revision: \"0123\"\n    metrics:\n    - type: accuracy\n      name: \"Category accuracy\"\n      value: 0.775\n", card);
+        Assert.StartsWith(
+            "---\nbase_model: \"microsoft/Phi-3-vision-128k-instruct\"\nbase_model_relation: finetune\n"
+            + "datasets:\n- \"shop/catalog\"\nlibrary_name: transformers\n",
+            card);
+        Assert.Contains(
+            "      split: test\n      revision: \"0123\"\n    metrics:\n"
+            + "    - type: accuracy\n      name: \"Category accuracy\"\n      value: 0.775\n",
+            card);
         Assert.Contains("\n---\n# spring-1\n", card);
         Assert.Contains("<|user|>\n<|image_1|>What is it?<|end|><|assistant|>\n```", card);
-        Assert.Contains("`shop/catalog@0123`\n\n| split | samples |\n| --- | ---: |\n| train | 719 |\n| validation | 80 |\n| test | 40 |\n\n3 samples were left out", card);
+        Assert.Contains(
+            "`shop/catalog@0123`\n\n| split | samples |\n| --- | ---: |\n| train | 719 |\n| validation | 80 |\n| test | 40 |\n\n"
+            + "3 samples were left out",
+            card);
         Assert.Contains("| Category accuracy | 0.100 | 0.800 | 0.250 | 0.775 |", card);
         Assert.Contains("| Median price error |  | 12.5 | 80 |  |", card);
         Assert.DoesNotContain("Title", card[card.IndexOf("# spring-1", StringComparison.Ordinal)..]);

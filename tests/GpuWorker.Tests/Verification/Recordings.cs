@@ -13,9 +13,11 @@ internal static class Recordings
         Rewritten(name, target, tensors => [.. tensors.Select(pair => pair.Name == tensor ? (pair.Name, change(pair.Tensor)) : pair)]);
 
     /// <summary>Copies a recording of a model, with a tensor more.</summary>
-    public static string With(string name, string target, string tensor, Tensor value) => Rewritten(name, target, tensors => [.. tensors, (tensor, value)]);
+    public static string With(string name, string target, string tensor, Tensor value) =>
+        Rewritten(name, target, tensors => [.. tensors, (tensor, value)]);
 
-    private static string Rewritten(string name, string target, Func<IReadOnlyList<(string Name, Tensor Tensor)>, IReadOnlyList<(string, Tensor)>> change)
+    private static string Rewritten(
+        string name, string target, Func<IReadOnlyList<(string Name, Tensor Tensor)>, IReadOnlyList<(string, Tensor)>> change)
     {
         using var scope = NewDisposeScope();
         var source = Path.Combine(Folder, name);
@@ -27,7 +29,8 @@ internal static class Recordings
         }
         var path = Path.Combine(target, "io.safetensors");
         IReadOnlyList<(string, Tensor)> tensors;
-        using (var file = SafetensorsFile.Open(path)) tensors = change([.. file.Entries.Select(entry => (entry.Name, file.Read(entry.Name)))]);
+        using (var file = SafetensorsFile.Open(path))
+            tensors = change([.. file.Entries.Select(entry => (entry.Name, file.Read(entry.Name)))]);
         SafetensorsFile.Write(path, tensors);
         return target;
     }

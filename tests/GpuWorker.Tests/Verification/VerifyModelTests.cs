@@ -1,3 +1,4 @@
+using FunctionsPipeline.Phi3Vision;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -23,13 +24,17 @@ public sealed class VerifyModelTests : IDisposable
         Assert.All(lines, line => Assert.StartsWith("agrees ", line));
         Assert.All(lines, line => Assert.DoesNotContain("not checked", line));
         var image = Assert.Single(lines, line => line.Contains("tiny-image:"));
-        foreach (var name in new[] { "pixel_values", "clip_features", "image_embeds", "hidden_layer_0", "logits", "greedy_logits", "no_grad_params", "18 gradients" })
-            Assert.Contains($"{name} ", image);
+        string[] outputs =
+        [
+            "pixel_values", "clip_features", "image_embeds", "hidden_layer_0", "logits", "greedy_logits", "no_grad_params", "18 gradients",
+        ];
+        foreach (var name in outputs) Assert.Contains($"{name} ", image);
         Assert.Contains("(1.0e-04)", image);
         Assert.Contains("cross.logits_nocache", output);
         Assert.Contains("5 agree, 0 differ", error);
         var adapters = Assert.Single(lines, line => line.Contains("lora-3-steps:"));
-        foreach (var name in new[] { "losses", "8 first gradients", "16 trained adapters", "1 merged weights" }) Assert.Contains($"{name} ", adapters);
+        foreach (var name in new[] { "losses", "8 first gradients", "16 trained adapters", "1 merged weights" })
+            Assert.Contains($"{name} ", adapters);
     }
 
     [Fact]
@@ -89,7 +94,8 @@ public sealed class VerifyModelTests : IDisposable
     {
         Recordings.Changed(Text, Copy, "loss", value => value);
         var description = Path.Combine(Copy, "case.json");
-        File.WriteAllText(description, File.ReadAllText(description).Replace("\"model.vision_embed_tokens.glb_GN\"", "\"model.norm.weight\""));
+        var changed = File.ReadAllText(description).Replace("\"model.vision_embed_tokens.glb_GN\"", "\"model.norm.weight\"");
+        File.WriteAllText(description, changed);
         var (code, output, _) = await VerifyAsync(Copy);
         Assert.Equal(1, code);
         Assert.Contains("no_grad_params", output);
@@ -138,9 +144,13 @@ public sealed class VerifyModelTests : IDisposable
         var loss = Recorded(Text, "loss");
         Directory.CreateDirectory(Copy);
         Directory.CreateDirectory(Path.Combine(_folder, "base"));
-        foreach (var file in Directory.EnumerateFiles(Path.Combine(Recordings.Folder, Text))) File.Copy(file, Path.Combine(_folder, "base", Path.GetFileName(file)));
+        foreach (var file in Directory.EnumerateFiles(Path.Combine(Recordings.Folder, Text)))
+            File.Copy(file, Path.Combine(_folder, "base", Path.GetFileName(file)));
         using (NewDisposeScope())
-            FunctionsPipeline.Phi3Vision.SafetensorsFile.Write(Path.Combine(Copy, "io.safetensors"), [("losses", torch.full(3, loss, dtype: ScalarType.Float32))]);
+        {
+            SafetensorsFile.Write(
+                Path.Combine(Copy, "io.safetensors"), [("losses", torch.full(3, loss, dtype: ScalarType.Float32))]);
+        }
         File.WriteAllText(Path.Combine(Copy, "case.json"),
             """
             { "kind": "adamw", "base": "../base", "unchanged_params_no_gradient": ["model.norm.weight"],
@@ -231,7 +241,7 @@ public sealed class VerifyModelTests : IDisposable
     private static float Recorded(string name, string tensor)
     {
         using var scope = NewDisposeScope();
-        using var file = FunctionsPipeline.Phi3Vision.SafetensorsFile.Open(Path.Combine(Recordings.Folder, name, "io.safetensors"));
+        using var file = SafetensorsFile.Open(Path.Combine(Recordings.Folder, name, "io.safetensors"));
         return file.Read(tensor).item<float>();
     }
 

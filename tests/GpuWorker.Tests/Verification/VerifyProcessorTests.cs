@@ -6,7 +6,7 @@ namespace FunctionsPipeline.Tests.GpuWorker.Verification;
 [Collection(nameof(ConsoleCollection))]
 public sealed class VerifyProcessorTests : IDisposable
 {
-    // A picture of 80×60 pixels of one colour: 336×252 after resizing, with 42 white rows above and below.
+    // An image of 80×60 pixels of one colour: 336×252 after resizing, with 42 white rows above and below.
     private const string Expected =
         """
         {
@@ -26,15 +26,16 @@ public sealed class VerifyProcessorTests : IDisposable
     public VerifyProcessorTests()
     {
         Directory.CreateDirectory(Path.Combine(_folder, "images"));
-        File.WriteAllBytes(Path.Combine(_folder, "images", "80x60.png"), Pictures.Png());
+        File.WriteAllBytes(Path.Combine(_folder, "images", "80x60.png"), TestImages.Png());
     }
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [Fact]
-    public async Task Pictures_and_sizes_agree()
+    public async Task Images_and_sizes_agree()
     {
-        var (code, output, error) = await VerifyAsync(Expected, "[80, 60, 1, 336, 252, 336, 336, 313], [60, 80, 4, 504, 672, 672, 672, 757]");
+        var (code, output, error) = await VerifyAsync(
+            Expected, "[80, 60, 1, 336, 252, 336, 336, 313], [60, 80, 4, 504, 672, 672, 672, 757]");
         Assert.True(code == 0, output + error);
         Assert.Contains("images/80x60.png ≤1 crops: width 0 (0)", output);
         Assert.Contains("crop values 0 (5.0e-07)", output);
@@ -93,7 +94,8 @@ public sealed class VerifyProcessorTests : IDisposable
     [Theory]
     [InlineData("{", "unreadable")]
     [InlineData("{\"entries\": []}", "neither normalize_lut.npy nor image_mean")]
-    [InlineData("{\"image_mean\": [0,0,0], \"image_std\": [1,1,1], \"entries\": [{\"image\": \"gone.png\", \"num_crops\": 1}]}", "gone.png' is missing")]
+    [InlineData("{\"image_mean\": [0,0,0], \"image_std\": [1,1,1], \"entries\": [{\"image\": \"gone.png\", \"num_crops\": 1}]}",
+        "gone.png' is missing")]
     public async Task A_recording_that_cannot_be_read_ends_with_2(string expected, string message)
     {
         var (code, output, _) = await VerifyAsync(expected);
@@ -113,8 +115,11 @@ public sealed class VerifyProcessorTests : IDisposable
     {
         if (expected is not null) File.WriteAllText(Path.Combine(_folder, "expected.json"), expected);
         if (sizes is not null)
+        {
             File.WriteAllText(Path.Combine(_folder, "sizes.json"),
-                "{\"columns\": [\"width\",\"height\",\"num_crops\",\"resized_w\",\"resized_h\",\"hd_w\",\"hd_h\",\"num_img_tokens\"], \"rows\": [" + sizes + "]}");
+                "{\"columns\": [\"width\",\"height\",\"num_crops\",\"resized_w\",\"resized_h\",\"hd_w\",\"hd_h\",\"num_img_tokens\"], "
+                + $"\"rows\": [{sizes}]}}");
+        }
         return ConsoleRun.RunAsync("verify", "processor", _folder);
     }
 }

@@ -17,8 +17,8 @@ public sealed class VerifyRecordTests : IAsyncLifetime
     public async Task InitializeAsync()
     {
         Assert.Equal(0, (await ConsoleRun.RunAsync("init", "--out", Model, "--vocabulary", "320")).Code);
-        File.WriteAllBytes(Image, Pictures.Png());
-        File.WriteAllBytes(Path.Combine(_folder, "b.jpg"), Pictures.Jpeg());
+        File.WriteAllBytes(Image, TestImages.Png());
+        File.WriteAllBytes(Path.Combine(_folder, "b.jpg"), TestImages.Jpeg());
     }
 
     public Task DisposeAsync()
@@ -33,8 +33,12 @@ public sealed class VerifyRecordTests : IAsyncLifetime
         await RecordAsync("--image", Image, "--image", Path.Combine(_folder, "b.jpg"), "--crops", "2", "--tokens", "3",
             "--answer", "Hats", "--answer", "Coats and more", "--gradients");
         var outputs = await VerifyAsync();
-        foreach (var name in new[] { "pixel_values", "clip_features", "image_embeds", "logits", "loss", "greedy_tokens", "greedy_logits", "no_grad_params", "grad_norms" })
-            Assert.Contains(name, outputs.Keys);
+        string[] names =
+        [
+            "pixel_values", "clip_features", "image_embeds", "logits", "loss", "greedy_tokens", "greedy_logits",
+            "no_grad_params", "grad_norms",
+        ];
+        foreach (var name in names) Assert.Contains(name, outputs.Keys);
         Assert.True(outputs.Keys.Count(name => name.StartsWith("grad.", StringComparison.Ordinal)) > 20);
     }
 
@@ -90,7 +94,8 @@ public sealed class VerifyRecordTests : IAsyncLifetime
     [Fact]
     public async Task An_image_too_many_or_one_that_is_none_is_named()
     {
-        var (code, _, error) = await ConsoleRun.RunAsync("verify", "record", "--model", Model, "--out", Output, "--prompt", "x", "--image", Image);
+        var (code, _, error) = await ConsoleRun.RunAsync(
+            "verify", "record", "--model", Model, "--out", Output, "--prompt", "x", "--image", Image);
         Assert.Equal(2, code);
         Assert.Contains("1 images are given, but the prompts have tags for 0", error);
         var text = Path.Combine(_folder, "text.png");
@@ -114,7 +119,9 @@ public sealed class VerifyRecordTests : IAsyncLifetime
         Assert.True(code == 0, output + error);
         var report = JsonDocument.Parse(output).RootElement;
         Assert.Empty(report.GetProperty("notChecked").EnumerateArray());
-        var outputs = report.GetProperty("outputs").EnumerateArray().ToDictionary(entry => entry.GetProperty("output").GetString()!, entry => entry.GetProperty("difference").GetDouble());
+        var outputs = report.GetProperty("outputs").EnumerateArray()
+            .ToDictionary(
+                entry => entry.GetProperty("output").GetString()!, entry => entry.GetProperty("difference").GetDouble());
         Assert.All(outputs, entry => Assert.Equal(0, entry.Value));
         return outputs;
     }

@@ -23,16 +23,30 @@ public sealed class VerifyTokenizerTests : IDisposable
     public async Task All_four_files_agree()
     {
         Write("cases.jsonl", TextCase());
-        Write("decode_cases.jsonl", new { ids = new[] { 3 + 0xE2, 3 + 0x82, 9999 }, decoded = "\uFFFD\uFFFD", decoded_skip_special = "\uFFFD\uFFFD" });
+        Write("decode_cases.jsonl", new
+        {
+            ids = new[] { 3 + 0xE2, 3 + 0x82, 9999 },
+            decoded = "\uFFFD\uFFFD",
+            decoded_skip_special = "\uFFFD\uFFFD",
+        });
         Write("prompt_cases.jsonl", PromptCase());
-        Write("prompt_error_cases.jsonl", new { prompt = "<|image_2|>", num_img_tokens = new[] { 3 }, error = "image_ids must start from 1" });
+        Write("prompt_error_cases.jsonl", new
+        {
+            prompt = "<|image_2|>",
+            num_img_tokens = new[] { 3 },
+            error = "image_ids must start from 1",
+        });
         var (code, output, error) = await VerifyAsync();
         Assert.True(code == 0, output + error);
         var lines = output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
         Assert.Equal(4, lines.Length);
         Assert.All(lines, line => Assert.StartsWith("agrees ", line));
-        foreach (var field in new[] { "ids 0", "ids_no_bos 0", "tokens 0", "decoded 0", "decoded_skip_special 0", "decoded_no_bos 0", "chunks 0", "chunk ids 0", "input_ids 0", "input_ids_rle 0", "length 0", "refused 0" })
-            Assert.Contains($"{field} (0)", output);
+        string[] fields =
+        [
+            "ids 0", "ids_no_bos 0", "tokens 0", "decoded 0", "decoded_skip_special 0", "decoded_no_bos 0",
+            "chunks 0", "chunk ids 0", "input_ids 0", "input_ids_rle 0", "length 0", "refused 0",
+        ];
+        foreach (var field in fields) Assert.Contains($"{field} (0)", output);
         Assert.Contains("not checked: error:", output);
     }
 
@@ -46,7 +60,12 @@ public sealed class VerifyTokenizerTests : IDisposable
     public async Task A_text_that_differs_ends_with_1(string field)
     {
         var line = TextCase();
-        line[field] = line[field] switch { int[] ids => ids.Append(5).ToArray(), string[] tokens => tokens.Append("x").ToArray(), var text => $"{text}!" };
+        line[field] = line[field] switch
+        {
+            int[] ids => ids.Append(5).ToArray(),
+            string[] tokens => tokens.Append("x").ToArray(),
+            var text => $"{text}!",
+        };
         Write("cases.jsonl", line);
         var (code, output, _) = await VerifyAsync();
         Assert.Equal(1, code);
@@ -99,7 +118,8 @@ public sealed class VerifyTokenizerTests : IDisposable
         Assert.Equal(2, (await VerifyAsync()).Code);
         File.WriteAllText(Path.Combine(_folder, "cases.jsonl"), "{\"text\": 1}\n");
         Assert.Equal(2, (await VerifyAsync()).Code);
-        var (code, _, error) = await ConsoleRun.RunAsync("verify", "tokenizer", _folder, "--tokenizer", Directory.CreateDirectory(Path.Combine(_folder, "none")).FullName);
+        var none = Directory.CreateDirectory(Path.Combine(_folder, "none")).FullName;
+        var (code, _, error) = await ConsoleRun.RunAsync("verify", "tokenizer", _folder, "--tokenizer", none);
         Assert.Equal(2, code);
         Assert.Contains("tokenizer.json", error);
     }
@@ -144,5 +164,6 @@ public sealed class VerifyTokenizerTests : IDisposable
 
     private void Write(string file, object line) => File.WriteAllText(Path.Combine(_folder, file), JsonSerializer.Serialize(line) + "\n");
 
-    private Task<(int Code, string Output, string Error)> VerifyAsync() => ConsoleRun.RunAsync("verify", "tokenizer", _folder, "--tokenizer", _folder);
+    private Task<(int Code, string Output, string Error)> VerifyAsync() =>
+        ConsoleRun.RunAsync("verify", "tokenizer", _folder, "--tokenizer", _folder);
 }

@@ -1,0 +1,76 @@
+using FunctionsPipeline.Contracts;
+using FunctionsPipeline.FineTuning;
+using FunctionsPipeline.Phi3Vision;
+
+namespace FunctionsPipeline.Tests.FineTuning;
+
+public sealed class RowBuilderTests
+{
+    private static readonly Tokenizer Tokens = SmallModel.Tokenizer;
+    private static readonly RowBuilder Rows = new(Tokens, new ServingSettings());
+
+    [Fact]
+    public void A_row_is_BOS_the_prompt_with_its_own_BOS_in_each_chunk_the_answer_and_the_ends()
+    {
+        var row = Rows.Row(imageTokens: 3, new Answer(null, "Hats", null));
+        int[] expected =
+        [
+            1,
+            1, .. Tokens.Encode("<|user|>\n", addBos: false), -1, -1, -1,
+            1, .. Tokens.Encode("What is shown in this image?<|end|><|assistant|>\n", addBos: false),
+            .. Tokens.Encode("Category: Hats", addBos: false), Tokens.Id("<|end|>"),
+            .. Tokens.Encode("\n", addBos: false), Tokens.Id("<|endoftext|>"),
+        ];
+        Assert.Equal(expected, row.Ids);
+        Assert.Equal(expected[..row.AnswerStart], Rows.Prompt(imageTokens: 3));
+        Assert.Equal(expected[..row.AnswerStart], row.PromptOnly().Ids);
+    }
+
+    [Fact]
+    public void The_templates_decide_what_stands_around_the_image_and_how_the_answer_is_written()
+    {
+        var rows = new RowBuilder(Tokens, new ServingSettings
+        {
+            Question = "What?",
+            PromptTemplate = "<|user|>\n{question} <|image_1|><|end|>\n<|assistant|>\n",
+            AnswerTemplate = "a {category}, at {price}",
+        });
+        var row = rows.Row(imageTokens: 2, new Answer("Red Hat", "Hats", 249.5));
+        int[] expected =
+        [
+            1,
+            1, .. Tokens.Encode("<|user|>\nWhat? ", addBos: false), -1, -1,
+            1, .. Tokens.Encode("<|end|>\n<|assistant|>\n", addBos: false),
+            .. Tokens.Encode("a Hats, at 249.5<|end|>\n<|endoftext|>", addBos: false),
+        ];
+        Assert.Equal(expected, row.Ids);
+        Assert.Equal(new Answer(null, "Hats", 249.5), rows.Read("a Hats, at 249.5"));
+        Assert.Null(rows.Read("Category: Hats"));
+    }
+
+    [Fact]
+    public void The_length_is_known_without_the_row()
+    {
+        var answer = new Answer("Red Hat", "Hats", 249.5);
+        Assert.Equal(Rows.Row(imageTokens: 313, answer).Ids.Length, Rows.Length(imageTokens: 313, answer));
+    }
+
+    [Fact]
+    public void Labels_are_the_answer_and_nothing_before_it()
+    {
+        var row = Rows.Row(imageTokens: 3, new Answer(null, "Hats", null));
+        var labels = row.Labels();
+        Assert.All(labels[..row.AnswerStart], label => Assert.Equal(-100, label));
+        Assert.Equal(row.Ids[row.AnswerStart..], labels[row.AnswerStart..]);
+        Assert.All(labels[row.AnswerStart..], label => Assert.True(label > 0));
+    }
+
+    [Fact]
+    public void What_a_model_would_generate_is_decoded_to_the_answer()
+    {
+        var answer = new Answer("Red Hat", "Hats", 249.5);
+        var row = Rows.Row(imageTokens: 1, answer);
+        var generated = row.Ids[row.AnswerStart..].TakeWhile(id => !Rows.StopTokens.Contains(id));
+        Assert.Equal(answer, Rows.Read(Rows.Decode(generated)));
+    }
+}

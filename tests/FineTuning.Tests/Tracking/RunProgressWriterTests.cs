@@ -1,0 +1,76 @@
+using System.Text.Json;
+using FunctionsPipeline.Contracts;
+using FunctionsPipeline.FineTuning;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace FunctionsPipeline.Tests.FineTuning;
+
+public sealed class RunProgressWriterTests : IDisposable
+{
+    private readonly string _root = Directory.CreateTempSubdirectory("progress-").FullName;
+    private readonly LocalRunStore _store;
+
+    public RunProgressWriterTests() => _store = new LocalRunStore(_root);
+
+    public void Dispose() => Directory.Delete(_root, recursive: true);
+
+    [Fact]
+    public async Task Lines_reach_every_sink_and_documents_are_written_at_the_beat()
+    {
+        Sink first = new(), second = new();
+        await using var progressWriter = Start(TimeSpan.FromMilliseconds(20), first, second);
+        var document = new Sink();
+        progressWriter.AddDocument(document);
+        progressWriter.Record(new MetricsLine { Step = 1, Epoch = 0, Seconds = 0 });
+        progressWriter.EnterPhase("training");
+        await document.Flushed.Task.WaitAsync(TimeSpan.FromSeconds(30));
+        Assert.Equal((1, 1), (first.Lines, second.Lines));
+
+        var result = new RunResult { Run = "r1", Succeeded = true };
+        await progressWriter.EndAsync(result, default);
+        Assert.Equal((result, result), (first.Result, second.Result));
+        Assert.Equal("training", (await HeartbeatAsync())!.Phase);
+    }
+
+    [Fact]
+    public async Task A_sink_that_fails_keeps_no_other_from_writing_but_fails_the_last_write()
+    {
+        Sink bad = new() { Fails = true }, good = new();
+        await using var progressWriter = Start(TimeSpan.FromHours(1), bad, good);
+        await Assert.ThrowsAsync<IOException>(() => progressWriter.EndAsync(null, default));
+        Assert.True(good.Flushed.Task.IsCompleted);
+        Assert.NotNull(await HeartbeatAsync());
+    }
+
+    private RunProgressWriter Start(TimeSpan interval, params IMetricsSink[] sinks) =>
+        new(_store, "r1", sinks, interval, TimeProvider.System, progress: null, NullLogger.Instance);
+
+    private async Task<Heartbeat?> HeartbeatAsync() => JsonSerializer.Deserialize<Heartbeat>(
+        await _store.ReadAsync(Containers.Runs, new RunBlobs("r1").Heartbeat, default), PipelineJson.Options);
+
+    private sealed class Sink : IMetricsSink
+    {
+        public bool Fails { get; init; }
+
+        public int Lines { get; private set; }
+
+        public RunResult? Result { get; private set; }
+
+        public TaskCompletionSource Flushed { get; } = new();
+
+        public void Record(MetricsLine line) => Lines++;
+
+        public async Task FlushAsync(CancellationToken cancellationToken)
+        {
+            await Task.Yield();
+            if (Fails) throw new IOException("full");
+            Flushed.TrySetResult();
+        }
+
+        public Task EndAsync(RunResult? result, CancellationToken cancellationToken)
+        {
+            Result = result;
+            return Task.CompletedTask;
+        }
+    }
+}
