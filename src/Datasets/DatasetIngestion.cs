@@ -86,7 +86,8 @@ public sealed class DatasetIngestion : IDisposable
         var plan = await _plans.ReadAsync(dataset, cancellationToken);
         var planned = plan.Files[file];
         var blob = _container.GetBlockBlobClient(dataset.File(planned.ContentId));
-        await _copy.CopyAsync(HubRepositoryKind.Dataset, dataset.Repo, plan.ParquetCommit, planned.Hub, blob, cancellationToken: cancellationToken);
+        await _copy.CopyAsync(HubRepositoryKind.Dataset, dataset.Repo, plan.ParquetCommit, planned.Hub, blob,
+            cancellationToken: cancellationToken);
         return planned.Hub.Size;
     }
 
@@ -102,16 +103,18 @@ public sealed class DatasetIngestion : IDisposable
         if (await _manifests.CountAsync(manifest, cancellationToken) is { } there) return there;
         var images = new ImageStore(_container, dataset, _options.ImageLimits, _decoding);
         using var memory = await _memory.TakeAsync(work, cancellationToken);
-        var fates = new List<ManifestRow>();
+        var statuses = new List<ManifestRow>();
         var blob = _container.GetBlobClient(dataset.File(plan.Files.First(file => file.Hub.Path == work.File).ContentId));
-        await using var file = await blob.OpenReadAsync(new BlobOpenReadOptions(allowModifications: false) { BufferSize = ReadAhead }, cancellationToken);
-        await using (var progress = new UnitProgress((counts, token) => _manifests.NoteAsync(dataset, work, counts, token), _time, cancellationToken))
+        await using var file =
+            await blob.OpenReadAsync(new BlobOpenReadOptions(allowModifications: false) { BufferSize = ReadAhead }, cancellationToken);
+        await using (var progress = new UnitProgress(
+            (counts, token) => _manifests.NoteAsync(dataset, work, counts, token), _time, cancellationToken))
         {
             var ingestion = new UnitIngestion(plan, work, images, _downloader, progress, _options);
             await foreach (var rows in ParquetRows.ReadAsync(file, plan.Columns, work, plan.Splits[work.Split], cancellationToken))
-                fates.AddRange(await ingestion.IngestAsync(rows, cancellationToken));
+                statuses.AddRange(await ingestion.IngestAsync(rows, cancellationToken));
         }
-        await _manifests.WriteAsync(manifest, fates, cancellationToken);
+        await _manifests.WriteAsync(manifest, statuses, cancellationToken);
         await _manifests.ForgetAsync(dataset, work, cancellationToken);
         // A concurrent execution of this activity may have written the manifest first; the counts of the stored manifest are the valid
         // ones.
@@ -127,14 +130,15 @@ public sealed class DatasetIngestion : IDisposable
     {
         var plan = await _plans.ReadAsync(dataset, cancellationToken);
         var duplicates = new DuplicateRows(_container, dataset);
-        var summary = new CatalogSummaries();
+        var summary = new CatalogSummaryBuilder();
         await using var csv = TemporaryFile.Create();
         await using var parquet = TemporaryFile.Create();
         await using (var catalog = await CatalogWriter.CreateAsync(csv, parquet, dataset))
         {
             foreach (var unit in plan.Units)
             {
-                var rows = await _manifests.ReadAsync(dataset.Manifest(unit.Split, unit.Number), cancellationToken).ToListAsync(cancellationToken);
+                var rows = await _manifests.ReadAsync(dataset.Manifest(unit.Split, unit.Number), cancellationToken)
+                    .ToListAsync(cancellationToken);
                 var marked = await duplicates.MarkAsync(unit, rows, cancellationToken);
                 summary.Add(marked);
                 await catalog.AddAsync(marked);

@@ -15,5 +15,7 @@ internal static class ResponseHeaders
     /// Returns the remaining time of <c>Retry-After</c>, given in seconds or as a date; null when the header is missing or has passed.
     /// </summary>
     public static TimeSpan? RetryAfter(this HttpResponseMessage response, TimeProvider time) =>
-        response.Headers.RetryAfter is { } after && (after.Delta ?? after.Date - time.GetUtcNow()) is { } asked && asked > TimeSpan.Zero ? asked : null;
+        response.Headers.RetryAfter is { } after && (after.Delta ?? after.Date - time.GetUtcNow()) is { } asked && asked > TimeSpan.Zero
+            ? asked
+            : null;
 }

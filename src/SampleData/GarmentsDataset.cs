@@ -1,4 +1,7 @@
 using System.Text;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
 using Parquet;
 using Parquet.Schema;
 
@@ -16,21 +19,22 @@ public static class GarmentsDataset
 
     /// <param name="catalog">The products.</param>
     /// <param name="rows">Number of products in the dataset.</param>
-    /// <param name="pictures">Base URL of the images, to which product codes are appended; stored in the rows, so that another base URL
+    /// <param name="images">Base URL of the images, to which product codes are appended; stored in the rows, so that another base URL
     /// gives another commit.</param>
     /// <param name="folder">Folder that the Parquet file is written to.</param>
-    public static HubRepository Create(GarmentCatalog catalog, int rows, Uri pictures, string folder)
+    public static SampleRepository Create(GarmentCatalog catalog, int rows, Uri images, string folder)
     {
-        var content = $"garments 1, {rows} rows, seed {catalog.Seed}, {pictures}";
+        var content = $"garments 1, {rows} rows, seed {catalog.Seed}, {images}";
         const string ParquetPath = $"{Config}/train/0000.parquet";
-        var card = HubFile.Written("README.md", Path.Combine(folder, "README.md"), stream => stream.WriteAsync(Encoding.UTF8.GetBytes(
-            "# Garments\n\nA synthetic product catalog: drawn garments with title, category and price.\n")).AsTask());
-        var parquet = HubFile.Written(ParquetPath, Path.Combine(folder, ParquetPath),
-            stream => WriteAsync(catalog, rows, pictures, stream));
-        return new HubRepository("datasets", Id, new Dictionary<string, HubSnapshot>
+        var card = RepositoryFile.Written("README.md", Path.Combine(folder, "README.md"), stream => stream.WriteAsync(
+            Encoding.UTF8.GetBytes(
+                "# Garments\n\nA synthetic product catalog: drawn garments with title, category and price.\n")).AsTask());
+        var parquet = RepositoryFile.Written(ParquetPath, Path.Combine(folder, ParquetPath),
+            stream => WriteAsync(catalog, rows, images, stream));
+        return new SampleRepository("datasets", Id, new Dictionary<string, RepositorySnapshot>
         {
-            [HubRepository.Main] = new(HubRepository.CommitOf(content), [card]),
-            [HubRepository.ConvertedParquet] = new(HubRepository.CommitOf(content, "parquet"), [parquet]),
+            [SampleRepository.Main] = new(SampleRepository.CommitOf(content), [card]),
+            [SampleRepository.ConvertedParquet] = new(SampleRepository.CommitOf(content, "parquet"), [parquet]),
         })
         {
             Parquet = new Dictionary<string, IReadOnlyDictionary<string, IReadOnlyList<string>>>
@@ -40,7 +44,7 @@ public static class GarmentsDataset
         };
     }
 
-    private static async Task WriteAsync(GarmentCatalog catalog, int rows, Uri pictures, Stream stream)
+    private static async Task WriteAsync(GarmentCatalog catalog, int rows, Uri images, Stream stream)
     {
         var strings = new (DataField Field, Func<CatalogRow, string> Value)[]
         {
@@ -54,8 +58,8 @@ public static class GarmentsDataset
                 row.Garment.Kind is GarmentKind.Hat or GarmentKind.Bag or GarmentKind.Shoe ? "ACCESSORIES" : "CLOTHING"),
             (Text("category3_code"), row => row.Garment.Category),
             (Text("title"), row => row.Garment.Title),
-            (Text("itemurl"), row => $"{pictures}{row.ProductCode}.html"),
-            (Text("imageurl"), row => row.Defect == RowDefect.NoImageUrl ? "N.A." : $"{pictures}{catalog[row.Picture].ProductCode}"),
+            (Text("itemurl"), row => $"{images}{row.ProductCode}.html"),
+            (Text("imageurl"), row => row.Defect == RowDefect.NoImageUrl ? "N.A." : $"{images}{catalog[row.ImageIndex].ProductCode}"),
         };
         var longs = new (DataField Field, Func<CatalogRow, long> Value)[]
         {
@@ -90,4 +94,32 @@ public static class GarmentsDataset
     private static bool IsDiscounted(CatalogRow row) => row.Index % 10 == 7;
 
     private static double Price(CatalogRow row) => IsDiscounted(row) ? Math.Round(row.Garment.Price * 0.7, 2) : row.Garment.Price;
+}
+
+/// <summary>
+/// Serves the images at the catalog's image URLs, drawn on request. The URLs have no file extension, as in real catalogs.
+/// </summary>
+internal sealed class CatalogImages(GarmentCatalog catalog)
+{
+    public const string Path = "/pictures/";
+
+    public void Map(IEndpointRouteBuilder routes) => routes.MapGet(Path + "{code:long}", SendAsync);
+
+    private Task SendAsync(HttpContext context, long code)
+    {
+        var index = code - catalog[0].ProductCode;
+        var row = index is >= 0 and < int.MaxValue ? catalog[(int)index] : null;
+        switch (row?.Defect)
+        {
+            case null or RowDefect.MissingImage or RowDefect.NoImageUrl:
+                context.Response.StatusCode = StatusCodes.Status404NotFound;
+                return Task.CompletedTask;
+            case RowDefect.PageInsteadOfImage:
+                context.Response.ContentType = "text/html";
+                return context.Response.WriteAsync("<html><body>This picture is no longer available.</body></html>");
+        }
+        var jpeg = catalog.Jpeg(row);
+        context.Response.ContentType = "image/jpeg";
+        return context.Response.Body.WriteAsync(row.Defect == RowDefect.TruncatedImage ? jpeg.AsMemory(0, jpeg.Length / 2) : jpeg).AsTask();
+    }
 }

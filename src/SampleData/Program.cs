@@ -2,7 +2,7 @@ using System.CommandLine;
 using FunctionsPipeline.SampleData;
 
 var root = new RootCommand(
-    "A synthetic product catalog, and a hub that serves it, or a folder of pictures, the way the Hugging Face Hub does.")
+    "A synthetic product catalog, and a hub that serves it, or a folder of images, the way the Hugging Face Hub does.")
 {
     HubCommand.Create(),
     TextsCommand.Create(),

@@ -5,10 +5,10 @@ namespace FunctionsPipeline.Benchmarks;
 /// <summary>The command line.</summary>
 internal static class BenchmarkCommand
 {
-    /// <summary>A process of our own: <see cref="BenchmarkHub"/>.</summary>
+    /// <summary>Command of a child process, run by <see cref="BenchmarkHub"/>.</summary>
     public const string Hub = "serve-hub";
 
-    /// <summary>A process of our own: <see cref="MeasuredIngestion"/>.</summary>
+    /// <summary>Command of a child process, run by <see cref="MeasuredIngestion"/>.</summary>
     public const string Ingest = "ingest";
 
     // The peak of memory must be measured before others have made the process large, so weights are first.
@@ -37,19 +37,19 @@ internal static class BenchmarkCommand
         });
         var write = new Option<bool>("--write")
         {
-            Description = $"Also write the report to tests/Benchmarks: {BenchmarkReport.Main.File}, " +
-                $"with 'dataset' {BenchmarkReport.Datasets.File}, with 'host' {BenchmarkReport.Host.File}.",
+            Description = $"Also write the report to tests/Benchmarks: {ReportFile.Main.File}, " +
+                $"with 'dataset' {ReportFile.Datasets.File}, with 'host' {ReportFile.Host.File}.",
         };
         var root = new RootCommand(
             $"""
             Measures on this machine and prints tables. Close other programs: they compete for the cores.
 
-            {List(BenchmarkReport.Main)}
+            {List(ReportFile.Main)}
 
             Only when they are named, as they take minutes ('dataset' is all of the first):
 
-            {List(BenchmarkReport.Datasets)}
-            {List(BenchmarkReport.Host)}
+            {List(ReportFile.Datasets)}
+            {List(ReportFile.Host)}
 
             Exit codes: 0 done, also when something that needs what is not here went unmeasured; 1 something failed or left tensors behind.
             """)
@@ -58,8 +58,10 @@ internal static class BenchmarkCommand
         {
             var chosen = result.GetValue(names) ?? [];
             foreach (var name in chosen)
+            {
                 if (!Chosen([name]).Any())
                     result.AddError($"There is no benchmark '{name}'; there are {string.Join(", ", All.Select(b => b.Name))}.");
+            }
             if (result.GetValue(write) && WholeReport(Chosen(chosen)) is null)
                 result.AddError("--write is for a whole report: leave the names out, or give 'dataset' or 'host'.");
         });
@@ -67,24 +69,24 @@ internal static class BenchmarkCommand
         {
             IBenchmark[] chosen = [.. Chosen(parsed.GetValue(names) ?? [])];
             var whole = WholeReport(chosen);
-            var report = new Report((whole ?? BenchmarkReport.Main).Command, TimeSpan.FromSeconds(parsed.GetValue(seconds)), TimeProvider.System,
+            var report = new Report((whole ?? ReportFile.Main).Command, TimeSpan.FromSeconds(parsed.GetValue(seconds)), TimeProvider.System,
                 Console.Out, Console.Error);
             var good = report.Run(chosen);
-            if (parsed.GetValue(write)) File.WriteAllText(Path.Combine(Repository.Root, "tests", "Benchmarks", whole!.File), report.Markdown);
+            if (parsed.GetValue(write)) File.WriteAllText(Path.Combine(Checkout.Root, "tests", "Benchmarks", whole!.File), report.Markdown);
             return good ? 0 : 1;
         });
         return root.Parse(arguments).Invoke();
     }
 
-    private static string List(BenchmarkReport report) =>
+    private static string List(ReportFile report) =>
         string.Join("\n", All.Where(b => b.Report == report).Select(b => $"  {b.Name,-17} {b.Description}"));
 
     private static IEnumerable<IBenchmark> Chosen(string[] names) => All.Where(benchmark => names.Length == 0
-        ? benchmark.Report == BenchmarkReport.Main
+        ? benchmark.Report == ReportFile.Main
         : names.Any(name => benchmark.Name.Contains(name, StringComparison.OrdinalIgnoreCase)));
 
     /// <summary>The report that these benchmarks, and no others, make.</summary>
-    private static BenchmarkReport? WholeReport(IEnumerable<IBenchmark> chosen) =>
+    private static ReportFile? WholeReport(IEnumerable<IBenchmark> chosen) =>
         All.GroupBy(benchmark => benchmark.Report).FirstOrDefault(report => report.SequenceEqual(chosen))?.Key;
 
     private static Command HubProcess()

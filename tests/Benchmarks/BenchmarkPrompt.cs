@@ -3,10 +3,10 @@ using static TorchSharp.torch;
 
 namespace FunctionsPipeline.Benchmarks;
 
-/// <summary>One row of ids, with or without an image, as the model's input. It owns the tensors, outside of any dispose scope.</summary>
+/// <summary>One row of ids, with or without an image, as the model's input. Owns the tensors, outside of any dispose scope.</summary>
 internal sealed class BenchmarkPrompt : IDisposable
 {
-    /// <param name="ids">With a negative id for every position of the image.</param>
+    /// <param name="ids">Token ids, with a negative id for every position of the image.</param>
     public BenchmarkPrompt(IReadOnlyList<int> ids, ProcessedImage? image, Device device)
     {
         const int side = Phi3VisionConfig.ViewSize;

@@ -22,7 +22,9 @@ internal sealed class GpuBenchmark : IBenchmark
     public string Title => "On the GPU";
 
     /// <inheritdoc/>
-    public string Description => "where there is a GPU: generation, prompts and LoRA steps at the published size in bf16 with random weights (8.3 GB of disk and of GPU memory)";
+    public string Description =>
+        "where there is a GPU: generation, prompts and LoRA steps at the published size in bf16 with random weights "
+        + "(8.3 GB of disk and of GPU memory)";
 
     /// <inheritdoc/>
     public Section Measure(Meter meter)
@@ -63,10 +65,11 @@ internal sealed class GpuBenchmark : IBenchmark
         foreach (var crops in new[] { 1, NumCrops }) table.Add(Lora(crops));
         return new Section(
             $"The published dimensions, bf16, random weights, batch 1, num_crops {NumCrops} ({image.Tokens} image tokens). Limits, " +
-            $"measured in this run: a copy on the device moves {Number(limits.BytesPerMillisecond / 1e6)} GB/s, an 8192² bf16 matrix product does " +
-            $"{Number(limits.OperationsPerMillisecond / 1e9)} TFLOP/s. Generation's share is that of the bandwidth, for the bytes that a " +
-            "token must read (decoder, head, keys and values); prefill's and training's that of the operations, for the matrix products that they " +
-            $"need. Training: LoRA of rank {LoraRank} on all linear layers of the decoder, the tower frozen but computed; memory is that in use on the GPU.",
+            $"measured in this run: a copy on the device moves {Number(limits.BytesPerMillisecond / 1e6)} GB/s, an 8192² bf16 matrix " +
+            $"product does {Number(limits.OperationsPerMillisecond / 1e9)} TFLOP/s. Generation's share is that of the bandwidth, for " +
+            "the bytes that a token must read (decoder, head, keys and values); prefill's and training's that of the operations, for " +
+            $"the matrix products that they need. Training: LoRA of rank {LoraRank} on all linear layers of the decoder, the tower " +
+            "frozen but computed; memory is that in use on the GPU.",
             table);
 
         string[] Lora(int crops)
@@ -75,7 +78,7 @@ internal sealed class GpuBenchmark : IBenchmark
             int[] prompt = [text[0], .. Enumerable.Repeat(-1, processed.Tokens), .. text];
             var settings = new TrainingSettings { Method = FineTuningMethod.Lora, Lora = new LoraSettings { Rank = LoraRank } };
             model.train();
-            using var step = new TrainingStep(model, [(new TrainingRow([.. prompt, .. text], prompt.Length), processed)], settings);
+            using var step = new FineTuningStep(model, [(new TrainingRow([.. prompt, .. text], prompt.Length), processed)], settings);
             var timing = meter.Measure($"LoRA step at {crops} crop{(crops == 1 ? "" : "s")} on the GPU", () =>
             {
                 step.Take();
@@ -86,7 +89,8 @@ internal sealed class GpuBenchmark : IBenchmark
             return
             [
                 $"LoRA step, {crops} crop{(crops == 1 ? "" : "s")}, batch 1", .. timing.Cells,
-                $"{(1000 / timing.Median).ToString("0.00", CultureInfo.InvariantCulture)} images/s, {Number(step.Size.Tokens / timing.Median)} k tokens/s{memory}",
+                $"{(1000 / timing.Median).ToString("0.00", CultureInfo.InvariantCulture)} images/s, "
+                    + $"{Number(step.Size.Tokens / timing.Median)} k tokens/s{memory}",
                 Share(cost.OperationsOfStep(step.Size, step.Trained) / timing.Median, limits.OperationsPerMillisecond),
             ];
         }
@@ -112,5 +116,37 @@ internal sealed class GpuBenchmark : IBenchmark
     {
         var random = new Random(5);
         return [config.BosTokenId, .. Enumerable.Range(1, TextTokens - 1).Select(_ => random.Next(3, config.PadTokenId))];
+    }
+}
+
+/// <summary>Peak rates of the GPU, measured in this run.</summary>
+/// <param name="BytesPerMillisecond">Bytes read and written by a large copy on the device.</param>
+/// <param name="OperationsPerMillisecond">Operations of a large bf16 matrix product.</param>
+internal sealed record GpuLimits(double BytesPerMillisecond, double OperationsPerMillisecond)
+{
+    private const long CopiedValues = 1L << 30;
+    private const int Bf16 = 2;
+    private const long Side = 8192;
+
+    /// <summary>Measures both rates.</summary>
+    public static GpuLimits Measure(Meter meter)
+    {
+        using var scope = NewDisposeScope();
+        var source = zeros(CopiedValues, dtype: ScalarType.BFloat16, device: CUDA);
+        var target = zeros(CopiedValues, dtype: ScalarType.BFloat16, device: CUDA);
+        var copy = meter.Measure("a large copy on the GPU", () =>
+        {
+            target.copy_(source);
+            cuda.synchronize();
+        });
+        var left = randn(Side, Side, dtype: ScalarType.BFloat16, device: CUDA);
+        var right = randn(Side, Side, dtype: ScalarType.BFloat16, device: CUDA);
+        var product = meter.Measure("a large matrix product on the GPU", () =>
+        {
+            left.matmul(right).Dispose();
+            cuda.synchronize();
+        });
+        // A copy reads and writes each value; a product of two n×n matrices takes 2n³ operations.
+        return new GpuLimits(2.0 * Bf16 * CopiedValues / copy.Median, 2.0 * Side * Side * Side / product.Median);
     }
 }

@@ -3,7 +3,7 @@ using FunctionsPipeline.Phi3Vision;
 
 namespace FunctionsPipeline.Benchmarks;
 
-/// <summary>From an encoded image to pixel values.</summary>
+/// <summary>Measures the way from an encoded image to pixel values.</summary>
 internal sealed class ImageBenchmark : IBenchmark
 {
     private const int Width = 1000;
@@ -16,7 +16,8 @@ internal sealed class ImageBenchmark : IBenchmark
     public string Title => "Images";
 
     /// <inheritdoc/>
-    public string Description => "a JPEG of 1000×1500 pixels to pixel values, with 1 and 16 crops, and verified, beside its decoding alone";
+    public string Description =>
+        "a JPEG of 1000×1500 pixels to pixel values, with 1 and 16 crops, and verified, beside its decoding alone";
 
     /// <inheritdoc/>
     public Section Measure(Meter meter)

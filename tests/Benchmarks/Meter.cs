@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using static TorchSharp.torch;
 
 namespace FunctionsPipeline.Benchmarks;
@@ -7,8 +8,8 @@ namespace FunctionsPipeline.Benchmarks;
 /// Times work in this process. Not BenchmarkDotNet: the rounds of two contenders must alternate, one of them may be another process, and
 /// tensors, bandwidths and the reference's figures belong into the same tables.
 /// </summary>
-/// <param name="time">How long the rounds of one contender go on.</param>
-/// <param name="progress">Told what is being measured.</param>
+/// <param name="time">Time for the rounds of one contender.</param>
+/// <param name="progress">Receives the name of each measurement.</param>
 internal sealed class Meter(TimeSpan time, TextWriter progress)
 {
     private const int WarmUps = 2;
@@ -17,19 +18,19 @@ internal sealed class Meter(TimeSpan time, TextWriter progress)
 
     private readonly List<(string Work, long Before, long After)> _tensors = [];
 
-    /// <summary>How many tensors lived before and after each measurement.</summary>
+    /// <summary>Number of live tensors before and after each measurement.</summary>
     public IReadOnlyList<(string Work, long Before, long After)> Tensors => _tensors;
 
     /// <summary>Tells what is being done.</summary>
     public void Say(string what) => progress.WriteLine(what);
 
     /// <summary>Times work.</summary>
-    /// <param name="name">For the progress and the table of tensors.</param>
+    /// <param name="name">Name in the progress and in the table of tensors.</param>
     /// <param name="work">One round.</param>
     public Timing Measure(string name, Action work) => Measure(name, () => Time(work))[0];
 
     /// <summary>Times several ways to do the same, a round of each in turn, so that what else the machine does meets them alike.</summary>
-    /// <param name="name">For the progress and the table of tensors.</param>
+    /// <param name="name">Name in the progress and in the table of tensors.</param>
     /// <param name="contenders">One round of each; they give the milliseconds that it took.</param>
     /// <returns>The timing of each.</returns>
     public Timing[] Measure(string name, params Func<double>[] contenders)
@@ -62,4 +63,28 @@ internal sealed class Meter(TimeSpan time, TextWriter progress)
         GC.WaitForPendingFinalizers();
         return Tensor.TotalCount;
     }
+}
+
+/// <summary>Durations of rounds of the same work.</summary>
+/// <param name="Milliseconds">Milliseconds of each round.</param>
+internal sealed record Timing(IReadOnlyList<double> Milliseconds)
+{
+    /// <summary>The middle round; the mean of the two middle ones where their number is even.</summary>
+    public double Median
+    {
+        get
+        {
+            var sorted = Milliseconds.Order().ToArray();
+            return (sorted[(sorted.Length - 1) / 2] + sorted[sorted.Length / 2]) / 2;
+        }
+    }
+
+    /// <summary>The fastest round.</summary>
+    public double Minimum => Milliseconds.Min();
+
+    /// <summary>Number of rounds.</summary>
+    public int Rounds => Milliseconds.Count;
+
+    /// <summary>Median, fastest and number of rounds, as cells of a table.</summary>
+    public IEnumerable<string> Cells => [Cell.Number(Median), Cell.Number(Minimum), Rounds.ToString(CultureInfo.InvariantCulture)];
 }

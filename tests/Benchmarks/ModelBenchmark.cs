@@ -1,10 +1,13 @@
+using System.Globalization;
+using FunctionsPipeline.Contracts;
 using FunctionsPipeline.FineTuning;
 using FunctionsPipeline.Phi3Vision;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace FunctionsPipeline.Benchmarks;
 
-/// <summary>A training step and generation with the model that the reference was timed with.</summary>
+/// <summary>Measures a training step and generation with the model that the reference was timed with.</summary>
 internal sealed class ModelBenchmark : IBenchmark
 {
     private const int Threads = 2;
@@ -67,7 +70,7 @@ internal sealed class ModelBenchmark : IBenchmark
         model.train();
         foreach (var samples in new[] { 1, Packed })
         {
-            using var step = new TrainingStep(model, [.. Enumerable.Repeat((row, image), samples)]);
+            using var step = new FineTuningStep(model, [.. Enumerable.Repeat((row, image), samples)]);
             Add(samples == 1 ? "training step" : $"training step, {samples} samples packed", step.Take,
                 samples * ReferenceFigures.TrainingStep, cost.OperationsOfStep(step.Size, step.Trained));
         }
@@ -113,4 +116,160 @@ internal sealed class ModelBenchmark : IBenchmark
             if (answer.Tokens.Count != tokens) throw new InvalidOperationException($"{answer.Tokens.Count} tokens instead of {tokens}.");
         });
     }
+}
+
+/// <summary>The model and the rows that the reference was timed with.</summary>
+internal static class ReferenceModel
+{
+    /// <summary>Positions of the prompt: an image of one crop (313 tokens) and 38 tokens of text.</summary>
+    public const int PromptTokens = 351;
+
+    /// <summary>Positions of a training row: the prompt and an answer.</summary>
+    public const int TrainingTokens = 380;
+
+    private const long Parameters = 5_353_984;
+    private const int TokensBeforeImage = 5;
+
+    private static readonly double[] NoScaling = [.. Enumerable.Repeat(1.0, 16)];
+
+    private static readonly Phi3VisionConfig Config = new()
+    {
+        HiddenSize = 256,
+        IntermediateSize = 688,
+        NumHiddenLayers = 4,
+        NumAttentionHeads = 8,
+        NumKeyValueHeads = 8,
+        VocabSize = 2048,
+        PadTokenId = 2047,
+        MaxPositionEmbeddings = 4096,
+        OriginalMaxPositionEmbeddings = 4096,
+        RopeScaling = new RopeScaling { ShortFactor = NoScaling, LongFactor = NoScaling },
+        Clip = new ClipConfig { HiddenSize = 128, IntermediateSize = 512, NumHiddenLayers = 4, NumAttentionHeads = 4, ProjectionDim = 128 },
+    };
+
+    /// <summary>Makes the model, with random weights.</summary>
+    public static Phi3VisionModel Create(ScalarType type)
+    {
+        var model = new Phi3VisionModel(Config, dtype: type);
+        Initializer.Initialize(model, seed: 1);
+        var count = model.parameters().Sum(parameter => parameter.numel());
+        return count == Parameters ? model
+            : throw new InvalidOperationException($"The model has {count} parameters; the reference was timed with {Parameters}.");
+    }
+
+    /// <summary>A prompt and an answer of random tokens about an image.</summary>
+    public static TrainingRow Row(ProcessedImage image)
+    {
+        var random = new Random(2);
+        var ids = Enumerable.Range(0, TrainingTokens).Select(_ => random.Next(3, Config.PadTokenId)).ToArray();
+        ids[0] = Config.BosTokenId;
+        ids.AsSpan(TokensBeforeImage, image.Tokens).Fill(-1);
+        return new TrainingRow(ids, PromptTokens);
+    }
+}
+
+/// <summary>Measures training steps as the demo takes them.</summary>
+internal sealed class TinyTrainingBenchmark : IBenchmark
+{
+    private const int BatchSize = 8;
+    private const int Vocabulary = 512;
+
+    private static readonly Answer[] Answers =
+    [
+        new("Check Cotton Scarf", "SCARVES", 450), new("Striped Wool Coat", "COATS", 1890), new("Dotted Silk Dress", "DRESSES", 1250.5),
+        new("Plain Linen Shirt", "SHIRTS", 320), new("Leather Boots", "SHOES", 790), new("Check Canvas Bag", "BAGS", 1100),
+        new("Quilted Jacket", "JACKETS", 650), new("Striped Knit Hat", "HATS", 210),
+    ];
+
+    /// <inheritdoc/>
+    public string Name => "tiny";
+
+    /// <inheritdoc/>
+    public string Title => "Training as in the demo";
+
+    /// <inheritdoc/>
+    public string Description => "a training step of the demo: the tiny preset, batch 8, with 1 and 2 threads";
+
+    /// <inheritdoc/>
+    public Section Measure(Meter meter)
+    {
+        var question = new TrainingSettings().Question;
+        var tokenizer = Tokenizer.Parse(TokenizerTrainer.Train([question, .. Answers.Select(answer => answer.ToString())], Vocabulary));
+        var config = Presets.Tiny(Vocabulary) with { PadTokenId = tokenizer.Id(SpecialTokens.EndOfText) };
+        var rows = new RowBuilder(tokenizer, new ServingSettings { Question = question });
+        var processor = new ImageProcessor(numCrops: 1);
+        var samples = Enumerable.Range(0, BatchSize).Select(Sample).ToArray();
+        using var model = new Phi3VisionModel(config);
+        Initializer.Initialize(model, seed: 1);
+        model.train();
+
+        var cost = new ModelCost(config);
+        var table = new Table("threads", "median ms", "fastest ms", "rounds", "samples/s", "GFLOP/s", "peak GFLOP/s", "share of the peak");
+        foreach (var count in new[] { 1, 2 })
+        {
+            using var threads = new TorchThreads(count);
+            var peak = CpuLimits.Operations(meter, ScalarType.Float32);
+            using var step = new FineTuningStep(model, samples);
+            var timing = meter.Measure($"training step of the tiny preset, {Cell.Threads(count)}", step.Take);
+            var operations = cost.OperationsOfStep(step.Size, step.Trained) / timing.Median;
+            table.Add([
+                count.ToString(CultureInfo.InvariantCulture), .. timing.Cells, Cell.Number(1000 * BatchSize / timing.Median),
+                Cell.Number(operations / 1e6), Cell.Number(peak / 1e6), Cell.Share(operations, peak),
+            ]);
+        }
+        return new Section(
+            $"The tiny preset ({Number(model.parameters().Sum(p => p.numel()))} parameters, vocabulary {Vocabulary}), " +
+            $"a batch of {BatchSize} pictures of one crop and {Number(samples.Sum(sample => sample.Row.Ids.Length))} tokens in all, " +
+            $"float32; images are processed before. {ModelBenchmark.PeakText}",
+            table);
+
+        (TrainingRow Row, ProcessedImage Image) Sample(int i)
+        {
+            using var picture = Photograph.Draw(224, 320, seed: i);
+            var image = processor.Process(picture);
+            return (rows.Row(image.Tokens, Answers[i % Answers.Length]), image);
+        }
+    }
+
+    private static string Number(long value) => value.ToString("N0", CultureInfo.InvariantCulture);
+}
+
+/// <summary>Peak rates of the processor with torch's threads, measured in this run.</summary>
+internal static class CpuLimits
+{
+    private const long Side = 2048;
+    // 1.07 GB of float32: more than any cache holds.
+    private const long ReadSide = 1 << 14;
+
+    /// <summary>Operations per millisecond of a product of two large matrices.</summary>
+    public static double Operations(Meter meter, ScalarType type)
+    {
+        using var scope = NewDisposeScope();
+        var (left, right) = (randn(Side, Side).to(type), randn(Side, Side).to(type));
+        var product = meter.Measure(
+            $"a large matrix product, {type}, {Cell.Threads(get_num_threads())}", () => left.matmul(right).Dispose());
+        // A product of two n×n matrices takes 2n³ operations.
+        return 2.0 * Side * Side * Side / product.Median;
+    }
+
+    /// <summary>Bytes per millisecond that a product of a large matrix and a vector reads: decoding a token is made of these.</summary>
+    public static double Bytes(Meter meter)
+    {
+        using var scope = NewDisposeScope();
+        var (matrix, vector) = (ones(ReadSide, ReadSide), ones(ReadSide));
+        var product = meter.Measure(
+            $"a large matrix times a vector, {Cell.Threads(get_num_threads())}", () => matrix.mv(vector).Dispose());
+        return (double)sizeof(float) * ReadSide * ReadSide / product.Median;
+    }
+}
+
+/// <summary>Sets how many threads torch computes with, until it is disposed.</summary>
+internal sealed class TorchThreads : IDisposable
+{
+    private readonly int _before = torch.get_num_threads();
+
+    public TorchThreads(int count) => torch.set_num_threads(count);
+
+    /// <inheritdoc/>
+    public void Dispose() => torch.set_num_threads(_before);
 }

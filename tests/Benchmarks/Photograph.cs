@@ -30,6 +30,7 @@ internal static class Photograph
                 var row = rows.GetRowSpan(y);
                 for (var x = 0; x < width; x++)
                 {
+                    // Red and blue get their own noise, green the opposite of both, so that brightness stays about the same.
                     var (luma, warm, cold) = (brightness[y * width + x], 0.4f * red[y * width + x], 0.4f * blue[y * width + x]);
                     row[x] = new Rgb24(Byte(luma + warm), Byte(luma - (warm + cold) / 4), Byte(luma + cold));
                 }
@@ -91,6 +92,7 @@ internal static class Photograph
         }
     }
 
+    // Smoothstep, 3t² − 2t³: interpolates without visible edges at the cells.
     private static float Smooth(float t) => t * t * (3 - 2 * t);
 
     private static byte Byte(float value) => (byte)Math.Clamp(128 + 220 * value, 0, 255);

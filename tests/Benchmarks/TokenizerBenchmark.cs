@@ -1,11 +1,16 @@
+using System.Diagnostics;
 using System.Globalization;
+using System.Runtime.InteropServices;
 using System.Text;
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using System.Xml.Linq;
 using FunctionsPipeline.Phi3Vision;
 using FunctionsPipeline.Tests;
 
 namespace FunctionsPipeline.Benchmarks;
 
-/// <summary>Text to token ids, beside the Rust library.</summary>
+/// <summary>Measures text to token ids, beside the Rust library.</summary>
 internal sealed class TokenizerBenchmark : IBenchmark
 {
     private const int TextLength = 1_000_000;
@@ -101,4 +106,154 @@ internal sealed class TokenizerBenchmark : IBenchmark
     }
 
     private static string Number(double value) => value.ToString("0.00", CultureInfo.InvariantCulture);
+}
+
+/// <summary>
+/// English sentences that are on every machine with the SDK: its documentation of the base class library, each text once.
+/// </summary>
+internal static partial class EnglishText
+{
+    private const int ShortestText = 60;
+    private static readonly HashSet<string> Elements = ["summary", "param", "returns", "exception", "remarks"];
+
+    /// <summary>Texts of about a size in all, in parts of at most <paramref name="partLength"/> characters.</summary>
+    /// <exception cref="NotMeasuredException">The SDK has no documentation.</exception>
+    public static IReadOnlyList<string> Parts(int length, int partLength)
+    {
+        var parts = new List<string>();
+        var part = new StringBuilder();
+        var total = 0;
+        foreach (var text in Texts())
+        {
+            if (part.Length + text.Length + 1 > partLength)
+            {
+                parts.Add(part.ToString());
+                total += part.Length;
+                part.Clear();
+                if (total >= length) break;
+            }
+            part.Append(text).Append('\n');
+        }
+        return parts;
+    }
+
+    private static IEnumerable<string> Texts() =>
+        XDocument.Load(File()).Descendants().Where(element => Elements.Contains(element.Name.LocalName))
+            .Select(element => Space().Replace(string.Concat(element.DescendantNodes().Select(Text)), " ").Trim())
+            .Where(text => text.Length is >= ShortestText and < 2000).Distinct(StringComparer.Ordinal);
+
+    /// <summary>The text of a node; a reference reads as the name that it refers to.</summary>
+    private static string Text(XNode node) => node switch
+    {
+        XText text => text.Value,
+        XElement element when element.Attribute("cref") is { } reference => Name().Match(reference.Value).Value,
+        XElement element => element.Attribute("langword")?.Value ?? element.Attribute("name")?.Value ?? "",
+        _ => "",
+    };
+
+    private static string File()
+    {
+        var packs = Path.GetFullPath(Path.Combine(
+            RuntimeEnvironment.GetRuntimeDirectory(), "..", "..", "..", "packs", "Microsoft.NETCore.App.Ref"));
+        var files = Directory.Exists(packs) ? Directory.GetFiles(packs, "System.Runtime.xml", SearchOption.AllDirectories) : [];
+        return files.Order(StringComparer.Ordinal).LastOrDefault()
+            ?? throw new NotMeasuredException("the English text is the SDK's documentation, and this SDK has none");
+    }
+
+    [GeneratedRegex(@"\s+", RegexOptions.CultureInvariant)]
+    private static partial Regex Space();
+
+    // T:System.Collections.Generic.List`1 → List; M:System.String.Join(System.String) → Join
+    [GeneratedRegex(@"[\w#]+(?=(`\d+)*(\(.*\))?(~.*)?$)", RegexOptions.CultureInvariant)]
+    private static partial Regex Name();
+}
+
+/// <summary>
+/// Hugging Face's tokenizers library, which is written in Rust, as its npm package: a Node process that works when it is told to, so that
+/// its rounds and ours take turns. <c>./pipeline bench</c> installs the package.
+/// </summary>
+internal sealed class RustTokenizers : IDisposable
+{
+    private readonly Process _node;
+
+    private RustTokenizers(Process node, string version) => (_node, Version) = (node, version);
+
+    /// <summary>The package's version.</summary>
+    public string Version { get; }
+
+    /// <summary>Starts the process.</summary>
+    /// <param name="tokenizerFile">A <c>tokenizer.json</c>.</param>
+    /// <param name="parts">Texts to tokenize.</param>
+    /// <param name="folder">Folder for a file with the parts.</param>
+    /// <exception cref="NotMeasuredException">Node or the package is not here, or does not work.</exception>
+    public static RustTokenizers Start(string tokenizerFile, IReadOnlyList<string> parts, string folder)
+    {
+        var package = Environment.GetEnvironmentVariable("PIPELINE_RUST_TOKENIZERS");
+        if (!Directory.Exists(package))
+            throw new NotMeasuredException("the npm package tokenizers, which ./pipeline bench installs, is not here");
+        var partsFile = Path.Combine(folder, "parts.json");
+        File.WriteAllBytes(partsFile, JsonSerializer.SerializeToUtf8Bytes(parts));
+        var start = new ProcessStartInfo("node")
+        {
+            ArgumentList = { Path.Combine(AppContext.BaseDirectory, "rust-tokenizers.cjs"), package, tokenizerFile, partsFile },
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+        };
+        try
+        {
+            using var json = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(package, "package.json")));
+            return new RustTokenizers(Process.Start(start)!, json.RootElement.GetProperty("version").GetString()!);
+        }
+        catch (Exception e) when (e is System.ComponentModel.Win32Exception or IOException or JsonException)
+        {
+            throw new NotMeasuredException($"the npm package tokenizers does not start: {e.Message}");
+        }
+    }
+
+    /// <summary>Number of ids of all parts, and <see cref="IdHash"/> of them.</summary>
+    public (int Count, uint Hash) Ids()
+    {
+        var answer = Ask("ids").Split(' ');
+        return (int.Parse(answer[0], CultureInfo.InvariantCulture), uint.Parse(answer[1], CultureInfo.InvariantCulture));
+    }
+
+    /// <summary>Measures the milliseconds that all parts take.</summary>
+    /// <param name="fresh">True for a new tokenizer, whose cache is empty.</param>
+    public double Round(bool fresh) => double.Parse(Ask(fresh ? "fresh" : "again"), CultureInfo.InvariantCulture);
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        // The script ends with its input.
+        _node.StandardInput.Close();
+        _node.WaitForExit();
+        _node.Dispose();
+    }
+
+    private string Ask(string command)
+    {
+        try
+        {
+            _node.StandardInput.WriteLine(command);
+            _node.StandardInput.Flush();
+        }
+        catch (IOException)
+        {
+            // It has ended; the output says so too.
+        }
+        return _node.StandardOutput.ReadLine()
+            ?? throw new NotMeasuredException("the npm package tokenizers does not load or fails; standard error says why");
+    }
+}
+
+/// <summary>A hash (FNV-1a on whole ids) of token ids in order, which <c>rust-tokenizers.cjs</c> computes too.</summary>
+internal static class IdHash
+{
+    private const uint Prime = 16777619;
+
+    /// <summary>Hash of no ids.</summary>
+    public const uint Empty = 2166136261;
+
+    /// <summary>Extends a hash by more ids.</summary>
+    public static uint Add(uint hash, IEnumerable<int> ids) => ids.Aggregate(hash, (sum, id) => unchecked((sum ^ (uint)id) * Prime));
 }

@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 
 namespace FunctionsPipeline.Benchmarks;
 
-/// <summary>Loading a checkpoint.</summary>
+/// <summary>Measures loading a checkpoint.</summary>
 internal sealed class WeightsBenchmark : IBenchmark
 {
     private static readonly double[] NoScaling = [.. Enumerable.Repeat(1.0, 32)];

@@ -11,7 +11,7 @@ public sealed class FaultyHubTests(AzuriteFixture azurite) : IClassFixture<Azuri
     public async Task Every_row_comes_to_what_the_fault_of_its_picture_makes_of_it_and_the_rest_goes_on()
     {
         const string Pictures = "/pictures/*";
-        await using var workshop = await Workshop.OpenAsync(
+        await using var harness = await IngestionHarness.OpenAsync(
             azurite,
             new HubServerOptions
             {
@@ -32,16 +32,23 @@ public sealed class FaultyHubTests(AzuriteFixture azurite) : IClassFixture<Azuri
             },
             new IngestionOptions
             {
-                UnitRows = 60, ConnectTimeout = TimeSpan.FromMilliseconds(600), ReadTimeout = TimeSpan.FromMilliseconds(600), RetryDelay = TimeSpan.FromMilliseconds(1), DownloadAttempts = 2, RequestsPerHost = 32,
+                UnitRows = 60,
+                ConnectTimeout = TimeSpan.FromMilliseconds(600),
+                ReadTimeout = TimeSpan.FromMilliseconds(600),
+                RetryDelay = TimeSpan.FromMilliseconds(1),
+                DownloadAttempts = 2,
+                RequestsPerHost = 32,
             });
 
-        var (dataset, report) = await workshop.IngestAsync(Workshop.Garments);
+        var (dataset, report) = await harness.IngestAsync(IngestionHarness.Garments);
 
-        var faults = workshop.Hub.InjectedFaults.ToLookup(fault => fault.Path, fault => fault.Kind);
+        var faults = harness.Hub.InjectedFaults.ToLookup(fault => fault.Path, fault => fault.Kind);
         var catalog = new GarmentCatalog(50);
-        foreach (var row in await workshop.RowsAsync(dataset))
+        foreach (var row in await harness.RowsAsync(dataset))
         {
-            var fault = row.ImageUrl is { } url && Uri.TryCreate(url, UriKind.Absolute, out var uri) ? faults[uri.AbsolutePath].SingleOrDefault() : null;
+            var fault = row.ImageUrl is { } url && Uri.TryCreate(url, UriKind.Absolute, out var uri)
+                ? faults[uri.AbsolutePath].SingleOrDefault()
+                : null;
             var itself = catalog[(int)row.Row].Defect switch
             {
                 RowDefect.NoImageUrl => Rejection.BadUrl,
@@ -57,11 +64,12 @@ public sealed class FaultyHubTests(AzuriteFixture azurite) : IClassFixture<Azuri
                 "corrupt" => [Rejection.Corrupt, Rejection.Truncated, Rejection.NotAnImage],
                 _ => [itself],
             };
-            Assert.True(expected.Contains(row.Reason), $"row {row.Row} with {fault ?? "no fault"} came to {row.Reason ?? "stored"}: {row.Detail}");
+            Assert.True(expected.Contains(row.Reason),
+                $"row {row.Row} with {fault ?? "no fault"} came to {row.Reason ?? "stored"}: {row.Detail}");
             Assert.Equal(row.Reason is null, row.State != RowState.Rejected);
         }
-        foreach (var kind in new[] { "status-404", "status-503", "stall", "stall-before-answer", "cut", "corrupt", "status-500", "status-429" })
-            Assert.Contains(workshop.Hub.InjectedFaults, fault => fault.Kind == kind);
+        string[] kinds = ["status-404", "status-503", "stall", "stall-before-answer", "cut", "corrupt", "status-500", "status-429"];
+        foreach (var kind in kinds) Assert.Contains(harness.Hub.InjectedFaults, fault => fault.Kind == kind);
         Assert.Equal(200, report.Counts.Rows);
         Assert.Equal(200, report.Counts.Stored + report.Counts.Duplicates + report.Counts.Rejected);
         Assert.Equal(report.Counts.Rejected, report.Counts.RejectedBy.Values.Sum());

@@ -16,11 +16,11 @@ public sealed class GarmentIngestionTests(AzuriteFixture azurite) : IClassFixtur
     [Fact]
     public async Task Every_row_is_accounted_for_with_the_reason_it_deserves()
     {
-        await using var workshop = await Workshop.OpenAsync(azurite, new HubServerOptions { Rows = Rows });
-        var (dataset, report) = await workshop.IngestAsync(Workshop.Garments);
+        await using var harness = await IngestionHarness.OpenAsync(azurite, new HubServerOptions { Rows = Rows });
+        var (dataset, report) = await harness.IngestAsync(IngestionHarness.Garments);
         var catalog = new GarmentCatalog(seed: 0);
 
-        var rows = await workshop.RowsAsync(dataset);
+        var rows = await harness.RowsAsync(dataset);
 
         Assert.Equal(Enumerable.Range(0, Rows).Select(i => (long)i), rows.Select(r => r.Row));
         foreach (var row in rows)
@@ -52,16 +52,16 @@ public sealed class GarmentIngestionTests(AzuriteFixture azurite) : IClassFixtur
     [Fact]
     public async Task Shards_hold_the_images_as_they_were_and_their_labels()
     {
-        await using var workshop = await Workshop.OpenAsync(azurite, new HubServerOptions { Rows = 130, Seed = 1 });
-        var (dataset, _) = await workshop.IngestAsync(Workshop.Garments);
-        var manifest = (await workshop.RowsAsync(dataset)).ToDictionary(r => $"{r.SourceSplit}-{r.Row}");
+        await using var harness = await IngestionHarness.OpenAsync(azurite, new HubServerOptions { Rows = 130, Seed = 1 });
+        var (dataset, _) = await harness.IngestAsync(IngestionHarness.Garments);
+        var manifest = (await harness.RowsAsync(dataset)).ToDictionary(r => $"{r.SourceSplit}-{r.Row}");
 
         var keys = new List<string>();
-        foreach (var shard in await workshop.Ingestion.ReadShardsAsync(dataset.Blobs))
+        foreach (var shard in await harness.Ingestion.ReadShardsAsync(dataset.Blobs))
         {
-            var content = (await workshop.Container.GetBlobClient(shard.Blob).DownloadContentAsync()).Value.Content;
+            var content = (await harness.Container.GetBlobClient(shard.Blob).DownloadContentAsync()).Value.Content;
             Assert.Equal(shard.Bytes, content.ToMemory().Length);
-            var index = new Queue<ShardSample>(await IndexAsync(workshop, shard));
+            var index = new Queue<ShardSample>(await IndexAsync(harness, shard));
             using var tar = new TarReader(content.ToStream());
             var before = keys.Count;
             while (await tar.GetNextEntryAsync(copyData: true) is { } image)
@@ -89,29 +89,30 @@ public sealed class GarmentIngestionTests(AzuriteFixture azurite) : IClassFixtur
     [Fact]
     public async Task Running_every_activity_twice_changes_nothing()
     {
-        await using var workshop = await Workshop.OpenAsync(azurite, new HubServerOptions { Rows = 130, Seed = 2 });
-        var (dataset, report) = await workshop.IngestAsync(Workshop.Garments);
-        var before = await BlobsAsync(workshop, dataset.Blobs.Prefix);
+        await using var harness = await IngestionHarness.OpenAsync(azurite, new HubServerOptions { Rows = 130, Seed = 2 });
+        var (dataset, report) = await harness.IngestAsync(IngestionHarness.Garments);
+        var before = await BlobsAsync(harness, dataset.Blobs.Prefix);
 
-        var again = await workshop.Ingestion.ResolveAsync(Workshop.Garments);
-        var sameReport = await workshop.CarryOutAsync(again);
+        var again = await harness.Ingestion.ResolveAsync(IngestionHarness.Garments);
+        var sameReport = await harness.CarryOutAsync(again);
 
-        Assert.Equal(JsonSerializer.Serialize(dataset with { Report = report }, PipelineJson.Compact), JsonSerializer.Serialize(again, PipelineJson.Compact));
+        Assert.Equal(JsonSerializer.Serialize(dataset with { Report = report }, PipelineJson.Compact),
+            JsonSerializer.Serialize(again, PipelineJson.Compact));
         Assert.Equal(JsonSerializer.Serialize(report, PipelineJson.Compact), JsonSerializer.Serialize(sameReport, PipelineJson.Compact));
-        Assert.Equal(before, await BlobsAsync(workshop, dataset.Blobs.Prefix));
+        Assert.Equal(before, await BlobsAsync(harness, dataset.Blobs.Prefix));
         Assert.NotEmpty(before);
     }
 
     [Fact]
     public async Task A_products_pictures_are_all_in_the_same_split_and_the_catalog_names_the_product()
     {
-        await using var workshop = await Workshop.OpenAsync(azurite, new HubServerOptions { Rows = 130, Seed = 7 });
-        var byColour = Workshop.Garments with
+        await using var harness = await IngestionHarness.OpenAsync(azurite, new HubServerOptions { Rows = 130, Seed = 7 });
+        var byColour = IngestionHarness.Garments with
         {
-            Columns = Workshop.Garments.Columns! with { Product = "title" }, ValidationFraction = 0.3, TestFraction = 0.3,
+            Columns = IngestionHarness.Garments.Columns! with { Product = "title" }, ValidationFraction = 0.3, TestFraction = 0.3,
         };
-        var (dataset, report) = await workshop.IngestAsync(byColour);
-        var stored = (await workshop.RowsAsync(dataset)).Where(r => r.State == RowState.Stored).ToList();
+        var (dataset, report) = await harness.IngestAsync(byColour);
+        var stored = (await harness.RowsAsync(dataset)).Where(r => r.State == RowState.Stored).ToList();
 
         Assert.Equal(["test", "train", "validation"], report.Splits.Keys);
         Assert.All(stored, row => Assert.Equal(row.Title, row.Product));
@@ -119,35 +120,36 @@ public sealed class GarmentIngestionTests(AzuriteFixture azurite) : IClassFixtur
         Assert.Contains(products, product => product.Count() > 1);
         Assert.All(products, product => Assert.Single(product.Select(row => row.Split).Distinct()));
 
-        var (byCode, _) = await workshop.IngestAsync(Workshop.Garments with { Columns = Workshop.Garments.Columns! with { Product = "product_code" } });
-        Assert.All(await workshop.RowsAsync(byCode), row => Assert.Matches("^[0-9]+$", row.Product!));
+        var (byCode, _) = await harness.IngestAsync(
+            IngestionHarness.Garments with { Columns = IngestionHarness.Garments.Columns! with { Product = "product_code" } });
+        Assert.All(await harness.RowsAsync(byCode), row => Assert.Matches("^[0-9]+$", row.Product!));
     }
 
     [Fact]
     public async Task A_shard_whose_index_was_written_but_not_its_tar_is_made_whole()
     {
-        await using var workshop = await Workshop.OpenAsync(azurite, new HubServerOptions { Rows = 60, Seed = 8 });
-        var (dataset, _) = await workshop.IngestAsync(Workshop.Garments);
-        var shard = (await workshop.Ingestion.ReadShardsAsync(dataset.Blobs))[0];
-        var before = await IndexAsync(workshop, shard);
-        await workshop.Container.GetBlobClient(shard.Blob).DeleteAsync();
+        await using var harness = await IngestionHarness.OpenAsync(azurite, new HubServerOptions { Rows = 60, Seed = 8 });
+        var (dataset, _) = await harness.IngestAsync(IngestionHarness.Garments);
+        var shard = (await harness.Ingestion.ReadShardsAsync(dataset.Blobs))[0];
+        var before = await IndexAsync(harness, shard);
+        await harness.Container.GetBlobClient(shard.Blob).DeleteAsync();
 
-        await workshop.Ingestion.PreprocessAsync(dataset.Blobs, 0);
+        await harness.Ingestion.PreprocessAsync(dataset.Blobs, 0);
 
-        Assert.True(await workshop.Container.GetBlobClient(shard.Blob).ExistsAsync());
-        Assert.Equal(before, await IndexAsync(workshop, shard));
+        Assert.True(await harness.Container.GetBlobClient(shard.Blob).ExistsAsync());
+        Assert.Equal(before, await IndexAsync(harness, shard));
     }
 
     [Fact]
     public async Task Shards_made_again_from_the_same_rows_have_the_same_bytes()
     {
-        await using var workshop = await Workshop.OpenAsync(azurite, new HubServerOptions { Rows = 60, Seed = 3 });
-        var (dataset, _) = await workshop.IngestAsync(Workshop.Garments);
-        var shard = workshop.Container.GetBlobClient((await workshop.Ingestion.ReadShardsAsync(dataset.Blobs))[0].Blob);
+        await using var harness = await IngestionHarness.OpenAsync(azurite, new HubServerOptions { Rows = 60, Seed = 3 });
+        var (dataset, _) = await harness.IngestAsync(IngestionHarness.Garments);
+        var shard = harness.Container.GetBlobClient((await harness.Ingestion.ReadShardsAsync(dataset.Blobs))[0].Blob);
         var first = (await shard.DownloadContentAsync()).Value.Content.ToArray();
         await shard.DeleteAsync();
 
-        await workshop.Ingestion.PreprocessAsync(dataset.Blobs, 0);
+        await harness.Ingestion.PreprocessAsync(dataset.Blobs, 0);
 
         Assert.Equal(first, (await shard.DownloadContentAsync()).Value.Content.ToArray());
     }
@@ -155,15 +157,16 @@ public sealed class GarmentIngestionTests(AzuriteFixture azurite) : IClassFixtur
     [Fact]
     public async Task The_catalog_holds_every_row_as_csv_and_as_parquet()
     {
-        await using var workshop = await Workshop.OpenAsync(azurite, new HubServerOptions { Rows = 130, Seed = 4 });
-        var (dataset, _) = await workshop.IngestAsync(Workshop.Garments);
-        var manifest = await workshop.RowsAsync(dataset);
+        await using var harness = await IngestionHarness.OpenAsync(azurite, new HubServerOptions { Rows = 130, Seed = 4 });
+        var (dataset, _) = await harness.IngestAsync(IngestionHarness.Garments);
+        var manifest = await harness.RowsAsync(dataset);
 
-        var csv = await workshop.TextAsync(dataset.Blobs.CatalogCsv);
-        var parquet = (await workshop.Container.GetBlobClient(dataset.Blobs.CatalogParquet).DownloadContentAsync()).Value.Content.ToArray();
+        var csv = await harness.TextAsync(dataset.Blobs.CatalogCsv);
+        var parquet = (await harness.Container.GetBlobClient(dataset.Blobs.CatalogParquet).DownloadContentAsync()).Value.Content.ToArray();
 
         var lines = csv.Split("\r\n", StringSplitOptions.RemoveEmptyEntries);
-        Assert.Equal("row,bytes,width,height,source_split,split,state,reason,detail,sha256,blob,image_url,product,title,category,price", lines[0]);
+        Assert.Equal("row,bytes,width,height,source_split,split,state,reason,detail,sha256,blob,image_url,product,title,category,price",
+            lines[0]);
         Assert.Equal(manifest.Count, lines.Length - 1);
         await using var reader = await ParquetReader.CreateAsync(new MemoryStream(parquet));
         var titles = new List<string?>();
@@ -180,14 +183,14 @@ public sealed class GarmentIngestionTests(AzuriteFixture azurite) : IClassFixtur
     [Fact]
     public async Task Progress_is_the_sum_of_the_units_that_are_done()
     {
-        await using var workshop = await Workshop.OpenAsync(azurite, new HubServerOptions { Rows = 130, Seed = 5 });
-        var dataset = await workshop.Ingestion.ResolveAsync(Workshop.Garments);
-        await workshop.Ingestion.FetchFileAsync(dataset.Blobs, 0);
-        Assert.Equal(0, (await workshop.Ingestion.ReadProgressAsync(dataset.Blobs)).Units);
+        await using var harness = await IngestionHarness.OpenAsync(azurite, new HubServerOptions { Rows = 130, Seed = 5 });
+        var dataset = await harness.Ingestion.ResolveAsync(IngestionHarness.Garments);
+        await harness.Ingestion.FetchFileAsync(dataset.Blobs, 0);
+        Assert.Equal(0, (await harness.Ingestion.ReadProgressAsync(dataset.Blobs)).Units);
 
-        var first = await workshop.Ingestion.IngestUnitAsync(dataset.Blobs, 0);
-        var second = await workshop.Ingestion.IngestUnitAsync(dataset.Blobs, 1);
-        var progress = await workshop.Ingestion.ReadProgressAsync(dataset.Blobs);
+        var first = await harness.Ingestion.IngestUnitAsync(dataset.Blobs, 0);
+        var second = await harness.Ingestion.IngestUnitAsync(dataset.Blobs, 1);
+        var progress = await harness.Ingestion.ReadProgressAsync(dataset.Blobs);
 
         Assert.Equal(120, first.Rows + second.Rows);
         Assert.Equal(2, progress.Units);
@@ -197,28 +200,28 @@ public sealed class GarmentIngestionTests(AzuriteFixture azurite) : IClassFixtur
     [Fact]
     public async Task A_row_limit_is_part_of_the_view_and_takes_rows_from_all_over_the_split()
     {
-        await using var workshop = await Workshop.OpenAsync(azurite, new HubServerOptions { Rows = 300, Seed = 6 });
-        var whole = (await workshop.Ingestion.ResolveAsync(Workshop.Garments)).Blobs;
-        var (limited, report) = await workshop.IngestAsync(Workshop.Garments with { MaxRows = 30 });
+        await using var harness = await IngestionHarness.OpenAsync(azurite, new HubServerOptions { Rows = 300, Seed = 6 });
+        var whole = (await harness.Ingestion.ResolveAsync(IngestionHarness.Garments)).Blobs;
+        var (limited, report) = await harness.IngestAsync(IngestionHarness.Garments with { MaxRows = 30 });
 
-        var rows = (await workshop.RowsAsync(limited)).Select(r => r.Row).ToList();
+        var rows = (await harness.RowsAsync(limited)).Select(r => r.Row).ToList();
 
         Assert.NotEqual(whole.View, limited.Blobs.View);
         Assert.Equal(30, report.Counts.Rows);
         Assert.Equal(Enumerable.Range(0, 30).Select(i => (i * 10L) + 9), rows);
     }
 
-    private static async Task<IReadOnlyList<ShardSample>> IndexAsync(Workshop workshop, ShardInfo shard)
+    private static async Task<IReadOnlyList<ShardSample>> IndexAsync(IngestionHarness harness, ShardInfo shard)
     {
-        var content = await workshop.Container.GetBlobClient(DatasetBlobs.ShardIndex(shard.Blob)).DownloadContentAsync();
+        var content = await harness.Container.GetBlobClient(DatasetBlobs.ShardIndex(shard.Blob)).DownloadContentAsync();
         return [.. content.Value.Content.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries)
             .Select(line => JsonSerializer.Deserialize<ShardSample>(line, PipelineJson.Compact)!)];
     }
 
-    private static async Task<List<(string, string)>> BlobsAsync(Workshop workshop, string prefix)
+    private static async Task<List<(string, string)>> BlobsAsync(IngestionHarness harness, string prefix)
     {
         var blobs = new List<(string, string)>();
-        await foreach (var blob in workshop.Container.GetBlobsAsync(new GetBlobsOptions { Prefix = prefix }))
+        await foreach (var blob in harness.Container.GetBlobsAsync(new GetBlobsOptions { Prefix = prefix }))
             blobs.Add((blob.Name, blob.Properties.ETag!.Value.ToString()));
         return blobs;
     }

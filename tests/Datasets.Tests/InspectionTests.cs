@@ -9,11 +9,11 @@ public sealed class InspectionTests(AzuriteFixture azurite) : IClassFixture<Azur
     [Fact]
     public async Task A_catalog_is_described_with_its_splits_its_first_rows_and_a_guess()
     {
-        await using var workshop = await Workshop.OpenAsync(azurite, new HubServerOptions { Rows = 40, Seed = 30 });
+        await using var harness = await IngestionHarness.OpenAsync(azurite, new HubServerOptions { Rows = 40, Seed = 30 });
 
-        var inspection = await workshop.Ingestion.InspectAsync(new DatasetRequest { Repo = GarmentsDataset.Id });
+        var inspection = await harness.Ingestion.InspectAsync(new DatasetRequest { Repo = GarmentsDataset.Id });
 
-        Assert.Equal(Workshop.Garments.Columns! with { Product = "product_code" }, inspection.Mapping);
+        Assert.Equal(IngestionHarness.Garments.Columns! with { Product = "product_code" }, inspection.Mapping);
         Assert.Contains("category3_code", inspection.Guess, StringComparison.Ordinal);
         Assert.Equal(["default"], inspection.Configs);
         Assert.Equal((1, 40L), (inspection.Splits["train"].Files, inspection.Splits["train"].Rows!.Value));
@@ -25,14 +25,14 @@ public sealed class InspectionTests(AzuriteFixture azurite) : IClassFixture<Azur
     [Fact]
     public async Task Columns_that_the_request_leaves_out_are_guessed_and_the_guess_is_told()
     {
-        await using var workshop = await Workshop.OpenAsync(azurite, new HubServerOptions { Rows = 40, Seed = 31 });
-        var (dataset, report) = await workshop.IngestAsync(new DatasetRequest { Repo = GarmentsDataset.Id });
+        await using var harness = await IngestionHarness.OpenAsync(azurite, new HubServerOptions { Rows = 40, Seed = 31 });
+        var (dataset, report) = await harness.IngestAsync(new DatasetRequest { Repo = GarmentsDataset.Id });
 
         Assert.Equal("category3_code", dataset.Columns.Category);
         Assert.Contains("imageurl", dataset.ColumnsGuess, StringComparison.Ordinal);
         Assert.Equal(dataset.Columns, report.Columns);
         Assert.Equal(40, report.Counts.Rows);
-        Assert.Contains(await workshop.RowsAsync(dataset), row => row is { State: RowState.Stored, Title: not null, Price: > 0 });
+        Assert.Contains(await harness.RowsAsync(dataset), row => row is { State: RowState.Stored, Title: not null, Price: > 0 });
     }
 
     [Fact]

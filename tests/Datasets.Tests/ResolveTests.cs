@@ -7,22 +7,22 @@ namespace FunctionsPipeline.Tests.Datasets;
 
 public sealed class ResolveTests(AzuriteFixture azurite) : IClassFixture<AzuriteFixture>, IAsyncLifetime
 {
-    private Workshop _workshop = null!;
+    private IngestionHarness _harness = null!;
 
-    public async Task InitializeAsync() => _workshop = await Workshop.OpenAsync(azurite, new HubServerOptions { Rows = 20 });
+    public async Task InitializeAsync() => _harness = await IngestionHarness.OpenAsync(azurite, new HubServerOptions { Rows = 20 });
 
-    public async Task DisposeAsync() => await _workshop.DisposeAsync();
+    public async Task DisposeAsync() => await _harness.DisposeAsync();
 
     [Fact]
     public async Task A_request_is_pinned_to_commits_and_survives_durable_state()
     {
-        var dataset = await _workshop.Ingestion.ResolveAsync(Workshop.Garments);
-        var plan = await _workshop.PlanAsync(dataset);
+        var dataset = await _harness.Ingestion.ResolveAsync(IngestionHarness.Garments);
+        var plan = await _harness.PlanAsync(dataset);
 
         Assert.Equal(40, dataset.Blobs.Commit.Length);
         Assert.NotEqual(plan.Commit, plan.ParquetCommit);
         Assert.Equal(("default", 20L), (plan.Config, dataset.Rows));
-        Assert.Equal(Workshop.Garments.Columns, dataset.Columns);
+        Assert.Equal(IngestionHarness.Garments.Columns, dataset.Columns);
         var text = JsonSerializer.Serialize(dataset, PipelineJson.Compact);
         Assert.Equal(text, JsonSerializer.Serialize(JsonSerializer.Deserialize<ResolvedDataset>(text, PipelineJson.Compact),
             PipelineJson.Compact));
@@ -31,10 +31,10 @@ public sealed class ResolveTests(AzuriteFixture azurite) : IClassFixture<Azurite
     [Fact]
     public async Task A_commit_may_be_named_in_place_of_a_branch()
     {
-        var byBranch = await _workshop.Ingestion.ResolveAsync(Workshop.Garments);
-        var byCommit = await _workshop.Ingestion.ResolveAsync(Workshop.Garments with { Revision = byBranch.Blobs.Commit });
+        var byBranch = await _harness.Ingestion.ResolveAsync(IngestionHarness.Garments);
+        var byCommit = await _harness.Ingestion.ResolveAsync(IngestionHarness.Garments with { Revision = byBranch.Blobs.Commit });
         Assert.Equal(byBranch.Blobs, byCommit.Blobs);
-        Assert.Equal(byBranch.Blobs.Commit, await _workshop.Ingestion.CheckAsync(Workshop.Garments));
+        Assert.Equal(byBranch.Blobs.Commit, await _harness.Ingestion.CheckAsync(IngestionHarness.Garments));
     }
 
     [Fact]
@@ -43,19 +43,21 @@ public sealed class ResolveTests(AzuriteFixture azurite) : IClassFixture<Azurite
         var views = new List<string>();
         foreach (var request in new[]
         {
-            Workshop.Garments, Workshop.Garments with { TestFraction = 0 }, Workshop.Garments with { ValidationFraction = 0.2 },
+            IngestionHarness.Garments,
+            IngestionHarness.Garments with { TestFraction = 0 },
+            IngestionHarness.Garments with { ValidationFraction = 0.2 },
             With(c => c with { Product = "product_code" }),
         })
-            views.Add((await _workshop.Ingestion.ResolveAsync(request)).Blobs.View);
+            views.Add((await _harness.Ingestion.ResolveAsync(request)).Blobs.View);
         Assert.Distinct(views);
     }
 
     public static TheoryData<string, int, string, DatasetRequest> BadRequests => new()
     {
-        { "dataset.repo", 404, "samples/nothing", Workshop.Garments with { Repo = "samples/nothing" } },
-        { "dataset.revision", 404, "'v9'", Workshop.Garments with { Revision = "v9" } },
-        { "dataset.revision", 400, "head of main", Workshop.Garments with { Revision = HubClient.ParquetRevision } },
-        { "dataset.config", 404, "it has: default", Workshop.Garments with { Config = "french" } },
+        { "dataset.repo", 404, "samples/nothing", IngestionHarness.Garments with { Repo = "samples/nothing" } },
+        { "dataset.revision", 404, "'v9'", IngestionHarness.Garments with { Revision = "v9" } },
+        { "dataset.revision", 400, "head of main", IngestionHarness.Garments with { Revision = HubClient.ParquetRevision } },
+        { "dataset.config", 404, "it has: default", IngestionHarness.Garments with { Config = "french" } },
         { "dataset.columns.image", 400, "imageurl", With(c => c with { Image = "picture" }) },
         { "dataset.columns.image", 400, "of type double", With(c => c with { Image = "full_price" }) },
         { "dataset.columns.title", 400, "its columns are: website_name", With(c => c with { Title = "name" }) },
@@ -70,8 +72,8 @@ public sealed class ResolveTests(AzuriteFixture azurite) : IClassFixture<Azurite
     public async Task A_request_that_does_not_fit_the_dataset_names_the_field_and_the_way_out(string field, int status, string says,
         DatasetRequest request)
     {
-        var refusal = await Assert.ThrowsAsync<RequestException>(() => _workshop.Ingestion.ResolveAsync(request));
-        await Assert.ThrowsAsync<RequestException>(() => _workshop.Ingestion.CheckAsync(request));
+        var refusal = await Assert.ThrowsAsync<RequestException>(() => _harness.Ingestion.ResolveAsync(request));
+        await Assert.ThrowsAsync<RequestException>(() => _harness.Ingestion.CheckAsync(request));
         Assert.Equal((field, status), (refusal.Field, refusal.Status));
         Assert.Contains(says, refusal.Message, StringComparison.Ordinal);
     }
@@ -82,10 +84,10 @@ public sealed class ResolveTests(AzuriteFixture azurite) : IClassFixture<Azurite
         var client = new HubClient(HubClient.CreateHttpClient(),
             new HubOptions { Endpoint = new Uri("http://127.0.0.1:9"), Attempts = 2, FirstDelay = TimeSpan.Zero });
         var ingestion = new DatasetIngestion(client, azurite.Blobs);
-        var failure = await Assert.ThrowsAsync<HubException>(() => ingestion.ResolveAsync(Workshop.Garments));
-        Assert.Equal(HubError.Unavailable, failure.Error);
+        var failure = await Assert.ThrowsAsync<HubException>(() => ingestion.ResolveAsync(IngestionHarness.Garments));
+        Assert.Equal(HubErrorKind.Unavailable, failure.Error);
     }
 
     private static DatasetRequest With(Func<ColumnMapping, ColumnMapping> change) =>
-        Workshop.Garments with { Columns = change(Workshop.Garments.Columns!) };
+        IngestionHarness.Garments with { Columns = change(IngestionHarness.Garments.Columns!) };
 }

@@ -41,7 +41,8 @@ public sealed class UnitPlannerTests
     [InlineData(20_000, 250, 50)]
     public void Units_share_shards_of_about_a_thousand_rows_and_there_are_never_too_many(int units, int rows, int perShard)
     {
-        var planner = Planner(embedded: true, rows, new SplitRows((long)units * rows, (long)units * rows), File([.. Enumerable.Repeat((long)rows, units)]));
+        var planner = Planner(embedded: true, rows, new SplitRows((long)units * rows, (long)units * rows),
+            File([.. Enumerable.Repeat((long)rows, units)]));
         Assert.Equal(units, planner.Units.Count);
         Assert.Equal(perShard, planner.UnitsPerShard);
     }

@@ -25,8 +25,8 @@ public sealed class FaultInjectionTests : IDisposable
             Assert.Equal(TimeSpan.FromSeconds(7), refusal.Headers.RetryAfter!.Delta);
         }
         Assert.Equal(HttpStatusCode.OK, (await GetAsync(hub, "/api/datasets/samples/garments")).StatusCode);
-        Assert.Equal([new InjectedFault("status-429", "/api/datasets/samples/garments", 2)], hub.InjectedFaults);
-        Assert.Equal(hub.InjectedFaults, await _http.GetFromJsonAsync<InjectedFault[]>(new Uri(hub.Address, "/faults")));
+        Assert.Equal([new FaultCount("status-429", "/api/datasets/samples/garments", 2)], hub.InjectedFaults);
+        Assert.Equal(hub.InjectedFaults, await _http.GetFromJsonAsync<FaultCount[]>(new Uri(hub.Address, "/faults")));
     }
 
     [Fact]

@@ -85,8 +85,10 @@ public sealed class GarmentCatalogTests
             using var isChecked = GarmentPainter.Draw(garment, new Random(3));
             var different = 0;
             for (var y = 0; y < plain.Height; y++)
+            {
                 for (var x = 0; x < plain.Width; x++)
                     if (Distance(plain[x, y], isChecked[x, y]) > 100) different++;
+            }
             Assert.InRange(different / (double)(plain.Width * plain.Height), 0.05, 0.6);
         }
     }
@@ -105,8 +107,10 @@ public sealed class GarmentCatalogTests
     {
         var count = 0;
         for (var y = 0; y < image.Height; y++)
+        {
             for (var x = 0; x < image.Width; x++)
                 if (predicate(image[x, y])) count++;
+        }
         return count;
     }
 }

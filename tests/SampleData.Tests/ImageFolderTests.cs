@@ -16,13 +16,13 @@ public sealed class ImageFolderTests : IDisposable
 
         var folder = ImageFolder.Open(_folder.FullName, rows: 30, holdBack: 4, seed: 1);
 
-        Assert.Equal(30, folder.Pictures.Count);
-        Assert.InRange(folder.Pictures.Count(p => p.Split == "validation"), 9, 11);
-        Assert.Equal(folder.Pictures.OrderBy(p => p.Path, StringComparer.Ordinal), folder.Pictures);
+        Assert.Equal(30, folder.Images.Count);
+        Assert.InRange(folder.Images.Count(p => p.Split == "validation"), 9, 11);
+        Assert.Equal(folder.Images.OrderBy(p => p.Path, StringComparer.Ordinal), folder.Images);
         Assert.Equal(["a", "b"], folder.Labels);
         Assert.Equal(["a", "a", "b", "b"], folder.HeldOut.Select(p => p.Label).Order());
-        Assert.Equal(folder.Pictures, ImageFolder.Open(_folder.FullName, 30, 4, 1).Pictures);
-        Assert.NotEqual(folder.Pictures, ImageFolder.Open(_folder.FullName, 30, 4, 2).Pictures);
+        Assert.Equal(folder.Images, ImageFolder.Open(_folder.FullName, 30, 4, 1).Images);
+        Assert.NotEqual(folder.Images, ImageFolder.Open(_folder.FullName, 30, 4, 2).Images);
     }
 
     [Fact]
@@ -31,7 +31,7 @@ public sealed class ImageFolderTests : IDisposable
         Touch("a", 2);
         Touch("b", 2);
         var folder = ImageFolder.Open(_folder.FullName, null, 0, 0);
-        Assert.Equal(["train"], folder.Pictures.Select(p => p.Split).Distinct());
+        Assert.Equal(["train"], folder.Images.Select(p => p.Split).Distinct());
         Assert.Equal(["a", "b"], folder.Labels);
     }
 
@@ -48,8 +48,8 @@ public sealed class ImageFolderTests : IDisposable
         var folder = ImageFolder.Open(TestData.Path("data/clothing"), rows: 100, holdBack: 10, seed: 0);
         Assert.Equal(10, folder.Labels.Count);
         Assert.Equal(10, folder.HeldOut.Select(p => p.Label).Distinct().Count());
-        Assert.Equal(["train", "validation"], folder.Pictures.Select(p => p.Split).Distinct().Order());
-        Assert.Empty(folder.Pictures.Intersect(folder.HeldOut));
+        Assert.Equal(["train", "validation"], folder.Images.Select(p => p.Split).Distinct().Order());
+        Assert.Empty(folder.Images.Intersect(folder.HeldOut));
     }
 
     public void Dispose() => _folder.Delete(recursive: true);

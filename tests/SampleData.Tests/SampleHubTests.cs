@@ -92,9 +92,9 @@ public sealed class SampleHubTests : IDisposable
         {
             await using var hub = await SampleHub.StartAsync(
                 new HubServerOptions { Images = _folder.FullName, HoldBack = 4, HeldOut = heldOut });
-            var truth = File.ReadAllLines(Path.Combine(heldOut, HeldOutPictures.TruthFile))
+            var truth = File.ReadAllLines(Path.Combine(heldOut, HeldOutSet.TruthFile))
                 .Select(line => JsonSerializer.Deserialize<Truth>(line, PipelineJson.Compact)!).ToList();
-            var served = ImageFolder.Open(_folder.FullName, null, 4, seed: 0).Pictures.Select(p => Path.GetFileName(p.Path));
+            var served = ImageFolder.Open(_folder.FullName, null, 4, seed: 0).Images.Select(p => Path.GetFileName(p.Path));
 
             Assert.Equal(["bag", "bag", "hat", "hat"], truth.Select(t => t.Category!).Order());
             Assert.Empty(served.Intersect(truth.Select(t => t.File)));
@@ -111,7 +111,7 @@ public sealed class SampleHubTests : IDisposable
     {
         var heldOut = Path.Combine(_folder.FullName, "held-out");
         await using var hub = await SampleHub.StartAsync(new HubServerOptions { Rows = 50, HoldBack = 3, HeldOut = heldOut });
-        Assert.Equal(["40000050.jpg", "40000051.jpg", "40000052.jpg"], File.ReadAllLines(Path.Combine(heldOut, HeldOutPictures.TruthFile))
+        Assert.Equal(["40000050.jpg", "40000051.jpg", "40000052.jpg"], File.ReadAllLines(Path.Combine(heldOut, HeldOutSet.TruthFile))
             .Select(line => JsonSerializer.Deserialize<Truth>(line, PipelineJson.Compact)!.File));
     }
 
@@ -146,10 +146,12 @@ public sealed class SampleHubTests : IDisposable
     private void Draw(int count)
     {
         foreach (var label in new[] { "bag", "hat" })
+        {
             for (var i = 0; i < count / 2; i++)
             {
                 var folder = Directory.CreateDirectory(Path.Combine(_folder.FullName, i % 3 == 2 ? "validation" : "train", label)).FullName;
                 File.WriteAllBytes(Path.Combine(folder, $"{label}{i}.jpg"), GarmentPainter.Jpeg(Garment.All[i], new Random(i)));
             }
+        }
     }
 }

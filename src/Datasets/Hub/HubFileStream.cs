@@ -4,18 +4,18 @@ namespace FunctionsPipeline.Datasets;
 
 /// <summary>
 /// Seekable stream over HTTP range requests to a file of the Hub, so that a Parquet reader downloads only the footer and the row groups it
-/// needs. Caches the most recent parts in memory. If the server ignores ranges, the complete file is downloaded to a temporary file.
+/// needs. Caches the most recent ranges in memory. If the server ignores ranges, the complete file is downloaded to a temporary file.
 /// </summary>
 internal sealed class HubFileStream : ReadOnlyStream
 {
     private const int FooterSize = 64 * 1024;
-    private const int PartSize = 4 * 1024 * 1024;
-    private const int PartsKept = 3;
+    private const int RangeSize = 4 * 1024 * 1024;
+    private const int RangesKept = 3;
 
     private readonly HubTransport _transport;
     private readonly Uri _uri;
-    private readonly HubFileVersion _version;
-    private readonly LinkedList<Part> _parts = new();
+    private readonly ETagCheck _version;
+    private readonly LinkedList<CachedRange> _ranges = new();
     private FileStream? _whole;
     private long _length = -1;
 
@@ -23,7 +23,7 @@ internal sealed class HubFileStream : ReadOnlyStream
     {
         _transport = transport;
         _uri = uri;
-        _version = new HubFileVersion(uri.AbsolutePath);
+        _version = new ETagCheck(uri.AbsolutePath);
     }
 
     public override long Length => _length;
@@ -40,8 +40,8 @@ internal sealed class HubFileStream : ReadOnlyStream
         if (Position >= _length || buffer.IsEmpty) return 0;
         if (Find() is null && _whole is null)
         {
-            var start = Position / PartSize * PartSize;
-            await FetchAsync(new RangeHeaderValue(start, Math.Min(start + PartSize, _length) - 1), cancellationToken);
+            var start = Position / RangeSize * RangeSize;
+            await FetchAsync(new RangeHeaderValue(start, Math.Min(start + RangeSize, _length) - 1), cancellationToken);
         }
         int read;
         if (_whole is not null)
@@ -51,8 +51,8 @@ internal sealed class HubFileStream : ReadOnlyStream
         }
         else
         {
-            var part = Find() ?? throw new HubException(HubError.Unavailable, $"{_uri}: the answer does not hold byte {Position}");
-            var available = part.Bytes.AsMemory((int)(Position - part.Start));
+            var cached = Find() ?? throw new HubException(HubErrorKind.Unavailable, $"{_uri}: the response does not hold byte {Position}");
+            var available = cached.Bytes.AsMemory((int)(Position - cached.Start));
             read = Math.Min(available.Length, buffer.Length);
             available[..read].CopyTo(buffer);
         }
@@ -60,7 +60,7 @@ internal sealed class HubFileStream : ReadOnlyStream
         return read;
     }
 
-    // Parquet.Net reads a few bytes synchronously, nearly always from a cached part.
+    // Parquet.Net reads a few bytes synchronously, nearly always from a cached range.
     public override int Read(byte[] buffer, int offset, int count) =>
         ReadAsync(buffer.AsMemory(offset, count)).AsTask().GetAwaiter().GetResult();
 
@@ -73,36 +73,36 @@ internal sealed class HubFileStream : ReadOnlyStream
     private void Learn(long length)
     {
         if (_length >= 0 && length != _length)
-            throw new HubException(HubError.Unavailable, $"{_uri.AbsolutePath} changed while it was read: it had {_length} bytes");
+            throw new HubException(HubErrorKind.Unavailable, $"{_uri.AbsolutePath} changed while it was read: it had {_length} bytes");
         _length = length;
     }
 
-    private Part? Find() => _parts.FirstOrDefault(p => Position >= p.Start && Position < p.Start + p.Bytes.Length);
+    private CachedRange? Find() => _ranges.FirstOrDefault(range => Position >= range.Start && Position < range.Start + range.Bytes.Length);
 
     private Task<bool> FetchAsync(RangeHeaderValue range, CancellationToken cancellationToken) =>
-        _transport.GetAsync(_uri, () => range, async (answer, token) =>
+        _transport.GetAsync(_uri, () => range, async (response, token) =>
     {
-        if (answer.IsBeyondEnd)
+        if (response.IsBeyondEnd)
         {
             // A suffix range is unsatisfiable only for an empty file.
             Learn(length: 0);
             return true;
         }
-        _version.Check(answer);
-        var body = answer.Response.Content;
-        if (answer.IsPart(range, out var length))
+        _version.Check(response);
+        var body = response.Message.Content;
+        if (response.IsRange(range, out var length))
         {
             Learn(length);
-            _parts.AddFirst(new Part(body.Headers.ContentRange!.From!.Value, await body.ReadAsByteArrayAsync(token)));
-            if (_parts.Count > PartsKept) _parts.RemoveLast();
+            _ranges.AddFirst(new CachedRange(body.Headers.ContentRange!.From!.Value, await body.ReadAsByteArrayAsync(token)));
+            if (_ranges.Count > RangesKept) _ranges.RemoveLast();
             return true;
         }
         var file = TemporaryFile.Create();
         try
         {
             await using var content = await body.ReadAsStreamAsync(token);
-            var buffer = new byte[PartSize];
-            for (int read; (read = await content.ReadAtLeastAsync(buffer, buffer.Length, false, token)) > 0; answer.GiveMoreTime())
+            var buffer = new byte[RangeSize];
+            for (int read; (read = await content.ReadAtLeastAsync(buffer, buffer.Length, false, token)) > 0; response.GiveMoreTime())
                 await file.WriteAsync(buffer.AsMemory(0, read), token);
             Learn(file.Length);
         }
@@ -115,5 +115,5 @@ internal sealed class HubFileStream : ReadOnlyStream
         return true;
     }, cancellationToken);
 
-    private sealed record Part(long Start, byte[] Bytes);
+    private sealed record CachedRange(long Start, byte[] Bytes);
 }

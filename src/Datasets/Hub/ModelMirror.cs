@@ -25,7 +25,7 @@ public sealed class ModelMirror(HubClient hub, BlobServiceClient blobs)
         }
         catch (HubException e) when (!e.IsTransient)
         {
-            throw HubRefusal.For("baseModel", request.Repo, request.Revision, e);
+            throw e.ToRequestException("baseModel", request.Repo, request.Revision);
         }
     }
 
@@ -44,8 +44,10 @@ public sealed class ModelMirror(HubClient hub, BlobServiceClient blobs)
         if (await complete.ExistsAsync(cancellationToken)) return folder;
         var files = (await hub.ListFilesAsync(HubRepositoryKind.Model, repo, commit, cancellationToken)).Where(IsWanted).ToList();
         if (!files.Any(f => f.Path == "config.json") || !files.Any(f => f.Path.EndsWith(".safetensors", StringComparison.Ordinal)))
+        {
             throw new RequestException("baseModel.repo", 400,
                 $"{repo} has no config.json or no *.safetensors: it is no checkpoint that can be fine-tuned");
+        }
         var (done, total) = (0L, files.Sum(f => f.Size));
         foreach (var file in files)
         {

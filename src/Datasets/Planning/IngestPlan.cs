@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using Azure.Storage.Blobs;
 using FunctionsPipeline.Contracts;
 
 namespace FunctionsPipeline.Datasets;
@@ -86,10 +87,12 @@ public sealed record SplitRows(long Total, long Taken)
     /// <summary>Smallest number of leading rows of the split that contain the given number of taken rows.</summary>
     public long RowsHolding(long taken) => Taken == Total ? taken : (long)((((Int128)taken * Total) + Taken - 1) / Taken);
 
+    // ⌊row · Taken / Total⌋: row r is taken where this grows from r to r + 1.
+    // RowsHolding is its inverse, ⌈taken · Total / Taken⌉. The product needs 128 bits for large splits.
     private long Place(long row) => (long)((Int128)row * Taken / Total);
 }
 
-/// <summary>Unit of ingestion: a range of row groups of one Parquet file, or a part of one row group.</summary>
+/// <summary>Unit of ingestion: a range of row groups of one Parquet file, or some rows of one row group.</summary>
 /// <param name="Number">Number of the unit among all units of the dataset, from 0.</param>
 /// <param name="Split">The dataset's own split.</param>
 /// <param name="File">Path of the Parquet file.</param>
@@ -98,3 +101,65 @@ public sealed record SplitRows(long Total, long Taken)
 /// <param name="Count">Number of rows of the range, taken or not.</param>
 /// <param name="GroupBytes">Uncompressed bytes of the unit's largest row group.</param>
 public sealed record IngestUnit(int Number, string Split, string File, long FileStart, long Start, long Count, long GroupBytes = 0);
+
+/// <summary>A resolved and planned dataset as durable state holds it: references and counts only.</summary>
+public sealed record ResolvedDataset
+{
+    /// <summary>Blob names of the view, passed to activities as the reference to the dataset.</summary>
+    public required DatasetBlobs Blobs { get; init; }
+
+    /// <summary>Number of rows to read.</summary>
+    public required long Rows { get; init; }
+
+    public required ColumnMapping Columns { get; init; }
+
+    /// <summary>Reasons for the guessed columns; null when the request names the columns.</summary>
+    public string? ColumnsGuess { get; init; }
+
+    /// <summary>Files that have units.</summary>
+    public required IReadOnlyList<FileUnits> Files { get; init; }
+
+    /// <summary>Maximum number of training shards per split.</summary>
+    public required int Shards { get; init; }
+
+    /// <summary>Report of a complete earlier ingestion; null when there is none.</summary>
+    public IngestReport? Report { get; init; }
+}
+
+/// <summary>The units of one file.</summary>
+/// <param name="File">Index of the file in <see cref="IngestPlan.Files"/>.</param>
+public sealed record FileUnits(int File, int FirstUnit, int Units);
+
+/// <summary>Reads and writes plans in blob storage; caches the most recent plans, which never change.</summary>
+internal sealed class PlanStore(BlobContainerClient container)
+{
+    private const int Kept = 4;
+
+    private readonly LinkedList<IngestPlan> _plans = new();
+
+    /// <summary>Finds the plan of a view; null when there is none yet.</summary>
+    public async Task<IngestPlan?> FindAsync(DatasetBlobs dataset, CancellationToken cancellationToken)
+    {
+        lock (_plans)
+            if (_plans.FirstOrDefault(kept => kept.Blobs == dataset) is { } known) return known;
+        if (await container.GetBlobClient(dataset.Plan).ReadJsonAsync<IngestPlan>(cancellationToken) is not { } plan) return null;
+        lock (_plans)
+        {
+            _plans.AddFirst(plan);
+            if (_plans.Count > Kept) _plans.RemoveLast();
+        }
+        return plan;
+    }
+
+    /// <summary>Reads the plan of a resolved view.</summary>
+    public async Task<IngestPlan> ReadAsync(DatasetBlobs dataset, CancellationToken cancellationToken) =>
+        await FindAsync(dataset, cancellationToken)
+        ?? throw new InvalidOperationException($"{Containers.Datasets}/{dataset.Plan} is gone; resolve the dataset again");
+
+    /// <summary>Writes a plan unless one exists; returns the stored plan, which may be that of a concurrent writer.</summary>
+    public async Task<IngestPlan> KeepAsync(IngestPlan plan, CancellationToken cancellationToken)
+    {
+        await container.GetBlobClient(plan.Blobs.Plan).CreateJsonAsync(plan, PipelineJson.Compact, cancellationToken);
+        return await ReadAsync(plan.Blobs, cancellationToken);
+    }
+}

@@ -1,27 +1,15 @@
 namespace FunctionsPipeline.Datasets;
 
-/// <param name="Bytes">Uncompressed bytes of all columns.</param>
-internal sealed record RowGroupSize(long Rows, long Bytes);
-
-/// <summary>A Parquet file of the dataset with the sizes of its row groups.</summary>
-internal sealed record MeasuredFile(string Split, HubFileInfo Hub, IReadOnlyList<RowGroupSize> RowGroups)
-{
-    public long Rows { get; } = RowGroups.Sum(group => group.Rows);
-
-    public static MeasuredFile Of(ListedFile listed, ParquetFile file) =>
-        new(listed.Split, listed.Hub, [.. file.RowGroups.Select(group => new RowGroupSize(group.NumRows, group.TotalByteSize))]);
-}
-
 /// <summary>
-/// Divides the rows of files into units of complete row groups, as reading a part of a row group costs as much as reading all of it.
+/// Divides the rows of files into units of complete row groups, as reading some rows of a row group costs as much as reading all of it.
 /// </summary>
 /// <param name="unitRows">Target number of taken rows per unit.</param>
 /// <param name="embedded">True when the images are embedded in the files. Otherwise row groups are small in bytes while downloading their
 /// images takes long, so that large ones are divided.</param>
 internal sealed class UnitPlanner(IReadOnlyDictionary<string, SplitRows> splits, int unitRows, bool embedded)
 {
-    // Bounds the repeated reads: every part of a row group reads the complete row group.
-    private const int MostPartsOfGroup = 32;
+    // Bounds the repeated reads: every unit within a row group reads the complete row group.
+    private const int MostUnitsOfGroup = 32;
 
     // Every shard is an activity call, which adds to the orchestrator's history.
     private const int MostShards = 400;
@@ -59,12 +47,13 @@ internal sealed class UnitPlanner(IReadOnlyDictionary<string, SplitRows> splits,
             var taken = split.TakenBefore(end) - split.TakenBefore(position);
             if (!embedded && taken > 2 * unitRows)
             {
+                // A large row group of URLs: the rows before it become a unit, and it is divided into units of its own.
                 AddUnit(start, position);
                 largest = group.Bytes;
-                var part = Math.Max(unitRows, (taken + MostPartsOfGroup - 1) / MostPartsOfGroup);
+                var unitTaken = Math.Max(unitRows, (taken + MostUnitsOfGroup - 1) / MostUnitsOfGroup);
                 for (start = position; start < end;)
                 {
-                    var next = Math.Min(end, split.RowsHolding(split.TakenBefore(start) + part));
+                    var next = Math.Min(end, split.RowsHolding(split.TakenBefore(start) + unitTaken));
                     AddUnit(start, next);
                     start = next;
                 }
@@ -72,6 +61,7 @@ internal sealed class UnitPlanner(IReadOnlyDictionary<string, SplitRows> splits,
             }
             else
             {
+                // Row groups are collected until the unit has enough taken rows.
                 largest = Math.Max(largest, group.Bytes);
                 if (split.TakenBefore(end) - split.TakenBefore(start) >= unitRows)
                 {
@@ -91,3 +81,16 @@ internal sealed class UnitPlanner(IReadOnlyDictionary<string, SplitRows> splits,
         }
     }
 }
+
+/// <summary>A Parquet file of the dataset with the sizes of its row groups.</summary>
+internal sealed record MeasuredFile(string Split, HubFileInfo Hub, IReadOnlyList<RowGroupSize> RowGroups)
+{
+    public long Rows { get; } = RowGroups.Sum(group => group.Rows);
+
+    public static MeasuredFile Of(ListedFile listed, ParquetFile file) =>
+        new(listed.Split, listed.Hub, [.. file.RowGroups.Select(group => new RowGroupSize(group.NumRows, group.TotalByteSize))]);
+}
+
+/// <summary>Size of a row group.</summary>
+/// <param name="Bytes">Uncompressed bytes of all columns.</param>
+internal sealed record RowGroupSize(long Rows, long Bytes);

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
 using FunctionsPipeline.Contracts;
+using Parquet.Schema;
 
 namespace FunctionsPipeline.Datasets;
 
@@ -18,7 +19,8 @@ internal sealed partial record ColumnGuess(ColumnMapping Columns, IReadOnlyDicti
         "text", "description", "productdescription", "shortdescription",
     ];
 
-    private static readonly string[] Categories = ["category", "articletype", "producttype", "class", "label", "labels", "type", "department"];
+    private static readonly string[] Categories =
+        ["category", "articletype", "producttype", "class", "label", "labels", "type", "department"];
 
     private static readonly string[] Prices =
         ["fullprice", "listprice", "originalprice", "regularprice", "retailprice", "price", "saleprice", "amount", "cost"];
@@ -26,7 +28,7 @@ internal sealed partial record ColumnGuess(ColumnMapping Columns, IReadOnlyDicti
     private static readonly string[] Products =
         ["productcode", "productid", "productsku", "sku", "asin", "itemid", "itemcode", "articleid", "articlenumber"];
 
-    /// <summary>Guesses from the description by <see cref="DatasetColumns.Describe"/>.</summary>
+    /// <summary>Guesses from the description by <see cref="ParquetFile.DescribeColumns"/>.</summary>
     /// <param name="columns">All columns, in the dataset's order.</param>
     /// <param name="sample">Rows from <see cref="SampleRows"/>; when empty, only names and types are used.</param>
     public static ColumnGuess From(IReadOnlyList<ColumnInfo> columns, IReadOnlyList<IReadOnlyDictionary<string, string?>> sample)
@@ -37,11 +39,13 @@ internal sealed partial record ColumnGuess(ColumnMapping Columns, IReadOnlyDicti
         var category = Take("category", FindCategory(left));
         var title = Take("title", ByName(left.Where(IsText), Titles, "title"));
         var price = Take("price", FindPrice(left, sample));
-        var product = Take("product", ByName(left.Where(c => IsText(c) || IsInteger(c)), Products, part: null));
+        var product = Take("product", ByName(left.Where(c => IsText(c) || IsInteger(c)), Products, fragment: null));
         var mapping = new ColumnMapping { Title = title, Category = category, Price = price, Product = product };
-        var problem = image is null ? "no column looks like an image: none is an Image feature, holds a file's bytes, or has URLs and a name that says so"
-            : title is null && category is null && price is null ? "no column looks like a title, a category or a price: there is nothing to learn about the images"
-            : null;
+        var problem = image is null
+            ? "no column looks like an image: none is an Image feature, holds a file's bytes, or has URLs and a name that says so"
+            : title is null && category is null && price is null
+                ? "no column looks like a title, a category or a price: there is nothing to learn about the images"
+                : null;
         return new ColumnGuess(image is null ? mapping : mapping with { Image = image }, reasons, problem);
 
         string? Take(string role, (ColumnInfo Column, string Reason)? found)
@@ -54,15 +58,17 @@ internal sealed partial record ColumnGuess(ColumnMapping Columns, IReadOnlyDicti
     }
 
     private static (ColumnInfo, string)? FindImage(List<ColumnInfo> columns, IReadOnlyList<IReadOnlyDictionary<string, string?>> sample) =>
-        First(columns, c => c.Feature == DatasetFeature.Image, "its feature is Image")
+        First(columns, c => c.Feature == ColumnFeature.Image, "its feature is Image")
         ?? First(columns, c => c.Type.Contains("bytes: binary", StringComparison.Ordinal), "it holds the bytes of files")
-        ?? First(columns, c => IsText(c) && ImageName().IsMatch(c.Name) && HasUrls(c, sample), "a string column whose name says image, with URLs")
+        ?? First(columns, c => IsText(c) && ImageName().IsMatch(c.Name) && HasUrls(c, sample),
+            "a string column whose name says image, with URLs")
         ?? First(columns, c => Element(c) == "binary" && ImageName().IsMatch(c.Name), "a binary column whose name says image")
-        ?? First(columns, c => IsText(c) && UrlName().IsMatch(c.Name) && HasUrls(c, sample), "a string column whose name says URL, with URLs");
+        ?? First(columns, c => IsText(c) && UrlName().IsMatch(c.Name) && HasUrls(c, sample),
+            "a string column whose name says URL, with URLs");
 
     private static (ColumnInfo, string)? FindCategory(List<ColumnInfo> columns)
     {
-        var labels = columns.Where(c => c.Feature?.StartsWith(DatasetFeature.ClassLabel, StringComparison.Ordinal) == true).ToList();
+        var labels = columns.Where(c => c.Feature?.StartsWith(ColumnFeature.ClassLabel, StringComparison.Ordinal) == true).ToList();
         if (labels.Count > 0) return (ByName(labels, Categories, "categor")?.Column ?? labels[0], "its feature is ClassLabel");
         var fitting = columns.Where(c => IsText(c) || IsInteger(c)).ToList();
         // The last level is the most specific one, as in category1 to category3, or category and subcategory.
@@ -74,17 +80,20 @@ internal sealed partial record ColumnGuess(ColumnMapping Columns, IReadOnlyDicti
     private static (ColumnInfo, string)? FindPrice(List<ColumnInfo> columns, IReadOnlyList<IReadOnlyDictionary<string, string?>> sample) =>
         ByName(columns.Where(IsNumber), Prices, "price")
         ?? ByName(
-            columns.Where(c => IsText(c) && Values(c, sample).Any(value => PriceText.Parse(value) is { } number && double.IsFinite(number))),
+            columns.Where(c => IsText(c)
+                && Values(c, sample).Any(value => PriceText.Parse(value) is { } number && double.IsFinite(number))),
             Prices, "price");
 
-    private static (ColumnInfo Column, string Reason)? ByName(IEnumerable<ColumnInfo> columns, string[] names, string? part)
+    private static (ColumnInfo Column, string Reason)? ByName(IEnumerable<ColumnInfo> columns, string[] names, string? fragment)
     {
         var all = columns.ToList();
         foreach (var name in names)
+        {
             if (all.FirstOrDefault(c => NotALetter().Replace(c.Name, "").Equals(name, StringComparison.OrdinalIgnoreCase)) is { } column)
                 return (column, $"{Article(column)} column of that name");
-        return part is not null && all.FirstOrDefault(c => c.Name.Contains(part, StringComparison.OrdinalIgnoreCase)) is { } like
-            ? (like, $"{Article(like)} column whose name has '{part}'")
+        }
+        return fragment is not null && all.FirstOrDefault(c => c.Name.Contains(fragment, StringComparison.OrdinalIgnoreCase)) is { } like
+            ? (like, $"{Article(like)} column whose name has '{fragment}'")
             : null;
     }
 
@@ -105,7 +114,8 @@ internal sealed partial record ColumnGuess(ColumnMapping Columns, IReadOnlyDicti
     private static bool IsInteger(ColumnInfo column) => IntegerType().IsMatch(Element(column));
 
     private static bool IsNumber(ColumnInfo column) =>
-        IsInteger(column) || Element(column) is "float" or "double" or "half" || Element(column).StartsWith("decimal", StringComparison.Ordinal);
+        IsInteger(column) || Element(column) is "float" or "double" or "half"
+        || Element(column).StartsWith("decimal", StringComparison.Ordinal);
 
     private static IEnumerable<string> Values(ColumnInfo column, IReadOnlyList<IReadOnlyDictionary<string, string?>> sample) =>
         sample.Select(row => row.GetValueOrDefault(column.Name)).OfType<string>();
@@ -131,4 +141,71 @@ internal sealed partial record ColumnGuess(ColumnMapping Columns, IReadOnlyDicti
 
     [GeneratedRegex(@"\d+", RegexOptions.CultureInvariant)]
     private static partial Regex Digits();
+}
+
+/// <summary>Reads the first rows of a Parquet file as text, for display.</summary>
+internal static class SampleRows
+{
+    // Maximum bytes fetched per column chunk; larger ones mostly hold images, for which the type is shown instead.
+    private const long LargestColumn = 8 << 20;
+    private const int LongestText = 200;
+
+    /// <summary>
+    /// Returns one dictionary by column name per row. Long texts are shortened, embedded images are replaced by their size, and columns
+    /// that cannot be shown by the reason.
+    /// </summary>
+    public static async Task<IReadOnlyList<IReadOnlyDictionary<string, string?>>> ReadAsync(
+        ParquetFile file, int rows, CancellationToken cancellationToken)
+    {
+        var sample = new List<Dictionary<string, string?>>();
+        for (var group = 0; group < file.RowGroups.Count && sample.Count < rows; group++)
+        {
+            var count = (int)Math.Min(file.RowGroups[group].NumRows, rows - sample.Count);
+            var columns = new List<(string Name, Func<int, string?> Text)>();
+            foreach (var field in file.Schema.Fields)
+                columns.Add((field.Name, await ReadAsync(file, group, field, count, cancellationToken)));
+            for (var row = 0; row < count; row++) sample.Add(columns.ToDictionary(column => column.Name, column => column.Text(row)));
+        }
+        return sample;
+    }
+
+    private static async Task<Func<int, string?>> ReadAsync(
+        ParquetFile file, int group, Field field, int rows, CancellationToken cancellationToken)
+    {
+        try
+        {
+            if (ResolvedMapping.ElementOf(field) is DataField data && ColumnType.Find(file, data) is { } type)
+            {
+                if (TooLarge(file, group, field, data) is { } large) return _ => large;
+                var column = await type.ReadAsync(file, group, data, cancellationToken);
+                return row => Shortened(column.Text(row));
+            }
+            if (ImageColumn.Find(file, field) is { } image)
+            {
+                if (TooLarge(file, group, field, image.Bytes!) is { } large) return _ => large;
+                var images = await image.ReadAsync(file, group, [.. Enumerable.Range(0, rows)], cancellationToken);
+                return row => images(row) is ({ } bytes, _)
+                    ? string.Create(CultureInfo.InvariantCulture, $"embedded, {bytes.Length:N0} bytes")
+                    : Shortened(images(row).Url);
+            }
+            return _ => $"({ArrowTypeName.Of(file, field)})";
+        }
+        catch (DamagedColumnException e)
+        {
+            return _ => $"(unreadable: {e.Message})";
+        }
+    }
+
+    private static string? TooLarge(ParquetFile file, int group, Field field, DataField data) =>
+        file.SizeOf(group, data) is > LargestColumn and var size
+            ? string.Create(CultureInfo.InvariantCulture, $"({ArrowTypeName.Of(file, field)}, {size / 1e6:N0} MB in a row group)")
+            : null;
+
+    private static string? Shortened(string? text)
+    {
+        if (text is null || text.Length <= LongestText) return text;
+        // Does not cut a surrogate pair in half.
+        var length = char.IsHighSurrogate(text[LongestText - 1]) ? LongestText - 1 : LongestText;
+        return text[..length] + "…";
+    }
 }

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using FunctionsPipeline.Contracts;
 using Parquet;
 using Parquet.Meta;
 using Parquet.Schema;
@@ -11,6 +12,7 @@ namespace FunctionsPipeline.Datasets;
 /// </summary>
 internal sealed class ParquetFile : IAsyncDisposable
 {
+    // A Parquet file ends with the length of the footer (4 bytes, little-endian) and the magic number PAR1; it also begins with PAR1.
     private const int TailSize = 8;
 
     // Most footers are smaller than this, so that one fetch suffices.
@@ -28,7 +30,7 @@ internal sealed class ParquetFile : IAsyncDisposable
         foreach (var element in reader.Metadata.Schema)
             if (StoredType.Take(element) is { } type) _storedTypes[element] = type;
         Schema = reader.Schema;
-        Features = DatasetFeatures.Parse(reader.CustomMetadata.GetValueOrDefault("huggingface"));
+        Features = FeatureMetadata.Parse(reader.CustomMetadata.GetValueOrDefault("huggingface"));
     }
 
     public ParquetSchema Schema { get; }
@@ -39,7 +41,7 @@ internal sealed class ParquetFile : IAsyncDisposable
     public long RowCount => RowGroups.Sum(group => group.NumRows);
 
     /// <summary>Features of the columns, from the file's metadata.</summary>
-    public DatasetFeatures Features { get; }
+    public FeatureMetadata Features { get; }
 
     /// <param name="file">A seekable stream, which stays open.</param>
     /// <exception cref="InvalidDataException">The stream is not a Parquet file, or its footer is damaged.</exception>
@@ -49,6 +51,10 @@ internal sealed class ParquetFile : IAsyncDisposable
         await LoadFooterAsync(window, cancellationToken);
         return await OpenAsync(window, cancellationToken);
     }
+
+    /// <summary>Describes the columns, as a basis for their mapping.</summary>
+    public IReadOnlyList<ColumnInfo> DescribeColumns() =>
+        [.. Schema.Fields.Select(field => new ColumnInfo(field.Name, ArrowTypeName.Of(this, field), Features.Of(field.Name)?.ToString()))];
 
     /// <summary>
     /// Returns the logical type of a column that is read as its physical type; null when Parquet.Net converts the column itself.
@@ -67,13 +73,14 @@ internal sealed class ParquetFile : IAsyncDisposable
         var chunk = Chunk(group, field);
         var start = Start(chunk);
         await _window.LoadAsync(start, (int)chunk.TotalCompressedSize, cancellationToken);
-        ColumnChunkCheck? pages = null;
+        PageCheck? pages = null;
         try
         {
-            pages = ColumnChunkCheck.Run(_window.Loaded, chunk);
+            pages = PageCheck.Run(_window.Loaded, chunk);
             var count = (int)chunk.NumValues;
             var values = new T[count];
-            int[]? defined = field.MaxDefinitionLevel > 0 ? new int[count] : null, repeated = field.MaxRepetitionLevel > 0 ? new int[count] : null;
+            var defined = field.MaxDefinitionLevel > 0 ? new int[count] : null;
+            var repeated = field.MaxRepetitionLevel > 0 ? new int[count] : null;
             await _reader.OpenRowGroupReader(group).ReadRawAsync<T>(
                 field, values, defined?.AsMemory(), repeated?.AsMemory(), cancellationToken);
             return ColumnValues<T>.Of(values, defined, field.MaxDefinitionLevel, repeated, (int)RowGroups[group].NumRows);
@@ -105,7 +112,10 @@ internal sealed class ParquetFile : IAsyncDisposable
     {
         if (tail[4..].SequenceEqual("PARE"u8)) throw new InvalidDataException("its footer is encrypted, and there is no key");
         if (!tail[4..].SequenceEqual("PAR1"u8))
-            throw new InvalidDataException($"it is no Parquet file, or only the beginning of one: it ends in {Convert.ToHexStringLower(tail[4..])}");
+        {
+            throw new InvalidDataException(
+                $"it is no Parquet file, or only the beginning of one: it ends in {Convert.ToHexStringLower(tail[4..])}");
+        }
         var size = BinaryPrimitives.ReadUInt32LittleEndian(tail);
         return size <= Math.Min(length - TailSize - 4, int.MaxValue - TailSize) ? (int)size
             : throw new InvalidDataException($"its footer is damaged: it cannot take {size} of the file's {length} bytes");
@@ -130,7 +140,8 @@ internal sealed class ParquetFile : IAsyncDisposable
         ParquetFile parquet;
         try
         {
-            parquet = new ParquetFile(window, await ParquetReader.CreateAsync(window, leaveStreamOpen: true, cancellationToken: cancellationToken));
+            parquet = new ParquetFile(window,
+                await ParquetReader.CreateAsync(window, leaveStreamOpen: true, cancellationToken: cancellationToken));
         }
         // The footer is in memory, so that any failure of the reader is due to its bytes.
         catch (Exception e) when (e is not (OperationCanceledException or OutOfMemoryException))
@@ -170,3 +181,109 @@ internal sealed class ParquetFile : IAsyncDisposable
         return chunk;
     }
 }
+
+/// <summary>
+/// Stream over a complete file with one range loaded in memory. Readers get loaded bytes only, so a read error is caused by the file's
+/// content, never by the network.
+/// </summary>
+internal sealed class FileWindow(Stream file) : ReadOnlyStream
+{
+    // Parquet.Net checks the magic number at the start of the file; answering with the constant saves a round trip.
+    private static readonly byte[] Magic = "PAR1"u8.ToArray();
+
+    private byte[] _bytes = [];
+    private long _start;
+    private int _count;
+
+    public override long Length { get; } = file.Length;
+
+    /// <summary>The loaded range.</summary>
+    public ReadOnlySpan<byte> Loaded => _bytes.AsSpan(0, _count);
+
+    /// <summary>Loads a range of the file into memory and drops the previous one.</summary>
+    /// <exception cref="EndOfStreamException">The file is shorter than its stated length.</exception>
+    public async Task LoadAsync(long start, int count, CancellationToken cancellationToken)
+    {
+        _count = 0;
+        // One buffer serves all ranges and grows to the longest: ArrayPool would round its size up to a power of two and keep it.
+        if (_bytes.Length < count) _bytes = GC.AllocateUninitializedArray<byte>(count);
+        file.Seek(start, SeekOrigin.Begin);
+        await file.ReadExactlyAsync(_bytes.AsMemory(0, count), cancellationToken);
+        (_start, _count) = (start, count);
+    }
+
+    public override int Read(Span<byte> buffer)
+    {
+        if (Position >= Length || buffer.IsEmpty) return 0;
+        var available = Position >= _start && Position < _start + _count ? Loaded[(int)(Position - _start)..]
+            : Position < Magic.Length ? Magic.AsSpan((int)Position)
+            : throw new InvalidDataException("the pages end before their values do");
+        var count = Math.Min(available.Length, buffer.Length);
+        available[..count].CopyTo(buffer);
+        Position += count;
+        return count;
+    }
+
+    public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
+
+    public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
+        cancellationToken.IsCancellationRequested ? ValueTask.FromCanceled<int>(cancellationToken) : new(Read(buffer.Span));
+}
+
+/// <summary>Values of a column of a row group, one per row; of a list, the first value that is not null.</summary>
+internal sealed class ColumnValues<T>
+    where T : struct
+{
+    private readonly T[] _values;
+
+    // Index of each row's value in _values, -1 for none; null when every row has one value.
+    private readonly int[]? _places;
+
+    private ColumnValues(T[] values, int[]? places)
+    {
+        _values = values;
+        _places = places;
+    }
+
+    /// <summary>Returns the value of a row of the row group; null when the row has none.</summary>
+    public T? this[int row]
+    {
+        get
+        {
+            var place = _places is null ? row : _places[row];
+            return place < 0 ? null : _values[place];
+        }
+    }
+
+    /// <summary>Assembles rows from values, definition levels and repetition levels, as Parquet stores them.</summary>
+    /// <param name="values">The values that are not null, consecutive.</param>
+    /// <param name="definitions">Definition level of each entry; null when the column is required.</param>
+    /// <param name="complete">Definition level of an entry that has a value.</param>
+    /// <param name="repetitions">Repetition level of each entry, 0 where a row begins; null when every entry is a row.</param>
+    /// <param name="rows">Number of rows of the row group.</param>
+    /// <exception cref="InvalidDataException">The levels do not match the number of rows.</exception>
+    public static ColumnValues<T> Of(T[] values, int[]? definitions, int complete, int[]? repetitions, int rows)
+    {
+        var isWhole = definitions is null || !definitions.AsSpan().ContainsAnyExcept(complete);
+        if (isWhole && repetitions is null) return new ColumnValues<T>(values, null);
+        var places = new int[rows];
+        Array.Fill(places, -1);
+        var (row, next) = (-1, 0);
+        for (var entry = 0; entry < values.Length; entry++)
+        {
+            if (repetitions is null || repetitions[entry] == 0) row++;
+            if (row < 0 || row >= rows) throw new InvalidDataException($"its lists are not of {rows} rows");
+            if (definitions is not null && definitions[entry] != complete) continue;
+            if (places[row] < 0) places[row] = next;
+            next++;
+        }
+        return row == rows - 1 ? new ColumnValues<T>(values, places)
+            : throw new InvalidDataException($"its lists are of {row + 1} rows instead of {rows}");
+    }
+}
+
+/// <summary>
+/// Thrown when a column of a row group cannot be read, because its bytes are damaged or in an unsupported encoding. The message names row
+/// group, column, page and error.
+/// </summary>
+internal sealed class DamagedColumnException(string message, Exception? cause = null) : Exception(message, cause);

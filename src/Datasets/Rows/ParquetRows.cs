@@ -1,5 +1,7 @@
+using System.Globalization;
 using System.Runtime.CompilerServices;
 using FunctionsPipeline.Contracts;
+using Parquet.Schema;
 
 namespace FunctionsPipeline.Datasets;
 
@@ -26,7 +28,7 @@ internal static class ParquetRows
         [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         await using var parquet = await ParquetFile.OpenAsync(file, cancellationToken);
-        var fields = ColumnFields.Find(parquet, columns);
+        var fields = ResolvedMapping.Find(parquet, columns);
         var end = unit.Start + unit.Count;
         if (end > unit.FileStart + parquet.RowCount)
             throw new InvalidDataException($"it has {parquet.RowCount} rows, and {end - unit.FileStart} are to be read");
@@ -41,7 +43,7 @@ internal static class ParquetRows
                 for (var row = first; row < last; row++)
                     if (split.Takes(row)) taken.Add((int)(row - groupStart));
                 var rowAt = await ReadGroupAsync(parquet, fields, group, groupStart, taken, cancellationToken);
-                foreach (var some in taken.Chunk(BatchRows)) yield return Array.ConvertAll(some, rowAt);
+                foreach (var batch in taken.Chunk(BatchRows)) yield return Array.ConvertAll(batch, rowAt);
             }
             groupStart = groupEnd;
         }
@@ -49,7 +51,7 @@ internal static class ParquetRows
 
     /// <returns>A function that returns a row by its index in the row group.</returns>
     private static async Task<Converter<int, DatasetRow>> ReadGroupAsync(
-        ParquetFile file, ColumnFields fields, int group, long groupStart, List<int> taken, CancellationToken cancellationToken)
+        ParquetFile file, ResolvedMapping fields, int group, long groupStart, List<int> taken, CancellationToken cancellationToken)
     {
         try
         {
@@ -79,4 +81,134 @@ internal static class ParquetRows
         column is null ? null : await column.ReadAsync(file, group, cancellationToken);
 
     private static string? Said(string? text) => string.IsNullOrWhiteSpace(text) ? null : text.Trim();
+}
+
+/// <summary>A row of the dataset, with the mapped columns only.</summary>
+/// <param name="Row">Index of the row in its split.</param>
+/// <param name="ImageUrl">URL of the image; null when it is embedded.</param>
+/// <param name="ImageBytes">The image file, when embedded.</param>
+/// <param name="Price">The price; NaN or infinite when the value is not a valid number.</param>
+/// <param name="Product">Value of the product column; null when no such column is mapped.</param>
+internal sealed record DatasetRow(long Row, string? ImageUrl, ReadOnlyMemory<byte>? ImageBytes, string? Title, string? Category,
+    double? Price, string? Product)
+{
+    /// <summary>Reason why the row could not be read, with column and page; all other members are null then.</summary>
+    public string? Fault { get; init; }
+
+    /// <summary>Original text of the price, when it is not a number.</summary>
+    public string? PriceText { get; init; }
+}
+
+/// <summary>The mapped columns of a Parquet file, with checked types. Of a list column, the first value that is not null is used.</summary>
+internal sealed class ResolvedMapping
+{
+    private ResolvedMapping(ParquetFile file, ColumnMapping columns)
+    {
+        var image = Top(file, columns.Image, "image");
+        Image = ImageColumn.Find(file, image) ?? throw Unfit(file, "image", image,
+            "a string with an URL, binary with the image's bytes, a struct with both (bytes and path), or a list of one of them");
+        Title = Find(file, columns.Title, "title", "a string, a number, a date or a list of one of them", _ => true);
+        Category = Find(file, columns.Category, "category",
+            "a string, a boolean, an integer (whose classes may have names in the file's metadata) or a list of one of them",
+            type => type.IsText || type.IsInteger || type.IsBoolean);
+        CategoryNames = Category is { Type.IsInteger: true } ? file.Features.Of(columns.Category!)?.Names : null;
+        Price = Find(file, columns.Price, "price", "a number, a string with one or a list of one of them",
+            type => type.IsNumber || type.IsText);
+        Product = Find(file, columns.Product, "product", "a string, an integer or a list of one of them",
+            type => type.IsText || type.IsInteger);
+    }
+
+    public ImageColumn Image { get; }
+
+    public MappedColumn? Title { get; }
+
+    public MappedColumn? Category { get; }
+
+    /// <summary>Class names of an integer category column; null when it has none.</summary>
+    public IReadOnlyList<string>? CategoryNames { get; }
+
+    public MappedColumn? Price { get; }
+
+    /// <summary>The column that identifies the product.</summary>
+    public MappedColumn? Product { get; }
+
+    /// <exception cref="RequestException">A column does not exist or has an unsuitable type.</exception>
+    public static ResolvedMapping Find(ParquetFile file, ColumnMapping columns) => new(file, columns);
+
+    /// <summary>True when a column holds strings, whose CLR type in Parquet.Net is ReadOnlyMemory of char.</summary>
+    public static bool IsText(DataField field) => field.ClrType == typeof(ReadOnlyMemory<char>);
+
+    /// <summary>Returns the innermost element of nested lists; the field itself when it is not a list.</summary>
+    public static Field ElementOf(Field field) => field is ListField list ? ElementOf(list.Item) : field;
+
+    /// <summary>Returns the category of a row; a class number is replaced by its name.</summary>
+    public string? CategoryOf(IColumn column, int row)
+    {
+        if (CategoryNames is not { } names) return column.Text(row);
+        // Datasets on the Hub mark a missing label by a class number out of range, usually -1.
+        return int.TryParse(column.Text(row), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var code)
+            && code >= 0 && code < names.Count ? names[code] : null;
+    }
+
+    private static MappedColumn? Find(ParquetFile file, string? name, string role, string wanted, Func<ColumnType, bool> fits)
+    {
+        if (name is null) return null;
+        var field = Top(file, name, role);
+        return ElementOf(field) is DataField data && ColumnType.Find(file, data) is { } type && fits(type)
+            ? new MappedColumn(data, type)
+            : throw Unfit(file, role, field, wanted);
+    }
+
+    private static Field Top(ParquetFile file, string name, string role) =>
+        file.Schema.Fields.FirstOrDefault(f => f.Name == name) ?? throw new RequestException($"dataset.columns.{role}", 400,
+            $"the dataset has no column '{name}'; its columns are: {string.Join(", ", file.Schema.Fields.Select(f => f.Name))}");
+
+    private static RequestException Unfit(ParquetFile file, string role, Field field, string wanted) => new($"dataset.columns.{role}", 400,
+        $"the column '{field.Name}' is of type {ArrowTypeName.Of(file, field)}; "
+        + $"{(role is "image" ? "an" : "a")} {role} column is {wanted}");
+}
+
+/// <summary>A mapped column and its type.</summary>
+internal sealed record MappedColumn(DataField Field, ColumnType Type)
+{
+    /// <inheritdoc cref="ParquetFile.ReadAsync{T}"/>
+    public Task<IColumn> ReadAsync(ParquetFile file, int group, CancellationToken cancellationToken) =>
+        Type.ReadAsync(file, group, Field, cancellationToken);
+}
+
+/// <summary>
+/// Source of a row's image: embedded bytes, a URL, or either, as in the Hub's Image feature <c>struct&lt;bytes, path&gt;</c>, whose path is
+/// used when bytes are null. Of a list, the first image that is not null is used.
+/// </summary>
+/// <param name="Bytes">The binary column with embedded images; null when there is none.</param>
+/// <param name="Url">The text column with URLs; null when there is none.</param>
+internal sealed record ImageColumn(DataField? Bytes, DataField? Url)
+{
+    /// <summary>Finds the source of images in a column; null when its type cannot hold images.</summary>
+    public static ImageColumn? Find(ParquetFile file, Field column) => column switch
+    {
+        ListField list => Find(file, list.Item),
+        DataField text when ResolvedMapping.IsText(text) => new ImageColumn(null, text),
+        DataField binary when IsBinary(file, binary) => new ImageColumn(binary, null),
+        StructField { Fields: var fields } => Find(
+            fields.OfType<DataField>().FirstOrDefault(field => field.Name == "bytes" && IsBinary(file, field)),
+            fields.OfType<DataField>().FirstOrDefault(field => field.Name == "path" && ResolvedMapping.IsText(field))),
+        _ => null,
+    };
+
+    /// <summary>Reads the images of the given rows of a row group; reads the URL column only when an image is not embedded.</summary>
+    /// <inheritdoc cref="ParquetFile.ReadAsync{T}"/>
+    public async Task<Func<int, (ReadOnlyMemory<byte>? Bytes, string? Url)>> ReadAsync(
+        ParquetFile file, int group, IReadOnlyList<int> rows, CancellationToken cancellationToken)
+    {
+        var bytes = Bytes is null ? null : await file.ReadAsync<ReadOnlyMemory<byte>>(group, Bytes, cancellationToken);
+        var urls = Url is null || (bytes is not null && rows.All(row => bytes[row] is not null)) ? null
+            : await file.ReadAsync<ReadOnlyMemory<char>>(group, Url, cancellationToken);
+        return row => bytes?[row] is { } embedded ? (embedded, null) : (null, urls?[row]?.ToString());
+    }
+
+    private static ImageColumn? Find(DataField? bytes, DataField? path) => bytes is null ? null : new ImageColumn(bytes, path);
+
+    private static bool IsBinary(ParquetFile file, DataField field) =>
+        field.ClrType == typeof(ReadOnlyMemory<byte>) && file.StoredTypeOf(field) is null;
 }

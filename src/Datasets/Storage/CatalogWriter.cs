@@ -1,5 +1,9 @@
+using System.Buffers.Binary;
 using System.Globalization;
+using System.Security.Cryptography;
 using System.Text;
+using System.Text.Json;
+using Azure.Storage.Blobs;
 using FunctionsPipeline.Contracts;
 using Parquet;
 using Parquet.Schema;
@@ -42,9 +46,15 @@ internal sealed class CatalogWriter : IAsyncDisposable
     private readonly DatasetBlobs _dataset;
     private readonly List<ManifestRow> _rows = [];
 
-    private CatalogWriter(StreamWriter csv, ParquetWriter parquet, DataField[] texts, DataField[] numbers, DataField price, DatasetBlobs dataset)
+    private CatalogWriter(StreamWriter csv, ParquetWriter parquet, DataField[] texts, DataField[] numbers, DataField price,
+        DatasetBlobs dataset)
     {
-        (_csv, _parquet, _texts, _numbers, _price, _dataset) = (csv, parquet, texts, numbers, price, dataset);
+        _csv = csv;
+        _parquet = parquet;
+        _texts = texts;
+        _numbers = numbers;
+        _price = price;
+        _dataset = dataset;
     }
 
     /// <summary>Creates a catalog on two streams, which stay open.</summary>
@@ -64,9 +74,11 @@ internal sealed class CatalogWriter : IAsyncDisposable
     public async Task AddAsync(IReadOnlyList<ManifestRow> rows)
     {
         foreach (var row in rows)
+        {
             await _csv.WriteLineAsync(string.Join(',', Numbers.Select(c => c.Value(row).ToString(CultureInfo.InvariantCulture))
                 .Concat(Texts.Select(c => Quoted(c.Value(row, _dataset))))
                 .Append(row.Price?.ToString(CultureInfo.InvariantCulture) ?? "")));
+        }
         _rows.AddRange(rows);
         if (_rows.Count >= GroupRows) await WriteGroupAsync();
     }
@@ -84,7 +96,8 @@ internal sealed class CatalogWriter : IAsyncDisposable
         if (_rows.Count == 0) return;
         using var group = _parquet.CreateRowGroup();
         foreach (var (field, column) in _numbers.Zip(Numbers)) await group.WriteAsync<long>(field, _rows.Select(column.Value).ToArray());
-        foreach (var (field, column) in _texts.Zip(Texts)) await group.WriteAsync(field, _rows.Select(row => column.Value(row, _dataset)).ToArray());
+        foreach (var (field, column) in _texts.Zip(Texts))
+            await group.WriteAsync(field, _rows.Select(row => column.Value(row, _dataset)).ToArray());
         await group.WriteAsync<double>(_price, _rows.Select(r => r.Price).ToArray());
         group.CompleteValidate();
         _rows.Clear();
@@ -92,4 +105,134 @@ internal sealed class CatalogWriter : IAsyncDisposable
 
     private static string Quoted(string? text) =>
         text is null ? "" : text.AsSpan().IndexOfAny("\",\r\n") < 0 ? text : $"\"{text.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
+}
+
+/// <summary>
+/// Finds rows with the same image and labels as an earlier row in any unit of the dataset, and stores their indices per unit in blob
+/// storage.
+/// </summary>
+internal sealed class DuplicateRows(BlobContainerClient container, DatasetBlobs dataset)
+{
+    // 128 bits of a hash per row: a dataset of ten million rows takes 300 MB.
+    private readonly HashSet<UInt128> _seen = [];
+
+    /// <summary>Marks the duplicates among the rows of the next unit; units must be passed in order.</summary>
+    public async Task<IReadOnlyList<ManifestRow>> MarkAsync(IngestUnit unit, IEnumerable<ManifestRow> rows,
+        CancellationToken cancellationToken)
+    {
+        ManifestRow[] marked =
+            [.. rows.Select(row => row.State == RowState.Stored && !_seen.Add(Key(row)) ? row with { State = RowState.Duplicate } : row)];
+        var repeated = marked.Where(row => row.State == RowState.Duplicate).Select(row => row.Row).ToArray();
+        if (repeated.Length == 0) return marked;
+        await Blob(unit).CreateJsonAsync(repeated, PipelineJson.Compact, cancellationToken);
+        return marked;
+    }
+
+    /// <summary>Reads the indices of a unit's duplicate rows.</summary>
+    public async Task<IReadOnlySet<long>> ReadAsync(IngestUnit unit, CancellationToken cancellationToken) =>
+        await Blob(unit).ReadJsonAsync<HashSet<long>>(cancellationToken) ?? [];
+
+    private BlobClient Blob(IngestUnit unit) => container.GetBlobClient(dataset.Duplicates(unit.Split, unit.Number));
+
+    // Identifies image and labels: the first 128 bits of a SHA-256 over their JSON.
+    private static UInt128 Key(ManifestRow row) =>
+        BinaryPrimitives.ReadUInt128BigEndian(SHA256.HashData(JsonSerializer.SerializeToUtf8Bytes(
+            new { row.Sha256, row.Split, row.Product, row.Title, row.Category, row.Price }, PipelineJson.Compact)));
+}
+
+/// <summary>Summary of the catalog: the members of a report that derive from the rows alone.</summary>
+public sealed record CatalogSummary
+{
+    public required RowCounts Counts { get; init; }
+
+    public required IReadOnlyDictionary<string, long> Splits { get; init; }
+
+    public required IReadOnlyDictionary<string, long> Categories { get; init; }
+
+    public required int CategoryCount { get; init; }
+
+    public Distribution? Prices { get; init; }
+
+    public Distribution? LongerSides { get; init; }
+
+    public Distribution? FileSizes { get; init; }
+}
+
+/// <summary>Computes the summary of a dataset's rows.</summary>
+internal sealed class CatalogSummaryBuilder
+{
+    private const int CategoriesShown = 200;
+
+    private readonly SortedDictionary<string, long> _splits = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, long> _categories = [];
+    private readonly Histogram _prices = new();
+    private readonly Histogram _longerSides = new();
+    private readonly Histogram _fileSizes = new();
+    private RowCounts _counts = new();
+
+    public CatalogSummary Result => new()
+    {
+        Counts = _counts,
+        Splits = new Dictionary<string, long>(_splits),
+        Categories = _categories.OrderByDescending(c => c.Value).ThenBy(c => c.Key, StringComparer.Ordinal)
+            .Take(CategoriesShown).ToDictionary(),
+        CategoryCount = _categories.Count,
+        Prices = _prices.Result,
+        LongerSides = _longerSides.Result,
+        FileSizes = _fileSizes.Result,
+    };
+
+    /// <summary>Adds the rows of a unit, with duplicates marked.</summary>
+    public void Add(IReadOnlyList<ManifestRow> rows)
+    {
+        _counts = rows.Aggregate(_counts, (sum, row) => sum + ManifestStore.Count(row));
+        foreach (var row in rows.Where(row => row.State == RowState.Stored))
+        {
+            _splits[row.Split] = _splits.GetValueOrDefault(row.Split) + 1;
+            if (row.Category is not null) _categories[row.Category] = _categories.GetValueOrDefault(row.Category) + 1;
+            if (row.Price is { } price) _prices.Add(price);
+            _longerSides.Add(Math.Max(row.Width, row.Height));
+            _fileSizes.Add(row.Bytes);
+        }
+    }
+}
+
+/// <summary>Computes a histogram with the bin edges 0, 1, 2, 5, 10, 20, 50, … in constant memory.</summary>
+internal sealed class Histogram
+{
+    private readonly SortedDictionary<double, (double To, long Count)> _bins = [];
+    private double _min = double.PositiveInfinity;
+    private double _max = double.NegativeInfinity;
+    private double _sum;
+    private long _count;
+
+    /// <summary>The histogram; null when no number was added.</summary>
+    public Distribution? Result => _count == 0
+        ? null
+        : new Distribution(_min, _sum / _count, _max,
+            [.. _bins.Select(bin => new DistributionBin(bin.Key, bin.Value.To, bin.Value.Count))]);
+
+    /// <param name="value">A number of 0 or more.</param>
+    public void Add(double value)
+    {
+        var (from, to) = RangeOf(value);
+        _bins[from] = (to, _bins.GetValueOrDefault(from).Count + 1);
+        (_min, _max) = (Math.Min(_min, value), Math.Max(_max, value));
+        _sum += value;
+        _count++;
+    }
+
+    private static (double From, double To) RangeOf(double value)
+    {
+        if (value < 1) return (0, 1);
+        var decade = Math.Pow(10, Math.Floor(Math.Log10(value)));
+        // Log10 may be rounded down just below a power of ten, which gives the decade below.
+        if (value >= decade * 10) decade *= 10;
+        return (value / decade) switch
+        {
+            < 2 => (decade, decade * 2),
+            < 5 => (decade * 2, decade * 5),
+            _ => (decade * 5, decade * 10),
+        };
+    }
 }

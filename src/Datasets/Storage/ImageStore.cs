@@ -21,11 +21,11 @@ internal sealed class ImageStore(BlobContainerClient container, DatasetBlobs dat
 {
     /// <summary>Finds the image fetched from a URL; null when the URL has not been fetched yet.</summary>
     public async Task<StoredImage?> FindAsync(string url, CancellationToken cancellationToken) =>
-        (await Address(url).ReadJsonAsync<FetchedAddress>(cancellationToken))?.Image;
+        (await Record(url).ReadJsonAsync<FetchedUrl>(cancellationToken))?.Image;
 
     /// <summary>Records the image fetched from a URL.</summary>
     public Task RememberAsync(string url, StoredImage image, CancellationToken cancellationToken) =>
-        Address(url).CreateJsonAsync(new FetchedAddress(url, image), PipelineJson.Compact, cancellationToken);
+        Record(url).CreateJsonAsync(new FetchedUrl(url, image), PipelineJson.Compact, cancellationToken);
 
     /// <summary>Stores an image unless it exists.</summary>
     /// <exception cref="UnreadableImageException">The bytes are not a usable image.</exception>
@@ -58,8 +58,8 @@ internal sealed class ImageStore(BlobContainerClient container, DatasetBlobs dat
         }
     }
 
-    private BlobClient Address(string url) =>
+    private BlobClient Record(string url) =>
         container.GetBlobClient(dataset.Address(Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(url)))));
 
-    private sealed record FetchedAddress(string Url, StoredImage Image);
+    private sealed record FetchedUrl(string Url, StoredImage Image);
 }

@@ -49,13 +49,14 @@ internal sealed class ManifestStore(BlobContainerClient container)
         var done = new HashSet<string>();
         // Lists units in progress first: a unit completed between the two listings is then in both, and its manifest is used; in the other
         // order it might be in neither.
-        var inWork = await CountsAsync(dataset.UnitsInWork, cancellationToken).ToListAsync(cancellationToken);
+        var inProgress = await CountsAsync(dataset.UnitsInWork, cancellationToken).ToListAsync(cancellationToken);
         await foreach (var (unit, ofUnit) in CountsAsync(dataset.Manifests, cancellationToken))
         {
             done.Add(unit);
             counts += ofUnit;
         }
-        return new IngestProgress(done.Count, inWork.Where(unit => !done.Contains(unit.Name)).Aggregate(counts, (sum, unit) => sum + unit.Counts));
+        return new IngestProgress(done.Count,
+            inProgress.Where(unit => !done.Contains(unit.Name)).Aggregate(counts, (sum, unit) => sum + unit.Counts));
     }
 
     /// <summary>Writes the progress of a unit.</summary>
@@ -67,6 +68,7 @@ internal sealed class ManifestStore(BlobContainerClient container)
     public Task ForgetAsync(DatasetBlobs dataset, IngestUnit unit, CancellationToken cancellationToken) =>
         container.GetBlobClient(dataset.UnitInWork(unit.Split, unit.Number)).DeleteIfExistsAsync(cancellationToken: cancellationToken);
 
+    /// <summary>Reads the rows of a manifest, which must exist.</summary>
     public async IAsyncEnumerable<ManifestRow> ReadAsync(string name, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var content = await container.GetBlobClient(name).DownloadContentAsync(cancellationToken);
@@ -100,3 +102,9 @@ internal sealed class ManifestStore(BlobContainerClient container)
     private static RowCounts Read(IDictionary<string, string> metadata) =>
         JsonSerializer.Deserialize<RowCounts>(metadata[Counts], PipelineJson.Compact)!;
 }
+
+/// <summary>Progress of a dataset's units.</summary>
+/// <param name="Units">Number of completed units.</param>
+/// <param name="Counts">Row counts of completed units and of units in progress; duplicates count as stored until the catalog is
+/// written.</param>
+public sealed record IngestProgress(int Units, RowCounts Counts);

@@ -19,6 +19,7 @@ internal sealed class ShardWriter(DatasetBlobs dataset, BlobContainerClient cont
     private const int ImagesAtOnce = 16;
     private const int TarHeaderBytes = 512;
 
+    /// <summary>Writes a shard and its index unless the shard exists.</summary>
     /// <param name="split">One of <see cref="Splits"/>.</param>
     /// <param name="number">Number of the shard from 0; shards of different splits made from the same units share it.</param>
     /// <param name="rows">The rows of the shard, at least one.</param>
@@ -30,8 +31,10 @@ internal sealed class ShardWriter(DatasetBlobs dataset, BlobContainerClient cont
         await using var file = TemporaryFile.Create();
         using var index = new MemoryStream();
         await using (var tar = new TarWriter(file, TarEntryFormat.Ustar, leaveOpen: true))
-            foreach (var some in rows.Chunk(ImagesAtOnce))
-                await AddAsync(tar, file, index, some, cancellationToken);
+        {
+            foreach (var batch in rows.Chunk(ImagesAtOnce))
+                await AddAsync(tar, file, index, batch, cancellationToken);
+        }
         (file.Position, index.Position) = (0, 0);
         await container.GetBlobClient(DatasetBlobs.ShardIndex(name)).CreateAsync(index, "application/jsonl", cancellationToken);
         await blob.CreateAsync(file, "application/x-tar", cancellationToken,
@@ -42,9 +45,15 @@ internal sealed class ShardWriter(DatasetBlobs dataset, BlobContainerClient cont
     public async Task<IReadOnlyList<ShardInfo>> ListAsync(CancellationToken cancellationToken)
     {
         var shards = new List<ShardInfo>();
-        await foreach (var blob in container.GetBlobsAsync(new GetBlobsOptions { Prefix = dataset.Shards, Traits = BlobTraits.Metadata }, cancellationToken))
+        var options = new GetBlobsOptions { Prefix = dataset.Shards, Traits = BlobTraits.Metadata };
+        await foreach (var blob in container.GetBlobsAsync(options, cancellationToken))
+        {
             if (blob.Metadata.TryGetValue(Samples, out var samples))
-                shards.Add(new ShardInfo(blob.Name, blob.Metadata[Split], int.Parse(samples, CultureInfo.InvariantCulture), blob.Properties.ContentLength!.Value));
+            {
+                shards.Add(new ShardInfo(blob.Name, blob.Metadata[Split], int.Parse(samples, CultureInfo.InvariantCulture),
+                    blob.Properties.ContentLength!.Value));
+            }
+        }
         return shards;
     }
 
@@ -58,6 +67,7 @@ internal sealed class ShardWriter(DatasetBlobs dataset, BlobContainerClient cont
             var key = $"{row.SourceSplit.Replace('.', '_')}-{row.Row}";
             var labels = new SampleLabels(key, row.Sha256!, row.Title, row.Category, row.Price);
             var header = ImageReader.Identify(image);
+            // The image is a range of the tar: its header is one block of 512 bytes, the content follows.
             var sample = new ShardSample(labels, header.Width, header.Height, file.Position + TarHeaderBytes, image.Length);
             JsonSerializer.Serialize(index, sample, PipelineJson.Compact);
             index.WriteByte((byte)'\n');

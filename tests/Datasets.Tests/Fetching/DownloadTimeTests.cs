@@ -85,13 +85,13 @@ public sealed class DownloadTimeTests
         var download = downloader.DownloadAsync(server.Url());
         for (var seconds = 0; seconds < 60; seconds += 10)
         {
-            // Each piece that comes gives the next another 15 seconds.
+            // Each read of the body gives the next another 15 seconds.
             await _time.SleepingAsync(TimeSpan.FromSeconds(15));
             _time.Advance(TimeSpan.FromSeconds(10));
         }
         var failure = await Assert.ThrowsAsync<UnreadableImageException>(() => download);
         Assert.Equal(Rejection.Timeout, failure.Reason);
-        Assert.Contains("not whole within 60 seconds", failure.Detail, StringComparison.Ordinal);
+        Assert.Contains("not complete within 60 seconds", failure.Detail, StringComparison.Ordinal);
         Assert.Single(server.Requests);
     }
 

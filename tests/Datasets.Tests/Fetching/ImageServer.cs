@@ -33,7 +33,7 @@ internal sealed class ImageServer : IAsyncDisposable
     public int MostAtOnce => _most;
 
     /// <param name="answer">Gets the number of the request for its path, from 1.</param>
-    /// <param name="certificate">For https.</param>
+    /// <param name="certificate">Certificate for https; plain http when left out.</param>
     public static async Task<ImageServer> StartAsync(Func<HttpContext, int, Task> answer, X509Certificate2? certificate = null)
     {
         var builder = WebApplication.CreateSlimBuilder();
@@ -60,7 +60,7 @@ internal sealed class ImageServer : IAsyncDisposable
 
     public string Url(string path = "/a") => new Uri(Address, path).ToString();
 
-    /// <summary>How the download of an address failed.</summary>
+    /// <summary>Downloads a URL, which must fail; returns the failure.</summary>
     public async Task<UnreadableImageException> FailureAsync(IngestionOptions? options = null, string path = "/a")
     {
         using var downloader = Downloader(options);

@@ -24,24 +24,25 @@ public sealed class HubClientTests
         await using var hub = await SampleHub.StartAsync(new HubServerOptions { Rows = 10, Token = "hf_secret" });
         var (anonymous, stranger, member) = (Client(hub), Client(hub, "hf_wrong"), Client(hub, "hf_secret"));
 
-        Assert.Equal(HubError.NotFound, await ErrorOf(() => anonymous.GetCommitAsync(HubRepositoryKind.Dataset, Repo, "main")));
-        Assert.Equal(HubError.BadToken, await ErrorOf(() => stranger.GetCommitAsync(HubRepositoryKind.Dataset, Repo, "main")));
-        Assert.Equal(HubError.NotFound, await ErrorOf(() => member.GetCommitAsync(HubRepositoryKind.Dataset, "samples/other", "main")));
-        Assert.Equal(HubError.RevisionNotFound, await ErrorOf(() => member.GetCommitAsync(HubRepositoryKind.Dataset, Repo, "v9")));
-        Assert.Equal(HubError.EntryNotFound,
+        Assert.Equal(HubErrorKind.NotFound, await ErrorOf(() => anonymous.GetCommitAsync(HubRepositoryKind.Dataset, Repo, "main")));
+        Assert.Equal(HubErrorKind.BadToken, await ErrorOf(() => stranger.GetCommitAsync(HubRepositoryKind.Dataset, Repo, "main")));
+        Assert.Equal(HubErrorKind.NotFound, await ErrorOf(() => member.GetCommitAsync(HubRepositoryKind.Dataset, "samples/other", "main")));
+        Assert.Equal(HubErrorKind.RevisionNotFound, await ErrorOf(() => member.GetCommitAsync(HubRepositoryKind.Dataset, Repo, "v9")));
+        Assert.Equal(HubErrorKind.EntryNotFound,
             await ErrorOf(() => member.OpenAsync(HubRepositoryKind.Dataset, Repo, "main", "nothing.parquet")));
     }
 
     [Theory]
-    [InlineData(403, HubError.Gated, "terms", "X-Error-Code: GatedRepo")]
-    [InlineData(401, HubError.Gated, "terms", "X-Error-Code: GatedRepo")]
-    [InlineData(403, HubError.Disabled, "disabled", "X-Error-Message: Access to this resource is disabled.")]
-    [InlineData(403, HubError.Private, "read access", "X-Error-Message: Forbidden")]
-    [InlineData(401, HubError.BadToken, "HF_TOKEN is not a valid token", "X-Error-Message: Invalid credentials in Authorization header")]
-    [InlineData(404, HubError.NotFound, "cannot see it", "X-Error-Code: RepoNotFound")]
-    [InlineData(404, HubError.RevisionNotFound, "no such branch", "X-Error-Code: RevisionNotFound")]
-    [InlineData(404, HubError.EntryNotFound, "no such file", "X-Error-Code: EntryNotFound")]
-    public async Task A_refusal_says_why_and_what_to_do_and_is_not_asked_again(int status, HubError error, string words, string header)
+    [InlineData(403, HubErrorKind.Gated, "terms", "X-Error-Code: GatedRepo")]
+    [InlineData(401, HubErrorKind.Gated, "terms", "X-Error-Code: GatedRepo")]
+    [InlineData(403, HubErrorKind.Disabled, "disabled", "X-Error-Message: Access to this resource is disabled.")]
+    [InlineData(403, HubErrorKind.Private, "read access", "X-Error-Message: Forbidden")]
+    [InlineData(401, HubErrorKind.BadToken, "HF_TOKEN is not a valid token",
+        "X-Error-Message: Invalid credentials in Authorization header")]
+    [InlineData(404, HubErrorKind.NotFound, "cannot see it", "X-Error-Code: RepoNotFound")]
+    [InlineData(404, HubErrorKind.RevisionNotFound, "no such branch", "X-Error-Code: RevisionNotFound")]
+    [InlineData(404, HubErrorKind.EntryNotFound, "no such file", "X-Error-Code: EntryNotFound")]
+    public async Task A_refusal_says_why_and_what_to_do_and_is_not_asked_again(int status, HubErrorKind error, string words, string header)
     {
         var (name, value) = (header.Split(": ")[0], header.Split(": ")[1]);
         await using var hub = await SampleHub.StartAsync(
@@ -60,7 +61,8 @@ public sealed class HubClientTests
     public async Task Info_says_what_a_repository_is()
     {
         var server = new ScriptedServer(
-            ScriptedServer.Json("""{"sha":"abc","private":true,"gated":"manual","disabled":false,"lastModified":"2026-01-02T03:04:05.000Z"}"""),
+            ScriptedServer.Json(
+                """{"sha":"abc","private":true,"gated":"manual","disabled":false,"lastModified":"2026-01-02T03:04:05.000Z"}"""),
             ScriptedServer.Json("""{"sha":"abc","private":false,"gated":false}"""),
             ScriptedServer.Json("""{"sha":"abc","disabled":true}"""));
         var client = new HubClient(new HttpClient(server), new HubOptions());
@@ -68,7 +70,7 @@ public sealed class HubClientTests
         Assert.Equal(new HubRepositoryInfo("abc", true, true, new DateTimeOffset(2026, 1, 2, 3, 4, 5, TimeSpan.Zero)),
             await client.GetInfoAsync(HubRepositoryKind.Model, "a/b", "main"));
         Assert.Equal(new HubRepositoryInfo("abc", false, false, null), await client.GetInfoAsync(HubRepositoryKind.Model, "a/b", "main"));
-        Assert.Equal(HubError.Disabled, await ErrorOf(() => client.GetCommitAsync(HubRepositoryKind.Model, "a/b", "main")));
+        Assert.Equal(HubErrorKind.Disabled, await ErrorOf(() => client.GetCommitAsync(HubRepositoryKind.Model, "a/b", "main")));
     }
 
     [Fact]
@@ -107,9 +109,11 @@ public sealed class HubClientTests
     {
         var first = ScriptedServer.Json("""[{"type":"file","oid":"aa","path":"a.json","size":1}]""");
         first.Headers.Add("Link",
-            "<https://huggingface.co/api/models/a/b/tree/main>; rel=\"first\", <https://huggingface.co/api/models/a/b/tree/main?cursor=2>; rel=\"next\"");
+            "<https://huggingface.co/api/models/a/b/tree/main>; rel=\"first\", "
+            + "<https://huggingface.co/api/models/a/b/tree/main?cursor=2>; rel=\"next\"");
         const string Listing = """
-            {"default":{"partial-train":["https://huggingface.co/datasets/a/b/resolve/refs%2Fconvert%2Fparquet/default/partial-train/0000.parquet"],
+            {"default":{"partial-train":[
+               "https://huggingface.co/datasets/a/b/resolve/refs%2Fconvert%2Fparquet/default/partial-train/0000.parquet"],
              "test":["https://mirror.example/hf/datasets/a/b/resolve/refs%2Fconvert%2Fparquet/default/test/0000.parquet"]}}
             """;
         var server = new ScriptedServer(first, ScriptedServer.Json("[]"), ScriptedServer.Json(Listing),
@@ -120,7 +124,8 @@ public sealed class HubClientTests
         var parquet = await client.ListParquetAsync("a/b");
         await ErrorOf(() => client.OpenAsync(HubRepositoryKind.Dataset, "a/b", HubClient.ParquetRevision, parquet[0].Path));
 
-        Assert.Equal([new("default", "partial-train", "default/partial-train/0000.parquet"), new("default", "test", "default/test/0000.parquet")],
+        Assert.Equal(
+            [new("default", "partial-train", "default/partial-train/0000.parquet"), new("default", "test", "default/test/0000.parquet")],
             parquet);
         Assert.Equal(
         [
@@ -140,5 +145,5 @@ public sealed class HubClientTests
         new(HubClient.CreateHttpClient(),
             new HubOptions { Endpoint = hub.Address, Token = token, FirstDelay = TimeSpan.FromMilliseconds(1) });
 
-    private static async Task<HubError> ErrorOf<T>(Func<Task<T>> action) => (await Assert.ThrowsAsync<HubException>(action)).Error;
+    private static async Task<HubErrorKind> ErrorOf<T>(Func<Task<T>> action) => (await Assert.ThrowsAsync<HubException>(action)).Error;
 }

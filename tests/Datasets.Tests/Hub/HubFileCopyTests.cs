@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Net;
 using System.Security.Cryptography;
 using Azure.Storage.Blobs.Models;
@@ -161,8 +162,10 @@ public sealed class HubFileCopyTests(AzuriteFixture azurite) : IClassFixture<Azu
         await using var hub = await ServeAsync();
         var (file, target) = (await ListAsync(hub), await TargetAsync());
         foreach (var size in new[] { Size - 1, Size + 1 })
+        {
             await Assert.ThrowsAsync<HubException>(
                 () => Copy(hub).CopyAsync(HubRepositoryKind.Model, Repo, "main", file with { Size = size }, target));
+        }
         var beyond = await ServeAsync(new FaultRule("/cdn/*", new StatusFault((int)HttpStatusCode.RequestedRangeNotSatisfiable)));
         await using (beyond)
         {
@@ -265,5 +268,22 @@ public sealed class HubFileCopyTests(AzuriteFixture azurite) : IClassFixture<Azu
             Bytes.Add(value);
             OnReport?.Invoke(value);
         }
+    }
+}
+
+/// <summary>Passes requests on to the network and remembers which ranges of files they asked for.</summary>
+internal sealed class CountedRequests() : DelegatingHandler(new SocketsHttpHandler { AllowAutoRedirect = false })
+{
+    private readonly ConcurrentQueue<(string Path, long? From, long? To)> _requests = new();
+
+    /// <summary>The ranges that the Hub was asked for, in the order of their beginnings; redirects are not counted again.</summary>
+    public IReadOnlyList<(long? From, long? To)> Ranges =>
+        [.. _requests.Where(r => r.Path.Contains("/resolve/", StringComparison.Ordinal)).Select(r => (r.From, r.To)).OrderBy(r => r.From)];
+
+    protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+    {
+        var range = request.Headers.Range?.Ranges.Single();
+        _requests.Enqueue((request.RequestUri!.AbsolutePath, range?.From, range?.To));
+        return base.SendAsync(request, cancellationToken);
     }
 }

@@ -23,7 +23,7 @@ public sealed class HubFileStreamTests
         await using var stream = await client.OpenAsync(HubRepositoryKind.Dataset, Repo, commit, file.Path);
 
         Assert.Equal(whole.Length, stream.Length);
-        Assert.True(whole.Length > 64 * 1024, "the file must not fit into the first part");
+        Assert.True(whole.Length > 64 * 1024, "the file must not fit into the first range");
         foreach (var place in new[] { whole.Length - 100, 0, whole.Length / 2 })
         {
             var part = new byte[100];

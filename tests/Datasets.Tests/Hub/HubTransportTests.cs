@@ -54,7 +54,7 @@ public sealed class HubTransportTests
     {
         var server = new ScriptedServer(ScriptedServer.Status(HttpStatusCode.TooManyRequests, "Retry-After: 301"));
         var failure = await Assert.ThrowsAsync<HubException>(() => AskAsync(Client(server)));
-        Assert.Equal(HubError.RateLimited, failure.Error);
+        Assert.Equal(HubErrorKind.RateLimited, failure.Error);
         Assert.Contains("2026-01-15 12:05:01Z", failure.Message, StringComparison.Ordinal);
         Assert.Single(server.Requests);
     }
@@ -82,7 +82,7 @@ public sealed class HubTransportTests
     {
         var server = new ScriptedServer([.. Enumerable.Range(0, 3).Select(_ => ScriptedServer.Status(HttpStatusCode.TooManyRequests))]);
         var client = new HubClient(new HttpClient(server), Options with { FirstDelay = TimeSpan.Zero, Attempts = 3 }, _clock);
-        Assert.Equal(HubError.RateLimited, (await Assert.ThrowsAsync<HubException>(() => AskAsync(client))).Error);
+        Assert.Equal(HubErrorKind.RateLimited, (await Assert.ThrowsAsync<HubException>(() => AskAsync(client))).Error);
         Assert.Equal(3, server.Requests.Count);
     }
 
@@ -100,7 +100,7 @@ public sealed class HubTransportTests
         await _clock.SleepingAsync(TimeSpan.FromSeconds(30));
         _clock.Advance(TimeSpan.FromSeconds(30));
 
-        Assert.Equal(HubError.Unavailable, (await Assert.ThrowsAsync<HubException>(() => commit)).Error);
+        Assert.Equal(HubErrorKind.Unavailable, (await Assert.ThrowsAsync<HubException>(() => commit)).Error);
     }
 
     [Theory]

@@ -13,20 +13,20 @@ public sealed class ModelMirrorTests(AzuriteFixture azurite) : IClassFixture<Azu
     public async Task A_checkpoint_is_copied_once_and_complete_json_comes_last()
     {
         var weights = WriteModel("tiny", "config.json", "tokenizer.json", "model.safetensors", "README.md");
-        await using var workshop = await Workshop.OpenAsync(azurite, new HubServerOptions { Rows = 1, Models = _models.FullName });
-        var mirror = new ModelMirror(workshop.Client, workshop.Blobs);
+        await using var harness = await IngestionHarness.OpenAsync(azurite, new HubServerOptions { Rows = 1, Models = _models.FullName });
+        var mirror = new ModelMirror(harness.Client, harness.Blobs);
         var commit = await mirror.ResolveCommitAsync(new BaseModelRequest { Repo = "samples/tiny" });
 
         var folder = await mirror.MirrorAsync("samples/tiny", commit);
-        var first = await BlobsAsync(workshop, folder);
+        var first = await BlobsAsync(harness, folder);
         await mirror.MirrorAsync("samples/tiny", commit);
 
         Assert.Equal(BlobNames.BaseModel("samples/tiny", commit), folder);
         Assert.Equal(["complete.json", "config.json", "model.safetensors", "tokenizer.json"],
             first.Select(b => b.Name[(folder.Length + 1)..]));
-        Assert.Equal(first, await BlobsAsync(workshop, folder));
+        Assert.Equal(first, await BlobsAsync(harness, folder));
         Assert.All(first, blob => Assert.True(blob.At <= first[0].At));
-        var copy = (await workshop.Blobs.GetBlobContainerClient(Containers.Models).GetBlobClient($"{folder}/model.safetensors")
+        var copy = (await harness.Blobs.GetBlobContainerClient(Containers.Models).GetBlobClient($"{folder}/model.safetensors")
             .DownloadContentAsync()).Value.Content;
         Assert.Equal(weights, copy.ToArray());
     }
@@ -35,10 +35,10 @@ public sealed class ModelMirrorTests(AzuriteFixture azurite) : IClassFixture<Azu
     public async Task Progress_is_told_within_large_files_and_a_restart_goes_on_where_the_mirror_stopped()
     {
         WriteModel("large", "config.json", "model.safetensors");
-        await using var workshop = await Workshop.OpenAsync(azurite, new HubServerOptions { Rows = 1, Models = _models.FullName });
+        await using var harness = await IngestionHarness.OpenAsync(azurite, new HubServerOptions { Rows = 1, Models = _models.FullName });
         var client = new HubClient(HubClient.CreateHttpClient(),
-            new HubOptions { Endpoint = workshop.Hub.Address, BlockSize = 100_000, BlocksAtOnce = 1 });
-        var mirror = new ModelMirror(client, workshop.Blobs);
+            new HubOptions { Endpoint = harness.Hub.Address, BlockSize = 100_000, BlocksAtOnce = 1 });
+        var mirror = new ModelMirror(client, harness.Blobs);
         using var stop = new CancellationTokenSource();
         var (first, second) = (new Steps { StopAt = (700_000, stop) }, new Steps());
 
@@ -53,26 +53,26 @@ public sealed class ModelMirrorTests(AzuriteFixture azurite) : IClassFixture<Azu
     public async Task A_damaged_file_leaves_the_mirror_incomplete()
     {
         WriteModel("tiny", "config.json", "model.safetensors");
-        await using var workshop = await Workshop.OpenAsync(azurite, new HubServerOptions
+        await using var harness = await IngestionHarness.OpenAsync(azurite, new HubServerOptions
         {
             Rows = 1, Models = _models.FullName,
             Faults = [new FaultRule("*.safetensors", new CorruptFault()) { Times = 1 }],
         });
-        var mirror = new ModelMirror(workshop.Client, workshop.Blobs);
+        var mirror = new ModelMirror(harness.Client, harness.Blobs);
         var commit = await mirror.ResolveCommitAsync(new BaseModelRequest { Repo = "samples/tiny" });
 
         await Assert.ThrowsAsync<HubException>(() => mirror.MirrorAsync("samples/tiny", commit));
 
         Assert.Equal(["config.json"],
-            (await BlobsAsync(workshop, BlobNames.BaseModel("samples/tiny", commit))).Select(b => Path.GetFileName(b.Name)));
+            (await BlobsAsync(harness, BlobNames.BaseModel("samples/tiny", commit))).Select(b => Path.GetFileName(b.Name)));
     }
 
     [Fact]
     public async Task A_missing_model_a_missing_revision_and_a_folder_that_is_no_checkpoint_are_the_requests_fault()
     {
         WriteModel("notes", "notes.txt");
-        await using var workshop = await Workshop.OpenAsync(azurite, new HubServerOptions { Rows = 1, Models = _models.FullName });
-        var mirror = new ModelMirror(workshop.Client, workshop.Blobs);
+        await using var harness = await IngestionHarness.OpenAsync(azurite, new HubServerOptions { Rows = 1, Models = _models.FullName });
+        var mirror = new ModelMirror(harness.Client, harness.Blobs);
 
         Assert.Equal(("baseModel.repo", 404),
             await RefusalOf(() => mirror.ResolveCommitAsync(new BaseModelRequest { Repo = "samples/none" })));
@@ -97,10 +97,10 @@ public sealed class ModelMirrorTests(AzuriteFixture azurite) : IClassFixture<Azu
         return content;
     }
 
-    private static async Task<List<(string Name, DateTimeOffset At, string ETag)>> BlobsAsync(Workshop workshop, string folder)
+    private static async Task<List<(string Name, DateTimeOffset At, string ETag)>> BlobsAsync(IngestionHarness harness, string folder)
     {
         var blobs = new List<(string, DateTimeOffset, string)>();
-        await foreach (var blob in workshop.Blobs.GetBlobContainerClient(Containers.Models)
+        await foreach (var blob in harness.Blobs.GetBlobContainerClient(Containers.Models)
             .GetBlobsAsync(new GetBlobsOptions { Prefix = folder }))
             blobs.Add((blob.Name, blob.Properties.LastModified!.Value, blob.Properties.ETag!.Value.ToString()));
         return blobs;

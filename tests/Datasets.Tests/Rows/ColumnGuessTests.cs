@@ -1,5 +1,7 @@
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.Datasets;
+using Parquet;
+using Parquet.Schema;
 
 namespace FunctionsPipeline.Tests.Datasets;
 
@@ -13,7 +15,8 @@ public sealed class ColumnGuessTests
         var columns = Columns("website_name:string competence_date:string country_code:string currency_code:string brand:string "
             + "category1_code:string category2_code:string category3_code:string product_code:int64 title:string itemurl:string "
             + "imageurl:string full_price:double price:double full_price_eur:double price_eur:double flg_discount:int64");
-        var guess = ColumnGuess.From(columns, [Row(("itemurl", "https://example.com/1"), ("imageurl", "N.A.")), Row(("imageurl", "https://img.example.com/2"))]);
+        var guess = ColumnGuess.From(columns,
+            [Row(("itemurl", "https://example.com/1"), ("imageurl", "N.A.")), Row(("imageurl", "https://img.example.com/2"))]);
         Assert.Equal(new ColumnMapping
         {
             Image = "imageurl", Title = "title", Category = "category3_code", Price = "full_price", Product = "product_code",
@@ -31,7 +34,8 @@ public sealed class ColumnGuessTests
                 new("category", "string", null), new("kind", "int64", "ClassLabel (2 names: a, b)")], []);
         Assert.Equal(("shot", "kind"), (guess.Columns.Image, guess.Columns.Category));
         Assert.Equal("shot: its feature is Image", guess.Reasons["image"]);
-        Assert.Equal("photo", ColumnGuess.From([new("image_url", "string", null), new("photo", ImageType, null), new("label", "int64", null)], []).Columns.Image);
+        guess = ColumnGuess.From([new("image_url", "string", null), new("photo", ImageType, null), new("label", "int64", null)], []);
+        Assert.Equal("photo", guess.Columns.Image);
     }
 
     [Theory]
@@ -42,7 +46,8 @@ public sealed class ColumnGuessTests
         "pictures", "productDisplayName", "subCategory", null, null)]
     [InlineData("image:string text:string Price_USD:decimal(10,2) SKU:string", "image", "text", null, "Price_USD", "SKU")]
     [InlineData("image:string amount:string title:list<string>", "image", "title", null, null, null)]
-    public void Names_decide_where_nothing_else_does(string columns, string image, string? title, string? category, string? price, string? product)
+    public void Names_decide_where_nothing_else_does(string columns, string image, string? title, string? category, string? price,
+        string? product)
     {
         var guess = ColumnGuess.From(Columns(columns), []);
         Assert.Equal((image, title, category, price, product),
@@ -67,6 +72,37 @@ public sealed class ColumnGuessTests
         var guess = ColumnGuess.From([new("image", ImageType, "Image"), new("width", "int64", null)], []);
         Assert.StartsWith("no column looks like a title", guess.Problem, StringComparison.Ordinal);
         Assert.Equal("image", guess.Columns.Image);
+    }
+
+    [Fact]
+    public async Task The_first_rows_are_shown_as_text_whatever_they_are()
+    {
+        await using var file = await RowReading.OpenAsync("arrow-v1-plain-uncompressed.parquet");
+        var rows = await SampleRows.ReadAsync(file, 85, default);
+        Assert.Equal(85, rows.Count);
+        Assert.Equal("84", rows[84]["id"]);
+        Assert.Equal(("Garment 1 – é", "1.5", "embedded, 10 bytes", "tag 1.0", null),
+            (rows[1]["title"], rows[1]["price"], rows[1]["image"], rows[1]["tags"], rows[1]["images"]));
+        Assert.Null(rows[9]["image"]);
+        Assert.Equal(120, (await SampleRows.ReadAsync(file, 1000, default)).Count);
+    }
+
+    [Fact]
+    public async Task Long_texts_are_cut_and_a_column_that_is_too_large_to_look_at_shows_its_type()
+    {
+        var schema = new ParquetSchema(new DataField<string>("text"), new DataField<byte[]>("image"));
+        using var stream = new MemoryStream();
+        await using (var writer = await ParquetWriter.CreateAsync(
+            schema, stream, new ParquetOptions { CompressionMethod = CompressionMethod.None }))
+        {
+            using var group = writer.CreateRowGroup();
+            await group.WriteAsync(schema.DataFields[0], [new string('x', 300)]);
+            await group.WriteAsync(schema.DataFields[1], [new byte[9_000_000]]);
+            group.CompleteValidate();
+        }
+        await using var file = await ParquetFile.OpenAsync(stream, default);
+        var row = (await SampleRows.ReadAsync(file, 3, default)).Single();
+        Assert.Equal((new string('x', 200) + "…", "(binary, 9 MB in a row group)"), (row["text"], row["image"]));
     }
 
     private static List<ColumnInfo> Columns(string columns) =>

@@ -29,7 +29,8 @@ public sealed class DamagedRowsTests
         Assert.Equal(Enumerable.Range(0, 2 * Group), rows.Select(row => (int)row.Row));
         var (lost, kept) = (rows.Skip(group * Group).Take(Group), rows.Skip((1 - group) * Group).Take(Group));
         Assert.All(lost, row => Assert.StartsWith($"row group {group}, column {column}: {what}", row.Fault, StringComparison.Ordinal));
-        Assert.All(kept, row => Assert.Equal((null, $"https://example.com/{row.Row}", row.Row * 10.0), (row.Fault, row.ImageUrl, row.Price)));
+        Assert.All(kept, row =>
+            Assert.Equal((null, $"https://example.com/{row.Row}", row.Row * 10.0), (row.Fault, row.ImageUrl, row.Price)));
     }
 
     [Fact]
@@ -52,8 +53,10 @@ public sealed class DamagedRowsTests
             damaged = (int)chunk.DataPageOffset + PageHeader.Read(file.AsSpan((int)chunk.DataPageOffset)).Length;
         }
         file.AsSpan(damaged, 10).Fill(0xFF);
-        var rows = await RowReading.ReadAsync(new MemoryStream(file), new ColumnMapping { Image = "category", Title = "title" }, All with { Count = 120 });
-        Assert.StartsWith("row group 0, column title: page 1 (data, RLE_DICTIONARY) cannot be decoded: ", rows[0].Fault, StringComparison.Ordinal);
+        var rows = await RowReading.ReadAsync(new MemoryStream(file), new ColumnMapping { Image = "category", Title = "title" },
+            All with { Count = 120 });
+        Assert.StartsWith("row group 0, column title: page 1 (data, RLE_DICTIONARY) cannot be decoded: ", rows[0].Fault,
+            StringComparison.Ordinal);
         Assert.Null(rows[80].Fault);
         Assert.Equal(120, rows.Count);
     }
@@ -99,7 +102,8 @@ public sealed class DamagedRowsTests
         using var cancelled = new CancellationTokenSource();
         await cancelled.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() =>
-            RowReading.ReadAsync(new MemoryStream(RowReading.Fixture("checksums.parquet")), Columns, All, cancellationToken: cancelled.Token));
+            RowReading.ReadAsync(new MemoryStream(RowReading.Fixture("checksums.parquet")), Columns, All,
+                cancellationToken: cancelled.Token));
     }
 
     [Theory]
@@ -170,6 +174,8 @@ public sealed class DamagedRowsTests
         private int _reads;
 
         public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
-            _reads++ < reads ? base.ReadAsync(buffer, cancellationToken) : throw new HubException(HubError.Unavailable, "the connection broke");
+            _reads++ < reads
+                ? base.ReadAsync(buffer, cancellationToken)
+                : throw new HubException(HubErrorKind.Unavailable, "the connection broke");
     }
 }

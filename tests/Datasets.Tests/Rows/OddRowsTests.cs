@@ -54,7 +54,8 @@ public sealed class OddRowsTests(AzuriteFixture azurite) : IClassFixture<Azurite
         var rows = await IngestAsync(file);
 
         Assert.Equal([null, null, Rejection.UnreadableRow, Rejection.UnreadableRow, null, null], rows.Select(row => row.Reason));
-        Assert.All(rows.Where(row => row.Reason is not null), row => Assert.Contains("row group 1, column cost", row.Detail, StringComparison.Ordinal));
+        Assert.All(rows.Where(row => row.Reason is not null), row =>
+            Assert.Contains("row group 1, column cost", row.Detail, StringComparison.Ordinal));
         Assert.Equal(Enumerable.Range(0, 6).Select(row => (long)row), rows.Select(row => row.Row));
     }
 

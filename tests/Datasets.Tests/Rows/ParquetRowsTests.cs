@@ -10,7 +10,8 @@ public sealed class ParquetRowsTests
 {
     private const int Rows = 120;
 
-    private static readonly ColumnMapping Garments = new() { Image = "image", Title = "title", Category = "category", Price = "price", Product = "id" };
+    private static readonly ColumnMapping Garments =
+        new() { Image = "image", Title = "title", Category = "category", Price = "price", Product = "id" };
 
     public static TheoryData<string> Files => [.. Directory.GetFiles(Path.Combine(AppContext.BaseDirectory, "Rows", "Fixtures"), "arrow-*")
         .Select(path => Path.GetFileName(path)!).Order(StringComparer.Ordinal)];
@@ -20,9 +21,11 @@ public sealed class ParquetRowsTests
     public async Task Every_encoding_compression_and_page_version_gives_the_same_rows(string file)
     {
         var rows = await RowReading.ReadAsync(RowReading.Fixture(file), Garments);
-        Assert.Equal(Enumerable.Range(0, Rows).Select(i => new DatasetRow(1000 + i, null, null, i % 6 == 0 ? null : $"Garment {i} – {new string('é', i % 4)}".Trim(),
-            ((string[])["coat", "dress", "shirt"])[i % 3], i % 5 == 0 ? null : i * 1.5, $"{i}")),
-            rows.Select(row => row with { ImageBytes = null }));
+        string[] categories = ["coat", "dress", "shirt"];
+        var expected = Enumerable.Range(0, Rows).Select(i => new DatasetRow(1000 + i, null, null,
+            i % 6 == 0 ? null : $"Garment {i} – {new string('é', i % 4)}".Trim(),
+            categories[i % 3], i % 5 == 0 ? null : i * 1.5, $"{i}"));
+        Assert.Equal(expected, rows.Select(row => row with { ImageBytes = null }));
         Assert.Equal(Enumerable.Range(0, Rows).Select(i => i % 10 == 9 ? null : $"bytes of {i}"),
             rows.Select(row => row.ImageBytes is { } bytes ? Encoding.UTF8.GetString(bytes.Span) : null));
     }
@@ -57,7 +60,8 @@ public sealed class ParquetRowsTests
     [Fact]
     public async Task A_list_of_addresses_gives_the_first()
     {
-        var rows = await RowReading.ReadAsync(RowReading.Fixture("arrow-v1-dictionary-snappy.parquet"), new ColumnMapping { Image = "tags", Title = "id" });
+        var rows = await RowReading.ReadAsync(RowReading.Fixture("arrow-v1-dictionary-snappy.parquet"),
+            new ColumnMapping { Image = "tags", Title = "id" });
         Assert.Equal([null, "tag 1.0", "tag 2.0"], rows.Take(3).Select(row => row.ImageUrl));
         Assert.All(rows, row => Assert.Null(row.ImageBytes));
     }
@@ -78,7 +82,8 @@ public sealed class ParquetRowsTests
     [InlineData("decimal128", 0, "0")]
     public async Task Every_number_is_a_price_and_a_title(string column, double first, string text)
     {
-        var rows = await RowReading.ReadAsync(RowReading.Fixture("duckdb-types.parquet"), new ColumnMapping { Image = "text", Title = column, Price = column });
+        var rows = await RowReading.ReadAsync(RowReading.Fixture("duckdb-types.parquet"),
+            new ColumnMapping { Image = "text", Title = column, Price = column });
         Assert.Equal((60, first, text), (rows.Count, rows[0].Price!.Value, rows[0].Title));
         Assert.True(rows[^1].Price > rows[0].Price || column == "uint64");
         Assert.All(rows.Zip(rows.Skip(1)), pair => Assert.True(pair.Second.Price >= pair.First.Price));
@@ -95,7 +100,8 @@ public sealed class ParquetRowsTests
     [InlineData("nothing", null, null)]
     public async Task What_is_no_number_is_a_title_all_the_same(string column, string? first, string? second)
     {
-        var rows = await RowReading.ReadAsync(RowReading.Fixture("duckdb-types.parquet"), new ColumnMapping { Image = "text", Title = column });
+        var rows =
+            await RowReading.ReadAsync(RowReading.Fixture("duckdb-types.parquet"), new ColumnMapping { Image = "text", Title = column });
         Assert.Equal((first, second), (rows[0].Title, rows[1].Title));
     }
 
@@ -116,7 +122,8 @@ public sealed class ParquetRowsTests
     [Fact]
     public async Task A_price_may_be_written_as_text_and_what_is_no_number_keeps_its_text()
     {
-        var rows = await RowReading.ReadAsync(RowReading.Fixture("duckdb-types.parquet"), new ColumnMapping { Image = "text", Price = "priced" });
+        var rows =
+            await RowReading.ReadAsync(RowReading.Fixture("duckdb-types.parquet"), new ColumnMapping { Image = "text", Price = "priced" });
         Assert.Equal(Enumerable.Range(0, 60).Select(i => i % 3 == 0 ? null : (double?)((i * 10) + 0.5)), rows.Select(row => row.Price));
         rows = await RowReading.ReadAsync(RowReading.Fixture("duckdb-types.parquet"), new ColumnMapping { Image = "text", Price = "text" });
         Assert.Equal((double.NaN, "00000000-0000-0000-0000-000000000000"), (rows[0].Price, rows[0].PriceText));
@@ -125,9 +132,11 @@ public sealed class ParquetRowsTests
     [Fact]
     public async Task Integers_without_names_and_booleans_are_categories()
     {
-        var rows = await RowReading.ReadAsync(RowReading.Fixture("duckdb-types.parquet"), new ColumnMapping { Image = "text", Category = "uint8" });
+        var rows = await RowReading.ReadAsync(RowReading.Fixture("duckdb-types.parquet"),
+            new ColumnMapping { Image = "text", Category = "uint8" });
         Assert.Equal(["0", "1", "2"], rows.Take(3).Select(row => row.Category));
-        rows = await RowReading.ReadAsync(RowReading.Fixture("duckdb-types.parquet"), new ColumnMapping { Image = "text", Category = "bool" });
+        rows = await RowReading.ReadAsync(RowReading.Fixture("duckdb-types.parquet"),
+            new ColumnMapping { Image = "text", Category = "bool" });
         Assert.Equal(["true", "false"], rows.Take(2).Select(row => row.Category));
     }
 
@@ -141,8 +150,9 @@ public sealed class ParquetRowsTests
     public async Task A_column_that_does_not_fit_is_refused_with_its_type_and_what_would(
         string image, string title, string category, string price, string field, string part)
     {
-        var e = await Assert.ThrowsAsync<RequestException>(() => RowReading.ReadAsync(RowReading.Fixture("arrow-v1-plain-uncompressed.parquet"),
-            new ColumnMapping { Image = image, Title = title, Category = category, Price = price }));
+        var file = RowReading.Fixture("arrow-v1-plain-uncompressed.parquet");
+        var mapping = new ColumnMapping { Image = image, Title = title, Category = category, Price = price };
+        var e = await Assert.ThrowsAsync<RequestException>(() => RowReading.ReadAsync(file, mapping));
         Assert.Equal(field, e.Field);
         Assert.Contains(part, e.Message, StringComparison.Ordinal);
     }
@@ -152,9 +162,11 @@ public sealed class ParquetRowsTests
     {
         var file = new MemoryStream(RowReading.Fixture("arrow-v1-plain-uncompressed.parquet"));
         var unit = new IngestUnit(1, "train", "0.parquet", FileStart: 1000, Start: 1070, Count: 20);
-        Assert.Equal(Enumerable.Range(70, 20).Select(i => $"{i}"), (await RowReading.ReadAsync(file, Garments, unit)).Select(row => row.Product));
+        Assert.Equal(Enumerable.Range(70, 20).Select(i => $"{i}"),
+            (await RowReading.ReadAsync(file, Garments, unit)).Select(row => row.Product));
         var half = new SplitRows(2000, 1000);
-        Assert.Equal(Enumerable.Range(1070, 20).Where(i => half.Takes(i)), (await RowReading.ReadAsync(file, Garments, unit, half)).Select(row => (int)row.Row));
+        Assert.Equal(Enumerable.Range(1070, 20).Where(i => half.Takes(i)),
+            (await RowReading.ReadAsync(file, Garments, unit, half)).Select(row => (int)row.Row));
         await Assert.ThrowsAsync<InvalidDataException>(() => RowReading.ReadAsync(file, Garments, unit with { Count = 60 }));
     }
 
@@ -162,7 +174,8 @@ public sealed class ParquetRowsTests
     public async Task Only_the_mapped_columns_are_fetched_and_each_once()
     {
         var file = new CountingStream(RowReading.Fixture("arrow-v1-plain-uncompressed.parquet"));
-        await RowReading.ReadAsync(file, new ColumnMapping { Image = "title", Price = "price" }, new IngestUnit(0, "train", "0.parquet", 0, 0, 120));
+        await RowReading.ReadAsync(file, new ColumnMapping { Image = "title", Price = "price" },
+            new IngestUnit(0, "train", "0.parquet", 0, 0, 120));
         await using var parquet = await RowReading.OpenAsync("arrow-v1-plain-uncompressed.parquet");
         var wanted = parquet.Schema.GetDataFields().Where(field => field.Name is "title" or "price");
         var columns = wanted.Sum(field => parquet.SizeOf(0, field) + parquet.SizeOf(1, field));

@@ -21,7 +21,8 @@ internal static class RowReading
         Stream file, ColumnMapping columns, IngestUnit unit, SplitRows? split = null, CancellationToken cancellationToken = default)
     {
         var rows = new List<DatasetRow>();
-        await foreach (var batch in ParquetRows.ReadAsync(file, columns, unit, split ?? new SplitRows(5000, 5000), cancellationToken)) rows.AddRange(batch);
+        await foreach (var batch in ParquetRows.ReadAsync(file, columns, unit, split ?? new SplitRows(5000, 5000), cancellationToken))
+            rows.AddRange(batch);
         return rows;
     }
 }

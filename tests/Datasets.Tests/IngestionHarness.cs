@@ -1,0 +1,126 @@
+using System.Text.Json;
+using Azure.Storage.Blobs;
+using FunctionsPipeline.Contracts;
+using FunctionsPipeline.Datasets;
+using FunctionsPipeline.SampleData;
+
+namespace FunctionsPipeline.Tests.Datasets;
+
+/// <summary>Runs one ingestion under test: a sample hub, the containers, and the classes under test.</summary>
+internal sealed class IngestionHarness : IAsyncDisposable
+{
+    private readonly IngestionOptions _options;
+
+    private IngestionHarness(SampleHub hub, BlobServiceClient blobs, IngestionOptions options)
+    {
+        Hub = hub;
+        Blobs = blobs;
+        Client = new HubClient(HubClient.CreateHttpClient(),
+            new HubOptions { Endpoint = hub.Address, FirstDelay = TimeSpan.FromMilliseconds(1) });
+        _options = options with { AllowedHosts = [hub.Address.Authority, .. options.AllowedHosts] };
+        Ingestion = Restarted();
+    }
+
+    public SampleHub Hub { get; }
+
+    public BlobServiceClient Blobs { get; }
+
+    public HubClient Client { get; }
+
+    public DatasetIngestion Ingestion { get; }
+
+    public BlobContainerClient Container => Blobs.GetBlobContainerClient(Containers.Datasets);
+
+    public static DatasetRequest Garments { get; } = new()
+    {
+        Repo = GarmentsDataset.Id,
+        Columns = new ColumnMapping { Image = "imageurl", Title = "title", Category = "category3_code", Price = "full_price" },
+    };
+
+    public static async Task<IngestionHarness> OpenAsync(AzuriteFixture azurite, HubServerOptions hub, IngestionOptions? options = null)
+    {
+        foreach (var name in Containers.All) await azurite.Blobs.GetBlobContainerClient(name).CreateIfNotExistsAsync();
+        return new IngestionHarness(await SampleHub.StartAsync(hub), azurite.Blobs, options ?? new IngestionOptions { UnitRows = 60 });
+    }
+
+    /// <summary>Runs all activities in the order that the orchestrators do.</summary>
+    public async Task<(ResolvedDataset Dataset, IngestReport Report)> IngestAsync(DatasetRequest request)
+    {
+        var dataset = await Ingestion.ResolveAsync(request);
+        if (dataset.Report is { } there) return (dataset, there);
+        return (dataset, await CarryOutAsync(dataset));
+    }
+
+    /// <summary>Runs all activities after a dataset has been resolved, also when it is complete already.</summary>
+    public async Task<IngestReport> CarryOutAsync(ResolvedDataset dataset, DatasetIngestion? with = null)
+    {
+        var ingestion = with ?? Ingestion;
+        foreach (var file in dataset.Files)
+        {
+            await FetchAsync(ingestion, dataset, file.File);
+            for (var unit = file.FirstUnit; unit < file.FirstUnit + file.Units; unit++)
+                await ingestion.IngestUnitAsync(dataset.Blobs, unit);
+        }
+        var summary = await ingestion.WriteCatalogAsync(dataset.Blobs);
+        for (var shard = 0; shard < dataset.Shards; shard++) await ingestion.PreprocessAsync(dataset.Blobs, shard);
+        return await ingestion.WriteReportAsync(dataset.Blobs, summary, seconds: 1.5);
+    }
+
+    /// <summary>Ingestion with nothing in memory, as in a process that has just started.</summary>
+    public DatasetIngestion Restarted() => new(Client, Blobs, _options);
+
+    /// <summary>Requests that the hub answered with the content of files and images.</summary>
+    public IEnumerable<ServedRequest> Downloads =>
+        Hub.Requests.Where(request => request.Status is 200 or 206 && !request.Path.StartsWith("/api/", StringComparison.Ordinal));
+
+    /// <summary>Paths of the images that the hub served, in the order of the requests.</summary>
+    public IEnumerable<string> ImagePaths =>
+        Downloads.Select(request => request.Path).Where(path => path.StartsWith("/pictures/", StringComparison.Ordinal));
+
+    public async Task<IngestPlan> PlanAsync(ResolvedDataset dataset) => await JsonAsync<IngestPlan>(dataset.Blobs.Plan);
+
+    /// <summary>Every row of a dataset that was ingested, with its state in the complete dataset.</summary>
+    public async Task<List<ManifestRow>> RowsAsync(ResolvedDataset dataset)
+    {
+        var rows = new List<ManifestRow>();
+        foreach (var unit in (await PlanAsync(dataset)).Units)
+        {
+            var repeated = dataset.Blobs.Duplicates(unit.Split, unit.Number);
+            HashSet<long> duplicates =
+                await Container.GetBlobClient(repeated).ExistsAsync() ? await JsonAsync<HashSet<long>>(repeated) : [];
+            rows.AddRange(
+                (await TextAsync(dataset.Blobs.Manifest(unit.Split, unit.Number))).Split('\n', StringSplitOptions.RemoveEmptyEntries)
+                    .Select(line => JsonSerializer.Deserialize<ManifestRow>(line, PipelineJson.Compact)!)
+                    .Select(row => duplicates.Contains(row.Row) ? row with { State = RowState.Duplicate } : row));
+        }
+        return rows;
+    }
+
+    // Of two that fetch the same file, one is asked to come again.
+    private static async Task FetchAsync(DatasetIngestion ingestion, ResolvedDataset dataset, int file)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                await ingestion.FetchFileAsync(dataset.Blobs, file);
+                return;
+            }
+            catch (HubException e) when (e.IsTransient && attempt < 20)
+            {
+                await Task.Delay(100);
+            }
+        }
+    }
+
+    public async Task<string> TextAsync(string blob) =>
+        (await Container.GetBlobClient(blob).DownloadContentAsync()).Value.Content.ToString();
+
+    private async Task<T> JsonAsync<T>(string blob) => JsonSerializer.Deserialize<T>(await TextAsync(blob), PipelineJson.Options)!;
+
+    public ValueTask DisposeAsync()
+    {
+        Ingestion.Dispose();
+        return Hub.DisposeAsync();
+    }
+}
