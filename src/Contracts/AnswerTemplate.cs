@@ -3,6 +3,15 @@ using System.Text.RegularExpressions;
 
 namespace FunctionsPipeline.Contracts;
 
+/// <summary>Title, category and price of a product; a field that is unknown is null.</summary>
+public sealed record Answer(string? Title, string? Category, double? Price)
+{
+    private static readonly AnswerTemplate Standard = new(AnswerTemplate.Default);
+
+    /// <summary>Formats the answer by the default template; empty when all fields are null.</summary>
+    public override string ToString() => Standard.Write(this);
+}
+
 /// <summary>
 /// Formats and parses answers: parts separated by commas, each with exactly one of the placeholders <c>{title}</c>, <c>{category}</c> and
 /// <c>{price}</c>. A part whose field is missing is left out.
@@ -22,8 +31,10 @@ public sealed partial class AnswerTemplate
     {
         _parts = [.. template.Split(Separator).Select(Part)];
         if (_parts.Select(part => part.Field).Distinct().Count() < _parts.Count) throw new FormatException("names a field more than once");
+        // Every part may be missing. A later part follows the separator, or begins the text when all parts before it are missing.
         var optional = _parts.Select((part, i) => $"(?:{(i == 0 ? "" : $"(?:^|{Regex.Escape(Separator)})")}{Pattern(part)})?");
-        _format = new Regex($"^{string.Concat(optional)}$", RegexOptions.CultureInvariant | RegexOptions.Singleline, TimeSpan.FromSeconds(1));
+        _format = new Regex(
+            $"^{string.Concat(optional)}$", RegexOptions.CultureInvariant | RegexOptions.Singleline, TimeSpan.FromSeconds(1));
     }
 
     /// <summary>Formats an answer; empty when all its fields are null.</summary>
@@ -52,9 +63,11 @@ public sealed partial class AnswerTemplate
     private static (string Before, string Field, string After) Part(string part)
     {
         var fields = Placeholder().Matches(part);
-        if (fields.Count != 1) throw new FormatException($"must have one field in each of its parts between commas, but '{part}' has {fields.Count}");
+        if (fields.Count != 1)
+            throw new FormatException($"must have one field in each of its parts between commas, but '{part}' has {fields.Count}");
         var field = fields[0].Groups["field"].Value;
-        if (field is not ("title" or "category" or "price")) throw new FormatException($"names the field '{field}'; there are title, category and price");
+        if (field is not ("title" or "category" or "price"))
+            throw new FormatException($"names the field '{field}'; there are title, category and price");
         return (part[..fields[0].Index], field, part[(fields[0].Index + fields[0].Length)..]);
     }
 

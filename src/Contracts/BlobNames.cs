@@ -65,7 +65,7 @@ public sealed record DatasetBlobs(string Repo, string Commit, string View)
 
     /// <summary>Prefix of the progress blobs of units in progress, which have no manifest yet.</summary>
     [JsonIgnore]
-    public string UnitsInWork => $"{ViewPrefix}/in-work/";
+    public string UnitsInProgress => $"{ViewPrefix}/in-work/";
 
     /// <summary>Prefix of the shards.</summary>
     [JsonIgnore]
@@ -86,7 +86,7 @@ public sealed record DatasetBlobs(string Repo, string Commit, string View)
     public string Manifest(string split, int unit) => $"{Manifests}{split}-{unit:D5}.jsonl";
 
     /// <summary>Progress of a unit, in the metadata of an empty blob; deleted once the unit's manifest is written.</summary>
-    public string UnitInWork(string split, int unit) => $"{UnitsInWork}{split}-{unit:D5}";
+    public string UnitInProgress(string split, int unit) => $"{UnitsInProgress}{split}-{unit:D5}";
 
     /// <summary>Indices of the rows of a unit that repeat earlier rows; absent when there are none.</summary>
     public string Duplicates(string split, int unit) => $"{ViewPrefix}/duplicates/{split}-{unit:D5}.json";
@@ -151,7 +151,9 @@ public static class BlobNames
 
     /// <summary>Repository id of a mirrored base checkpoint's folder; null when the folder is not a mirror.</summary>
     public static string? HubRepo(string baseModel) =>
-        baseModel.Split('@')[0].Split("--") is [{ Length: > 0 } owner, .. { Length: > 0 } name] ? $"{owner}/{string.Join("--", name)}" : null;
+        baseModel.Split('@')[0].Split("--") is [{ Length: > 0 } owner, .. { Length: > 0 } name]
+            ? $"{owner}/{string.Join("--", name)}"
+            : null;
 
     /// <summary>In <see cref="Containers.Models"/>: marker written last; its presence means that the model folder is complete.</summary>
     public static string ModelComplete(string version) => $"{version}/complete.json";

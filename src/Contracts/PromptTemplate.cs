@@ -15,8 +15,10 @@ public sealed partial class PromptTemplate
     public PromptTemplate(string template)
     {
         foreach (var placeholder in new[] { Image, Question })
+        {
             if (template.Split(placeholder).Length - 1 is var count and not 1)
                 throw new FormatException($"must have {placeholder} once, but has it {count} times");
+        }
         var markers = Marker().Matches(template);
         if (markers.FirstOrDefault(m => m.Value.StartsWith("<|image", StringComparison.Ordinal) && m.Value != Image) is { } other)
             throw new FormatException($"must have no image but {Image}, and has {other.Value}");

@@ -157,7 +157,7 @@ public sealed record EvaluationMetrics
 public sealed record ConfusionRow(string Truth, IReadOnlyDictionary<string, int> Answered);
 
 /// <summary>Result of a training run: <c>runs/{run}/result.json</c>.</summary>
-public sealed record RunResult
+public sealed record TrainingResult
 {
     public required string Run { get; init; }
 
@@ -192,3 +192,21 @@ public sealed record RunResult
     /// <summary>Number of samples of all splits left out because they exceed the token limit.</summary>
     public int DroppedSamples { get; init; }
 }
+
+/// <summary>
+/// Answers of a run's model to a few validation samples over the course of training: <c>runs/{run}/samples/samples.json</c>.
+/// </summary>
+public sealed record SampleGallery(IReadOnlyList<GallerySample> Samples)
+{
+    /// <summary>Name of the document under <see cref="RunBlobs.Samples"/>.</summary>
+    public const string FileName = "samples.json";
+}
+
+/// <summary>A sample that is answered at every validation.</summary>
+/// <param name="Image">Name of the sample's original image under <see cref="RunBlobs.Samples"/>.</param>
+/// <param name="Truth">The expected answer.</param>
+/// <param name="Answers">The generated answers, in the order of the steps.</param>
+public sealed record GallerySample(string Image, string Truth, IReadOnlyList<GalleryAnswer> Answers);
+
+/// <summary>Answer of the model after a training step; step 0 is the base model.</summary>
+public sealed record GalleryAnswer(int Step, string Answer);

@@ -19,7 +19,7 @@ public sealed class TrainingJobRunner(
     /// The run was asked to stop. No result is written; the last heartbeat says <see cref="Heartbeat.Preempted"/>, and the run resumes from
     /// its checkpoint when it is started again.
     /// </exception>
-    public async Task<RunResult> RunAsync(TrainingJob job, CancellationToken cancellationToken)
+    public async Task<TrainingResult> RunAsync(TrainingJob job, CancellationToken cancellationToken)
     {
         var folder = Directory.CreateDirectory(Path.Combine(options.WorkFolder, "runs", job.Run)).FullName;
         IReadOnlyList<IMetricsSink> sinks =
@@ -29,7 +29,7 @@ public sealed class TrainingJobRunner(
             .. options.Mlflow is { } mlflow ? [new MlflowTracking(mlflow, job, time, logger)] : Array.Empty<IMetricsSink>(),
         ];
         await using var progressWriter = new RunProgressWriter(store, job.Run, sinks, options.HeartbeatInterval, time, progress, logger);
-        RunResult result;
+        TrainingResult result;
         try
         {
             await progressWriter.FlushAsync(cancellationToken);
@@ -45,7 +45,7 @@ public sealed class TrainingJobRunner(
         {
             logger.Failed(job.Run, e);
             var error = e is TrainingException ? e.Message : $"{e.GetType().Name}: {e.Message}";
-            result = new RunResult { Run = job.Run, Succeeded = false, Error = error };
+            result = new TrainingResult { Run = job.Run, Succeeded = false, Error = error };
         }
         finally
         {
@@ -58,7 +58,7 @@ public sealed class TrainingJobRunner(
         return result;
     }
 
-    private async Task<RunResult> TrainAsync(
+    private async Task<TrainingResult> TrainAsync(
         TrainingJob job, string folder, RunProgressWriter progressWriter, CancellationToken cancellationToken)
     {
         var checkpoints = new RunCheckpoints(store, job, Path.Combine(folder, "checkpoints"), progressWriter.FlushAsync, logger);
@@ -74,7 +74,7 @@ public sealed class TrainingJobRunner(
 
         // Torch's dispose scopes belong to a thread, so that one thread runs the complete computation.
         var output = Path.Combine(folder, "model");
-        RunResult result;
+        TrainingResult result;
         try
         {
             result = await Task.Factory.StartNew(() =>
@@ -154,7 +154,7 @@ internal sealed class FineTuner : IDisposable
     /// <summary>Evaluates, trains, evaluates again, and saves the model.</summary>
     /// <param name="resumed">Checkpoint to resume from, with its folder; null starts from the base model.</param>
     /// <param name="output">Folder for the fine-tuned model.</param>
-    public RunResult Run((TrainingState State, string Folder)? resumed, string output, CancellationToken cancellationToken)
+    public TrainingResult Run((TrainingState State, string Folder)? resumed, string output, CancellationToken cancellationToken)
     {
         _progressWriter.Update(h => h with { Steps = _loop.Steps });
         if (_features is not null) Fill(_features, [.. _data.Training, .. _data.Validation, .. _data.Test], cancellationToken);
@@ -171,7 +171,7 @@ internal sealed class FineTuner : IDisposable
         var test = _data.Test.Count > 0 ? Evaluate("testing", _data.Test, cancellationToken) : null;
 
         _progressWriter.EnterPhase("saving");
-        var result = new RunResult
+        var result = new TrainingResult
         {
             Run = _job.Run,
             Succeeded = true,

@@ -5,7 +5,8 @@ namespace FunctionsPipeline.FunctionApp;
 internal static partial class Logs
 {
     [LoggerMessage(1, LogLevel.Information, "Run {Run} accepted: {Dataset} at {DatasetCommit}, {Model} at {ModelCommit}")]
-    public static partial void RunAccepted(ILogger logger, string run, string dataset, string datasetCommit, string model, string modelCommit);
+    public static partial void RunAccepted(
+        ILogger logger, string run, string dataset, string datasetCommit, string model, string modelCommit);
 
     [LoggerMessage(2, LogLevel.Information, "Run {Run} cancelled")]
     public static partial void RunCancelled(ILogger logger, string run);

@@ -1,6 +1,6 @@
 using FunctionsPipeline.Datasets;
 using FunctionsPipeline.FunctionApp.Gpu;
-using FunctionsPipeline.FunctionApp.Predictions;
+using FunctionsPipeline.FunctionApp.Orchestration;
 using Microsoft.Extensions.Configuration;
 
 namespace FunctionsPipeline.FunctionApp;
@@ -44,7 +44,9 @@ public sealed record PipelineOptions
         if (!IsDownloadTime(Ingestion.ReadTimeout)) yield return DownloadTime("ReadTimeout", "00:00:15");
         if (!IsDownloadTime(Ingestion.DownloadDeadline)) yield return DownloadTime("DownloadDeadline", "00:01:00");
         foreach (var (i, host) in Ingestion.AllowedHosts.Index())
+        {
             if (!IsHostAndPort(host)) yield return $"Ingestion:AllowedHosts:{i} must be host:port, such as 127.0.0.1:8080.";
+        }
         if (Ingestion.Contact is { } contact && !IsContact(contact))
             yield return "Ingestion:Contact must be an http(s) or mailto address without parentheses, such as https://example.com/robot.";
         if (Ingestion.ImageLimits.MaxBytes is < 1 or > 1 << 30) yield return "Ingestion:ImageLimits:MaxBytes must be from 1 to 1073741824.";
@@ -55,8 +57,10 @@ public sealed record PipelineOptions
             yield return "Worker:Url is no http(s) URL: where the GPU worker answers, such as http://127.0.0.1:8080.";
         if (Worker.Timeout <= TimeSpan.Zero) yield return "Worker:Timeout must be above zero, such as 00:05:00.";
         if (!string.IsNullOrWhiteSpace(GpuWorker.Command) && GpuWorkerCommand.Parse(GpuWorker.Command) is null)
+        {
             yield return "GpuWorker:Command names no program: it is the command line that starts the GPU worker, "
                 + "such as 'dotnet /app/FunctionsPipeline.GpuWorker.dll'.";
+        }
         if (GpuJobs.MaxRestarts is < 0 or > 100) yield return "GpuJobs:MaxRestarts must be from 0 to 100.";
         if (GpuJobs.MaxPreemptions is < 0 or > 10_000) yield return "GpuJobs:MaxPreemptions must be from 0 to 10000.";
         if (GpuJobs.StopTimeout < TimeSpan.Zero) yield return "GpuJobs:StopTimeout must not be negative; 00:00:20 gives a job 20 seconds.";
@@ -77,4 +81,52 @@ public sealed record PipelineOptions
         address is { IsAbsoluteUri: true, Scheme: "http" or "https" or "mailto" } && address.AbsoluteUri.AsSpan().IndexOfAny('(', ')') < 0;
 
     private static bool IsHttp(Uri? address) => address is { IsAbsoluteUri: true, Scheme: "http" or "https" };
+}
+
+/// <summary>Settings of configuration section <c>Worker</c>.</summary>
+public sealed record PredictionOptions
+{
+    /// <summary>Base URL of the GPU worker, such as <c>http://127.0.0.1:8080</c>. Only predictions need it.</summary>
+    public Uri? Url { get; init; }
+
+    /// <summary>Time limit of one prediction.</summary>
+    public TimeSpan Timeout { get; init; } = TimeSpan.FromMinutes(5);
+}
+
+/// <summary>Settings of configuration section <c>GpuWorker</c>.</summary>
+public sealed record GpuWorkerOptions
+{
+    /// <summary>
+    /// Command line that starts the worker; <c>train --run {run}</c> is appended. Parts with spaces stand in double quotes. Only training
+    /// needs this setting.
+    /// </summary>
+    public string? Command { get; init; }
+}
+
+/// <summary>Settings of configuration section <c>GpuJobs</c>.</summary>
+public sealed record GpuJobsOptions
+{
+    /// <summary>Maximum number of restarts of a lost job.</summary>
+    public int MaxRestarts { get; init; } = 2;
+
+    /// <summary>
+    /// Maximum number of restarts of a preempted job, one that was asked to stop and left a checkpoint. Counted apart from
+    /// restarts of lost jobs.
+    /// </summary>
+    public int MaxPreemptions { get; init; } = 50;
+
+    /// <summary>
+    /// Time that a local job has to write a checkpoint when it is stopped, before it is killed. When the app itself stops, the host's own
+    /// limit is shorter.
+    /// </summary>
+    public TimeSpan StopTimeout { get; init; } = TimeSpan.FromSeconds(20);
+
+    /// <summary>Age of the last heartbeat from which a job of unknown state counts as lost.</summary>
+    public TimeSpan HeartbeatTimeout { get; init; } = TimeSpan.FromMinutes(5);
+
+    /// <summary>Job policy that an orchestration copies when it starts.</summary>
+    internal GpuJobPolicy Policy => new(MaxRestarts, MaxPreemptions, HeartbeatTimeout);
+
+    /// <summary>Folder for the output and the process ids of local jobs.</summary>
+    public string LogFolder { get; init; } = Path.Combine(Path.GetTempPath(), "functions-pipeline", "jobs");
 }

@@ -48,7 +48,7 @@ public static class PipelineServices
             provider.GetRequiredService<HubClient>(), provider.GetRequiredService<BlobServiceClient>(),
             provider.GetRequiredService<IOptions<PipelineOptions>>().Value.Ingestion, provider.GetRequiredService<TimeProvider>()));
 
-        services.AddSingleton<RunState>().AddSingleton<RunIndex>().AddSingleton<ModelRegistry>().AddSingleton<PredictionWriter>();
+        services.AddSingleton<RunDocumentStore>().AddSingleton<RunIndex>().AddSingleton<ModelRegistry>().AddSingleton<PredictionWriter>();
         services.AddHttpClient<PredictionClient>((provider, http) =>
         {
             var options = provider.GetRequiredService<IOptions<PipelineOptions>>().Value.Worker;

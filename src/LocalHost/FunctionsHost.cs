@@ -1,5 +1,8 @@
 using System.Diagnostics;
 using System.Net;
+using Azure;
+using Azure.Core;
+using Azure.Storage.Blobs;
 using FunctionsPipeline.LocalHost.Functions;
 using FunctionsPipeline.LocalHost.Http;
 using FunctionsPipeline.LocalHost.Processes;
@@ -88,7 +91,7 @@ public sealed class FunctionsHost : IAsyncDisposable
 
     private async Task StartAsync(CancellationToken cancellationToken)
     {
-        var hostJson = FunctionJobs.ReadHostJson(Path.Combine(_options.AppFolder, "host.json"));
+        var hostJson = WebJobsHost.ReadHostJson(Path.Combine(_options.AppFolder, "host.json"));
         var routePrefix = hostJson.GetValueOrDefault("extensions:http:routePrefix") ?? "api";
         var settings = new ConfigurationBuilder().AddEnvironmentVariables()
             .AddInMemoryCollection(_options.Settings.ToDictionary(
@@ -100,7 +103,9 @@ public sealed class FunctionsHost : IAsyncDisposable
         List<Function> functions = [.. (await _worker.StartAsync(cancellationToken)).Select(metadata => new Function(metadata))];
         var logger = _logs.CreateLogger<FunctionsHost>();
         foreach (var function in functions)
-            if (function.Obstacle is { } obstacle) Logs.CannotRun(logger, function.Name, obstacle);
+        {
+            if (function.UnsupportedReason is { } reason) Logs.CannotRun(logger, function.Name, reason);
+        }
 
         var key = IsLoopback ? null : HostKey.Create();
         Key = key?.Value;
@@ -109,8 +114,8 @@ public sealed class FunctionsHost : IAsyncDisposable
         await _front.StartAsync(cancellationToken);
 
         _forwarding = new HttpForwarding(_services.GetRequiredService<IHttpForwarder>());
-        var emitted = EmittedFunctions.Create(functions, new FunctionBridge(_worker, _forwarding));
-        var jobs = FunctionJobs.Create(hostJson, settings, _options.Port, emitted, hooks, _failures, ConfigureLogging);
+        var emitted = EmittedFunctions.Create(functions, new InvocationBridge(_worker, _forwarding));
+        var jobs = WebJobsHost.Create(hostJson, settings, _options.Port, emitted, hooks, _failures, ConfigureLogging);
         await jobs.StartAsync(cancellationToken);
         _jobs = jobs;
         _front.SetReady(_jobs.Services.GetRequiredService<IJobHost>());
@@ -174,11 +179,88 @@ public sealed class FunctionsHost : IAsyncDisposable
         // are kept.
         logging.AddFilter((category, level) => level >= LogLevel.Warning || (level == LogLevel.Information &&
             (category?.StartsWith("Function.", StringComparison.Ordinal) != true || category.EndsWith(".User", StringComparison.Ordinal))));
-        if (_options.ConfigureLogging is { } configure) configure(logging);
-        else logging.AddSimpleConsole(console =>
+        if (_options.ConfigureLogging is { } configure)
+        {
+            configure(logging);
+            return;
+        }
+        logging.AddSimpleConsole(console =>
         {
             console.SingleLine = true;
             console.TimestampFormat = "HH:mm:ss ";
         });
     }
+}
+
+/// <summary>Options of a host.</summary>
+public sealed record FunctionsHostOptions
+{
+    /// <summary>Build output of the app, with <c>worker.config.json</c> and <c>host.json</c>.</summary>
+    public required string AppFolder { get; init; }
+
+    /// <summary>IP address to listen on. Beyond loopback the host requires a key.</summary>
+    public IPAddress Listen { get; init; } = IPAddress.Loopback;
+
+    /// <summary>TCP port to listen on; 0 takes a free one, which <see cref="FunctionsHost.Address"/> contains after the start.</summary>
+    public int Port { get; init; } = 7071;
+
+    /// <summary>
+    /// App settings of the host and the worker, such as <c>AzureWebJobsStorage</c>. They take precedence over the environment.
+    /// </summary>
+    public IReadOnlyDictionary<string, string?> Settings { get; init; } = new Dictionary<string, string?>();
+
+    /// <summary>True to have the worker wait up to a minute for a debugger.</summary>
+    public bool WaitForDebugger { get; init; }
+
+    /// <summary>Configures the log providers; null logs to the console, one line per event.</summary>
+    public Action<ILoggingBuilder>? ConfigureLogging { get; init; }
+}
+
+/// <summary>Storage account that holds the host's durable state.</summary>
+internal static class HostStorage
+{
+    private const string Setting = "AzureWebJobsStorage";
+
+    /// <summary>
+    /// Checks that the account is reachable. Without this check, the extensions would retry for a minute and report neither setting nor
+    /// URL.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">The account is unreachable, or its setting is missing or invalid.</exception>
+    public static async Task ConnectAsync(IConfiguration settings, CancellationToken cancellationToken)
+    {
+        // Settings of an identity, with an account name or service URLs, are left to the extensions.
+        if (settings.GetSection(Setting).GetChildren().Any()) return;
+        if (settings[Setting] is not { Length: > 0 } connection)
+            throw new InvalidOperationException($"The setting {Setting} is missing: the connection string of a storage account.");
+        BlobServiceClient client;
+        try
+        {
+            client = new BlobServiceClient(connection, new BlobClientOptions { Retry = { MaxRetries = 2, Mode = RetryMode.Fixed } });
+        }
+        catch (FormatException e)
+        {
+            throw new InvalidOperationException($"The setting {Setting} is no connection string: {e.Message}", e);
+        }
+        try
+        {
+            await client.GetPropertiesAsync(cancellationToken);
+        }
+        catch (Exception e) when (e is RequestFailedException or AggregateException)
+        {
+            throw new InvalidOperationException(
+                $"The storage account {client.Uri} of the setting {Setting} is not reachable: {LastAttempt(e).Message.Split('\n')[0]}", e);
+        }
+    }
+
+    /// <summary>Last failure of an Azure client, which throws an <see cref="AggregateException"/> of all its attempts.</summary>
+    public static Exception LastAttempt(Exception exception) =>
+        exception is AggregateException { InnerExceptions: [.., var last] } ? last : exception;
+}
+
+/// <summary>Host lifetime that ignores Ctrl-C and SIGTERM, which the command that embeds the host handles.</summary>
+internal sealed class EmbeddedLifetime : IHostLifetime
+{
+    public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 }

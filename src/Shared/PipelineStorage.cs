@@ -36,9 +36,11 @@ internal static class PipelineStorage
         var section = configuration.GetSection(Connection);
         if (!string.IsNullOrWhiteSpace(section.Value)) return null;
         if (section["blobServiceUri"] is not { Length: > 0 } uri)
+        {
             return $"{Connection} is missing: set {Connection} to a connection string, or {Connection}__blobServiceUri to the blob service "
                 + $"of an account that the identity of this machine may use (with {Connection}__credential={ManagedIdentity} and "
                 + $"{Connection}__clientId for one managed identity of several).";
+        }
         if (!Uri.TryCreate(uri, UriKind.Absolute, out var address) || address.Scheme is not ("http" or "https"))
             return $"{Connection}__blobServiceUri is '{uri}', must be a URL such as https://account.blob.core.windows.net.";
         if (section["credential"] is { Length: > 0 } credential && !credential.Equals(ManagedIdentity, StringComparison.OrdinalIgnoreCase))

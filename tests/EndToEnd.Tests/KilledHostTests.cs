@@ -21,7 +21,8 @@ public sealed class KilledHostTests(AzuriteFixture azurite) : IClassFixture<Azur
     private SampleHub _hub = null!;
     private Process? _host;
 
-    public async Task InitializeAsync() => _hub = await SampleHub.StartAsync(new HubServerOptions { Rows = Rows, Seed = 40, LogRequests = true });
+    public async Task InitializeAsync() =>
+        _hub = await SampleHub.StartAsync(new HubServerOptions { Rows = Rows, Seed = 40, LogRequests = true });
 
     public async Task DisposeAsync()
     {
@@ -54,11 +55,13 @@ public sealed class KilledHostTests(AzuriteFixture azurite) : IClassFixture<Azur
         Assert.Equal(expected[RowDefect.Repeated], counts["duplicates"]!.GetValue<int>());
         Assert.Equal(Rows - expected[RowDefect.None] - expected[RowDefect.Repeated], counts["rejected"]!.GetValue<int>());
         // What was being fetched when the host died is fetched again, and nothing else but what is broken.
-        Assert.InRange(Pictures.Count() - Pictures.Distinct().Count(), 0, 2 * 8 * new FunctionsPipeline.Datasets.IngestionOptions().Concurrency);
+        var concurrency = new FunctionsPipeline.Datasets.IngestionOptions().Concurrency;
+        Assert.InRange(Pictures.Count() - Pictures.Distinct().Count(), 0, 2 * 8 * concurrency);
     }
 
     private IEnumerable<string> Pictures =>
-        _hub.Requests.Where(request => request.Status == 200).Select(request => request.Path).Where(path => path.StartsWith("/pictures/", StringComparison.Ordinal));
+        _hub.Requests.Where(request => request.Status == 200).Select(request => request.Path)
+            .Where(path => path.StartsWith("/pictures/", StringComparison.Ordinal));
 
     private async Task<Uri> StartHostAsync(CancellationToken cancellationToken)
     {

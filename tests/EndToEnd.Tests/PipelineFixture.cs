@@ -23,10 +23,10 @@ public sealed class PipelineFixture : IAsyncLifetime
 
     public PipelineClient Client { get; private set; } = null!;
 
-    /// <summary>How the run ended.</summary>
+    /// <summary>The run in its last state.</summary>
     public RunView Run { get; private set; } = null!;
 
-    /// <summary>The phases that its status went through.</summary>
+    /// <summary>The phases that the run's status went through.</summary>
     public List<RunPhase> Phases { get; } = [];
 
     public async Task InitializeAsync()

@@ -39,7 +39,7 @@ if (run.StartsWith("endless", StringComparison.Ordinal))
 
 await WriteAsync(Containers.Runs, names.Metrics, new MetricsLine { Step = 3, Epoch = 1, Seconds = 1, Loss = 1.25 });
 await WriteAsync(Containers.Models, BlobNames.ModelComplete(job.OutputModel), new { });
-await WriteAsync(Containers.Runs, names.Result, new RunResult
+await WriteAsync(Containers.Runs, names.Result, new TrainingResult
 {
     Run = run,
     Succeeded = true,

@@ -64,7 +64,7 @@ public sealed class TrainingJobRunnerTests : IDisposable
         Assert.True(result.FineTuned!.Loss < result.Base!.Loss / 2, $"{result.Base.Loss} -> {result.FineTuned.Loss}");
         Assert.Equal((4, 4), (result.FineTuned.Samples, result.FineTuned.Generated));
         Assert.Equal(0.5, result.FineTuned.MajorityCategoryAccuracy);
-        Assert.Equivalent(result, Read<RunResult>("runs/r1/result.json"));
+        Assert.Equivalent(result, Read<TrainingResult>("runs/r1/result.json"));
 
         var metrics = File.ReadLines(Blob("runs/r1/metrics.jsonl"))
             .Select(line => JsonSerializer.Deserialize<MetricsLine>(line, PipelineJson.Compact)!).ToList();
@@ -114,7 +114,7 @@ public sealed class TrainingJobRunnerTests : IDisposable
         var result = await RunAsync(Job with { Settings = Job.Settings with { LearningRate = 1e20, WarmupSteps = 0 } });
         Assert.False(result.Succeeded);
         Assert.Contains("Lower training.learningRate", result.Error);
-        Assert.Equal(result, Read<RunResult>("runs/r1/result.json"));
+        Assert.Equal(result, Read<TrainingResult>("runs/r1/result.json"));
         Assert.False(Directory.Exists(Blob("models/r1-model")));
     }
 
@@ -290,7 +290,7 @@ public sealed class TrainingJobRunnerTests : IDisposable
         Assert.True(File.Exists(Blob("runs/r1/heartbeat.json")));
     }
 
-    private Task<RunResult> RunAsync(TrainingJob job, IProgress<Heartbeat>? progress = null, CancellationToken cancellationToken = default)
+    private Task<TrainingResult> RunAsync(TrainingJob job, IProgress<Heartbeat>? progress = null, CancellationToken cancellationToken = default)
     {
         var options = new TrainingJobRunnerOptions
         {

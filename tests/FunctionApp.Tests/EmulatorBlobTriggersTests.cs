@@ -7,15 +7,18 @@ namespace FunctionsPipeline.Tests.FunctionApp;
 
 public sealed class EmulatorBlobTriggersTests
 {
-    private const string Upload =
-        """{"name":"blob","type":"blobTrigger","direction":"In","path":"images/{name}","source":"EventGrid","connection":"PipelineStorage"}""";
+    private const string Upload = """
+        {"name":"blob","type":"blobTrigger","direction":"In","path":"images/{name}","source":"EventGrid",
+        "connection":"PipelineStorage"}
+        """;
 
     [Theory]
     [InlineData("PipelineStorage", "UseDevelopmentStorage=true", null)]
     [InlineData("PipelineStorage", "AccountName=a;AccountKey=a2V5;BlobEndpoint=http://127.0.0.1:10000/a", null)]
     [InlineData("PipelineStorage", "AccountName=a;AccountKey=a2V5;BlobEndpoint=http://localhost:10000/a", null)]
     [InlineData("PipelineStorage:blobServiceUri", "https://127.0.0.1:10000/devstoreaccount1", null)]
-    [InlineData("PipelineStorage", "DefaultEndpointsProtocol=https;AccountName=a;AccountKey=a2V5;EndpointSuffix=core.windows.net", "EventGrid")]
+    [InlineData(
+        "PipelineStorage", "DefaultEndpointsProtocol=https;AccountName=a;AccountKey=a2V5;EndpointSuffix=core.windows.net", "EventGrid")]
     [InlineData("PipelineStorage:blobServiceUri", "https://account.blob.core.windows.net", "EventGrid")]
     [InlineData("PipelineStorage", "no connection string", "EventGrid")]
     public void Blobs_of_the_emulator_are_scanned_for_and_all_others_come_by_Event_Grid(string setting, string value, string? source)

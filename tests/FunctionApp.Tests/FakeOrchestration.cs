@@ -63,7 +63,8 @@ internal sealed class FakeOrchestration(object input, string instance = "run-1")
     public override Task<TResult> CallActivityAsync<TResult>(TaskName name, object? input = null, TaskOptions? options = null) =>
         CallAsync<TResult>(name.Name, input, options);
 
-    public override Task<TResult> CallSubOrchestratorAsync<TResult>(TaskName orchestratorName, object? input = null, TaskOptions? options = null) =>
+    public override Task<TResult> CallSubOrchestratorAsync<TResult>(
+        TaskName orchestratorName, object? input = null, TaskOptions? options = null) =>
         CallAsync<TResult>(orchestratorName.Name, input, options);
 
     public override Task CreateTimer(DateTime fireAt, CancellationToken cancellationToken)
@@ -75,7 +76,8 @@ internal sealed class FakeOrchestration(object input, string instance = "run-1")
 
     public override void SetCustomStatus(object? customStatus) => Statuses.Add(customStatus);
 
-    public override Task<T> WaitForExternalEvent<T>(string eventName, CancellationToken cancellationToken = default) => throw new NotSupportedException();
+    public override Task<T> WaitForExternalEvent<T>(string eventName, CancellationToken cancellationToken = default) =>
+        throw new NotSupportedException();
 
     public override void SendEvent(string instanceId, string eventName, object payload) => throw new NotSupportedException();
 

@@ -22,12 +22,12 @@ public class FineTuneTests
         Assert.Equal("run-1", job!.OutputModel);
         Assert.Equal("samples--tiny@beef", job.BaseModel);
         Assert.Empty(job.Shards);
-        var phases = orchestration.Statuses.Cast<RunStatus>().Select(status => status.Phase).ToList();
+        var phases = orchestration.Statuses.Cast<RunProgress>().Select(status => status.Phase).ToList();
         Assert.Equal(phases.Order(), phases);
         Assert.Equal(RunPhase.Ingesting, phases[0]);
         Assert.Contains(RunPhase.Training, phases);
         Assert.Equal(RunPhase.Done, phases[^1]);
-        Assert.All(orchestration.Statuses.Cast<RunStatus>().Skip(1), status => Assert.Equal(10, status.TotalRows));
+        Assert.All(orchestration.Statuses.Cast<RunProgress>().Skip(1), status => Assert.Equal(10, status.TotalRows));
     }
 
     [Theory]
@@ -57,7 +57,8 @@ public class FineTuneTests
         var orchestration = Orchestration(Samples.Report)
             .On<DatasetRequest, IngestReport>("IngestDataset", _ => new TaskCompletionSource<IngestReport>().Task)
             .On<BaseModelRequest, string>("MirrorBaseModel", string (_) => throw new PermanentFailureException("gated"));
-        var failure = await Assert.ThrowsAsync<TaskFailedException>(() => FineTune.RunAsync(orchestration).WaitAsync(TimeSpan.FromSeconds(10)));
+        var failure = await Assert.ThrowsAsync<TaskFailedException>(
+            () => FineTune.RunAsync(orchestration).WaitAsync(TimeSpan.FromSeconds(10)));
         Assert.Equal("gated", failure.FailureDetails.ErrorMessage);
     }
 
@@ -79,7 +80,7 @@ public class FineTuneTests
     }
 
     private static FakeOrchestration Orchestration(IngestReport report, RunRequest? request = null, Action<TrainingJob>? onStart = null) =>
-        new FakeOrchestration(new RunPlan(request ?? Samples.Request, new GpuJobPolicy(0, 0, TimeSpan.FromMinutes(5))))
+        new FakeOrchestration(new FineTuneInput(request ?? Samples.Request, new GpuJobPolicy(0, 0, TimeSpan.FromMinutes(5))))
             .On<DatasetRequest, IngestReport>("IngestDataset", _ => report)
             .On<BaseModelRequest, string>("MirrorBaseModel", model => $"samples--tiny@{model.Revision}")
             .On<StartGpuJobInput, string>("StartGpuJob", input =>
@@ -87,6 +88,7 @@ public class FineTuneTests
                 onStart?.Invoke(input.Job);
                 return "run-1-1";
             })
-            .On<ReadGpuJobInput, GpuJobReading>("ReadGpuJob", _ => new GpuJobReading(new GpuJobStatus(GpuJobState.Exited, 0), Samples.Succeeded, null))
+            .On<ReadGpuJobInput, GpuJobReading>(
+                "ReadGpuJob", _ => new GpuJobReading(new GpuJobStatus(GpuJobState.Exited, 0), Samples.Succeeded, null))
             .On<PublishModelInput, PublishDecision>("PublishModel", _ => new PublishDecision(true, "it is the first model"));
 }

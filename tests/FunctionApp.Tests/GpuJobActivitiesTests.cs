@@ -11,15 +11,16 @@ public sealed class GpuJobActivitiesTests(AzuriteFixture azurite) : IClassFixtur
     private readonly TrainingJob _job = Samples.Job with { Run = $"run-{Guid.NewGuid():N}"[..20] };
     private readonly FakeJobs _jobs = new();
 
-    private RunState State => new(azurite.Blobs, TimeProvider.System);
+    private RunDocumentStore Store => new(azurite.Blobs, TimeProvider.System);
 
-    private GpuJobActivities Activities => new(_jobs, State, Datasets, TimeProvider.System);
+    private GpuJobActivities Activities => new(_jobs, Store, Datasets, TimeProvider.System);
 
     private DatasetIngestion Datasets => new(new HubClient(new HttpClient(), new HubOptions()), azurite.Blobs);
 
     public async Task InitializeAsync()
     {
-        foreach (var name in new[] { Containers.Runs, Containers.Datasets }) await azurite.Blobs.GetBlobContainerClient(name).CreateIfNotExistsAsync();
+        foreach (var name in new[] { Containers.Runs, Containers.Datasets })
+            await azurite.Blobs.GetBlobContainerClient(name).CreateIfNotExistsAsync();
         var shards = azurite.Blobs.GetBlobContainerClient(Containers.Datasets).GetBlobClient(Samples.Dataset.ShardList);
         await shards.UploadAsync(BinaryData.FromObjectAsJson(_job.Shards, PipelineJson.Options), overwrite: true);
     }
@@ -35,7 +36,8 @@ public sealed class GpuJobActivitiesTests(AzuriteFixture azurite) : IClassFixtur
         await Activities.StartGpuJob(new StartGpuJobInput(_job, Samples.Dataset, 2), default);
         Assert.Equal([1, 2], _jobs.Started);
 
-        var request = await azurite.Blobs.GetBlobContainerClient(Containers.Runs).GetBlobClient($"{_job.Run}/request.json").DownloadContentAsync();
+        var request = await azurite.Blobs.GetBlobContainerClient(Containers.Runs)
+            .GetBlobClient($"{_job.Run}/request.json").DownloadContentAsync();
         var job = request.Value.Content.ToObjectFromJson<TrainingJob>(PipelineJson.Options)!;
         Assert.Equal(_job.BaseModel, job.BaseModel);
         Assert.Equal(_job.Shards, job.Shards);
@@ -44,7 +46,7 @@ public sealed class GpuJobActivitiesTests(AzuriteFixture azurite) : IClassFixtur
     [Fact]
     public async Task A_job_of_a_run_that_was_cancelled_meanwhile_is_stopped()
     {
-        _jobs.OnStart = () => State.MarkCancelledAsync(_job.Run, default);
+        _jobs.OnStart = () => Store.MarkCancelledAsync(_job.Run, default);
         var name = await Activities.StartGpuJob(new StartGpuJobInput(_job with { Shards = [] }, Samples.Dataset, 1), default);
         Assert.Equal([name], _jobs.Stopped);
     }
@@ -70,10 +72,10 @@ public sealed class GpuJobActivitiesTests(AzuriteFixture azurite) : IClassFixtur
     [Fact]
     public async Task A_run_id_can_be_claimed_once_until_it_is_given_back()
     {
-        Assert.True(await State.ClaimAsync(_job.Run, Samples.Request, default));
-        Assert.False(await State.ClaimAsync(_job.Run, Samples.Request, default));
-        await State.UnclaimAsync(_job.Run);
-        Assert.True(await State.ClaimAsync(_job.Run, Samples.Request, default));
+        Assert.True(await Store.ClaimAsync(_job.Run, Samples.Request, default));
+        Assert.False(await Store.ClaimAsync(_job.Run, Samples.Request, default));
+        await Store.UnclaimAsync(_job.Run);
+        Assert.True(await Store.ClaimAsync(_job.Run, Samples.Request, default));
     }
 
     private async Task WriteAsync<T>(string name, T document) =>

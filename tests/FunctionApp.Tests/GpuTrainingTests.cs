@@ -15,7 +15,8 @@ public class GpuTrainingTests
     [Fact]
     public async Task A_job_is_watched_until_it_has_a_result()
     {
-        var heartbeat = new Heartbeat { Run = "run-1", At = new DateTimeOffset(2026, 1, 1, 0, 0, 3, default), Phase = "training", Step = 7 };
+        var at = new DateTimeOffset(2026, 1, 1, 0, 0, 3, default);
+        var heartbeat = new Heartbeat { Run = "run-1", At = at, Phase = "training", Step = 7 };
         var orchestration = Orchestration(
             new GpuJobReading(Running, null, null),
             new GpuJobReading(Running, null, heartbeat),
@@ -51,7 +52,8 @@ public class GpuTrainingTests
     public async Task A_preempted_job_goes_on_without_counting_as_lost()
     {
         var preempted = new GpuJobReading(new GpuJobStatus(GpuJobState.Exited, 75), null, null);
-        var orchestration = Orchestration(preempted, preempted, preempted, new GpuJobReading(new GpuJobStatus(GpuJobState.Exited, 0), Samples.Succeeded, null));
+        var succeeded = new GpuJobReading(new GpuJobStatus(GpuJobState.Exited, 0), Samples.Succeeded, null);
+        var orchestration = Orchestration(preempted, preempted, preempted, succeeded);
         Assert.True((await RunAsync(orchestration)).Succeeded);
         Assert.Equal(4, orchestration.Calls.Count(call => call == "StartGpuJob"));
         Assert.Contains(_reports, report => report.Message.Contains("checkpoint", StringComparison.Ordinal));
@@ -87,7 +89,7 @@ public class GpuTrainingTests
     [Fact]
     public async Task A_training_that_failed_is_not_started_again()
     {
-        var failed = new RunResult { Run = "run-1", Succeeded = false, Error = "the loss is not a number" };
+        var failed = new TrainingResult { Run = "run-1", Succeeded = false, Error = "the loss is not a number" };
         var orchestration = Orchestration(new GpuJobReading(new GpuJobStatus(GpuJobState.Exited, 1), failed, null));
         var failure = await Assert.ThrowsAsync<RunFailedException>(() => RunAsync(orchestration));
         Assert.Contains("the loss is not a number", failure.Message, StringComparison.Ordinal);
@@ -128,8 +130,9 @@ public class GpuTrainingTests
         Assert.InRange(looks, 100, 1000);
     }
 
-    private Task<RunResult> RunAsync(FakeOrchestration orchestration) =>
-        GpuTraining.RunAsync(orchestration, Samples.Job, Samples.Dataset, Policy, (message, heartbeat) => _reports.Add((message, heartbeat)));
+    private Task<TrainingResult> RunAsync(FakeOrchestration orchestration) =>
+        GpuTraining.RunAsync(
+            orchestration, Samples.Job, Samples.Dataset, Policy, (message, heartbeat) => _reports.Add((message, heartbeat)));
 
     /// <summary>The readings in their order; the last one again and again.</summary>
     private static FakeOrchestration Orchestration(params GpuJobReading[] readings)

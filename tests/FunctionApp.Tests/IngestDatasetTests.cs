@@ -108,11 +108,13 @@ public class IngestDatasetTests
         await IngestDataset.RunAsync(orchestration);
 
         // Two seconds lie between the first looks: 20 rows in them are 10 a second, and what was there before counts for nothing.
-        var statuses = orchestration.Statuses.Cast<RunStatus>().ToList();
+        var statuses = orchestration.Statuses.Cast<RunProgress>().ToList();
         var second = statuses.First(status => status.Rate is { RowsPerSecond: > 0 });
         Assert.Equal(new IngestRate(10, 10, 10_000, 7), second.Rate);
         Assert.Equal((30L, 100L), (second.Rows!.Rows, second.TotalRows));
-        Assert.All(statuses.Skip(1), status => Assert.Equal((Dataset.Columns, Dataset.ColumnsGuess), (status.Columns, status.ColumnsGuess)));
+        Assert.All(
+            statuses.Skip(1),
+            status => Assert.Equal((Dataset.Columns, Dataset.ColumnsGuess), (status.Columns, status.ColumnsGuess)));
         Assert.Equal(88, statuses[^1].Rows!.Stored);
         var shown = statuses.Select(status => status.Rows?.Rows ?? 0).ToList();
         Assert.Equal(shown.Order(), shown);
@@ -150,7 +152,8 @@ public class IngestDatasetTests
     [Fact]
     public async Task A_dataset_that_was_ingested_before_is_not_ingested_again()
     {
-        var orchestration = Orchestration().On<DatasetRequest, ResolvedDataset>("ResolveDataset", _ => Dataset with { Report = Samples.Report });
+        var orchestration = Orchestration()
+            .On<DatasetRequest, ResolvedDataset>("ResolveDataset", _ => Dataset with { Report = Samples.Report });
         var report = await IngestDataset.RunAsync(orchestration);
         Assert.Equal(Samples.Report.Counts.Stored, report.Counts.Stored);
         Assert.Equal(["ResolveDataset"], orchestration.Calls);
@@ -159,7 +162,8 @@ public class IngestDatasetTests
     [Fact]
     public async Task The_status_stays_far_below_sixteen_kilobytes()
     {
-        var reasons = typeof(Rejection).GetFields().Select(field => (string)field.GetRawConstantValue()!).ToDictionary(reason => reason, _ => long.MaxValue);
+        var reasons = typeof(Rejection).GetFields().Select(field => (string)field.GetRawConstantValue()!)
+            .ToDictionary(reason => reason, _ => long.MaxValue);
         var text = new string('x', 200);
         var orchestration = Orchestration()
             .On<DatasetRequest, ResolvedDataset>("ResolveDataset", _ => Dataset with
@@ -167,7 +171,8 @@ public class IngestDatasetTests
                 Columns = new ColumnMapping { Image = text, Title = text, Category = text, Price = text, Product = text },
                 ColumnsGuess = new string('x', 2000),
             })
-            .On<DatasetBlobs, IngestProgress>("ReadProgress", _ => new IngestProgress(1, new RowCounts { Rows = long.MaxValue, RejectedBy = reasons }));
+            .On<DatasetBlobs, IngestProgress>(
+                "ReadProgress", _ => new IngestProgress(1, new RowCounts { Rows = long.MaxValue, RejectedBy = reasons }));
 
         await IngestDataset.RunAsync(orchestration);
 
@@ -181,4 +186,41 @@ public class IngestDatasetTests
         .On<DatasetBlobs, CatalogSummary>("WriteCatalog", _ => Summary)
         .On<DatasetPart>("PreprocessShard", _ => { })
         .On<ReportInput, IngestReport>("WriteReport", _ => Samples.Report);
+}
+
+public class BoundedFanOutTests
+{
+    [Fact]
+    public async Task No_more_than_the_bound_wait_at_once_and_a_finished_one_makes_room()
+    {
+        var sources = Enumerable.Range(0, 5).Select(_ => new TaskCompletionSource()).ToList();
+        var called = new List<int>();
+        var finished = 0;
+        var all = BoundedFanOut.ForEachAsync([0, 1, 2, 3, 4], 2, item =>
+        {
+            called.Add(item);
+            return sources[item].Task;
+        }, () => finished++);
+
+        Assert.Equal([0, 1], called);
+        sources[1].SetResult();
+        Assert.Equal([0, 1, 2], called);
+        Assert.Equal(1, finished);
+        foreach (var item in new[] { 0, 2, 3, 4 }) sources[item].SetResult();
+        await all;
+        Assert.Equal(5, finished);
+    }
+
+    [Fact]
+    public async Task The_first_failure_ends_it()
+    {
+        var called = 0;
+        await Assert.ThrowsAsync<InvalidOperationException>(() => BoundedFanOut.ForEachAsync([1, 2, 3], 1, async item =>
+        {
+            called++;
+            await Task.Yield();
+            if (item == 2) throw new InvalidOperationException();
+        }));
+        Assert.Equal(2, called);
+    }
 }

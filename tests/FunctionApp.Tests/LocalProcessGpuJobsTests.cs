@@ -115,7 +115,8 @@ public sealed class LocalProcessGpuJobsTests : IAsyncLifetime, IDisposable
     [Fact]
     public async Task A_worker_that_cannot_be_started_is_a_permanent_failure_that_names_the_setting()
     {
-        var failure = await Assert.ThrowsAsync<PermanentFailureException>(() => Host(null, "/nowhere/worker").StartAsync("run-1", 1, default));
+        var failure = await Assert.ThrowsAsync<PermanentFailureException>(
+            () => Host(null, "/nowhere/worker").StartAsync("run-1", 1, default));
         Assert.Contains("GpuWorker:Command", failure.Message, StringComparison.Ordinal);
         Assert.Contains("/nowhere/worker", failure.Message, StringComparison.Ordinal);
     }
@@ -156,7 +157,11 @@ public sealed class LocalProcessGpuJobsTests : IAsyncLifetime, IDisposable
         }
         var configuration = new ConfigurationBuilder()
             .AddInMemoryCollection(new Dictionary<string, string?> { ["PipelineStorage"] = "UseDevelopmentStorage=true" }).Build();
-        var options = new PipelineOptions { GpuWorker = new GpuWorkerOptions { Command = command }, GpuJobs = new GpuJobsOptions { LogFolder = _folder, StopTimeout = TimeSpan.FromSeconds(2) } };
+        var options = new PipelineOptions
+        {
+            GpuWorker = new GpuWorkerOptions { Command = command },
+            GpuJobs = new GpuJobsOptions { LogFolder = _folder, StopTimeout = TimeSpan.FromSeconds(2) },
+        };
         var host = new LocalProcessGpuJobs(configuration, Options.Create(options), NullLogger<LocalProcessGpuJobs>.Instance);
         _hosts.Add(host);
         return host;
@@ -189,6 +194,32 @@ public sealed class LocalProcessGpuJobsTests : IAsyncLifetime, IDisposable
         catch (IOException)
         {
             return false;
+        }
+    }
+}
+
+public sealed class JobFilesTests
+{
+    [Fact]
+    public void A_process_that_ends_while_it_is_noted_is_one_that_no_longer_runs()
+    {
+        var folder = Directory.CreateTempSubdirectory("job-process-").FullName;
+        try
+        {
+            using var started = Process.Start("sleep", "60");
+            using var seenBefore = Process.GetProcessById(started.Id);
+            started.Kill();
+            started.WaitForExit();
+            var files = new JobFiles(folder, "job-1");
+
+            files.Remember(seenBefore);
+
+            Assert.True(files.WasStarted);
+            Assert.Null(files.Find());
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
         }
     }
 }

@@ -1,7 +1,11 @@
+using System.Collections.Concurrent;
+using System.Collections.Immutable;
+using System.Diagnostics.Metrics;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.FunctionApp;
 using FunctionsPipeline.FunctionApp.Predictions;
 using FunctionsPipeline.SampleData;
+using Microsoft.Azure.Functions.Worker;
 
 namespace FunctionsPipeline.Tests.FunctionApp;
 
@@ -80,5 +84,77 @@ public sealed class PipelineMetricsTests(AzuriteFixture azurite) : IClassFixture
         await Assert.ThrowsAsync<OperationCanceledException>(
             () => new FailureCounter().Invoke(call, _ => throw new OperationCanceledException()));
         Assert.Equal(0, metrics.Sum("pipeline.failures"));
+    }
+}
+
+/// <summary>Records all measurements of the pipeline's instruments from its creation on.</summary>
+internal sealed class MetricsRecorder : IDisposable
+{
+    private readonly MeterListener _listener = new();
+    private readonly ConcurrentQueue<Measurement> _measurements = [];
+
+    public MetricsRecorder()
+    {
+        _listener.InstrumentPublished = (instrument, listener) =>
+        {
+            if (instrument.Meter.Name == PipelineMetrics.MeterName) listener.EnableMeasurementEvents(instrument);
+        };
+        _listener.SetMeasurementEventCallback<long>((instrument, value, tags, _) => Keep(instrument, value, tags));
+        _listener.SetMeasurementEventCallback<double>((instrument, value, tags, _) => Keep(instrument, value, tags));
+        _listener.Start();
+    }
+
+    /// <summary>The sum of an instrument's measurements that have all these tags.</summary>
+    public double Sum(string instrument, params (string Name, string Value)[] tags) => _measurements
+        .Where(measured => measured.Instrument == instrument)
+        .Where(measured => tags.All(tag => measured.Tags.GetValueOrDefault(tag.Name) as string == tag.Value))
+        .Sum(measured => measured.Value);
+
+    public void Dispose() => _listener.Dispose();
+
+    private void Keep(Instrument instrument, double value, ReadOnlySpan<KeyValuePair<string, object?>> tags) =>
+        _measurements.Enqueue(new Measurement(instrument.Name, value, tags.ToArray().ToDictionary()));
+
+    private sealed record Measurement(string Instrument, double Value, IReadOnlyDictionary<string, object?> Tags);
+}
+
+/// <summary>The call of a function, as far as a middleware looks at it.</summary>
+internal sealed class FakeFunctionContext(string function, CancellationToken cancellationToken = default) : FunctionContext
+{
+    public override string InvocationId => "invocation-1";
+
+    public override string FunctionId => function;
+
+    public override TraceContext TraceContext => throw new NotSupportedException();
+
+    public override BindingContext BindingContext => throw new NotSupportedException();
+
+    public override RetryContext RetryContext => throw new NotSupportedException();
+
+    public override IServiceProvider InstanceServices { get; set; } = null!;
+
+    public override FunctionDefinition FunctionDefinition { get; } = new Definition(function);
+
+    public override IDictionary<object, object> Items { get; set; } = new Dictionary<object, object>();
+
+    public override IInvocationFeatures Features => throw new NotSupportedException();
+
+    public override CancellationToken CancellationToken => cancellationToken;
+
+    private sealed class Definition(string name) : FunctionDefinition
+    {
+        public override string Name => name;
+
+        public override string Id => name;
+
+        public override string EntryPoint => name;
+
+        public override string PathToAssembly => "";
+
+        public override ImmutableArray<FunctionParameter> Parameters => [];
+
+        public override IImmutableDictionary<string, BindingMetadata> InputBindings => ImmutableDictionary<string, BindingMetadata>.Empty;
+
+        public override IImmutableDictionary<string, BindingMetadata> OutputBindings => ImmutableDictionary<string, BindingMetadata>.Empty;
     }
 }

@@ -8,7 +8,12 @@ internal static class Samples
     public static RunRequest Request { get; } = new()
     {
         Run = "run-1",
-        Dataset = new DatasetRequest { Repo = "samples/garments", Revision = "c0ffee", Columns = new ColumnMapping { Category = "category" } },
+        Dataset = new DatasetRequest
+        {
+            Repo = "samples/garments",
+            Revision = "c0ffee",
+            Columns = new ColumnMapping { Category = "category" },
+        },
         BaseModel = new BaseModelRequest { Repo = "samples/tiny", Revision = "beef" },
     };
 
@@ -19,14 +24,20 @@ internal static class Samples
         Repo = "samples/garments",
         Commit = "c0ffee",
         View = "v1",
-        Counts = new RowCounts { Rows = 10, Stored = 9, Rejected = 1, RejectedBy = new Dictionary<string, long> { [Rejection.NotFound] = 1 } },
+        Counts = new RowCounts
+        {
+            Rows = 10,
+            Stored = 9,
+            Rejected = 1,
+            RejectedBy = new Dictionary<string, long> { [Rejection.NotFound] = 1 },
+        },
         Splits = new Dictionary<string, long> { ["train"] = 7, ["validation"] = 2 },
         Categories = new Dictionary<string, long>(),
         Columns = new ColumnMapping { Category = "category" },
         Seconds = 1,
     };
 
-    public static RunResult Succeeded { get; } = new()
+    public static TrainingResult Succeeded { get; } = new()
     {
         Run = "run-1",
         Succeeded = true,

@@ -148,7 +148,7 @@ public sealed class ResumeTests : IDisposable
 
     private static string Model(string folder) => Path.Combine(folder, "models", "r1-model", "model.safetensors");
 
-    private static RunResult Result(string folder) => Read<RunResult>(folder, "result.json");
+    private static TrainingResult Result(string folder) => Read<TrainingResult>(folder, "result.json");
 
     private static T Read<T>(string folder, string name) =>
         JsonSerializer.Deserialize<T>(File.ReadAllBytes(Path.Combine(folder, "runs", "r1", name)), PipelineJson.Options)!;

@@ -12,8 +12,10 @@ internal sealed class HostProcess : IDisposable
 
     private HostProcess(Process process, DirectoryInfo home, Uri address)
     {
-        (_process, _home, Client) = (process, home, new TinyAppClient(address));
-        // What it still writes must not fill the pipes.
+        _process = process;
+        _home = home;
+        Client = new TinyAppClient(address);
+        // The host's further output must not fill the pipes.
         _ = process.StandardOutput.BaseStream.CopyToAsync(Stream.Null);
         _errors = process.StandardError.ReadToEndAsync();
     }
@@ -49,10 +51,10 @@ internal sealed class HostProcess : IDisposable
         }
     }
 
-    /// <summary>Ends it at once, as <c>kill -9</c> does; its worker is left alone.</summary>
+    /// <summary>Ends the host at once, as <c>kill -9</c> does; its worker is left alone.</summary>
     public void Kill() => _process.Kill();
 
-    /// <summary>Waits until it ends by itself.</summary>
+    /// <summary>Waits until the host ends by itself.</summary>
     public async Task<(int ExitCode, string Errors)> EndAsync()
     {
         using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(2));
@@ -60,8 +62,8 @@ internal sealed class HostProcess : IDisposable
         return (_process.ExitCode, await _errors);
     }
 
-    /// <summary>Asks it to end, as <c>kill</c> and container hosts do.</summary>
-    /// <returns>Its exit code.</returns>
+    /// <summary>Asks the host to end, as <c>kill</c> and container hosts do.</summary>
+    /// <returns>The host's exit code.</returns>
     public async Task<int> TerminateAsync()
     {
         using var kill = Process.Start("/bin/sh", ["-c", $"kill -TERM {_process.Id}"]);

@@ -1,5 +1,7 @@
 using Azure.Storage.Blobs;
 using Microsoft.Azure.Functions.Worker;
+using Microsoft.Azure.Functions.Worker.Extensions.Abstractions;
+using Microsoft.Extensions.Configuration;
 
 namespace FunctionsPipeline.TinyApp;
 
@@ -43,4 +45,29 @@ public sealed class Triggers(Notes notes)
 
     /// <summary>Queue message.</summary>
     public sealed record Message(string Name, string Text);
+}
+
+/// <summary>Trigger type that no host supports.</summary>
+[AttributeUsage(AttributeTargets.Parameter)]
+public sealed class SmokeTriggerAttribute : TriggerBindingAttribute;
+
+/// <summary>Function with an unsupported trigger.</summary>
+public static class SmokeDetector
+{
+    [Function(nameof(Smelled))]
+    public static void Smelled([SmokeTrigger] string smoke) => Console.WriteLine(smoke);
+}
+
+/// <summary>Writes the inputs of functions to the container <c>tiny-notes</c>, where tests read them.</summary>
+public sealed class Notes(IConfiguration configuration)
+{
+    /// <summary>Name of the container.</summary>
+    public const string Container = "tiny-notes";
+
+    public async Task WriteAsync(string name, string text, CancellationToken cancellationToken)
+    {
+        var container = new BlobContainerClient(configuration["AzureWebJobsStorage"], Container);
+        await container.CreateIfNotExistsAsync(cancellationToken: cancellationToken);
+        await container.GetBlobClient(name).UploadAsync(BinaryData.FromString(text), overwrite: true, cancellationToken);
+    }
 }

@@ -49,7 +49,7 @@ internal sealed class ManifestStore(BlobContainerClient container)
         var done = new HashSet<string>();
         // Lists units in progress first: a unit completed between the two listings is then in both, and its manifest is used; in the other
         // order it might be in neither.
-        var inProgress = await CountsAsync(dataset.UnitsInWork, cancellationToken).ToListAsync(cancellationToken);
+        var inProgress = await CountsAsync(dataset.UnitsInProgress, cancellationToken).ToListAsync(cancellationToken);
         await foreach (var (unit, ofUnit) in CountsAsync(dataset.Manifests, cancellationToken))
         {
             done.Add(unit);
@@ -61,12 +61,12 @@ internal sealed class ManifestStore(BlobContainerClient container)
 
     /// <summary>Writes the progress of a unit.</summary>
     public Task NoteAsync(DatasetBlobs dataset, IngestUnit unit, RowCounts counts, CancellationToken cancellationToken) =>
-        container.GetBlobClient(dataset.UnitInWork(unit.Split, unit.Number)).UploadAsync(
+        container.GetBlobClient(dataset.UnitInProgress(unit.Split, unit.Number)).UploadAsync(
             Stream.Null, new BlobUploadOptions { Metadata = Metadata(counts) }, cancellationToken);
 
     /// <summary>Deletes the progress written by <see cref="NoteAsync"/>.</summary>
     public Task ForgetAsync(DatasetBlobs dataset, IngestUnit unit, CancellationToken cancellationToken) =>
-        container.GetBlobClient(dataset.UnitInWork(unit.Split, unit.Number)).DeleteIfExistsAsync(cancellationToken: cancellationToken);
+        container.GetBlobClient(dataset.UnitInProgress(unit.Split, unit.Number)).DeleteIfExistsAsync(cancellationToken: cancellationToken);
 
     /// <summary>Reads the rows of a manifest, which must exist.</summary>
     public async IAsyncEnumerable<ManifestRow> ReadAsync(string name, [EnumeratorCancellation] CancellationToken cancellationToken)

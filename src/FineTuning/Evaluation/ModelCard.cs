@@ -15,7 +15,7 @@ public static class ModelCard
 
     /// <summary>Writes the card of a successful run.</summary>
     /// <param name="folder">Folder of the model, with all its other files.</param>
-    public static void Write(string folder, TrainingJob job, RunResult result)
+    public static void Write(string folder, TrainingJob job, TrainingResult result)
     {
         var text = $"""
             {ModelCardHeader.Of(job, result)}
@@ -54,7 +54,7 @@ public static class ModelCard
         File.WriteAllText(Path.Combine(folder, FileName), text);
     }
 
-    private static string Data(TrainingJob job, RunResult result)
+    private static string Data(TrainingJob job, TrainingResult result)
     {
         var splits = job.Shards.GroupBy(shard => shard.Split).Select(split => $"| {split.Key} | {split.Sum(shard => shard.Samples)} |");
         var dropped = result.DroppedSamples > 0 ? $"\n\n{result.DroppedSamples} samples were left out as too long." : "";
@@ -62,7 +62,7 @@ public static class ModelCard
         return $"{name}\n\n| split | samples |\n| --- | ---: |\n{string.Join('\n', splits)}{dropped}";
     }
 
-    private static string Figures(RunResult result)
+    private static string Figures(TrainingResult result)
     {
         var (before, after, test) = (result.Base, result.FineTuned, result.Test);
         var table = new StringBuilder("| | base | fine-tuned | baseline | fine-tuned, test split |\n| --- | ---: | ---: | ---: | ---: |\n");
@@ -82,7 +82,7 @@ public static class ModelCard
             """;
     }
 
-    private static string Confusion(RunResult result)
+    private static string Confusion(TrainingResult result)
     {
         if ((result.Test ?? result.FineTuned)?.Confusion is not { Count: > 1 } rows) return "";
         var split = result.Test is null ? "validation" : "test";
@@ -107,10 +107,10 @@ public static class ModelCard
         return $"| setting | value |\n| --- | --- |\n{string.Join('\n', rows)}";
     }
 
-    private static string Duration(RunResult result) => string.Create(
+    private static string Duration(TrainingResult result) => string.Create(
         CultureInfo.InvariantCulture, $"{result.Steps} steps, {result.TrainingSamples} samples seen, {result.Seconds:0} seconds.");
 
-    private static string BestStep(RunResult result) =>
+    private static string BestStep(TrainingResult result) =>
         result.BestStep is { } best ? $" The model is that after step {best}, which had the lowest validation loss." : "";
 
     private static string Cell(string text) => text.Replace("|", "\\|").Replace("<", "\\<").Replace("\n", "\\n");
@@ -126,7 +126,7 @@ internal static class ModelCardHeader
 {
     private const string Task = "image-text-to-text";
 
-    public static string Of(TrainingJob job, RunResult result)
+    public static string Of(TrainingJob job, TrainingResult result)
     {
         var yaml = new StringBuilder("---\n");
         var (dataset, revision) = Split(job.Dataset);

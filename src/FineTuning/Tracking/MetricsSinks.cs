@@ -13,7 +13,7 @@ internal interface IMetricsSink : IRunDocument
     void Record(MetricsLine line);
 
     /// <summary>Records the end of the run, with null for a stopped run. Only a flush may follow.</summary>
-    Task EndAsync(RunResult? result, CancellationToken cancellationToken);
+    Task EndAsync(TrainingResult? result, CancellationToken cancellationToken);
 }
 
 /// <summary>Writes <c>runs/{run}/metrics.jsonl</c>, by appending complete lines.</summary>
@@ -47,7 +47,7 @@ internal sealed class MetricsFile(IRunStore store, string run) : IMetricsSink
     }
 
     /// <inheritdoc/>
-    public Task EndAsync(RunResult? result, CancellationToken cancellationToken) => Task.CompletedTask;
+    public Task EndAsync(TrainingResult? result, CancellationToken cancellationToken) => Task.CompletedTask;
 
     /// <summary>Truncates the file after a step, for a run that resumes from that step.</summary>
     /// <param name="step">Last step whose lines are kept; null removes all lines.</param>
@@ -95,7 +95,7 @@ internal sealed class TensorBoardLog(IRunStore store, TrainingJob job, TimeProvi
     public void Record(MetricsLine line) => Add(line.Step, MetricScalars.Of(line));
 
     /// <inheritdoc/>
-    public Task EndAsync(RunResult? result, CancellationToken cancellationToken)
+    public Task EndAsync(TrainingResult? result, CancellationToken cancellationToken)
     {
         if (result is not null) Add(result.Steps, MetricScalars.Of(result));
         return Task.CompletedTask;
@@ -221,7 +221,7 @@ internal static class MetricScalars
     ]);
 
     /// <summary>Lists the figures of the test split, which are in no metrics line: <c>test/…</c>.</summary>
-    public static IEnumerable<(string Name, double Value)> Of(RunResult result) =>
+    public static IEnumerable<(string Name, double Value)> Of(TrainingResult result) =>
         result.Test is { } test ? Known(Of(Splits.Test, test)) : [];
 
     private static IEnumerable<(string, double?)> Of(string split, EvaluationMetrics metrics) =>

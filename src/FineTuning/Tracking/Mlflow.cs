@@ -51,7 +51,7 @@ internal sealed class MlflowTracking : IMetricsSink, IAsyncDisposable
     public Task FlushAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     /// <inheritdoc/>
-    public Task EndAsync(RunResult? result, CancellationToken cancellationToken)
+    public Task EndAsync(TrainingResult? result, CancellationToken cancellationToken)
     {
         if (result is not null) Add(result.Steps, MetricScalars.Of(result));
         _end = result is null ? "KILLED" : result.Succeeded ? "FINISHED" : "FAILED";

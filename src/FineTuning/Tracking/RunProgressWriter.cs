@@ -71,7 +71,7 @@ internal sealed class RunProgressWriter : IAsyncDisposable
 
     /// <summary>Records the end of the run and writes everything that is pending.</summary>
     /// <param name="result">Result of the run; null when the run was stopped.</param>
-    public async Task EndAsync(RunResult? result, CancellationToken cancellationToken)
+    public async Task EndAsync(TrainingResult? result, CancellationToken cancellationToken)
     {
         foreach (var sink in _sinks) await sink.EndAsync(result, cancellationToken);
         await FlushAsync(cancellationToken);

@@ -17,10 +17,10 @@ public sealed record ReadGpuJobInput(string Run, string Name);
 /// <summary>State of a run's GPU job.</summary>
 /// <param name="Result">Result of the run; null while there is none.</param>
 /// <param name="Heartbeat">Last heartbeat; null before the first.</param>
-public sealed record GpuJobReading(GpuJobStatus Status, RunResult? Result, Heartbeat? Heartbeat);
+public sealed record GpuJobReading(GpuJobStatus Status, TrainingResult? Result, Heartbeat? Heartbeat);
 
 /// <summary>Starts and watches the job that trains a run.</summary>
-public sealed class GpuJobActivities(IGpuJobs jobs, RunState state, DatasetIngestion datasets, TimeProvider time)
+public sealed class GpuJobActivities(IGpuJobs jobs, RunDocumentStore store, DatasetIngestion datasets, TimeProvider time)
 {
     /// <summary>
     /// Starts the job and returns its name. A second execution for the same attempt returns the job that is already running.
@@ -29,14 +29,14 @@ public sealed class GpuJobActivities(IGpuJobs jobs, RunState state, DatasetInges
     public async Task<string> StartGpuJob([ActivityTrigger] StartGpuJobInput input, CancellationToken cancellationToken)
     {
         var run = input.Job.Run;
-        if (await state.StartedAsync(run, cancellationToken) is { } started && started.Attempt == input.Attempt) return started.Name;
+        if (await store.StartedAsync(run, cancellationToken) is { } started && started.Attempt == input.Attempt) return started.Name;
         var shards = await datasets.ReadShardsAsync(input.Dataset, cancellationToken);
-        await state.WriteJobAsync(input.Job with { Shards = shards }, cancellationToken);
+        await store.WriteJobAsync(input.Job with { Shards = shards }, cancellationToken);
         var name = await jobs.StartAsync(run, input.Attempt, cancellationToken);
-        await state.RememberAsync(run, new StartedJob(name, input.Attempt, time.GetUtcNow()), cancellationToken);
+        await store.RememberAsync(run, new StartedJob(name, input.Attempt, time.GetUtcNow()), cancellationToken);
 
         // Races with CancelRun, which marks the run and then stops the stored job: either it sees our job or we see its mark.
-        if (await state.IsCancelledAsync(run, cancellationToken)) await jobs.StopAsync(name, cancellationToken);
+        if (await store.IsCancelledAsync(run, cancellationToken)) await jobs.StopAsync(name, cancellationToken);
         return name;
     }
 
@@ -46,6 +46,7 @@ public sealed class GpuJobActivities(IGpuJobs jobs, RunState state, DatasetInges
     {
         // The status is read before the result: a job that ends in between is seen as running with a result, not as lost.
         var status = await jobs.GetStatusAsync(input.Name, cancellationToken);
-        return new GpuJobReading(status, await state.ResultAsync(input.Run, cancellationToken), await state.HeartbeatAsync(input.Run, cancellationToken));
+        var result = await store.ResultAsync(input.Run, cancellationToken);
+        return new GpuJobReading(status, result, await store.HeartbeatAsync(input.Run, cancellationToken));
     }
 }

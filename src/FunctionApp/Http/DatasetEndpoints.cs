@@ -19,8 +19,9 @@ public sealed class DatasetEndpoints(DatasetIngestion datasets, TimeProvider tim
     /// <summary><c>POST /api/datasets/inspect</c>: describes a dataset's columns and their mapping; stores nothing.</summary>
     [Function(nameof(InspectDataset))]
     public Task<IActionResult> InspectDataset(
-        [HttpTrigger(AuthorizationLevel.Function, "post", Route = "datasets/inspect")] HttpRequest request, CancellationToken cancellationToken) =>
-        AnswerAsync(request, async dataset => Answers.Json(await datasets.InspectAsync(dataset, cancellationToken)), cancellationToken);
+        [HttpTrigger(AuthorizationLevel.Function, "post", Route = "datasets/inspect")] HttpRequest request,
+        CancellationToken cancellationToken) =>
+        RespondAsync(request, async dataset => Responses.Json(await datasets.InspectAsync(dataset, cancellationToken)), cancellationToken);
 
     /// <summary><c>POST /api/datasets/ingest</c>: ingests a dataset into training shards, without training on it.</summary>
     [Function(nameof(StartIngestion))]
@@ -29,34 +30,38 @@ public sealed class DatasetEndpoints(DatasetIngestion datasets, TimeProvider tim
         [DurableClient] DurableTaskClient client,
         FunctionContext context,
         CancellationToken cancellationToken) =>
-        AnswerAsync(request, async dataset =>
+        RespondAsync(request, async dataset =>
         {
             var pinned = dataset with { Revision = await datasets.CheckAsync(dataset, cancellationToken) };
             var id = InstanceIds.New("ingest", time);
-            await client.ScheduleNewOrchestrationInstanceAsync(nameof(IngestDataset), pinned, new StartOrchestrationOptions(InstanceId: id), cancellationToken);
+            await client.ScheduleNewOrchestrationInstanceAsync(
+                nameof(IngestDataset), pinned, new StartOrchestrationOptions(InstanceId: id), cancellationToken);
             var management = ManagementUrls.Of(client.CreateHttpManagementPayload(id, await context.GetHttpRequestDataAsync()));
             request.HttpContext.Response.Headers.Location = management[ManagementUrls.Status];
-            return Answers.Json(new IngestionAccepted(id, pinned.Revision, management), StatusCodes.Status202Accepted);
+            return Responses.Json(new IngestionAccepted(id, pinned.Revision, management), StatusCodes.Status202Accepted);
         }, cancellationToken);
 
-    private static async Task<IActionResult> AnswerAsync(
-        HttpRequest request, Func<DatasetRequest, Task<IActionResult>> answer, CancellationToken cancellationToken)
+    /// <summary>Reads and validates the request, and has it answered; errors become problem documents.</summary>
+    private static async Task<IActionResult> RespondAsync(
+        HttpRequest request, Func<DatasetRequest, Task<IActionResult>> respond, CancellationToken cancellationToken)
     {
         try
         {
             var dataset = await RequestReader.ReadAsync<DatasetRequest>(request.Body, Wanted, cancellationToken);
-            var errors = new FieldErrors();
-            DatasetRules.Check(dataset, "", errors);
-            return errors.All is { Count: > 0 } all ? Answers.Problem(all) : await answer(dataset);
+            var errors = new ValidationErrors();
+            RequestRules.Check(dataset, "", errors);
+            return errors.All is { Count: > 0 } all ? Responses.Problem(all) : await respond(dataset);
         }
         catch (RequestException e)
         {
+            // Ingestion names fields by their paths in a run request; here the dataset is the complete body.
             const string Prefix = "dataset.";
-            return Answers.Problem(e.Status, e.Message, e.Field.StartsWith(Prefix, StringComparison.Ordinal) ? e.Field[Prefix.Length..] : e.Field);
+            var field = e.Field.StartsWith(Prefix, StringComparison.Ordinal) ? e.Field[Prefix.Length..] : e.Field;
+            return Responses.Problem(e.Status, e.Message, field);
         }
         catch (HubException e)
         {
-            return Answers.Problem(e);
+            return Responses.Problem(e);
         }
     }
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Azure.Storage.Blobs;
 using Azure.Storage.Blobs.Models;
 using FunctionsPipeline.Contracts;
@@ -18,8 +19,9 @@ public sealed class ModelRegistry(BlobServiceClient blobs)
     /// <exception cref="PermanentFailureException">The model's folder is not complete.</exception>
     public async Task<PublishDecision> PublishAsync(CurrentModel candidate, CancellationToken cancellationToken)
     {
-        if (!await Blob(BlobNames.ModelComplete(candidate.Version)).ExistsAsync(cancellationToken))
-            throw new PermanentFailureException($"The model {candidate.Version} is not whole: models/{BlobNames.ModelComplete(candidate.Version)} is missing.");
+        var complete = BlobNames.ModelComplete(candidate.Version);
+        if (!await Blob(complete).ExistsAsync(cancellationToken))
+            throw new PermanentFailureException($"The model {candidate.Version} is not whole: models/{complete} is missing.");
         while (true)
         {
             var current = await Blob(BlobNames.CurrentModel).ReadJsonAsync<CurrentModel>(cancellationToken);
@@ -32,3 +34,32 @@ public sealed class ModelRegistry(BlobServiceClient blobs)
 
     private BlobClient Blob(string name) => blobs.GetBlobContainerClient(Containers.Models).GetBlobClient(name);
 }
+
+/// <summary>Decides if a candidate replaces the serving model.</summary>
+internal static class PublishRule
+{
+    /// <summary>
+    /// Publishes a candidate when there is no serving model, when the serving model was validated on other data, or when the candidate's
+    /// loss on the same data is no worse.
+    /// </summary>
+    public static PublishDecision Decide(CurrentModel? current, CurrentModel candidate)
+    {
+        if (!double.IsFinite(candidate.ValidationLoss))
+            return new PublishDecision(false, $"its validation loss is {Loss(candidate)}");
+        if (current is null)
+            return new PublishDecision(true, $"it is the first model (validation loss {Loss(candidate)})");
+        if (current.Run == candidate.Run)
+            return new PublishDecision(true, $"it serves already (validation loss {Loss(candidate)})");
+        if (current.Dataset != candidate.Dataset)
+            return new PublishDecision(true, $"{current.Version} was validated on other data (validation loss {Loss(candidate)})");
+        return candidate.ValidationLoss <= current.ValidationLoss
+            ? new PublishDecision(true, $"its validation loss {Loss(candidate)} is no worse than {Loss(current)} of {current.Version}")
+            : new PublishDecision(
+                false, $"its validation loss {Loss(candidate)} is worse than {Loss(current)} of {current.Version}, which keeps serving");
+    }
+
+    private static string Loss(CurrentModel model) => model.ValidationLoss.ToString("0.####", CultureInfo.InvariantCulture);
+}
+
+/// <summary>Outcome of publishing a model, with its reason.</summary>
+public sealed record PublishDecision(bool Published, string Reason);

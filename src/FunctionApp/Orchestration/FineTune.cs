@@ -15,20 +15,25 @@ public static class FineTune
     [Function(nameof(FineTune))]
     public static async Task<RunOutcome> RunAsync([OrchestrationTrigger] TaskOrchestrationContext context)
     {
-        var plan = context.GetInput<RunPlan>()!;
+        var (request, gpuJobs) = context.GetInput<FineTuneInput>()!;
         var run = context.InstanceId;
 
-        context.SetCustomStatus(new RunStatus { Phase = RunPhase.Ingesting, Message = $"reading {plan.Request.Dataset.Repo} and {plan.Request.BaseModel.Repo}" });
+        context.SetCustomStatus(new RunProgress
+        {
+            Phase = RunPhase.Ingesting,
+            Message = $"reading {request.Dataset.Repo} and {request.BaseModel.Repo}",
+        });
         var ingesting = context.CallSubOrchestratorAsync<IngestReport>(
-            nameof(IngestDataset), plan.Request.Dataset, new SubOrchestrationOptions(instanceId: IngestionId(run)));
-        var mirroring = context.CallActivityAsync<string>(nameof(MirrorBaseModel), plan.Request.BaseModel, Retries.Transient);
+            nameof(IngestDataset), request.Dataset, new SubOrchestrationOptions(instanceId: IngestionId(run)));
+        var mirroring = context.CallActivityAsync<string>(nameof(ModelActivities.MirrorBaseModel), request.BaseModel, Retries.Transient);
 
-        // The inner await rethrows the failure of the first task to end, without waiting for the other one.
-        await await Task.WhenAny((Task)ingesting, mirroring);
+        // Awaiting the first task to end rethrows its failure at once, without waiting for the other one.
+        var first = await Task.WhenAny((Task)ingesting, mirroring);
+        await first;
         var dataset = await ingesting;
         RequireSamples(dataset);
         if (!mirroring.IsCompleted)
-            context.SetCustomStatus(Status(RunPhase.Mirroring, dataset, $"mirroring {plan.Request.BaseModel.Repo}"));
+            context.SetCustomStatus(Progress(RunPhase.Mirroring, dataset, $"mirroring {request.BaseModel.Repo}"));
         var baseModel = await mirroring;
 
         var job = new TrainingJob
@@ -37,26 +42,31 @@ public static class FineTune
             Shards = [],
             BaseModel = baseModel,
             OutputModel = run,
-            Settings = plan.Request.Training,
+            Settings = request.Training,
             Dataset = $"{dataset.Repo}@{dataset.Commit}",
         };
-        var result = await GpuTraining.RunAsync(context, job, new DatasetBlobs(dataset.Repo, dataset.Commit, dataset.View), plan.GpuJobs,
-            (message, heartbeat) => context.SetCustomStatus(Status(RunPhase.Training, dataset, message) with { Training = heartbeat }));
+        var result = await GpuTraining.RunAsync(
+            context, job, new DatasetBlobs(dataset.Repo, dataset.Commit, dataset.View), gpuJobs,
+            (message, heartbeat) => context.SetCustomStatus(Progress(RunPhase.Training, dataset, message) with { Training = heartbeat }));
 
-        context.SetCustomStatus(Status(RunPhase.Publishing, dataset, $"comparing {run} with the serving model"));
-        var decision = plan.Request.Publish
-            ? await context.CallActivityAsync<PublishDecision>(nameof(PublishModel), new PublishModelInput(dataset, result), Retries.Transient)
+        context.SetCustomStatus(Progress(RunPhase.Publishing, dataset, $"comparing {run} with the serving model"));
+        var decision = request.Publish
+            ? await context.CallActivityAsync<PublishDecision>(
+                nameof(ModelActivities.PublishModel), new PublishModelInput(dataset, result), Retries.Transient)
             : new PublishDecision(false, "the request asked not to publish");
 
-        context.SetCustomStatus(Status(RunPhase.Done, dataset, decision.Published ? $"{run} serves: {decision.Reason}" : $"{run} does not serve: {decision.Reason}"));
+        var verdict = decision.Published ? "serves" : "does not serve";
+        context.SetCustomStatus(Progress(RunPhase.Done, dataset, $"{run} {verdict}: {decision.Reason}"));
         return new RunOutcome(dataset, result, decision.Published, decision.Reason);
     }
 
     private static void RequireSamples(IngestReport dataset)
     {
         foreach (var split in new[] { Splits.Train, Splits.Validation })
+        {
             if (dataset.Splits.GetValueOrDefault(split) == 0)
                 throw new RunFailedException($"{dataset.Repo} has no usable {split} samples: {Describe(dataset.Counts)}.");
+        }
     }
 
     private static string Describe(RowCounts counts)
@@ -66,6 +76,13 @@ public static class FineTune
             + (reasons.Length > 0 ? $" ({reasons})" : "");
     }
 
-    private static RunStatus Status(RunPhase phase, IngestReport dataset, string message) =>
+    private static RunProgress Progress(RunPhase phase, IngestReport dataset, string message) =>
         new() { Phase = phase, Message = message, Rows = dataset.Counts, TotalRows = dataset.Counts.Rows };
 }
+
+/// <summary>Input of a run's orchestration, fixed when the run starts, so that later changes of settings do not affect it.</summary>
+/// <param name="Request">The request, with its revisions pinned to commits.</param>
+public sealed record FineTuneInput(RunRequest Request, GpuJobPolicy GpuJobs);
+
+/// <summary>A run failed for good; the message gives the reason.</summary>
+public sealed class RunFailedException(string message) : Exception(message);

@@ -18,22 +18,25 @@ internal static class GpuTraining
     private const int PreemptedExit = 75;
 
     /// <exception cref="RunFailedException">The training failed, or its job exceeded the number of restarts.</exception>
-    public static async Task<RunResult> RunAsync(
+    public static async Task<TrainingResult> RunAsync(
         TaskOrchestrationContext context, TrainingJob job, DatasetBlobs dataset, GpuJobPolicy policy, Action<string, Heartbeat?> report)
     {
         var (lost, preempted) = (0, 0);
         report("starting the GPU job", null);
         for (var attempt = 1; ; attempt++)
         {
-            var name = await context.CallActivityAsync<string>(nameof(GpuJobActivities.StartGpuJob), new StartGpuJobInput(job, dataset, attempt), Retries.Transient);
+            var name = await context.CallActivityAsync<string>(
+                nameof(GpuJobActivities.StartGpuJob), new StartGpuJobInput(job, dataset, attempt), Retries.Transient);
             var started = context.CurrentUtcDateTime;
             var reading = await WatchAsync(context, job.Run, name, policy, report);
             if (reading.Result is { } result)
                 return result.Succeeded ? result : throw new RunFailedException($"The training failed: {result.Error}");
             if (IsPreempted(reading, started))
             {
-                if (++preempted > policy.MaxPreemptions) throw new RunFailedException($"The GPU job was preempted {preempted} times (setting GpuJobs:MaxPreemptions).");
-                report($"going on from the checkpoint of the preempted GPU job ({preempted} of {policy.MaxPreemptions})", reading.Heartbeat);
+                if (++preempted > policy.MaxPreemptions)
+                    throw new RunFailedException($"The GPU job was preempted {preempted} times (setting GpuJobs:MaxPreemptions).");
+                var count = $"{preempted} of {policy.MaxPreemptions}";
+                report($"going on from the checkpoint of the preempted GPU job ({count})", reading.Heartbeat);
                 continue;
             }
             lost++;
@@ -46,7 +49,8 @@ internal static class GpuTraining
     // Not every service reports exit codes, so a last heartbeat that is newer than the job's start counts as well.
     private static bool IsPreempted(GpuJobReading reading, DateTime started) =>
         reading.Status.ExitCode == PreemptedExit
-        || reading is { Status.State: not GpuJobState.Running, Heartbeat: { Phase: Heartbeat.Preempted } last } && last.At.UtcDateTime >= started;
+        || (reading is { Status.State: not GpuJobState.Running, Heartbeat: { Phase: Heartbeat.Preempted } last }
+            && last.At.UtcDateTime >= started);
 
     /// <summary>Polls the job until it has a result or is lost.</summary>
     private static async Task<GpuJobReading> WatchAsync(
@@ -58,14 +62,18 @@ internal static class GpuTraining
 #pragma warning restore DURABLE0011
         {
             await context.CreateTimer(GpuJobPolicy.Pause(context.CurrentUtcDateTime - started), CancellationToken.None);
-            var reading = await context.CallActivityAsync<GpuJobReading>(nameof(GpuJobActivities.ReadGpuJob), new ReadGpuJobInput(run, name), Retries.Transient);
+            var reading = await context.CallActivityAsync<GpuJobReading>(
+                nameof(GpuJobActivities.ReadGpuJob), new ReadGpuJobInput(run, name), Retries.Transient);
             if (reading.Result is not null) return reading;
 
             var lastSign = reading.Heartbeat is { } heartbeat && heartbeat.At.UtcDateTime > started ? heartbeat.At.UtcDateTime : started;
             var silence = context.CurrentUtcDateTime - lastSign;
             if (reading.Status.State == GpuJobState.Exited || IsPreempted(reading, started)) return reading;
             if (reading.Status.State == GpuJobState.Unknown && silence > policy.HeartbeatTimeout) return reading;
-            report(silence > policy.HeartbeatTimeout ? $"the GPU job has been silent for {silence.TotalMinutes:0} minutes" : "training", reading.Heartbeat);
+            var message = silence > policy.HeartbeatTimeout
+                ? $"the GPU job has been silent for {silence.TotalMinutes:0} minutes"
+                : "training";
+            report(message, reading.Heartbeat);
         }
     }
 
@@ -79,4 +87,16 @@ internal static class GpuTraining
         };
         return status.LastOutput is null ? $"{end}." : $"{end}. Its last output:\n{status.LastOutput}";
     }
+}
+
+/// <summary>Limits of a run's GPU job: heartbeat age and restarts.</summary>
+/// <param name="MaxRestarts">Maximum number of restarts of a lost job.</param>
+/// <param name="MaxPreemptions">Maximum number of restarts of a preempted job, one that was asked to stop and left a checkpoint.</param>
+/// <param name="HeartbeatTimeout">Age of the last heartbeat from which a job of unknown state counts as lost.</param>
+public sealed record GpuJobPolicy(int MaxRestarts, int MaxPreemptions, TimeSpan HeartbeatTimeout)
+{
+    private static readonly TimeSpan LongestPause = TimeSpan.FromMinutes(1);
+
+    /// <summary>Returns the pause before the next poll of a job.</summary>
+    public static TimeSpan Pause(TimeSpan running) => PollInterval.After(running, 60, LongestPause);
 }

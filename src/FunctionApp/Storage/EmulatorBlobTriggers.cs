@@ -25,7 +25,9 @@ internal sealed class EmulatorBlobTriggers(IConfiguration configuration) : IFunc
                 if ((string?)binding["type"] == "blobTrigger"
                     && (string?)binding["connection"] == PipelineStorage.Connection
                     && binding.Remove("source"))
+                {
                     bindings[i] = binding.ToJsonString();
+                }
             }
         }
     }

@@ -33,7 +33,11 @@ internal static class JsonBlobs
     public static async Task<bool> WriteJsonAsync<T>(
         this BlobClient blob, T document, BlobRequestConditions? conditions, CancellationToken cancellationToken)
     {
-        var options = new BlobUploadOptions { Conditions = conditions, HttpHeaders = new BlobHttpHeaders { ContentType = "application/json" } };
+        var options = new BlobUploadOptions
+        {
+            Conditions = conditions,
+            HttpHeaders = new BlobHttpHeaders { ContentType = "application/json" },
+        };
         try
         {
             await blob.UploadAsync(BinaryData.FromObjectAsJson(document, PipelineJson.Options), options, cancellationToken);

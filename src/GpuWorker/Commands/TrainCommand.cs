@@ -71,7 +71,7 @@ internal static class TrainCommand
         };
         using var span = PipelineTracing.StartJob("train", run, Environment.GetEnvironmentVariable);
         var runner = new TrainingJobRunner(store, options, TimeProvider.System, logger, new HeartbeatPrinter(Console.Out));
-        RunResult result;
+        TrainingResult result;
         try
         {
             result = await runner.RunAsync(await ReadJobAsync(store, run, cancellationToken), cancellationToken);

@@ -11,7 +11,7 @@ public sealed class DemoReport(
     RunOutcome outcome,
     IReadOnlyList<MetricsLine> metrics,
     IReadOnlyList<(HeldOutImage Truth, PredictionDocument? Prediction)> uploads,
-    InjectedFaults? faults,
+    FaultCheck? faults,
     string runFolder,
     TimeSpan elapsed)
 {
@@ -36,8 +36,11 @@ public sealed class DemoReport(
         console.Write(Predictions());
         console.WriteLine($"answers to the same images at every validation: {Path.Combine(runFolder, "samples")}");
         console.WriteLine($"curves: tensorboard --logdir {Path.Combine(runFolder, "tensorboard")}");
-        console.MarkupLineInterpolated(CultureInfo.InvariantCulture,
-            $"model {outcome.Result.Model}: {outcome.PublishDecision}; {outcome.Result.Steps} steps, {outcome.Result.TrainingSamples} samples seen, {elapsed.TotalSeconds:0} s in all");
+        var result = outcome.Result;
+        var seen = $"{result.Steps} steps, {result.TrainingSamples} samples seen";
+        console.MarkupLineInterpolated(
+            CultureInfo.InvariantCulture,
+            $"model {result.Model}: {outcome.PublishDecision}; {seen}, {elapsed.TotalSeconds:0} s in all");
         var kept = true;
         foreach (var (what, holds) in Promises())
         {
@@ -52,22 +55,28 @@ public sealed class DemoReport(
         var arrived = uploads.Count(upload => upload.Prediction is { Status: PredictionStatus.Predicted });
         var counts = outcome.Dataset.Counts;
         yield return ($"all {counts.Rows} rows are accounted for", counts.Rows == counts.Stored + counts.Duplicates + counts.Rejected);
-        if (faults is not null)
-            yield return ($"every row came to what the fault of its image should make of it ({faults.Surprises.Count} did not)", faults.Surprises.Count == 0);
+        if (faults?.Mismatches.Count is { } mismatches)
+            yield return ($"every row came to what the fault of its image should make of it ({mismatches} did not)", mismatches == 0);
         yield return ($"all {uploads.Count} predictions arrived ({arrived})", arrived == uploads.Count);
         yield return (Invariant($"validation loss under half of the base model's ({FineTuned.Loss:0.000} against {Base.Loss:0.000})"),
             FineTuned.Loss < Base.Loss / 2);
         if (FineTuned is { MedianPriceError: { } error, BaselineMedianPriceError: { } baseline })
         {
-            yield return (Invariant($"category accuracy at least 0.7 ({FineTuned.CategoryAccuracy:0.00})"), FineTuned.CategoryAccuracy >= 0.7);
-            yield return (Invariant($"median price error under half of the training median's ({error:0.##} against {baseline:0.##})"), error < baseline / 2);
+            yield return (
+                Invariant($"category accuracy at least 0.7 ({FineTuned.CategoryAccuracy:0.00})"),
+                FineTuned.CategoryAccuracy >= 0.7);
+            yield return (
+                Invariant($"median price error under half of the training median's ({error:0.##} against {baseline:0.##})"),
+                error < baseline / 2);
         }
         else
         {
-            // "Clearly" is a one-sided 95 % bound: 1.645 standard errors of the majority class's accuracy on that number of samples.
+            // "Clearly" is a one-sided 95 % bound: 1.645 standard errors, sqrt(p (1 - p) / n), of the majority's accuracy p on n samples.
             var majority = FineTuned.MajorityCategoryAccuracy ?? 0;
             var margin = 1.645 * Math.Sqrt(majority * (1 - majority) / Math.Max(1, FineTuned.Generated));
-            yield return (Invariant($"category accuracy clearly over the majority class ({FineTuned.CategoryAccuracy:0.00} against {majority:0.00} + {margin:0.00})"),
+            var against = Invariant($"{FineTuned.CategoryAccuracy:0.00} against {majority:0.00} + {margin:0.00}");
+            yield return (
+                $"category accuracy clearly over the majority class ({against})",
                 FineTuned.CategoryAccuracy > majority + margin);
         }
     }
@@ -83,7 +92,7 @@ public sealed class DemoReport(
         return table;
     }
 
-    private static Table Faults(InjectedFaults faults)
+    private static Table Faults(FaultCheck faults)
     {
         var table = Table("Faults that the hub injected", "kind", "paths", "what became of the rows there");
         foreach (var (kind, paths, outcomes) in faults.Summary) table.AddRow(Markup.Escape(kind), Text(paths), Markup.Escape(outcomes));
@@ -105,7 +114,9 @@ public sealed class DemoReport(
 
     private Table Metrics()
     {
-        var table = Table($"Validation split ({FineTuned.Samples} samples, {FineTuned.Generated} answers generated)", "", "base", "fine-tuned", "baseline");
+        var table = Table(
+            $"Validation split ({FineTuned.Samples} samples, {FineTuned.Generated} answers generated)",
+            "", "base", "fine-tuned", "baseline");
         if (Test is not null) table.AddColumn($"fine-tuned, test split ({Test.Samples})");
         void Row(string name, Func<EvaluationMetrics, double?> value, double? baseline = null, string format = "0.00")
         {
@@ -129,7 +140,8 @@ public sealed class DemoReport(
         var split = Test is null ? Splits.Validation : Splits.Test;
         var shown = confusion.Count > MostCategories ? $", the {MostCategories} of {confusion.Count} with most mistakes" : "";
         var table = Table($"Categories of the {split} split{shown}", "category", "samples", "right", "taken for");
-        foreach (var row in confusion.OrderByDescending(row => Samples(row) - Right(row)).ThenBy(row => row.Truth, StringComparer.Ordinal).Take(MostCategories))
+        var worst = confusion.OrderByDescending(row => Samples(row) - Right(row)).ThenBy(row => row.Truth, StringComparer.Ordinal);
+        foreach (var row in worst.Take(MostCategories))
         {
             var wrong = row.Answered.Where(answer => answer.Key != row.Truth).OrderByDescending(answer => answer.Value)
                 .Select(answer => $"{(answer.Key.Length == 0 ? "no category" : answer.Key)} {answer.Value}");
@@ -148,7 +160,8 @@ public sealed class DemoReport(
         {
             var expected = new Answer(truth.Title, truth.Category, truth.Price).ToString();
             var answer = prediction?.Answer ?? prediction?.Detail ?? "none arrived";
-            table.AddRow(Markup.Escape(truth.File), $"{(answer == expected ? "[green]" : "[yellow]")}{Markup.Escape(answer)}[/]", Markup.Escape(expected));
+            var colour = answer == expected ? "green" : "yellow";
+            table.AddRow(Markup.Escape(truth.File), $"[{colour}]{Markup.Escape(answer)}[/]", Markup.Escape(expected));
         }
         return table;
     }
@@ -165,4 +178,44 @@ public sealed class DemoReport(
     private static string Text(long value) => value.ToString(CultureInfo.InvariantCulture);
 
     private static string Invariant(FormattableString text) => FormattableString.Invariant(text);
+}
+
+/// <summary>Fault that the sample hub injected: an entry of <c>GET /faults</c>.</summary>
+/// <param name="Kind">Kind of the fault, such as <c>status-404</c>.</param>
+/// <param name="Path">URL path whose responses were affected.</param>
+/// <param name="Count">Number of affected responses.</param>
+public sealed record InjectedFault(string Kind, string Path, int Count);
+
+/// <summary>Compares the faults that the sample hub injected with the row statuses that they should cause.</summary>
+/// <param name="faults">All injected faults.</param>
+/// <param name="rows">All rows of the dataset.</param>
+public sealed class FaultCheck(IReadOnlyList<InjectedFault> faults, IReadOnlyList<ManifestRow> rows)
+{
+    private static readonly string[] Failures = [Rejection.DownloadFailed, Rejection.Timeout];
+
+    // Row status to expect per kind: transient faults must leave no trace, permanent ones must be rejected with their own reason.
+    private static readonly Dictionary<string, Func<ManifestRow, bool>> Expected = new()
+    {
+        ["status-404"] = row => row.Reason == Rejection.NotFound,
+        ["status-503"] = row => !Failures.Contains(row.Reason),
+        ["stall"] = row => row.Reason == Rejection.Timeout,
+        ["corrupt"] = row => row.Reason is Rejection.Corrupt or Rejection.Truncated or Rejection.NotAnImage,
+        ["cut"] = row => !Failures.Contains(row.Reason),
+    };
+
+    private readonly ILookup<string, ManifestRow> _byPath = rows
+        .Where(row => row.ImageUrl?.StartsWith("http", StringComparison.Ordinal) == true)
+        .ToLookup(row => new Uri(row.ImageUrl!).AbsolutePath);
+
+    /// <summary>Number of paths per kind, with the statuses of the rows whose images have those paths.</summary>
+    public IEnumerable<(string Kind, int Paths, string Outcomes)> Summary => faults.GroupBy(fault => fault.Kind).Select(kind => (
+        kind.Key,
+        kind.Count(),
+        string.Join(", ", kind.SelectMany(fault => _byPath[fault.Path])
+            .CountBy(row => row.Reason ?? "stored").OrderByDescending(outcome => outcome.Value)
+            .Select(outcome => FormattableString.Invariant($"{outcome.Key} {outcome.Value}")))));
+
+    /// <summary>Rows whose status does not match the fault of their image.</summary>
+    public IReadOnlyList<ManifestRow> Mismatches =>
+        [.. faults.SelectMany(fault => _byPath[fault.Path].Where(row => !Expected[fault.Kind](row)))];
 }

@@ -44,7 +44,8 @@ public sealed class PipelineClient(HttpClient http, BlobServiceClient blobs)
     /// <summary>Reads the metrics of a run.</summary>
     public async Task<IReadOnlyList<MetricsLine>> GetMetricsAsync(string run, CancellationToken cancellationToken)
     {
-        var content = await blobs.GetBlobContainerClient(Containers.Runs).GetBlobClient(new RunBlobs(run).Metrics).DownloadContentAsync(cancellationToken);
+        var blob = blobs.GetBlobContainerClient(Containers.Runs).GetBlobClient(new RunBlobs(run).Metrics);
+        var content = await blob.DownloadContentAsync(cancellationToken);
         return [.. Lines<MetricsLine>(content.Value.Content)];
     }
 
@@ -125,6 +126,7 @@ public sealed class PipelineClient(HttpClient http, BlobServiceClient blobs)
     {
         if (response.IsSuccessStatusCode) return (await response.Content.ReadFromJsonAsync<T>(PipelineJson.Options, cancellationToken))!;
         var problem = await response.Content.ReadAsStringAsync(cancellationToken);
-        throw new HttpRequestException($"{response.RequestMessage?.RequestUri} answered {(int)response.StatusCode}: {problem}", null, response.StatusCode);
+        throw new HttpRequestException(
+            $"{response.RequestMessage?.RequestUri} answered {(int)response.StatusCode}: {problem}", null, response.StatusCode);
     }
 }

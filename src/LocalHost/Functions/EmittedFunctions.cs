@@ -9,7 +9,7 @@ namespace FunctionsPipeline.LocalHost.Functions;
 
 /// <summary>
 /// Emits a class with one static method per function of the app, because the WebJobs SDK finds functions as static methods with attributes.
-/// Each method passes its arguments to a <see cref="FunctionBridge"/>.
+/// Each method passes its arguments to a <see cref="InvocationBridge"/>.
 /// </summary>
 internal static partial class EmittedFunctions
 {
@@ -18,32 +18,33 @@ internal static partial class EmittedFunctions
 
     private const string CancellationArgument = "cancellationToken";
 
-    /// <param name="functions">The app's functions; those with an obstacle are skipped.</param>
+    /// <param name="functions">The app's functions; those that this host cannot run are skipped.</param>
     /// <param name="bridge">Target of the emitted methods.</param>
     /// <exception cref="InvalidOperationException">A trigger lacks a required property.</exception>
-    public static Type Create(IEnumerable<Function> functions, FunctionBridge bridge)
+    public static Type Create(IEnumerable<Function> functions, InvocationBridge bridge)
     {
         var assembly = AssemblyBuilder.DefineDynamicAssembly(new AssemblyName("Functions"), AssemblyBuilderAccess.RunAndCollect);
         var type = assembly.DefineDynamicModule("Functions").DefineType(
             "Functions", TypeAttributes.Public | TypeAttributes.Abstract | TypeAttributes.Sealed);
-        var bridgeField = type.DefineField("Bridge", typeof(FunctionBridge), FieldAttributes.Public | FieldAttributes.Static);
-        foreach (var function in functions.Where(function => function.Obstacle is null)) Define(type, bridgeField, function, bridge);
+        var bridgeField = type.DefineField("Bridge", typeof(InvocationBridge), FieldAttributes.Public | FieldAttributes.Static);
+        foreach (var function in functions.Where(function => function.UnsupportedReason is null))
+            Define(type, bridgeField, function, bridge);
         var created = type.CreateType();
         created.GetField(bridgeField.Name)!.SetValue(null, bridge);
         return created;
     }
 
-    private static void Define(TypeBuilder type, FieldInfo bridgeField, Function function, FunctionBridge bridge)
+    private static void Define(TypeBuilder type, FieldInfo bridgeField, Function function, InvocationBridge bridge)
     {
         var parameters = Parameters(function).ToList();
         // Only durable triggers use a return value; the SDK rejects methods of other triggers that have one.
         var (callName, returned) = function.Trigger!.Type switch
         {
-            "orchestrationTrigger" or "entityTrigger" => (nameof(FunctionBridge.InvokeForTextAsync), typeof(Task<string>)),
-            "activityTrigger" => (nameof(FunctionBridge.InvokeAsync), typeof(Task<object>)),
-            _ => (nameof(FunctionBridge.InvokeAsync), typeof(Task)),
+            "orchestrationTrigger" or "entityTrigger" => (nameof(InvocationBridge.InvokeForTextAsync), typeof(Task<string>)),
+            "activityTrigger" => (nameof(InvocationBridge.InvokeAsync), typeof(Task<object>)),
+            _ => (nameof(InvocationBridge.InvokeAsync), typeof(Task)),
         };
-        var call = typeof(FunctionBridge).GetMethod(callName)!;
+        var call = typeof(InvocationBridge).GetMethod(callName)!;
         var method = type.DefineMethod(
             function.Name, MethodAttributes.Public | MethodAttributes.Static, returned, [.. parameters.Select(p => p.Type)]);
         method.SetCustomAttribute(Attribute<FunctionNameAttribute>([function.Name]));
@@ -56,6 +57,7 @@ internal static partial class EmittedFunctions
         EmitCall(method.GetILGenerator(), bridgeField, call, bridge.Add(function, [.. parameters.Select(p => p.Name)]), parameters);
     }
 
+    // Emits: return Bridge.{call}(index, new object[] { argument0, argument1, … });
     private static void EmitCall(ILGenerator il, FieldInfo bridge, MethodInfo call, int index, List<Parameter> parameters)
     {
         il.Emit(OpCodes.Ldsfld, bridge);

@@ -1,15 +1,22 @@
 using System.Diagnostics;
 using System.Net;
+using System.Reflection;
+using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
 using FunctionsPipeline.LocalHost.Functions;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Extensions;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Azure.WebJobs;
+using Microsoft.Azure.WebJobs.Description;
+using Microsoft.Azure.WebJobs.Host.Config;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Yarp.ReverseProxy.Forwarder;
 
 namespace FunctionsPipeline.LocalHost.Http;
 
@@ -27,7 +34,9 @@ internal sealed class FrontEnd : IAsyncDisposable
     public FrontEnd(
         IPEndPoint endPoint, string routePrefix, IReadOnlyList<Function> functions, HostKey? key, WebHooks hooks, ILoggerFactory logs)
     {
-        (_key, _hooks, _logger) = (key, hooks, logs.CreateLogger("Http"));
+        _key = key;
+        _hooks = hooks;
+        _logger = logs.CreateLogger("Http");
         var builder = WebApplication.CreateSlimBuilder();
         builder.Services.AddSingleton(logs).AddSingleton<IHostLifetime, EmbeddedLifetime>();
         builder.Services.AddRouting(routing => routing.LowercaseUrls = false);
@@ -56,7 +65,7 @@ internal sealed class FrontEnd : IAsyncDisposable
             await _jobs.Task.WaitAsync(http.RequestAborted);
             await _hooks.AnswerAsync(http, extension);
         }));
-        foreach (var function in functions.Where(function => function.Obstacle is null && function.Trigger!.Is("httpTrigger")))
+        foreach (var function in functions.Where(function => function.UnsupportedReason is null && function.Trigger!.Is("httpTrigger")))
             Map(function, function.Trigger!, routePrefix);
     }
 
@@ -67,8 +76,8 @@ internal sealed class FrontEnd : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        using var impatient = new CancellationTokenSource(TimeSpan.FromSeconds(1));
-        await _app.StopAsync(impatient.Token);
+        using var timeout = new CancellationTokenSource(TimeSpan.FromSeconds(1));
+        await _app.StopAsync(timeout.Token);
         await _app.DisposeAsync();
     }
 
@@ -109,7 +118,7 @@ internal sealed class FrontEnd : IAsyncDisposable
             http.Response.StatusCode = StatusCodes.Status404NotFound;
             return;
         }
-        var obstacle = function.Obstacle ?? (function.Trigger!.Type switch
+        var obstacle = function.UnsupportedReason ?? (function.Trigger!.Type switch
         {
             "httpTrigger" => "call it at its URL",
             "orchestrationTrigger" or "entityTrigger" => "start it with a Durable Functions client",
@@ -161,5 +170,98 @@ internal sealed class FrontEnd : IAsyncDisposable
         if (http.Request.Path.StartsWithSegments("/admin/host", StringComparison.OrdinalIgnoreCase)) return;
         var milliseconds = Stopwatch.GetElapsedTime(started).TotalMilliseconds;
         Logs.Request(_logger, http.Request.Method, http.Request.Path, http.Response.StatusCode, milliseconds);
+    }
+}
+
+/// <summary>
+/// The only key of a host that listens beyond loopback: for functions whose level is not anonymous, for webhooks, and for <c>/admin</c>.
+/// </summary>
+internal sealed record HostKey(string Value)
+{
+    public static HostKey Create() => new(Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(20)));
+
+    /// <summary>True when a request has the key in the header <c>x-functions-key</c> or the query parameter <c>code</c>.</summary>
+    public bool Admits(HttpRequest request)
+    {
+        var given = request.Headers.TryGetValue("x-functions-key", out var header) ? header.ToString() : request.Query["code"].ToString();
+        return CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(given), Encoding.UTF8.GetBytes(Value));
+    }
+}
+
+/// <summary>
+/// Routes requests below <c>/runtime/webhooks/</c> to the extensions that handle them: the management API of Durable Functions, and Event
+/// Grid's blob events.
+/// </summary>
+#pragma warning disable CS0618 // "Not ready for public consumption", but the only way for an extension to receive HTTP requests.
+internal sealed class WebHooks(Uri address, HostKey? key) : IWebHookProvider
+{
+    private readonly Dictionary<string, IAsyncConverter<HttpRequestMessage, HttpResponseMessage>> _extensions =
+        new(StringComparer.OrdinalIgnoreCase);
+
+    public Uri GetUrl(IExtensionConfigProvider extension)
+    {
+        var type = extension.GetType();
+        var name = (type.GetCustomAttribute<ExtensionAttribute>()?.ConfigurationSection ?? type.Name).ToLowerInvariant();
+        _extensions[name] = (IAsyncConverter<HttpRequestMessage, HttpResponseMessage>)extension;
+        return new Uri(address, $"runtime/webhooks/{name}{(key is null ? "" : $"?code={Uri.EscapeDataString(key.Value)}")}");
+    }
+
+    /// <summary>Has the extension handle a request.</summary>
+    public async Task AnswerAsync(HttpContext http, string extension)
+    {
+        if (!_extensions.TryGetValue(extension, out var handler))
+        {
+            http.Response.StatusCode = StatusCodes.Status404NotFound;
+            return;
+        }
+        using var request = new HttpRequestMessage(new HttpMethod(http.Request.Method), http.Request.GetEncodedUrl());
+        request.Content = new StreamContent(http.Request.Body);
+        foreach (var (name, values) in http.Request.Headers)
+        {
+            if (!request.Headers.TryAddWithoutValidation(name, (IEnumerable<string?>)values))
+                request.Content.Headers.TryAddWithoutValidation(name, (IEnumerable<string?>)values);
+        }
+        using var response = await handler.ConvertAsync(request, http.RequestAborted);
+        http.Response.StatusCode = (int)response.StatusCode;
+        foreach (var (name, values) in response.Headers.Concat(response.Content.Headers)) http.Response.Headers[name] = values.ToArray();
+        await response.Content.CopyToAsync(http.Response.Body, http.RequestAborted);
+    }
+}
+
+/// <summary>Forwards requests to the HTTP server in the worker process.</summary>
+internal sealed class HttpForwarding(IHttpForwarder forwarder) : IDisposable
+{
+    private static readonly ForwarderRequestConfig Config = new() { ActivityTimeout = TimeSpan.FromMinutes(4) };
+
+    private readonly HttpMessageInvoker _invoker = new(new SocketsHttpHandler
+    {
+        UseProxy = false,
+        AllowAutoRedirect = false,
+        AutomaticDecompression = DecompressionMethods.None,
+        UseCookies = false,
+        ActivityHeadersPropagator = null,
+    });
+
+    /// <summary>Forwards a request and copies back the response.</summary>
+    /// <param name="invocationId">Id of the invocation that the request belongs to.</param>
+    public async Task ForwardAsync(HttpContext http, Uri worker, string invocationId) =>
+        await forwarder.SendAsync(http, worker.ToString(), _invoker, Config, new Headers(invocationId));
+
+    public void Dispose() => _invoker.Dispose();
+
+    private sealed class Headers(string invocationId) : HttpTransformer
+    {
+        public override async ValueTask TransformRequestAsync(
+            HttpContext httpContext, HttpRequestMessage proxyRequest, string destinationPrefix, CancellationToken cancellationToken)
+        {
+            await base.TransformRequestAsync(httpContext, proxyRequest, destinationPrefix, cancellationToken);
+            var request = httpContext.Request;
+            proxyRequest.Headers.Host = null;
+            proxyRequest.Headers.Remove("x-ms-invocation-id");
+            proxyRequest.Headers.Add("x-ms-invocation-id", invocationId);
+            // The worker builds the management API's URLs from these headers.
+            proxyRequest.Headers.TryAddWithoutValidation("X-Forwarded-Proto", request.Scheme);
+            proxyRequest.Headers.TryAddWithoutValidation("X-Forwarded-Host", request.Host.Value);
+        }
     }
 }

@@ -48,6 +48,7 @@ public static class Applications
         {
             if (File.Exists(Path.Combine(folder.FullName, "FunctionsPipeline.sln"))) return folder.FullName;
         }
-        throw new DirectoryNotFoundException($"No FunctionsPipeline.sln above {AppContext.BaseDirectory}: the local host runs from a clone of the repository.");
+        throw new DirectoryNotFoundException(
+            $"No FunctionsPipeline.sln above {AppContext.BaseDirectory}: the local host runs from a clone of the repository.");
     }
 }

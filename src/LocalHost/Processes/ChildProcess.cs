@@ -10,7 +10,7 @@ public sealed partial class ChildProcess : IAsyncDisposable
 
     // Kills the child when this process ends, even by SIGKILL: a shell beside it waits for the end of a pipe that this process holds open.
     // The session of its own (setsid) keeps the terminal's Ctrl-C from the child, because this process stops its children in order.
-    private const string Bound = "exec 3<&0; (cat <&3; kill -9 $$) >/dev/null 2>&1 & exec setsid \"$@\" 3<&- </dev/null";
+    private const string EndsWithParent = "exec 3<&0; (cat <&3; kill -9 $$) >/dev/null 2>&1 & exec setsid \"$@\" 3<&- </dev/null";
 
     private readonly Process _process;
     private readonly Task _output;
@@ -57,7 +57,7 @@ public sealed partial class ChildProcess : IAsyncDisposable
     /// Creates the start information of a program that ends with this process and receives no signals of the terminal. The caller must keep
     /// its standard input open until the program has ended.
     /// </summary>
-    public static ProcessStartInfo CreateStart(IEnumerable<string> command) => new("/bin/sh", ["-c", Bound, "sh", .. command])
+    public static ProcessStartInfo CreateStart(IEnumerable<string> command) => new("/bin/sh", ["-c", EndsWithParent, "sh", .. command])
     {
         RedirectStandardInput = true,
         RedirectStandardOutput = true,
@@ -69,8 +69,8 @@ public sealed partial class ChildProcess : IAsyncDisposable
     public static async Task<string> RunAsync(string name, IEnumerable<string> command, CancellationToken cancellationToken)
     {
         var words = command.ToList();
-        using var process = Process.Start(new ProcessStartInfo(words[0], words.Skip(1)) { RedirectStandardOutput = true, RedirectStandardError = true })
-            ?? throw new InvalidOperationException($"{name} did not start");
+        var start = new ProcessStartInfo(words[0], words.Skip(1)) { RedirectStandardOutput = true, RedirectStandardError = true };
+        using var process = Process.Start(start) ?? throw new InvalidOperationException($"{name} did not start");
         try
         {
             var errors = process.StandardError.ReadToEndAsync(cancellationToken);
@@ -94,7 +94,8 @@ public sealed partial class ChildProcess : IAsyncDisposable
         while (!await answers(cancellationToken))
         {
             if (_process.HasExited) throw Ended();
-            if (clock.Elapsed > limit) throw new InvalidOperationException($"{Name} did not answer within {limit.TotalSeconds:0} s.{LogEnd()}");
+            if (clock.Elapsed > limit)
+                throw new InvalidOperationException($"{Name} did not answer within {limit.TotalSeconds:0} s.{LogEnd()}");
             await Task.Delay(100, cancellationToken);
         }
     }

@@ -51,8 +51,12 @@ public sealed class LocalStack : IAsyncDisposable
 
     /// <summary>Waits for cancellation while all processes run.</summary>
     /// <exception cref="InvalidOperationException">A process ended by itself; the message names it, with the end of its log.</exception>
-    public async Task WaitAsync(CancellationToken cancellationToken) =>
-        await await Task.WhenAny(_parts.Select(part => part.WatchAsync(cancellationToken)));
+    public async Task WaitAsync(CancellationToken cancellationToken)
+    {
+        // Awaiting the first task to end throws the failure of its process, or the cancellation.
+        var first = await Task.WhenAny(_parts.Select(part => part.WatchAsync(cancellationToken)));
+        await first;
+    }
 
     /// <summary>Stops all processes, the last started one first.</summary>
     public async ValueTask DisposeAsync()
@@ -67,7 +71,8 @@ public sealed class LocalStack : IAsyncDisposable
         var command = azurite.Command(Options.InMemoryStorage ? null : Path.Combine(Options.StateFolder, "storage"));
         // At its end Azurite waits for open connections and saves its memory to disk, which takes longer than a kill; in-memory storage
         // needs neither.
-        await StartAsync("azurite", azurite.BlobPort, command, null, cancellationToken, grace: Options.InMemoryStorage ? TimeSpan.Zero : null);
+        TimeSpan? grace = Options.InMemoryStorage ? TimeSpan.Zero : null;
+        await StartAsync("azurite", azurite.BlobPort, command, null, cancellationToken, grace: grace);
         Storage = azurite.ConnectionString;
         say($"storage       {azurite.BlobEndpoint}");
     }
@@ -98,17 +103,21 @@ public sealed class LocalStack : IAsyncDisposable
     {
         if (Directory.Exists(folder)) return;
         var texts = Path.Combine(Options.StateFolder, "texts.txt");
-        await File.WriteAllTextAsync(
-            texts, await ChildProcess.RunAsync("texts", [.. Applications.SampleData, "texts", .. CatalogArguments()], cancellationToken), cancellationToken);
-        await ChildProcess.RunAsync(
-            "init",
-            [.. Applications.GpuWorker, "init", "--preset", "tiny", "--out", folder, "--texts", texts, "--vocabulary", $"{Options.Vocabulary}"],
-            cancellationToken);
+        var content = await ChildProcess.RunAsync(
+            "texts", [.. Applications.SampleData, "texts", .. CatalogArguments()], cancellationToken);
+        await File.WriteAllTextAsync(texts, content, cancellationToken);
+        List<string> command =
+        [
+            .. Applications.GpuWorker, "init", "--preset", "tiny", "--out", folder, "--texts", texts,
+            "--vocabulary", $"{Options.Vocabulary}",
+        ];
+        await ChildProcess.RunAsync("init", command, cancellationToken);
     }
 
     private IEnumerable<string> CatalogArguments() =>
     [
-        "--rows", $"{Options.Rows}", "--hold-back", $"{Options.HoldBack}", .. Options.Images is { } images ? ["--images", images] : (string[])[],
+        "--rows", $"{Options.Rows}", "--hold-back", $"{Options.HoldBack}",
+        .. Options.Images is { } images ? ["--images", images] : (string[])[],
     ];
 
     private async Task StartWorkerAsync(Action<string> say, CancellationToken cancellationToken)
@@ -165,12 +174,103 @@ public sealed class LocalStack : IAsyncDisposable
         Func<CancellationToken, Task<bool>>? isReady = null, TimeSpan? grace = null)
     {
         if (await FreePort.AnswersAsync(port, cancellationToken))
-            throw new InvalidOperationException($"Port {port}, which {name} needs, is taken: stop what listens there, or choose another port.");
+        {
+            throw new InvalidOperationException(
+                $"Port {port}, which {name} needs, is taken: stop what listens there, or choose another port.");
+        }
         var process = ChildProcess.Start(name, Options.LogFolder, command, environment, grace);
         _parts.Add(process);
         await process.WaitUntilAsync(
-            async stop => await FreePort.AnswersAsync(port, stop) && (isReady is null || await isReady(stop)), StartLimit, cancellationToken);
+            async stop => await FreePort.AnswersAsync(port, stop) && (isReady is null || await isReady(stop)),
+            StartLimit,
+            cancellationToken);
     }
 
     private static int Port(int configured) => configured == 0 ? FreePort.Next() : configured;
+}
+
+/// <summary>Options of a local stack: ports, folders and sample data.</summary>
+public sealed record LocalStackOptions
+{
+    /// <summary>Folder for storage, models and logs.</summary>
+    public required string StateFolder { get; init; }
+
+    /// <summary>TCP port of the Functions host; 0 takes a free one. The same holds for the other ports.</summary>
+    public int HostPort { get; init; }
+
+    /// <summary>TCP port of the GPU worker.</summary>
+    public int WorkerPort { get; init; }
+
+    /// <summary>TCP port of the sample hub.</summary>
+    public int HubPort { get; init; }
+
+    /// <summary>TCP port of Azurite's blob service; its queue and table services use the next two.</summary>
+    public int BlobPort { get; init; }
+
+    /// <summary>True to keep blobs in memory only, so that they are gone when Azurite stops.</summary>
+    public bool InMemoryStorage { get; init; }
+
+    /// <summary>URL of a Hugging Face hub to use instead of the sample hub; null for the sample hub.</summary>
+    public Uri? Hub { get; init; }
+
+    /// <summary>Number of rows that the sample hub serves.</summary>
+    public int Rows { get; init; } = 600;
+
+    /// <summary>Folder of images, <c>{split}/{label}/*.jpg</c>, that the sample hub serves instead of drawn garments.</summary>
+    public string? Images { get; init; }
+
+    /// <summary>True to have the sample hub fail some requests, as real servers do.</summary>
+    public bool Faults { get; init; }
+
+    /// <summary>True to have the Functions worker wait until a debugger is attached.</summary>
+    public bool WaitForDebugger { get; init; }
+
+    /// <summary>Number of images that the sample hub keeps out of every split and writes to <see cref="HeldOutFolder"/>.</summary>
+    public int HoldBack { get; init; }
+
+    /// <summary>Vocabulary size of the tiny base model's tokenizer.</summary>
+    public int Vocabulary { get; init; } = 512;
+
+    /// <summary>Folder with the images that are in no split, and <c>truth.jsonl</c>.</summary>
+    public string HeldOutFolder => Path.Combine(StateFolder, "held-out");
+
+    /// <summary>Folder with the log files of all processes.</summary>
+    public string LogFolder => Path.Combine(StateFolder, "logs");
+}
+
+/// <summary>Azurite's three services on loopback ports: the command that starts them and the connection string of their account.</summary>
+public sealed record AzuriteServices(int BlobPort, int QueuePort, int TablePort)
+{
+    // Azurite's published account, the same on every machine.
+    private const string Account = "devstoreaccount1";
+    private const string AccountKey = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
+
+    /// <summary>URL of the blob service.</summary>
+    public string BlobEndpoint => Endpoint(BlobPort);
+
+    /// <summary>Connection string with all three endpoints.</summary>
+    public string ConnectionString =>
+        $"DefaultEndpointsProtocol=http;AccountName={Account};AccountKey={AccountKey};" +
+        $"BlobEndpoint={BlobEndpoint};QueueEndpoint={Endpoint(QueuePort)};TableEndpoint={Endpoint(TablePort)};";
+
+    /// <summary>Chooses the ports.</summary>
+    /// <param name="blobPort">Port of the blob service; queues and tables have the next two. 0 takes three free ones.</param>
+    public static AzuriteServices At(int blobPort) => blobPort == 0
+        ? new AzuriteServices(FreePort.Next(), FreePort.Next(), FreePort.Next())
+        : new AzuriteServices(blobPort, blobPort + 1, blobPort + 2);
+
+    /// <summary>Command line of Azurite on these ports.</summary>
+    /// <param name="folder">Folder that keeps the data; null keeps it in memory.</param>
+    /// <exception cref="FileNotFoundException">Azurite is not installed.</exception>
+    public IReadOnlyList<string> Command(string? folder) =>
+    [
+        Applications.Azurite,
+        "--blobHost", "127.0.0.1", "--blobPort", $"{BlobPort}",
+        "--queueHost", "127.0.0.1", "--queuePort", $"{QueuePort}",
+        "--tableHost", "127.0.0.1", "--tablePort", $"{TablePort}",
+        "--silent", "--skipApiVersionCheck", "--disableTelemetry",
+        .. folder is null ? ["--inMemoryPersistence"] : (string[])["--location", folder],
+    ];
+
+    private static string Endpoint(int port) => $"http://127.0.0.1:{port}/{Account}";
 }

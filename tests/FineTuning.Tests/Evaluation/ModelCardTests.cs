@@ -19,7 +19,7 @@ public sealed class ModelCardTests : IDisposable
         Settings = new TrainingSettings { LearningRate = 0.0002, Question = "What is it?" },
     };
 
-    private static readonly RunResult Result = new()
+    private static readonly TrainingResult Result = new()
     {
         Run = "spring",
         Succeeded = true,
@@ -96,7 +96,7 @@ public sealed class ModelCardTests : IDisposable
         Assert.DoesNotContain("left out", card);
     }
 
-    private string Write(TrainingJob job, RunResult result)
+    private string Write(TrainingJob job, TrainingResult result)
     {
         ModelCard.Write(_folder, job, result);
         return File.ReadAllText(Path.Combine(_folder, "README.md"));

@@ -108,7 +108,7 @@ public sealed class TensorBoardLogTests : IDisposable
             Validation = new EvaluationMetrics { Loss = 2, Samples = 4, TitleF1 = 0.25 },
         });
         var test = new EvaluationMetrics { Loss = 1, Samples = 4 };
-        await log.EndAsync(new RunResult { Run = "r1", Succeeded = true, Steps = 301, Test = test }, default);
+        await log.EndAsync(new TrainingResult { Run = "r1", Succeeded = true, Steps = 301, Test = test }, default);
         await log.FlushAsync(default);
         Assert.Equal([("validation/loss", 300, 2), ("validation/title_f1", 300, 0.25f), ("test/loss", 301, 1)],
             Events().Skip(4).Select(e => (e.Tag!, (int)e.Step, e.Value!.Value)));

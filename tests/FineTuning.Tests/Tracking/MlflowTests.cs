@@ -24,7 +24,7 @@ public sealed class MlflowTrackingTests
         Settings = new TrainingSettings { LearningRate = 0.002, Question = new string('q', 600) },
     };
 
-    private static readonly RunResult Succeeded = new()
+    private static readonly TrainingResult Succeeded = new()
     {
         Run = "r1", Succeeded = true, Steps = 3, Test = new EvaluationMetrics { Loss = 0.5, Samples = 1 },
     };

@@ -26,7 +26,7 @@ public sealed class RunProgressWriterTests : IDisposable
         await document.Flushed.Task.WaitAsync(TimeSpan.FromSeconds(30));
         Assert.Equal((1, 1), (first.Lines, second.Lines));
 
-        var result = new RunResult { Run = "r1", Succeeded = true };
+        var result = new TrainingResult { Run = "r1", Succeeded = true };
         await progressWriter.EndAsync(result, default);
         Assert.Equal((result, result), (first.Result, second.Result));
         Assert.Equal("training", (await HeartbeatAsync())!.Phase);
@@ -54,7 +54,7 @@ public sealed class RunProgressWriterTests : IDisposable
 
         public int Lines { get; private set; }
 
-        public RunResult? Result { get; private set; }
+        public TrainingResult? Result { get; private set; }
 
         public TaskCompletionSource Flushed { get; } = new();
 
@@ -67,7 +67,7 @@ public sealed class RunProgressWriterTests : IDisposable
             Flushed.TrySetResult();
         }
 
-        public Task EndAsync(RunResult? result, CancellationToken cancellationToken)
+        public Task EndAsync(TrainingResult? result, CancellationToken cancellationToken)
         {
             Result = result;
             return Task.CompletedTask;

@@ -18,15 +18,26 @@ public sealed class DemoReportTests
         Seconds = 1,
     };
 
-    private static readonly RunResult Result = new()
+    private static readonly TrainingResult Result = new()
     {
         Run = "demo",
         Succeeded = true,
         Base = new EvaluationMetrics { Loss = 3, Samples = 80, Generated = 80, CategoryAccuracy = 0.1 },
         FineTuned = new EvaluationMetrics
         {
-            Loss = 0.5, Samples = 80, Generated = 80, CategoryAccuracy = 0.9, TitleF1 = 0.75, MedianPriceError = 4, BaselineMedianPriceError = 80, PriceWithinTenPercent = 0.6,
-            Confusion = [new ConfusionRow("Coats", new Dictionary<string, int> { ["Coats"] = 40 }), new ConfusionRow("Hats", new Dictionary<string, int> { ["Hats"] = 32, ["Coats"] = 5, [""] = 3 })],
+            Loss = 0.5,
+            Samples = 80,
+            Generated = 80,
+            CategoryAccuracy = 0.9,
+            TitleF1 = 0.75,
+            MedianPriceError = 4,
+            BaselineMedianPriceError = 80,
+            PriceWithinTenPercent = 0.6,
+            Confusion =
+            [
+                new ConfusionRow("Coats", new Dictionary<string, int> { ["Coats"] = 40 }),
+                new ConfusionRow("Hats", new Dictionary<string, int> { ["Hats"] = 32, ["Coats"] = 5, [""] = 3 }),
+            ],
         },
     };
 
@@ -47,18 +58,69 @@ public sealed class DemoReportTests
     [Fact]
     public void The_test_split_has_a_column_of_its_own()
     {
-        var (code, text) = Print(Result with { Test = new EvaluationMetrics { Loss = 0.7, Samples = 40, Generated = 40, CategoryAccuracy = 0.85 } });
+        var test = new EvaluationMetrics { Loss = 0.7, Samples = 40, Generated = 40, CategoryAccuracy = 0.85 };
+        var (code, text) = Print(Result with { Test = test });
         Assert.Equal(0, code);
         Assert.Contains("fine-tuned, test split (40)", text);
         Assert.Matches(@"category accuracy.+│ 0\.10 +│ 0\.90 +│ +│ 0\.85", text);
     }
 
-    private static (int Code, string Text) Print(RunResult result)
+    private static (int Code, string Text) Print(TrainingResult result)
     {
         using var writer = new StringWriter();
         var console = AnsiConsole.Create(new AnsiConsoleSettings { Ansi = AnsiSupport.No, Out = new AnsiConsoleOutput(writer) });
         console.Profile.Width = 160;
-        var report = new DemoReport(new RunOutcome(Dataset, result, true, "first model"), [], [], null, "/state/run", TimeSpan.FromSeconds(1));
+        var outcome = new RunOutcome(Dataset, result, true, "first model");
+        var report = new DemoReport(outcome, [], [], null, "/state/run", TimeSpan.FromSeconds(1));
         return (report.Print(console), writer.ToString());
     }
+}
+
+public sealed class FaultCheckTests
+{
+    [Fact]
+    public void Rows_that_came_to_what_their_fault_should_make_of_them_are_no_surprise()
+    {
+        var faults = new FaultCheck(
+            [
+                new("status-404", "/p/1", 1),
+                new("status-503", "/p/2", 1),
+                new("stall", "/p/3", 3),
+                new("corrupt", "/p/4", 1),
+                new("cut", "/cdn/0.parquet", 1),
+            ],
+            [
+                Row(1, Rejection.NotFound),
+                Row(2, null),
+                Row(3, Rejection.Timeout),
+                Row(4, Rejection.Truncated),
+                Row(5, Rejection.NotAnImage),
+            ]);
+        Assert.Empty(faults.Mismatches);
+        Assert.Contains(("stall", 1, "timeout 1"), faults.Summary);
+        Assert.Contains(("cut", 1, ""), faults.Summary);
+    }
+
+    [Theory]
+    [InlineData("status-404", null)]
+    [InlineData("status-404", Rejection.Timeout)]
+    [InlineData("status-503", Rejection.DownloadFailed)]
+    [InlineData("stall", Rejection.DownloadFailed)]
+    [InlineData("stall", null)]
+    [InlineData("corrupt", null)]
+    public void A_row_that_came_to_something_else_is_a_surprise(string kind, string? reason)
+    {
+        var row = Row(7, reason);
+        Assert.Equal([row], new FaultCheck([new(kind, "/p/7", 1)], [row, Row(8, null)]).Mismatches);
+    }
+
+    private static ManifestRow Row(int picture, string? reason) => new()
+    {
+        Row = picture,
+        SourceSplit = "train",
+        Split = "train",
+        State = reason is null ? RowState.Stored : RowState.Rejected,
+        Reason = reason,
+        ImageUrl = $"http://127.0.0.1:1/p/{picture}",
+    };
 }

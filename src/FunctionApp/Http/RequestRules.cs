@@ -1,0 +1,214 @@
+using System.Globalization;
+using System.Numerics;
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using FunctionsPipeline.Contracts;
+
+namespace FunctionsPipeline.FunctionApp.Http;
+
+/// <summary>Reads a JSON document from the body of an HTTP request.</summary>
+internal static class RequestReader
+{
+    /// <summary>Field name of an error that concerns the complete body: the root in JSONPath.</summary>
+    public const string CompleteBody = "$";
+
+    // Requests are typed by hand, so nulls in required members and duplicate members are reported as mistakes.
+    private static readonly JsonSerializerOptions Options = new(PipelineJson.Options)
+    {
+        RespectNullableAnnotations = true,
+        AllowDuplicateProperties = false,
+    };
+
+    /// <param name="what">Description of the expected body, with an example, for error messages.</param>
+    /// <exception cref="RequestException">The body is not JSON, has unknown members, or has values of the wrong type.</exception>
+    public static async Task<T> ReadAsync<T>(Stream body, string what, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await JsonSerializer.DeserializeAsync<T>(body, Options, cancellationToken)
+                ?? throw new RequestException(CompleteBody, 400, $"The body is null; it should be {what}.");
+        }
+        catch (JsonException e)
+        {
+            throw new RequestException(Field(e.Path), 400, $"The body cannot be read as {what}: {e.Message}");
+        }
+    }
+
+    // Turns the reader's JSON path, "$.training.learningRate", into the member name of the request, "training.learningRate".
+    private static string Field(string? path) => path?.TrimStart('$').TrimStart('.') is { Length: > 0 } field ? field : CompleteBody;
+}
+
+/// <summary>Validates the requests of the HTTP API as far as that is possible without asking the Hub.</summary>
+internal static partial class RequestRules
+{
+    private const int LongestTemplate = 4000;
+
+    /// <summary>Lists all mistakes in a request, in the order of its members; empty when the request is valid.</summary>
+    public static IReadOnlyList<FieldError> Check(RunRequest request)
+    {
+        var errors = new ValidationErrors();
+        if (request.Run is not null && !RunId().IsMatch(request.Run))
+            errors.Add("run", "must be 1 to 40 lower-case letters, digits and dashes");
+        Check(request.Dataset, "dataset.", errors);
+        CheckRepo("baseModel.", request.BaseModel.Repo, request.BaseModel.Revision, errors);
+        Check(request.Training, errors);
+        return errors.All;
+    }
+
+    /// <summary>Adds the mistakes in a dataset request to the errors.</summary>
+    /// <param name="prefix">Prefix of the members' names in errors: <c>dataset.</c> in a run request.</param>
+    public static void Check(DatasetRequest dataset, string prefix, ValidationErrors errors)
+    {
+        CheckRepo(prefix, dataset.Repo, dataset.Revision, errors);
+        if (dataset.Config is not null) errors.Text($"{prefix}config", dataset.Config);
+        if (dataset.Columns is { } columns) Check(columns, $"{prefix}columns", errors);
+        errors.AtLeast($"{prefix}maxRows", dataset.MaxRows, 1);
+        errors.Between($"{prefix}validationFraction", dataset.ValidationFraction, above: 0, below: 1);
+        if (!(dataset.TestFraction >= 0 && dataset.TestFraction < 1)) errors.Add($"{prefix}testFraction", "must be from 0 to below 1");
+        else if (dataset.ValidationFraction is > 0 and < 1 && dataset.ValidationFraction + dataset.TestFraction >= 1)
+            errors.Add($"{prefix}testFraction", "and validationFraction must add up to less than 1: nothing would be left to train on");
+    }
+
+    /// <summary>Validates the id of a repository on the Hub and its revision.</summary>
+    private static void CheckRepo(string prefix, string repo, string revision, ValidationErrors errors)
+    {
+        if (!RepoId().IsMatch(repo)) errors.Add($"{prefix}repo", "must be the id of a repository on the Hub, owner/name");
+        errors.Text($"{prefix}revision", revision);
+    }
+
+    private static void Check(ColumnMapping columns, string field, ValidationErrors errors)
+    {
+        errors.Text($"{field}.image", columns.Image);
+        if (columns.Title is not null) errors.Text($"{field}.title", columns.Title);
+        if (columns.Category is not null) errors.Text($"{field}.category", columns.Category);
+        if (columns.Price is not null) errors.Text($"{field}.price", columns.Price);
+        if (columns.Product is not null) errors.Text($"{field}.product", columns.Product);
+        if (columns is { Title: null, Category: null, Price: null })
+            errors.Add(field, "must name at least one of title, category and price: it is what the model learns to say");
+    }
+
+    /// <summary>Adds the mistakes in training settings to the errors, in the order of the settings.</summary>
+    private static void Check(TrainingSettings training, ValidationErrors errors)
+    {
+        errors.Word("training.method", training.Method);
+        Check(training.Lora, errors);
+        Check("training.visionTower", training.VisionTower, errors);
+        Check("training.projector", training.Projector, errors);
+        errors.Above("training.epochs", training.Epochs, above: 0, to: 1000);
+        errors.AtLeast("training.maxSteps", training.MaxSteps, 1);
+        if (training.MaxMinutes is { } minutes) errors.Above("training.maxMinutes", minutes, above: 0, to: 60 * 24 * 30);
+        errors.From("training.batchSize", training.BatchSize, 1, 1024);
+        errors.AtLeast("training.microBatchSize", training.MicroBatchSize, 1);
+        errors.AtLeast("training.maxTokens", training.MaxTokens, 1);
+        errors.Above("training.learningRate", training.LearningRate, above: 0, to: 1);
+        errors.Word("training.schedule", training.Schedule);
+        errors.AtLeast("training.warmupSteps", training.WarmupSteps, 0);
+        errors.From("training.weightDecay", training.WeightDecay, 0, 1);
+        errors.Above("training.maxGradNorm", training.MaxGradNorm, above: 0, to: 1e6);
+        if (training.Precision is { } precision) errors.Word("training.precision", precision);
+        errors.From("training.numCrops", training.NumCrops, 1, 16);
+        errors.AtLeast("training.seed", training.Seed, 0);
+        errors.AtLeast("training.evaluateEvery", training.EvaluateEvery, 1);
+        errors.AtLeast("training.evaluationSamples", training.EvaluationSamples, 1);
+        errors.From("training.gallerySamples", training.GallerySamples, 0, 1000);
+        errors.AtLeast("training.earlyStopping", training.EarlyStopping, 1);
+        errors.AtLeast("training.checkpointEvery", training.CheckpointEvery, 1);
+        errors.AtLeast("training.keepCheckpoints", training.KeepCheckpoints, 1);
+        errors.From("training.maxAnswerTokens", training.MaxAnswerTokens, 1, 1024);
+        errors.Text("training.question", training.Question, longest: 1000);
+        // A marker of the chat format, such as <|end|>, would end the question or insert a second image.
+        if (training.Question.Contains("<|", StringComparison.Ordinal)) errors.Add("training.question", "must not contain '<|'");
+        CheckTemplate("training.promptTemplate", training.PromptTemplate, template => _ = new PromptTemplate(template), errors);
+        CheckTemplate("training.answerTemplate", training.AnswerTemplate, template => _ = new AnswerTemplate(template), errors);
+        if (training.Device is not (null or "cpu" or "cuda")) errors.Add("training.device", "must be cpu or cuda, or be left out");
+    }
+
+    private static void Check(LoraSettings lora, ValidationErrors errors)
+    {
+        errors.From("training.lora.rank", lora.Rank, 1, 1024);
+        errors.Above("training.lora.alpha", lora.Alpha, above: 0, to: 1e6);
+        if (!(lora.Dropout >= 0 && lora.Dropout < 1)) errors.Add("training.lora.dropout", "must be from 0 to below 1");
+        if (lora.Targets.Count == 0)
+            errors.Add("training.lora.targets", $"must name at least one layer, or be left out for {LoraSettings.AllLinear}");
+        for (var i = 0; i < lora.Targets.Count; i++) errors.Text($"training.lora.targets[{i}]", lora.Targets[i]);
+    }
+
+    private static void Check(string field, PartSettings part, ValidationErrors errors)
+    {
+        if (part.LearningRate is { } rate) errors.Above($"{field}.learningRate", rate, above: 0, to: 1);
+    }
+
+    private static void CheckTemplate(string field, string template, Action<string> parse, ValidationErrors errors)
+    {
+        if (template.Length > LongestTemplate)
+        {
+            errors.Add(field, $"must have at most {LongestTemplate} characters");
+            return;
+        }
+        try
+        {
+            parse(template);
+        }
+        catch (FormatException e)
+        {
+            errors.Add(field, e.Message);
+        }
+    }
+
+    [GeneratedRegex(@"\A[a-z0-9-]{1,40}\z")]
+    private static partial Regex RunId();
+
+    [GeneratedRegex(@"\A[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}\z")]
+    private static partial Regex RepoId();
+}
+
+/// <summary>Collects the invalid members of a request, each with its error message.</summary>
+internal sealed class ValidationErrors
+{
+    private readonly List<FieldError> _errors = [];
+
+    public IReadOnlyList<FieldError> All => _errors;
+
+    public void Add(string field, string message) => _errors.Add(new FieldError(field, $"{field} {message}."));
+
+    /// <summary>Requires text that is not blank, not too long and without control characters.</summary>
+    public void Text(string field, string? value, int longest = 200)
+    {
+        if (string.IsNullOrWhiteSpace(value) || value.Length > longest || value.Any(char.IsControl))
+            Add(field, $"must be a text of 1 to {longest} characters, not blank and without control characters");
+    }
+
+    public void AtLeast(string field, int? value, int least)
+    {
+        if (value < least) Add(field, $"is {value}, must be at least {least}");
+    }
+
+    /// <summary>Requires a value between two bounds, both included.</summary>
+    public void From<T>(string field, T value, T from, T to)
+        where T : INumber<T>
+    {
+        if (!(value >= from && value <= to)) Add(field, Text($"is {value}, must be from {from} to {to}"));
+    }
+
+    /// <summary>Requires a value above the lower bound, which is excluded, and up to the upper one, which is included.</summary>
+    public void Above(string field, double value, double above, double to)
+    {
+        if (!(value > above && value <= to)) Add(field, Text($"is {value}, must be above {above} and at most {to}"));
+    }
+
+    /// <summary>Requires a value between two bounds, both excluded.</summary>
+    public void Between(string field, double value, double above, double below)
+    {
+        if (!(value > above && value < below)) Add(field, Text($"is {value}, must be above {above} and below {below}"));
+    }
+
+    /// <summary>Requires a named value of the enum, because the JSON reader also accepts undefined numbers.</summary>
+    public void Word<T>(string field, T value)
+        where T : struct, Enum
+    {
+        if (!Enum.IsDefined(value))
+            Add(field, $"must be one of {string.Join(", ", Enum.GetNames<T>().Select(JsonNamingPolicy.CamelCase.ConvertName))}");
+    }
+
+    private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
+}

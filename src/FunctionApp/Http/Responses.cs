@@ -1,0 +1,46 @@
+using System.Net.Mime;
+using System.Text.Json;
+using FunctionsPipeline.Contracts;
+using FunctionsPipeline.Datasets;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Mvc;
+using Microsoft.AspNetCore.WebUtilities;
+
+namespace FunctionsPipeline.FunctionApp.Http;
+
+/// <summary>
+/// HTTP responses, whose documents are serialized with <see cref="PipelineJson"/>, independently of the host's JSON settings.
+/// </summary>
+internal static class Responses
+{
+    public static ContentResult Json<T>(T document, int status = StatusCodes.Status200OK) =>
+        Content(JsonSerializer.Serialize(document, PipelineJson.Options), MediaTypeNames.Application.Json, status);
+
+    /// <summary>Responds with JSON lines.</summary>
+    public static ContentResult Lines(string lines) => Content(lines, "application/jsonl", StatusCodes.Status200OK);
+
+    public static ContentResult Problem(int status, string detail, string? field = null) =>
+        Problem(new Problem(status, ReasonPhrases.GetReasonPhrase(status), detail) { Field = field });
+
+    /// <summary>Responds with a problem that lists one or more invalid members; the first is the problem's own field.</summary>
+    public static ContentResult Problem(IReadOnlyList<FieldError> errors) =>
+        Problem(
+            new Problem(
+                StatusCodes.Status400BadRequest, ReasonPhrases.GetReasonPhrase(StatusCodes.Status400BadRequest), errors[0].Message)
+            {
+                Field = errors[0].Field,
+                Errors = errors.Count > 1 ? errors : null,
+            });
+
+    /// <summary>Responds with a problem for an error of the Hub: 503 for a transient one, 400 for a refusal.</summary>
+    public static ContentResult Problem(HubException e) =>
+        Problem(e.IsTransient ? StatusCodes.Status503ServiceUnavailable : StatusCodes.Status400BadRequest, e.Message);
+
+    public static ContentResult NoRun(string run) => Problem(StatusCodes.Status404NotFound, $"There is no run '{run}'.", "run");
+
+    private static ContentResult Problem(Problem problem) =>
+        Content(JsonSerializer.Serialize(problem, PipelineJson.Options), MediaTypeNames.Application.ProblemJson, problem.Status);
+
+    private static ContentResult Content(string content, string type, int status) =>
+        new() { Content = content, ContentType = type, StatusCode = status };
+}

@@ -1,0 +1,197 @@
+using System.Globalization;
+using System.Text.Json;
+using Azure;
+using FunctionsPipeline.Contracts;
+using FunctionsPipeline.Datasets;
+using FunctionsPipeline.FunctionApp.Gpu;
+using FunctionsPipeline.FunctionApp.Orchestration;
+using FunctionsPipeline.FunctionApp.Runs;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Mvc;
+using Microsoft.Azure.Functions.Worker;
+using Microsoft.DurableTask;
+using Microsoft.DurableTask.Client;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+
+namespace FunctionsPipeline.FunctionApp.Http;
+
+/// <summary>Endpoints that start, list, show and cancel runs.</summary>
+public sealed class RunEndpoints(
+    DatasetIngestion datasets,
+    ModelMirror models,
+    RunDocumentStore store,
+    RunIndex index,
+    IGpuJobs jobs,
+    IOptions<PipelineOptions> options,
+    TimeProvider time,
+    ILogger<RunEndpoints> logger)
+{
+    private const string Wanted = "a run request, such as {\"dataset\": {\"repo\": \"owner/name\", …}}";
+
+    /// <summary><c>POST /api/runs</c>: validates a request, including its repositories on the Hub, then starts the run.</summary>
+    [Function(nameof(StartRun))]
+    public async Task<IActionResult> StartRun(
+        [HttpTrigger(AuthorizationLevel.Function, "post", Route = "runs")] HttpRequest request,
+        [DurableClient] DurableTaskClient client,
+        FunctionContext context,
+        CancellationToken cancellationToken)
+    {
+        try
+        {
+            var wanted = await RequestReader.ReadAsync<RunRequest>(request.Body, Wanted, cancellationToken);
+            if (RequestRules.Check(wanted) is { Count: > 0 } errors) return Responses.Problem(errors);
+            if (jobs.SetupProblem is { } missing) return Responses.Problem(StatusCodes.Status503ServiceUnavailable, missing);
+            var pinned = await PinAsync(wanted with { Run = wanted.Run ?? InstanceIds.New("run", time) }, cancellationToken);
+            var run = pinned.Run!;
+            if (!await TryStartAsync(client, pinned, cancellationToken))
+            {
+                return Responses.Problem(
+                    StatusCodes.Status409Conflict, $"There is a run '{run}' already; choose another id or leave it out.", "run");
+            }
+
+            var location = Location(request, run);
+            request.HttpContext.Response.Headers.Location = location;
+            var management = client.CreateHttpManagementPayload(run, await context.GetHttpRequestDataAsync());
+            var accepted = new RunAccepted(run, location) { Management = ManagementUrls.Of(management) };
+            return Responses.Json(accepted, StatusCodes.Status202Accepted);
+        }
+        catch (RequestException e)
+        {
+            return Responses.Problem(e.Status, e.Message, e.Field);
+        }
+        catch (HubException e)
+        {
+            return Responses.Problem(e);
+        }
+    }
+
+    /// <summary>
+    /// <c>GET /api/runs?top=&amp;continuation=&amp;status=&amp;createdFrom=&amp;createdTo=</c>: a page of runs, newest first.
+    /// </summary>
+    [Function(nameof(ListRuns))]
+    public async Task<IActionResult> ListRuns(
+        [HttpTrigger(AuthorizationLevel.Function, "get", Route = "runs")] HttpRequest request,
+        [DurableClient] DurableTaskClient client,
+        CancellationToken cancellationToken)
+    {
+        var errors = new ValidationErrors();
+        var query = RunListQuery.Read(request.Query, errors);
+        if (errors.All is { Count: > 0 } all) return Responses.Problem(all);
+        try
+        {
+            return Responses.Json(await RunReader.ListAsync(client, index, query, cancellationToken));
+        }
+        catch (RequestFailedException e) when (e.Status == StatusCodes.Status400BadRequest && query.Continuation is not null)
+        {
+            return Responses.Problem(StatusCodes.Status400BadRequest, "continuation must be the one of an earlier answer.", "continuation");
+        }
+    }
+
+    /// <summary><c>GET /api/runs/{run}</c>: the state of a run.</summary>
+    [Function(nameof(GetRun))]
+    public async Task<IActionResult> GetRun(
+        [HttpTrigger(AuthorizationLevel.Function, "get", Route = "runs/{run}")] HttpRequest request,
+        string run,
+        [DurableClient] DurableTaskClient client,
+        CancellationToken cancellationToken) =>
+        await RunReader.GetAsync(client, run, cancellationToken) is { } view ? Responses.Json(view) : Responses.NoRun(run);
+
+    /// <summary>
+    /// <c>GET /api/runs/{run}/metrics?afterStep=</c>: the metrics written so far, or those of later steps, as JSON lines with an ETag. A
+    /// request with that ETag as <c>If-None-Match</c> gets 304 until there are more.
+    /// </summary>
+    [Function(nameof(GetMetrics))]
+    public async Task<IActionResult> GetMetrics(
+        [HttpTrigger(AuthorizationLevel.Function, "get", Route = "runs/{run}/metrics")] HttpRequest request,
+        string run,
+        [DurableClient] DurableTaskClient client,
+        CancellationToken cancellationToken)
+    {
+        int? afterStep = null;
+        if (request.Query["afterStep"].LastOrDefault() is { Length: > 0 } text)
+        {
+            if (!int.TryParse(text, CultureInfo.InvariantCulture, out var step))
+                return Responses.Problem(StatusCodes.Status400BadRequest, $"afterStep is '{text}', must be a number.", "afterStep");
+            afterStep = step;
+        }
+        if (!await RunReader.ExistsAsync(client, run, cancellationToken)) return Responses.NoRun(run);
+        var known = request.GetTypedHeaders().IfNoneMatch is [{ Tag: var tag }] ? new ETag(tag.ToString()) : (ETag?)null;
+        if (await store.MetricsAsync(run, known, cancellationToken) is not { } metrics) return Responses.Lines("");
+        var headers = request.HttpContext.Response.Headers;
+        headers.ETag = metrics.ETag.ToString("H");
+        headers.CacheControl = "no-cache";
+        if (metrics.Lines is not { } lines) return new StatusCodeResult(StatusCodes.Status304NotModified);
+        return Responses.Lines(afterStep is { } after ? LinesAfter(after, lines.ToString()) : lines.ToString());
+    }
+
+    /// <summary><c>POST /api/runs/{run}/cancel</c>: terminates a run's orchestration and stops its GPU job.</summary>
+    [Function(nameof(CancelRun))]
+    public async Task<IActionResult> CancelRun(
+        [HttpTrigger(AuthorizationLevel.Function, "post", Route = "runs/{run}/cancel")] HttpRequest request,
+        string run,
+        [DurableClient] DurableTaskClient client,
+        CancellationToken cancellationToken)
+    {
+        if (await RunReader.GetAsync(client, run, cancellationToken) is not { } view) return Responses.NoRun(run);
+        if (view.RuntimeStatus is nameof(OrchestrationRuntimeStatus.Completed) or nameof(OrchestrationRuntimeStatus.Failed))
+            return Responses.Problem(StatusCodes.Status409Conflict, $"Run '{run}' has ended already: {view.RuntimeStatus}.", "run");
+
+        // Races with StartGpuJob, which stores the job and then checks the mark: marking first means that either it sees our mark or we see
+        // its job.
+        await store.MarkCancelledAsync(run, cancellationToken);
+        await client.TerminateInstanceAsync(run, new TerminateInstanceOptions("cancelled", Recursive: true), cancellationToken);
+        if (await store.StartedAsync(run, cancellationToken) is { } job) await jobs.StopAsync(job.Name, cancellationToken);
+        Logs.RunCancelled(logger, run);
+        return Responses.Json(await RunReader.GetAsync(client, run, cancellationToken) ?? view, StatusCodes.Status202Accepted);
+    }
+
+    /// <summary>Returns the URL path of a run, relative to the request's own path: host.json may change the route prefix.</summary>
+    internal static string Location(HttpRequest request, string run) =>
+        $"{request.PathBase}{request.Path.Value?.TrimEnd('/')}/{run}";
+
+    /// <summary>
+    /// Replaces the request's revisions with the commits that they point to now; throws when the Hub lacks a repository or revision.
+    /// </summary>
+    private async Task<RunRequest> PinAsync(RunRequest request, CancellationToken cancellationToken)
+    {
+        var dataset = await datasets.CheckAsync(request.Dataset, cancellationToken);
+        var model = await models.ResolveCommitAsync(request.BaseModel, cancellationToken);
+        return request with
+        {
+            Dataset = request.Dataset with { Revision = dataset },
+            BaseModel = request.BaseModel with { Revision = model },
+        };
+    }
+
+    /// <summary>Starts the run's orchestration. False when the run id is taken.</summary>
+    private async Task<bool> TryStartAsync(DurableTaskClient client, RunRequest request, CancellationToken cancellationToken)
+    {
+        var run = request.Run!;
+        if (await client.GetInstanceAsync(run, cancellationToken) is not null) return false;
+        if (!await store.ClaimAsync(run, request, cancellationToken)) return false;
+        var acceptedAt = time.GetUtcNow();
+        try
+        {
+            await index.AddAsync(run, acceptedAt, cancellationToken);
+            var input = new FineTuneInput(request, options.Value.GpuJobs.Policy);
+            await client.ScheduleNewOrchestrationInstanceAsync(
+                nameof(FineTune), input, new StartOrchestrationOptions(InstanceId: run), cancellationToken);
+        }
+        catch
+        {
+            await index.RemoveAsync(run, acceptedAt);
+            await store.UnclaimAsync(run);
+            throw;
+        }
+        Logs.RunAccepted(logger, run, request.Dataset.Repo, request.Dataset.Revision, request.BaseModel.Repo, request.BaseModel.Revision);
+        return true;
+    }
+
+    private static string LinesAfter(int step, string lines) => string.Concat(
+        lines.Split('\n', StringSplitOptions.RemoveEmptyEntries)
+            .Where(line => JsonSerializer.Deserialize<StepOfLine>(line, JsonSerializerOptions.Web)?.Step > step)
+            .Select(line => $"{line}\n"));
+
+    private sealed record StepOfLine(int Step);
+}

@@ -1,0 +1,225 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.Json;
+using Azure.Core.Pipeline;
+using Azure.Storage.Blobs;
+using FunctionsPipeline.Contracts;
+using FunctionsPipeline.LocalHost.Processes;
+using Spectre.Console;
+
+namespace FunctionsPipeline.LocalHost.Demo;
+
+/// <summary>Runs the demo as a user would proceed: start a run over HTTP, follow it, upload images, read the predictions.</summary>
+public static class DemoScenario
+{
+    private static readonly TimeSpan PredictionLimit = TimeSpan.FromMinutes(2);
+
+    /// <returns>Process exit code: 0 when every promise of the demo was kept.</returns>
+    public static async Task<int> RunAsync(DemoOptions options, CancellationToken cancellationToken)
+    {
+        var clock = Stopwatch.StartNew();
+        using var folder = FolderLock.Acquire(options.StateFolder);
+        if (Directory.Exists(options.StateFolder)) Directory.Delete(options.StateFolder, recursive: true);
+        var screen = new DemoScreen();
+        screen.Say($"everything is written to {options.StateFolder}");
+        await using var stack = await LocalStack.StartAsync(
+            new LocalStackOptions
+            {
+                StateFolder = options.StateFolder,
+                Images = options.Images,
+                Rows = options.Rows,
+                HoldBack = options.Uploads,
+                Faults = options.Faults,
+            },
+            screen.Say, cancellationToken);
+
+        using var http = new HttpClient { BaseAddress = stack.Host };
+        // Azurite waits for open connections when it stops. All requests share one HTTP client, whose disposal closes them.
+        var storage = new BlobServiceClient(stack.Storage, new BlobClientOptions { Transport = new HttpClientTransport(http) });
+        var client = new PipelineClient(http, storage);
+        var accepted = await client.StartRunAsync(options.Request(stack.Dataset, LocalStack.BaseModel), cancellationToken);
+        screen.Say($"run           {accepted.Run}: {new Uri(stack.Host, accepted.StatusUrl)}");
+        RunView? last = null;
+        await foreach (var view in client.FollowAsync(accepted.Run, cancellationToken)) screen.Show(last = view);
+        if (last is not { Outcome: { } outcome })
+        {
+            screen.Say($"the run ended as {last?.RuntimeStatus}: {last?.Error}\nLogs: {stack.Options.LogFolder}");
+            return 1;
+        }
+
+        var uploads = await UploadAsync(client, stack.Options.HeldOutFolder, screen, cancellationToken);
+        var runFolder = Path.Combine(options.StateFolder, "run");
+        await client.SaveTrackingAsync(accepted.Run, runFolder, cancellationToken);
+        var faults = options.Faults
+            ? new FaultCheck(
+                await client.GetFaultsAsync(stack.Hub, cancellationToken),
+                await client.GetRowsAsync(outcome.Dataset, cancellationToken))
+            : null;
+        var report = new DemoReport(
+            outcome, await client.GetMetricsAsync(accepted.Run, cancellationToken), uploads, faults, runFolder, clock.Elapsed);
+        return report.Print(AnsiConsole.Console);
+    }
+
+    private static async Task<IReadOnlyList<(HeldOutImage Truth, PredictionDocument? Prediction)>> UploadAsync(
+        PipelineClient client, string folder, DemoScreen screen, CancellationToken cancellationToken)
+    {
+        var images = HeldOutImage.Load(folder);
+        screen.Say($"uploading {images.Count} images that are in no split to {Containers.ProductImages}/demo");
+        foreach (var image in images)
+        {
+            await using var file = File.OpenRead(Path.Combine(folder, image.File));
+            await client.UploadAsync($"demo/{image.File}", file, cancellationToken);
+        }
+        return await Task.WhenAll(images.Select(async image =>
+            (image, await client.WaitForPredictionAsync($"demo/{image.File}", PredictionLimit, cancellationToken))));
+    }
+}
+
+/// <summary>Options of the demo.</summary>
+public sealed record DemoOptions
+{
+    /// <summary>Folder of images, <c>{split}/{label}/*.jpg</c>; null for drawn garments.</summary>
+    public string? Images { get; init; }
+
+    /// <summary>Number of rows of the dataset.</summary>
+    public int Rows { get; init; } = 800;
+
+    /// <summary>
+    /// True to have the sample hub inject faults: missing, busy, stalled and damaged images, and a connection that is cut.
+    /// </summary>
+    public bool Faults { get; init; }
+
+    /// <summary>Number of images in no split that are uploaded after training.</summary>
+    public int Uploads { get; init; } = 8;
+
+    /// <summary>Maximum training time, in minutes.</summary>
+    public double? Minutes { get; init; }
+
+    /// <summary>Training settings; null for those that suit the sample.</summary>
+    public TrainingSettings? Training { get; init; }
+
+    /// <summary>Folder for all files of the demo, emptied at the start.</summary>
+    public required string StateFolder { get; init; }
+
+    /// <summary>Builds the run request that the demo posts.</summary>
+    /// <param name="dataset">Repository id of the sample hub's dataset.</param>
+    /// <param name="baseModel">Repository id of the sample hub's base model.</param>
+    public RunRequest Request(string dataset, string baseModel) => new()
+    {
+        Run = "demo",
+        Dataset = new DatasetRequest
+        {
+            Repo = dataset,
+            Columns = Images is null
+                ? new ColumnMapping { Image = "imageurl", Title = "title", Category = "category3_code", Price = "full_price" }
+                : new ColumnMapping { Image = "image", Category = "label" },
+            // Photographs are too few for a test split, and the uploaded images are outside of every split anyway.
+            TestFraction = Images is null ? 0.1 : 0,
+        },
+        BaseModel = new BaseModelRequest { Repo = baseModel },
+        Training = Minutes is { } limit ? Settings with { MaxMinutes = limit } : Settings,
+    };
+
+    private TrainingSettings Settings => Training ?? new TrainingSettings
+    {
+        Epochs = 100,
+        MaxSteps = Images is null ? 350 : 3000,
+        MaxMinutes = Images is null ? 3 : 7,
+        BatchSize = 8,
+        // Photographs are few and differ in more than their labels, so they get a lower learning rate and random augmentation.
+        LearningRate = Images is null ? 2e-3 : 5e-4,
+        AugmentImages = Images is not null,
+        WarmupSteps = 40,
+        NumCrops = 1,
+        EvaluationSamples = 100,
+        MaxAnswerTokens = 40,
+    };
+}
+
+/// <summary>Image in no split, with its true title, category and price: a line of <c>truth.jsonl</c>.</summary>
+public sealed record HeldOutImage(string File, string? Title, string? Category, double? Price)
+{
+    /// <summary>Reads the file <c>truth.jsonl</c> in a folder.</summary>
+    public static IReadOnlyList<HeldOutImage> Load(string folder) =>
+        [.. System.IO.File.ReadLines(Path.Combine(folder, "truth.jsonl"))
+            .Select(line => JsonSerializer.Deserialize<HeldOutImage>(line, PipelineJson.Compact)!)];
+}
+
+/// <summary>Prints the progress of a run: rewrites one line in a terminal, and prints a line every few seconds elsewhere.</summary>
+public sealed class DemoScreen
+{
+    private static readonly TimeSpan LogInterval = TimeSpan.FromSeconds(10);
+
+    private readonly Stopwatch _clock = Stopwatch.StartNew();
+    private readonly bool _rewrites = AnsiConsole.Profile.Capabilities.Ansi && !Console.IsOutputRedirected;
+    private string _lastKey = "";
+    private TimeSpan _lastShown = TimeSpan.MinValue;
+    private bool _open;
+
+    /// <summary>Prints a permanent line.</summary>
+    public void Say(string line)
+    {
+        Close();
+        AnsiConsole.MarkupLineInterpolated(CultureInfo.InvariantCulture, $"[grey]{Time()}[/] {line}");
+    }
+
+    /// <summary>Shows the state of a run.</summary>
+    public void Show(RunView view)
+    {
+        var key = $"{view.Status?.Phase}/{view.Status?.Training?.Phase}";
+        if (!_rewrites && key == _lastKey && _clock.Elapsed - _lastShown < LogInterval) return;
+        if (key != _lastKey) Close();
+        _lastKey = key;
+        _lastShown = _clock.Elapsed;
+        var text = $"{Time()} {Describe(view)}";
+        if (_rewrites)
+        {
+            Console.Write($"\r\u001b[K{text[..Math.Min(text.Length, Math.Max(20, Console.WindowWidth - 1))]}");
+            _open = true;
+        }
+        else
+        {
+            Console.WriteLine(text);
+        }
+    }
+
+    private static string Describe(RunView view)
+    {
+        if (view.Status is not { } status) return view.RuntimeStatus;
+        var parts = new List<string> { status.Phase.ToString().ToLowerInvariant() };
+        if (status is { Phase: RunPhase.Ingesting, Rows: { } rows })
+        {
+            var counts = Invariant($"{rows.Stored} stored, {rows.Duplicates} duplicates, {rows.Rejected} rejected");
+            parts.Add(Invariant($"{rows.Rows}/{status.TotalRows} rows, {counts}"));
+        }
+        if (status is { Phase: RunPhase.Ingesting, Rate: { } ingestRate })
+        {
+            var left = ingestRate.EtaSeconds is { } seconds ? Invariant($", {seconds:0} s left") : "";
+            parts.Add(Invariant($"{ingestRate.RowsPerSecond:0.0} rows/s, {ingestRate.BytesPerSecond / 1e6:0.0} MB/s{left}"));
+        }
+        if (status is { Phase: RunPhase.Training, Training: { } training })
+        {
+            parts.Add(training.Phase);
+            if (training.Steps > 0) parts.Add(Invariant($"step {training.Step}/{training.Steps}, epoch {training.Epoch:0.0}"));
+            if (training.Loss is { } loss) parts.Add(Invariant($"loss {loss:0.000}"));
+            if (training.ValidationLoss is { } validation) parts.Add(Invariant($"validation {validation:0.000}"));
+            if (training.SamplesPerSecond is { } rate) parts.Add(Invariant($"{rate:0.0} samples/s"));
+            if (training.EtaSeconds is { } eta) parts.Add(Invariant($"{eta:0} s left"));
+        }
+        else if (status.Message is { } message)
+        {
+            parts.Add(message);
+        }
+        return string.Join("  ", parts);
+    }
+
+    private string Time() => _clock.Elapsed.ToString(@"mm\:ss", CultureInfo.InvariantCulture);
+
+    private void Close()
+    {
+        if (_open) Console.WriteLine();
+        _open = false;
+    }
+
+    private static string Invariant(FormattableString text) => FormattableString.Invariant(text);
+}

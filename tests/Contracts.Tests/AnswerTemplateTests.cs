@@ -1,0 +1,31 @@
+using FunctionsPipeline.Contracts;
+
+namespace FunctionsPipeline.Tests.Contracts;
+
+public sealed class AnswerTemplateTests
+{
+    private static readonly AnswerTemplate Template = new(AnswerTemplate.Default);
+
+    [Theory]
+    [InlineData("Vintage Check Coat, Long", "OUTERWEAR", 1990.5)]
+    [InlineData("Hat", null, null)]
+    [InlineData(null, "dress", null)]
+    [InlineData(null, null, 12.0)]
+    [InlineData("Coat", "OUTERWEAR", null)]
+    public void An_answer_reads_back_what_it_says(string? title, string? category, double? price)
+    {
+        var answer = new Answer(title, category, price);
+        Assert.Equal(answer, Template.Read(answer.ToString()));
+    }
+
+    [Fact]
+    public void The_words_are_those_of_the_prompt_template() =>
+        Assert.Equal("Product: Red Coat, Category: COATS, Full Price: 120", new Answer("Red Coat", "COATS", 120).ToString());
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("a red coat")]
+    [InlineData("Full Price: cheap")]
+    [InlineData("Price: 12")]
+    public void Anything_else_is_no_answer(string text) => Assert.Null(Template.Read(text));
+}

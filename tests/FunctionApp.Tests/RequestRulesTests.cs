@@ -1,0 +1,145 @@
+using System.Text;
+using FunctionsPipeline.Contracts;
+using FunctionsPipeline.FunctionApp.Http;
+
+namespace FunctionsPipeline.Tests.FunctionApp;
+
+public class RequestRulesTests
+{
+    private const string Good =
+        """{"dataset": {"repo": "samples/garments", "columns": {"image": "imageurl", "category": "category1_code"}}}""";
+
+    [Fact]
+    public async Task A_request_that_names_a_dataset_and_a_label_is_fine()
+    {
+        var request = await ReadAsync(Good);
+        Assert.Empty(RequestRules.Check(request));
+        Assert.Equal("imageurl", request.Dataset.Columns!.Image);
+    }
+
+    [Theory]
+    [InlineData("", "$")]
+    [InlineData("{", "$")]
+    [InlineData("null", "$")]
+    [InlineData("[]", "$")]
+    [InlineData("""{"training": {"learningRate": "fast"}}""", "training.learningRate")]
+    [InlineData("""{"training": {"learningRate": 1e-4, "learningrates": 2}}""", "training.learningrates")]
+    [InlineData("""{"training": {"batchSize": 1.5}}""", "training.batchSize")]
+    [InlineData("""{"training": {"seed": 99999999999}}""", "training.seed")]
+    [InlineData("""{"datasets": {}}""", "datasets")]
+    [InlineData("""{"dataset": null}""", "dataset")]
+    [InlineData("""{"dataset": {"columns": 5}}""", "dataset.columns")]
+    [InlineData("""{"dataset": {"repo": null}}""", "dataset.repo")]
+    [InlineData("""{"dataset": {"repo": 7}}""", "dataset.repo")]
+    [InlineData("""{"publish": "yes"}""", "publish")]
+    public async Task A_body_that_is_no_run_request_names_the_member(string body, string field)
+    {
+        var problem = await Assert.ThrowsAsync<RequestException>(() => ReadAsync(body));
+        Assert.Equal(400, problem.Status);
+        Assert.Equal(field, problem.Field);
+    }
+
+    [Fact]
+    public async Task A_member_given_twice_is_refused()
+    {
+        var problem = await Assert.ThrowsAsync<RequestException>(() => ReadAsync("""{"run": "a", "run": "b"}"""));
+        Assert.Contains("uplicate", problem.Message, StringComparison.Ordinal);
+    }
+
+    public static TheoryData<string, RunRequest> BadValues()
+    {
+        var data = new TheoryData<string, RunRequest>();
+        foreach (var run in new[] { "", "Run", "a/b", "run\n", new string('a', 41) }) data.Add("run", Samples.Request with { Run = run });
+        foreach (var repo in new[] { "", "garments", "a/b/c", "../b", "a b/c" })
+        {
+            data.Add("dataset.repo", Dataset(d => d with { Repo = repo }));
+            data.Add("baseModel.repo", Samples.Request with { BaseModel = new BaseModelRequest { Repo = repo } });
+        }
+        data.Add("dataset.revision", Dataset(d => d with { Revision = " " }));
+        data.Add("dataset.config", Dataset(d => d with { Config = "" }));
+        data.Add("dataset.columns.image", Columns(c => c with { Image = "" }));
+        data.Add("dataset.columns.title", Columns(c => c with { Title = "" }));
+        data.Add("dataset.columns.category", Columns(c => c with { Category = "\t" }));
+        data.Add("dataset.columns.price", Columns(c => c with { Price = "" }));
+        data.Add("dataset.columns.product", Columns(c => c with { Product = " " }));
+        data.Add("dataset.columns", Columns(c => c with { Category = null }));
+        data.Add("dataset.maxRows", Dataset(d => d with { MaxRows = 0 }));
+        foreach (var share in new[] { 0, 1, -0.1, double.NaN })
+            data.Add("dataset.validationFraction", Dataset(d => d with { ValidationFraction = share }));
+        foreach (var share in new[] { 1, -0.1, double.NaN })
+            data.Add("dataset.testFraction", Dataset(d => d with { TestFraction = share }));
+        data.Add("dataset.testFraction", Dataset(d => d with { ValidationFraction = 0.5, TestFraction = 0.5 }));
+        data.Add("baseModel.revision", Samples.Request with { BaseModel = Samples.Request.BaseModel with { Revision = "" } });
+        foreach (var epochs in new[] { 0, -1, 1001, double.PositiveInfinity })
+            data.Add("training.epochs", Training(t => t with { Epochs = epochs }));
+        data.Add("training.maxSteps", Training(t => t with { MaxSteps = 0 }));
+        data.Add("training.maxMinutes", Training(t => t with { MaxMinutes = 0 }));
+        foreach (var size in new[] { 0, 1025 }) data.Add("training.batchSize", Training(t => t with { BatchSize = size }));
+        foreach (var rate in new[] { 0, -1e-4, 1.01, double.NaN, double.PositiveInfinity })
+            data.Add("training.learningRate", Training(t => t with { LearningRate = rate }));
+        data.Add("training.warmupSteps", Training(t => t with { WarmupSteps = -1 }));
+        data.Add("training.weightDecay", Training(t => t with { WeightDecay = -0.1 }));
+        data.Add("training.maxGradNorm", Training(t => t with { MaxGradNorm = 0 }));
+        foreach (var crops in new[] { 0, 17 }) data.Add("training.numCrops", Training(t => t with { NumCrops = crops }));
+        data.Add("training.seed", Training(t => t with { Seed = -1 }));
+        data.Add("training.evaluateEvery", Training(t => t with { EvaluateEvery = 0 }));
+        data.Add("training.evaluationSamples", Training(t => t with { EvaluationSamples = 0 }));
+        data.Add("training.maxAnswerTokens", Training(t => t with { MaxAnswerTokens = 0 }));
+        data.Add("training.question", Training(t => t with { Question = "  " }));
+        data.Add("training.question", Training(t => t with { Question = "What is in <|image_2|>?" }));
+        string[] prompts = ["", "<|image_1|><|assistant|>", "{question}<|assistant|>", "<|image_1|>{question}", new string('a', 4001)];
+        foreach (var prompt in prompts)
+            data.Add("training.promptTemplate", Training(t => t with { PromptTemplate = prompt }));
+        foreach (var answer in new[] { "", "{title}, {title}", "{colour}", "a {title}, and more" })
+            data.Add("training.answerTemplate", Training(t => t with { AnswerTemplate = answer }));
+        data.Add("training.method", Training(t => t with { Method = (FineTuningMethod)7 }));
+        data.Add("training.schedule", Training(t => t with { Schedule = (ScheduleShape)7 }));
+        data.Add("training.precision", Training(t => t with { Precision = (WeightPrecision)7 }));
+        foreach (var rank in new[] { 0, 1025 }) data.Add("training.lora.rank", Lora(l => l with { Rank = rank }));
+        foreach (var alpha in new[] { 0, -1, double.NaN }) data.Add("training.lora.alpha", Lora(l => l with { Alpha = alpha }));
+        foreach (var dropout in new[] { 1, -0.1, double.NaN }) data.Add("training.lora.dropout", Lora(l => l with { Dropout = dropout }));
+        data.Add("training.lora.targets", Lora(l => l with { Targets = [] }));
+        data.Add("training.lora.targets[1]", Lora(l => l with { Targets = ["qkv_proj", " "] }));
+        data.Add("training.visionTower.learningRate", Training(t => t with { VisionTower = new PartSettings { LearningRate = 0 } }));
+        data.Add("training.projector.learningRate", Training(t => t with { Projector = new PartSettings { LearningRate = 1.5 } }));
+        data.Add("training.microBatchSize", Training(t => t with { MicroBatchSize = 0 }));
+        data.Add("training.maxTokens", Training(t => t with { MaxTokens = 0 }));
+        foreach (var samples in new[] { -1, 1001 }) data.Add("training.gallerySamples", Training(t => t with { GallerySamples = samples }));
+        data.Add("training.earlyStopping", Training(t => t with { EarlyStopping = 0 }));
+        data.Add("training.checkpointEvery", Training(t => t with { CheckpointEvery = 0 }));
+        data.Add("training.keepCheckpoints", Training(t => t with { KeepCheckpoints = 0 }));
+        data.Add("training.device", Training(t => t with { Device = "tpu" }));
+        return data;
+    }
+
+    [Theory]
+    [MemberData(nameof(BadValues))]
+    public void A_bad_value_is_reported_under_its_path(string field, RunRequest request)
+    {
+        var error = Assert.Single(RequestRules.Check(request));
+        Assert.Equal(field, error.Field);
+        Assert.StartsWith(field, error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void All_mistakes_are_reported_at_once()
+    {
+        var request = Training(t => t with { LearningRate = 2, BatchSize = 0 }) with { Run = "No" };
+        Assert.Equal(["run", "training.batchSize", "training.learningRate"], RequestRules.Check(request).Select(error => error.Field));
+    }
+
+    private static Task<RunRequest> ReadAsync(string body) =>
+        RequestReader.ReadAsync<RunRequest>(new MemoryStream(Encoding.UTF8.GetBytes(body)), "a run request", default);
+
+    private static RunRequest Dataset(Func<DatasetRequest, DatasetRequest> change) =>
+        Samples.Request with { Dataset = change(Samples.Request.Dataset) };
+
+    private static RunRequest Columns(Func<ColumnMapping, ColumnMapping> change) =>
+        Dataset(dataset => dataset with { Columns = change(dataset.Columns!) });
+
+    private static RunRequest Lora(Func<LoraSettings, LoraSettings> change) =>
+        Training(training => training with { Lora = change(training.Lora) });
+
+    private static RunRequest Training(Func<TrainingSettings, TrainingSettings> change) =>
+        Samples.Request with { Training = change(Samples.Request.Training) };
+}
