@@ -2,6 +2,11 @@ using Azure.Storage.Blobs;
 using Azure.Storage.Blobs.Models;
 using Azure.Storage.Blobs.Specialized;
 using FunctionsPipeline.Contracts;
+using FunctionsPipeline.Datasets.Fetching;
+using FunctionsPipeline.Datasets.Hub;
+using FunctionsPipeline.Datasets.Planning;
+using FunctionsPipeline.Datasets.Rows;
+using FunctionsPipeline.Datasets.Storage;
 
 namespace FunctionsPipeline.Datasets;
 

@@ -3,6 +3,10 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Threading.RateLimiting;
 using FunctionsPipeline.Contracts;
+using FunctionsPipeline.Datasets.Fetching;
+using FunctionsPipeline.Datasets.Planning;
+using FunctionsPipeline.Datasets.Rows;
+using FunctionsPipeline.Datasets.Storage;
 using FunctionsPipeline.Images;
 
 namespace FunctionsPipeline.Datasets;

@@ -1,4 +1,5 @@
 using FunctionsPipeline.Phi3Vision;
+using FunctionsPipeline.Phi3Vision.Weights;
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;

@@ -1,4 +1,7 @@
+using FunctionsPipeline.FineTuning.Data;
 using FunctionsPipeline.Phi3Vision;
+using FunctionsPipeline.Phi3Vision.Adapters;
+using FunctionsPipeline.Phi3Vision.Model;
 using static TorchSharp.torch;
 
 namespace FunctionsPipeline.FineTuning;

@@ -1,5 +1,10 @@
 using FunctionsPipeline.Contracts;
-using FunctionsPipeline.Phi3Vision;
+using FunctionsPipeline.FineTuning.Tracking;
+using FunctionsPipeline.Phi3Vision.Adapters;
+using FunctionsPipeline.Phi3Vision.Config;
+using FunctionsPipeline.Phi3Vision.Model;
+using FunctionsPipeline.Phi3Vision.Text;
+using FunctionsPipeline.Phi3Vision.Weights;
 using static TorchSharp.torch;
 
 namespace FunctionsPipeline.FineTuning;

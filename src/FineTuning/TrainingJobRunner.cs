@@ -1,6 +1,9 @@
 using System.Text.Json;
 using FunctionsPipeline.Contracts;
-using FunctionsPipeline.Phi3Vision;
+using FunctionsPipeline.FineTuning.Data;
+using FunctionsPipeline.FineTuning.Evaluation;
+using FunctionsPipeline.FineTuning.Tracking;
+using FunctionsPipeline.Phi3Vision.Images;
 using Microsoft.Extensions.Logging;
 
 namespace FunctionsPipeline.FineTuning;

@@ -1,4 +1,6 @@
 using FunctionsPipeline.Contracts;
+using FunctionsPipeline.FineTuning.Data;
+using FunctionsPipeline.FineTuning.Tracking;
 using static TorchSharp.torch;
 
 namespace FunctionsPipeline.FineTuning;

@@ -1,4 +1,4 @@
-using FunctionsPipeline.Datasets;
+using FunctionsPipeline.Datasets.Hub;
 
 namespace FunctionsPipeline.FunctionApp;
 

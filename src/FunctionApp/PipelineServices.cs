@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Azure.Storage.Blobs;
 using FunctionsPipeline.Datasets;
+using FunctionsPipeline.Datasets.Hub;
 using FunctionsPipeline.FunctionApp.Gpu;
 using FunctionsPipeline.FunctionApp.Models;
 using FunctionsPipeline.FunctionApp.Predictions;

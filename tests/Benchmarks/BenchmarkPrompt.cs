@@ -1,4 +1,6 @@
-using FunctionsPipeline.Phi3Vision;
+using FunctionsPipeline.Phi3Vision.Config;
+using FunctionsPipeline.Phi3Vision.Images;
+using FunctionsPipeline.Phi3Vision.Model;
 using static TorchSharp.torch;
 
 namespace FunctionsPipeline.Benchmarks;

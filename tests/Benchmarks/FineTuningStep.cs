@@ -1,6 +1,10 @@
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.FineTuning;
-using FunctionsPipeline.Phi3Vision;
+using FunctionsPipeline.FineTuning.Data;
+using FunctionsPipeline.Phi3Vision.Adapters;
+using FunctionsPipeline.Phi3Vision.Config;
+using FunctionsPipeline.Phi3Vision.Images;
+using FunctionsPipeline.Phi3Vision.Model;
 using static TorchSharp.torch;
 
 namespace FunctionsPipeline.Benchmarks;

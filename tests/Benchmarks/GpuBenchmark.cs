@@ -1,7 +1,11 @@
 using System.Globalization;
 using FunctionsPipeline.Contracts;
-using FunctionsPipeline.FineTuning;
-using FunctionsPipeline.Phi3Vision;
+using FunctionsPipeline.FineTuning.Data;
+using FunctionsPipeline.FineTuning.Tracking;
+using FunctionsPipeline.Phi3Vision.Config;
+using FunctionsPipeline.Phi3Vision.Images;
+using FunctionsPipeline.Phi3Vision.Model;
+using FunctionsPipeline.Phi3Vision.Weights;
 using static FunctionsPipeline.Benchmarks.Cell;
 using static TorchSharp.torch;
 

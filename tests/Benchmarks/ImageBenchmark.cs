@@ -1,5 +1,5 @@
 using FunctionsPipeline.Images;
-using FunctionsPipeline.Phi3Vision;
+using FunctionsPipeline.Phi3Vision.Images;
 
 namespace FunctionsPipeline.Benchmarks;
 

@@ -6,6 +6,9 @@ using Azure.Core.Pipeline;
 using Azure.Storage.Blobs;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.Datasets;
+using FunctionsPipeline.Datasets.Hub;
+using FunctionsPipeline.Datasets.Planning;
+using FunctionsPipeline.Datasets.Storage;
 using FunctionsPipeline.Images;
 using FunctionsPipeline.LocalHost.Processes;
 

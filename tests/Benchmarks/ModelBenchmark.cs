@@ -1,7 +1,12 @@
 using System.Globalization;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.FineTuning;
-using FunctionsPipeline.Phi3Vision;
+using FunctionsPipeline.FineTuning.Data;
+using FunctionsPipeline.Phi3Vision.Config;
+using FunctionsPipeline.Phi3Vision.Images;
+using FunctionsPipeline.Phi3Vision.Model;
+using FunctionsPipeline.Phi3Vision.Text;
+using FunctionsPipeline.Phi3Vision.Weights;
 using TorchSharp;
 using static TorchSharp.torch;
 

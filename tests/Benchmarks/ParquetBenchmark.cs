@@ -2,7 +2,8 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
 using FunctionsPipeline.Contracts;
-using FunctionsPipeline.Datasets;
+using FunctionsPipeline.Datasets.Planning;
+using FunctionsPipeline.Datasets.Rows;
 using Parquet;
 using Parquet.Schema;
 

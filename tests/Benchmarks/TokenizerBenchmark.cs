@@ -5,7 +5,7 @@ using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using System.Xml.Linq;
-using FunctionsPipeline.Phi3Vision;
+using FunctionsPipeline.Phi3Vision.Text;
 using FunctionsPipeline.Tests;
 
 namespace FunctionsPipeline.Benchmarks;

@@ -1,6 +1,8 @@
 using System.Globalization;
 using FunctionsPipeline.GpuWorker.Commands;
-using FunctionsPipeline.Phi3Vision;
+using FunctionsPipeline.Phi3Vision.Config;
+using FunctionsPipeline.Phi3Vision.Text;
+using FunctionsPipeline.Phi3Vision.Weights;
 using static TorchSharp.torch;
 
 namespace FunctionsPipeline.Benchmarks;

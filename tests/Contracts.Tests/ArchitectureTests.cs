@@ -1,7 +1,7 @@
 using System.Text.RegularExpressions;
 using System.Xml.Linq;
 
-namespace FunctionsPipeline.Tests.Contracts;
+namespace FunctionsPipeline.Contracts.Tests;
 
 /// <summary>The house is as docs/architecture.md draws it.</summary>
 public sealed partial class ArchitectureTests
@@ -36,7 +36,7 @@ public sealed partial class ArchitectureTests
         }
     }
 
-    [Fact(Skip = "namespaces are moved at the end of this change")]
+    [Fact]
     public void Namespaces_follow_folders()
     {
         var wrong = Repository.Files(".cs")

@@ -1,6 +1,6 @@
 using System.Text.RegularExpressions;
 
-namespace FunctionsPipeline.Tests.Contracts;
+namespace FunctionsPipeline.Contracts.Tests;
 
 /// <summary>Files, commands, routes and settings that the pages name are there.</summary>
 public sealed partial class PagesTests

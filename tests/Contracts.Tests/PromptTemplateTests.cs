@@ -1,6 +1,4 @@
-using FunctionsPipeline.Contracts;
-
-namespace FunctionsPipeline.Tests.Contracts;
+namespace FunctionsPipeline.Contracts.Tests;
 
 public sealed class PromptTemplateTests
 {

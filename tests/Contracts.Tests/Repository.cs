@@ -1,4 +1,4 @@
-namespace FunctionsPipeline.Tests.Contracts;
+namespace FunctionsPipeline.Contracts.Tests;
 
 /// <summary>Files of the repository, apart from those that builds and local runs write.</summary>
 internal static class Repository

@@ -1,8 +1,8 @@
 using FunctionsPipeline.Contracts;
-using FunctionsPipeline.Datasets;
 using FunctionsPipeline.SampleData;
+using FunctionsPipeline.Tests;
 
-namespace FunctionsPipeline.Tests.Datasets;
+namespace FunctionsPipeline.Datasets.Tests;
 
 /// <summary>A whole ingestion from a hub that fails in every way that heals, and in some that do not.</summary>
 public sealed class FaultyHubTests(AzuriteFixture azurite) : IClassFixture<AzuriteFixture>

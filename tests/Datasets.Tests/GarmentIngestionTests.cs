@@ -5,9 +5,10 @@ using Azure.Storage.Blobs.Models;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.Images;
 using FunctionsPipeline.SampleData;
+using FunctionsPipeline.Tests;
 using Parquet;
 
-namespace FunctionsPipeline.Tests.Datasets;
+namespace FunctionsPipeline.Datasets.Tests;
 
 public sealed class GarmentIngestionTests(AzuriteFixture azurite) : IClassFixture<AzuriteFixture>
 {

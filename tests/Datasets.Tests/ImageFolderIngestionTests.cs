@@ -1,8 +1,8 @@
 using FunctionsPipeline.Contracts;
-using FunctionsPipeline.Datasets;
 using FunctionsPipeline.SampleData;
+using FunctionsPipeline.Tests;
 
-namespace FunctionsPipeline.Tests.Datasets;
+namespace FunctionsPipeline.Datasets.Tests;
 
 public sealed class ImageFolderIngestionTests(AzuriteFixture azurite) : IClassFixture<AzuriteFixture>, IDisposable
 {

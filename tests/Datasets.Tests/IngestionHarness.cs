@@ -1,10 +1,12 @@
 using System.Text.Json;
 using Azure.Storage.Blobs;
 using FunctionsPipeline.Contracts;
-using FunctionsPipeline.Datasets;
+using FunctionsPipeline.Datasets.Hub;
+using FunctionsPipeline.Datasets.Planning;
 using FunctionsPipeline.SampleData;
+using FunctionsPipeline.Tests;
 
-namespace FunctionsPipeline.Tests.Datasets;
+namespace FunctionsPipeline.Datasets.Tests;
 
 /// <summary>Runs one ingestion under test: a sample hub, the containers, and the classes under test.</summary>
 internal sealed class IngestionHarness : IAsyncDisposable

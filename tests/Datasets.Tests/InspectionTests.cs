@@ -1,8 +1,10 @@
 using FunctionsPipeline.Contracts;
-using FunctionsPipeline.Datasets;
+using FunctionsPipeline.Datasets.Hub;
+using FunctionsPipeline.Datasets.Tests.Rows;
 using FunctionsPipeline.SampleData;
+using FunctionsPipeline.Tests;
 
-namespace FunctionsPipeline.Tests.Datasets;
+namespace FunctionsPipeline.Datasets.Tests;
 
 public sealed class InspectionTests(AzuriteFixture azurite) : IClassFixture<AzuriteFixture>
 {

@@ -2,7 +2,7 @@ using System.Net;
 using System.Security.Cryptography;
 using System.Text;
 
-namespace FunctionsPipeline.Tests.Datasets;
+namespace FunctionsPipeline.Datasets.Tests;
 
 /// <summary>A hub with one dataset, <c>a/b</c>, that has one Parquet file.</summary>
 internal sealed class OneFileHub(byte[] parquet) : HttpMessageHandler

@@ -1,7 +1,8 @@
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.SampleData;
+using FunctionsPipeline.Tests;
 
-namespace FunctionsPipeline.Tests.Datasets;
+namespace FunctionsPipeline.Datasets.Tests;
 
 public sealed class PhotographsTests(AzuriteFixture azurite) : IClassFixture<AzuriteFixture>
 {

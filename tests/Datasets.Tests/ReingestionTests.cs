@@ -1,10 +1,10 @@
 using System.Text.Json;
 using Azure.Storage.Blobs.Models;
 using FunctionsPipeline.Contracts;
-using FunctionsPipeline.Datasets;
 using FunctionsPipeline.SampleData;
+using FunctionsPipeline.Tests;
 
-namespace FunctionsPipeline.Tests.Datasets;
+namespace FunctionsPipeline.Datasets.Tests;
 
 /// <summary>Tests that a dataset that was ingested before, completely or in part, is fetched and stored only once.</summary>
 public sealed class ReingestionTests(AzuriteFixture azurite) : IClassFixture<AzuriteFixture>, IDisposable

@@ -1,9 +1,11 @@
 using System.Text.Json;
 using FunctionsPipeline.Contracts;
-using FunctionsPipeline.Datasets;
+using FunctionsPipeline.Datasets.Hub;
+using FunctionsPipeline.Datasets.Planning;
 using FunctionsPipeline.SampleData;
+using FunctionsPipeline.Tests;
 
-namespace FunctionsPipeline.Tests.Datasets;
+namespace FunctionsPipeline.Datasets.Tests;
 
 public sealed class ResolveTests(AzuriteFixture azurite) : IClassFixture<AzuriteFixture>, IAsyncLifetime
 {

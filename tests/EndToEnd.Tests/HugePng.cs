@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using System.IO.Compression;
 
-namespace FunctionsPipeline.Tests.EndToEnd;
+namespace FunctionsPipeline.EndToEnd.Tests;
 
 /// <summary>A valid black 1-bit PNG of any size: few bytes, many pixels.</summary>
 internal static class HugePng

@@ -5,8 +5,9 @@ using System.Text.Json.Nodes;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.LocalHost.Processes;
 using FunctionsPipeline.SampleData;
+using FunctionsPipeline.Tests;
 
-namespace FunctionsPipeline.Tests.EndToEnd;
+namespace FunctionsPipeline.EndToEnd.Tests;
 
 /// <summary>A host process that is killed in the middle of an ingestion, without a chance to put anything in order.</summary>
 public sealed class KilledHostTests(AzuriteFixture azurite) : IClassFixture<AzuriteFixture>, IAsyncLifetime

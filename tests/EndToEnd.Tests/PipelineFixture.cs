@@ -3,7 +3,7 @@ using FunctionsPipeline.Contracts;
 using FunctionsPipeline.LocalHost.Demo;
 using FunctionsPipeline.LocalHost.Processes;
 
-namespace FunctionsPipeline.Tests.EndToEnd;
+namespace FunctionsPipeline.EndToEnd.Tests;
 
 /// <summary>The whole pipeline on free ports, with one short run behind it.</summary>
 public sealed class PipelineFixture : IAsyncLifetime

@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 using System.Text.Json.Nodes;
 using Azure.Storage.Blobs;
 
-namespace FunctionsPipeline.Tests.EndToEnd;
+namespace FunctionsPipeline.EndToEnd.Tests;
 
 /// <summary>Reads a tensor of a model in blob storage without the model's own code.</summary>
 /// <remarks>safetensors: the header's length in 8 bytes, the header as JSON, then the tensors' bytes.</remarks>

@@ -8,7 +8,7 @@ using FunctionsPipeline.Contracts;
 using FunctionsPipeline.LocalHost.Demo;
 using FunctionsPipeline.LocalHost.Processes;
 
-namespace FunctionsPipeline.Tests.EndToEnd;
+namespace FunctionsPipeline.EndToEnd.Tests;
 
 /// <summary>Through HTTP, Azurite and the worker process, as a user goes it.</summary>
 public sealed class WholeWayTests(PipelineFixture pipeline) : IClassFixture<PipelineFixture>

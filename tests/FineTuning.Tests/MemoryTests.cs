@@ -1,10 +1,12 @@
 using FunctionsPipeline.Contracts;
-using FunctionsPipeline.FineTuning;
-using FunctionsPipeline.Phi3Vision;
+using FunctionsPipeline.FineTuning.Data;
+using FunctionsPipeline.Phi3Vision.Adapters;
+using FunctionsPipeline.Phi3Vision.Model;
+using FunctionsPipeline.Phi3Vision.Weights;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace FunctionsPipeline.Tests.FineTuning;
+namespace FunctionsPipeline.FineTuning.Tests;
 
 /// <summary>Tensors and collections are the process's: no other test runs beside these.</summary>
 [CollectionDefinition(nameof(LeakTests), DisableParallelization = true)]

@@ -1,7 +1,7 @@
-using FunctionsPipeline.FineTuning;
-using FunctionsPipeline.Phi3Vision;
+using FunctionsPipeline.FineTuning.Data;
+using FunctionsPipeline.Phi3Vision.Images;
 
-namespace FunctionsPipeline.Tests.FineTuning;
+namespace FunctionsPipeline.FineTuning.Tests;
 
 internal static class NoiseImage
 {

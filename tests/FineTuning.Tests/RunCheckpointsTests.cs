@@ -1,8 +1,7 @@
 using FunctionsPipeline.Contracts;
-using FunctionsPipeline.FineTuning;
 using Microsoft.Extensions.Logging.Abstractions;
 
-namespace FunctionsPipeline.Tests.FineTuning;
+namespace FunctionsPipeline.FineTuning.Tests;
 
 public sealed class RunCheckpointsTests : IDisposable
 {

@@ -1,6 +1,4 @@
-using FunctionsPipeline.FineTuning;
-
-namespace FunctionsPipeline.Tests.FineTuning;
+namespace FunctionsPipeline.FineTuning.Tests;
 
 public sealed class ModelTransferTests : IDisposable
 {

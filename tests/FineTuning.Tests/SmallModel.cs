@@ -1,8 +1,11 @@
 using System.Runtime.CompilerServices;
-using FunctionsPipeline.Phi3Vision;
+using FunctionsPipeline.Phi3Vision.Config;
+using FunctionsPipeline.Phi3Vision.Model;
+using FunctionsPipeline.Phi3Vision.Text;
+using FunctionsPipeline.Phi3Vision.Weights;
 using TorchSharp;
 
-namespace FunctionsPipeline.Tests.FineTuning;
+namespace FunctionsPipeline.FineTuning.Tests;
 
 /// <summary>A base checkpoint that takes milliseconds a step.</summary>
 internal static class SmallModel

@@ -5,7 +5,7 @@ using FunctionsPipeline.Contracts;
 using SixLabors.ImageSharp;
 using SixLabors.ImageSharp.PixelFormats;
 
-namespace FunctionsPipeline.Tests.FineTuning;
+namespace FunctionsPipeline.FineTuning.Tests;
 
 /// <summary>Writes WebDataset shards with their indexes.</summary>
 internal static class TarShard

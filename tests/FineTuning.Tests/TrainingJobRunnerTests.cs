@@ -1,11 +1,13 @@
 using System.Text.Json;
 using FunctionsPipeline.Contracts;
-using FunctionsPipeline.FineTuning;
 using FunctionsPipeline.Phi3Vision;
+using FunctionsPipeline.Phi3Vision.Adapters;
+using FunctionsPipeline.Phi3Vision.Model;
+using FunctionsPipeline.Phi3Vision.Weights;
 using Microsoft.Extensions.Logging.Abstractions;
 using static TorchSharp.torch;
 
-namespace FunctionsPipeline.Tests.FineTuning;
+namespace FunctionsPipeline.FineTuning.Tests;
 
 /// <summary>The count of live tensors is the process's, so that nothing may run beside these tests.</summary>
 [CollectionDefinition(nameof(TrainingJobRunnerTests), DisableParallelization = true)]
@@ -290,7 +292,8 @@ public sealed class TrainingJobRunnerTests : IDisposable
         Assert.True(File.Exists(Blob("runs/r1/heartbeat.json")));
     }
 
-    private Task<TrainingResult> RunAsync(TrainingJob job, IProgress<Heartbeat>? progress = null, CancellationToken cancellationToken = default)
+    private Task<TrainingResult> RunAsync(
+        TrainingJob job, IProgress<Heartbeat>? progress = null, CancellationToken cancellationToken = default)
     {
         var options = new TrainingJobRunnerOptions
         {

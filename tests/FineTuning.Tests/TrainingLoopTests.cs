@@ -1,7 +1,6 @@
 using FunctionsPipeline.Contracts;
-using FunctionsPipeline.FineTuning;
 
-namespace FunctionsPipeline.Tests.FineTuning;
+namespace FunctionsPipeline.FineTuning.Tests;
 
 public sealed class LearningRateScheduleTests
 {

@@ -2,11 +2,12 @@ using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Text.Json.Nodes;
 using FunctionsPipeline.Contracts;
-using FunctionsPipeline.FunctionApp;
+using FunctionsPipeline.Datasets;
 using FunctionsPipeline.FunctionApp.Gpu;
 using FunctionsPipeline.FunctionApp.Predictions;
 using FunctionsPipeline.SampleData;
 using FunctionsPipeline.Telemetry;
+using FunctionsPipeline.Tests;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
@@ -20,7 +21,7 @@ using Microsoft.Extensions.Options;
 using OpenTelemetry.Metrics;
 using OpenTelemetry.Trace;
 
-namespace FunctionsPipeline.Tests.FunctionApp;
+namespace FunctionsPipeline.FunctionApp.Tests;
 
 [Collection(WholeProcess.Name)]
 public sealed class AppTelemetryTests : IDisposable

@@ -4,18 +4,20 @@ using System.Net.Http.Json;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using FunctionsPipeline.Contracts;
+using FunctionsPipeline.Datasets;
 using FunctionsPipeline.FunctionApp.Http;
 using FunctionsPipeline.LocalHost.Processes;
 using FunctionsPipeline.LocalHost.Worker;
 using FunctionsPipeline.LocalHost.Worker.Messages;
 using FunctionsPipeline.Shared;
+using FunctionsPipeline.Tests;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 
-namespace FunctionsPipeline.Tests.FunctionApp;
+namespace FunctionsPipeline.FunctionApp.Tests;
 
 /// <summary>Checks everything that the app's worker process tells a Functions host, in Azure or here, and that a host relies on.</summary>
 public sealed class ContractTests(AzuriteFixture azurite) : IClassFixture<AzuriteFixture>

@@ -4,7 +4,7 @@ using System.Text;
 using System.Text.Json.Nodes;
 using FunctionsPipeline.Contracts;
 
-namespace FunctionsPipeline.Tests.FunctionApp;
+namespace FunctionsPipeline.FunctionApp.Tests;
 
 public class DatasetEndpointsTests(PipelineFixture pipeline) : IClassFixture<PipelineFixture>
 {

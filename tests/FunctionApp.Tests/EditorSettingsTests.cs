@@ -2,10 +2,9 @@ using System.Reflection;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
-using FunctionsPipeline.FunctionApp;
 using Microsoft.Azure.Functions.Worker;
 
-namespace FunctionsPipeline.Tests.FunctionApp;
+namespace FunctionsPipeline.FunctionApp.Tests;
 
 /// <summary>The files that an editor and Core Tools start the app with say what is there.</summary>
 public sealed partial class EditorSettingsTests

@@ -3,7 +3,7 @@ using FunctionsPipeline.FunctionApp.Storage;
 using Microsoft.Azure.Functions.Worker.Core.FunctionMetadata;
 using Microsoft.Extensions.Configuration;
 
-namespace FunctionsPipeline.Tests.FunctionApp;
+namespace FunctionsPipeline.FunctionApp.Tests;
 
 public sealed class EmulatorBlobTriggersTests
 {

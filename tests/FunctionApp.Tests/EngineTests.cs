@@ -4,15 +4,17 @@ using Azure.Data.Tables;
 using Azure.Storage.Blobs;
 using Azure.Storage.Queues;
 using FunctionsPipeline.Contracts;
+using FunctionsPipeline.Datasets;
 using FunctionsPipeline.FunctionApp.Orchestration;
 using FunctionsPipeline.LocalHost;
 using FunctionsPipeline.SampleData;
+using FunctionsPipeline.Tests;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 
-namespace FunctionsPipeline.Tests.FunctionApp;
+namespace FunctionsPipeline.FunctionApp.Tests;
 
 /// <summary>The app's functions on the Durable Task and Storage extensions of the Azure host.</summary>
 public sealed class EngineTests(TwoAccountsFixture pipeline) : IClassFixture<TwoAccountsFixture>

@@ -3,7 +3,7 @@ using Microsoft.DurableTask.Converters;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 
-namespace FunctionsPipeline.Tests.FunctionApp;
+namespace FunctionsPipeline.FunctionApp.Tests;
 
 /// <summary>
 /// An orchestration whose activities are delegates and whose timers take no time: they move its clock. Payloads go through the durable

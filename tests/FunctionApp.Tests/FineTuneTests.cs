@@ -1,12 +1,11 @@
 using FunctionsPipeline.Contracts;
-using FunctionsPipeline.FunctionApp;
 using FunctionsPipeline.FunctionApp.Activities;
 using FunctionsPipeline.FunctionApp.Gpu;
 using FunctionsPipeline.FunctionApp.Models;
 using FunctionsPipeline.FunctionApp.Orchestration;
 using Microsoft.DurableTask;
 
-namespace FunctionsPipeline.Tests.FunctionApp;
+namespace FunctionsPipeline.FunctionApp.Tests;
 
 public class FineTuneTests
 {

@@ -3,7 +3,7 @@ using FunctionsPipeline.FunctionApp.Activities;
 using FunctionsPipeline.FunctionApp.Gpu;
 using FunctionsPipeline.FunctionApp.Orchestration;
 
-namespace FunctionsPipeline.Tests.FunctionApp;
+namespace FunctionsPipeline.FunctionApp.Tests;
 
 public class GpuTrainingTests
 {

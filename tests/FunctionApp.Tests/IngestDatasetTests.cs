@@ -1,10 +1,12 @@
 using System.Text.Json;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.Datasets;
+using FunctionsPipeline.Datasets.Planning;
+using FunctionsPipeline.Datasets.Storage;
 using FunctionsPipeline.FunctionApp.Activities;
 using FunctionsPipeline.FunctionApp.Orchestration;
 
-namespace FunctionsPipeline.Tests.FunctionApp;
+namespace FunctionsPipeline.FunctionApp.Tests;
 
 public class IngestDatasetTests
 {

@@ -1,13 +1,13 @@
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.Datasets;
-using FunctionsPipeline.FunctionApp;
 using FunctionsPipeline.SampleData;
+using FunctionsPipeline.Tests;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
-namespace FunctionsPipeline.Tests.FunctionApp;
+namespace FunctionsPipeline.FunctionApp.Tests;
 
 /// <summary>Ingestions with the app's services, without a host that runs its functions.</summary>
 internal static class Ingestions

@@ -1,11 +1,10 @@
 using System.Diagnostics;
-using FunctionsPipeline.FunctionApp;
 using FunctionsPipeline.FunctionApp.Gpu;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 
-namespace FunctionsPipeline.Tests.FunctionApp;
+namespace FunctionsPipeline.FunctionApp.Tests;
 
 public sealed class LocalProcessGpuJobsTests : IAsyncLifetime, IDisposable
 {

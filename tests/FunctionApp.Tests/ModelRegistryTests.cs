@@ -1,8 +1,8 @@
 using FunctionsPipeline.Contracts;
-using FunctionsPipeline.FunctionApp;
 using FunctionsPipeline.FunctionApp.Models;
+using FunctionsPipeline.Tests;
 
-namespace FunctionsPipeline.Tests.FunctionApp;
+namespace FunctionsPipeline.FunctionApp.Tests;
 
 public sealed class ModelRegistryTests : IAsyncLifetime
 {

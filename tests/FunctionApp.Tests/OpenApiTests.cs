@@ -7,10 +7,11 @@ using System.Text.Json.Serialization.Metadata;
 using System.Text.RegularExpressions;
 using System.Xml.Linq;
 using FunctionsPipeline.Contracts;
+using FunctionsPipeline.Datasets;
 using FunctionsPipeline.FunctionApp.Http;
 using FunctionsPipeline.LocalHost.Processes;
 
-namespace FunctionsPipeline.Tests.FunctionApp;
+namespace FunctionsPipeline.FunctionApp.Tests;
 
 /// <summary>
 /// Holds <c>docs/openapi.json</c> to the code: routes, methods and keys from <c>functions.snapshot.txt</c>, schemas from the records of

@@ -1,9 +1,10 @@
 using FunctionsPipeline.LocalHost;
 using FunctionsPipeline.LocalHost.Processes;
 using FunctionsPipeline.SampleData;
+using FunctionsPipeline.Tests;
 using Microsoft.Extensions.Logging;
 
-namespace FunctionsPipeline.Tests.FunctionApp;
+namespace FunctionsPipeline.FunctionApp.Tests;
 
 /// <summary>
 /// The app's own worker process in the local host, with a storage account and a hub of its own; only the GPU jobs are fake.

@@ -2,12 +2,12 @@ using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using System.Diagnostics.Metrics;
 using FunctionsPipeline.Contracts;
-using FunctionsPipeline.FunctionApp;
 using FunctionsPipeline.FunctionApp.Predictions;
 using FunctionsPipeline.SampleData;
+using FunctionsPipeline.Tests;
 using Microsoft.Azure.Functions.Worker;
 
-namespace FunctionsPipeline.Tests.FunctionApp;
+namespace FunctionsPipeline.FunctionApp.Tests;
 
 [Collection(WholeProcess.Name)]
 public sealed class PipelineMetricsTests(AzuriteFixture azurite) : IClassFixture<AzuriteFixture>

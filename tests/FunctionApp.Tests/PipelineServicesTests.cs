@@ -1,7 +1,6 @@
 using System.Reflection;
 using Azure.Identity;
 using Azure.Storage.Blobs;
-using FunctionsPipeline.FunctionApp;
 using FunctionsPipeline.Images;
 using FunctionsPipeline.Shared;
 using Microsoft.Extensions.Configuration;
@@ -9,7 +8,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Options;
 
-namespace FunctionsPipeline.Tests.FunctionApp;
+namespace FunctionsPipeline.FunctionApp.Tests;
 
 public class PipelineServicesTests
 {

@@ -2,7 +2,7 @@ using System.Text;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.FunctionApp.Http;
 
-namespace FunctionsPipeline.Tests.FunctionApp;
+namespace FunctionsPipeline.FunctionApp.Tests;
 
 public class RequestRulesTests
 {

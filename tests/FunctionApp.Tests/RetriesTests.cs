@@ -1,11 +1,10 @@
 using System.Net.Sockets;
 using System.Xml;
 using FunctionsPipeline.Contracts;
-using FunctionsPipeline.FunctionApp;
 using FunctionsPipeline.FunctionApp.Orchestration;
 using Microsoft.DurableTask;
 
-namespace FunctionsPipeline.Tests.FunctionApp;
+namespace FunctionsPipeline.FunctionApp.Tests;
 
 public class RetriesTests
 {

@@ -1,7 +1,8 @@
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.FunctionApp.Runs;
+using FunctionsPipeline.Tests;
 
-namespace FunctionsPipeline.Tests.FunctionApp;
+namespace FunctionsPipeline.FunctionApp.Tests;
 
 public sealed class RunIndexTests(AzuriteFixture azurite) : IClassFixture<AzuriteFixture>, IAsyncLifetime
 {

@@ -2,7 +2,7 @@ using FunctionsPipeline.FunctionApp.Http;
 using Microsoft.DurableTask;
 using Microsoft.DurableTask.Client;
 
-namespace FunctionsPipeline.Tests.FunctionApp;
+namespace FunctionsPipeline.FunctionApp.Tests;
 
 public class FailureReasonTests
 {

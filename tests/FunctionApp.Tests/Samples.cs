@@ -1,6 +1,6 @@
 using FunctionsPipeline.Contracts;
 
-namespace FunctionsPipeline.Tests.FunctionApp;
+namespace FunctionsPipeline.FunctionApp.Tests;
 
 /// <summary>Documents that several tests begin with.</summary>
 internal static class Samples

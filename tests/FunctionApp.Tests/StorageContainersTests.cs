@@ -2,10 +2,11 @@ using Azure.Core.Pipeline;
 using Azure.Storage.Blobs;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.FunctionApp.Storage;
+using FunctionsPipeline.Tests;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
 
-namespace FunctionsPipeline.Tests.FunctionApp;
+namespace FunctionsPipeline.FunctionApp.Tests;
 
 public sealed class StorageContainersTests(AzuriteFixture azurite) : IClassFixture<AzuriteFixture>
 {

@@ -2,11 +2,11 @@ using System.Net;
 using System.Net.Http.Json;
 using Azure.Storage.Blobs;
 using FunctionsPipeline.Contracts;
-using FunctionsPipeline.FunctionApp;
 using FunctionsPipeline.FunctionApp.Predictions;
+using FunctionsPipeline.Tests;
 using Microsoft.Extensions.Logging.Abstractions;
 
-namespace FunctionsPipeline.Tests.FunctionApp;
+namespace FunctionsPipeline.FunctionApp.Tests;
 
 public sealed class UploadedImageTests(AzuriteFixture azurite) : IClassFixture<AzuriteFixture>, IAsyncLifetime
 {

@@ -1,8 +1,8 @@
 using System.Text;
 using FunctionsPipeline.FineTuning;
-using FunctionsPipeline.GpuWorker;
+using FunctionsPipeline.Tests;
 
-namespace FunctionsPipeline.Tests.GpuWorker;
+namespace FunctionsPipeline.GpuWorker.Tests;
 
 /// <summary>Blob storage and a local folder keep the same promises.</summary>
 public sealed class BlobRunStoreTests(AzuriteFixture azurite) : IClassFixture<AzuriteFixture>, IDisposable

@@ -1,4 +1,4 @@
-namespace FunctionsPipeline.Tests.GpuWorker;
+namespace FunctionsPipeline.GpuWorker.Tests;
 
 /// <summary>Tests that look at the console must not run beside each other.</summary>
 [CollectionDefinition(nameof(ConsoleCollection), DisableParallelization = true)]

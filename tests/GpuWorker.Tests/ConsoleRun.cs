@@ -1,6 +1,4 @@
-using FunctionsPipeline.GpuWorker;
-
-namespace FunctionsPipeline.Tests.GpuWorker;
+namespace FunctionsPipeline.GpuWorker.Tests;
 
 /// <summary>Runs a command line in this process and captures its output.</summary>
 internal static class ConsoleRun

@@ -1,8 +1,8 @@
-using FunctionsPipeline.GpuWorker;
 using FunctionsPipeline.GpuWorker.Commands;
-using FunctionsPipeline.Phi3Vision;
+using FunctionsPipeline.Phi3Vision.Text;
+using FunctionsPipeline.Phi3Vision.Weights;
 
-namespace FunctionsPipeline.Tests.GpuWorker;
+namespace FunctionsPipeline.GpuWorker.Tests;
 
 [Collection(nameof(ConsoleCollection))]
 public sealed class InitCommandTests : IDisposable

@@ -1,6 +1,6 @@
 using System.Text.Json;
 
-namespace FunctionsPipeline.Tests.GpuWorker;
+namespace FunctionsPipeline.GpuWorker.Tests;
 
 [Collection(nameof(ConsoleCollection))]
 public sealed class PredictCommandTests : IAsyncLifetime

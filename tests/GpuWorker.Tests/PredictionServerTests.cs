@@ -6,13 +6,13 @@ using System.Text.Json;
 using Azure.Storage.Blobs;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.FineTuning;
-using FunctionsPipeline.GpuWorker;
 using FunctionsPipeline.GpuWorker.Serving;
+using FunctionsPipeline.Tests;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using TorchSharp;
 
-namespace FunctionsPipeline.Tests.GpuWorker;
+namespace FunctionsPipeline.GpuWorker.Tests;
 
 public sealed class PredictionServerTests(AzuriteFixture azurite) : IClassFixture<AzuriteFixture>, IAsyncLifetime
 {

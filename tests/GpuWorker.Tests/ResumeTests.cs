@@ -1,9 +1,9 @@
 using System.Diagnostics;
 using System.Text.Json;
 using FunctionsPipeline.Contracts;
-using FunctionsPipeline.Tests.FineTuning;
+using FunctionsPipeline.FineTuning.Tests;
 
-namespace FunctionsPipeline.Tests.GpuWorker;
+namespace FunctionsPipeline.GpuWorker.Tests;
 
 /// <summary>Runs that are interrupted, as processes of their own.</summary>
 public sealed class ResumeTests : IDisposable

@@ -1,6 +1,6 @@
 using Mono.Cecil;
 
-namespace FunctionsPipeline.Tests.GpuWorker;
+namespace FunctionsPipeline.GpuWorker.Tests;
 
 /// <summary>
 /// Nothing of ours lets TorchSharp make a number for a call into native code, where a collection may free it too early. The analyzer bans

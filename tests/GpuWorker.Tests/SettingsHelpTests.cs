@@ -2,7 +2,7 @@ using System.Text.Json;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.GpuWorker.Commands;
 
-namespace FunctionsPipeline.Tests.GpuWorker;
+namespace FunctionsPipeline.GpuWorker.Tests;
 
 [Collection(nameof(ConsoleCollection))]
 public sealed class SettingsHelpTests

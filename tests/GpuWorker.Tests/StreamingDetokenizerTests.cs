@@ -1,8 +1,10 @@
 using FunctionsPipeline.FineTuning;
+using FunctionsPipeline.FineTuning.Data;
 using FunctionsPipeline.GpuWorker.Serving;
 using FunctionsPipeline.Phi3Vision;
+using FunctionsPipeline.Phi3Vision.Text;
 
-namespace FunctionsPipeline.Tests.GpuWorker;
+namespace FunctionsPipeline.GpuWorker.Tests;
 
 public sealed class StreamingDetokenizerTests
 {

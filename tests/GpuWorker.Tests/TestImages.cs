@@ -1,7 +1,7 @@
 using SixLabors.ImageSharp;
 using SixLabors.ImageSharp.PixelFormats;
 
-namespace FunctionsPipeline.Tests.GpuWorker;
+namespace FunctionsPipeline.GpuWorker.Tests;
 
 internal static class TestImages
 {

@@ -1,6 +1,6 @@
 using System.Diagnostics;
 
-namespace FunctionsPipeline.Tests.GpuWorker;
+namespace FunctionsPipeline.GpuWorker.Tests;
 
 /// <summary>The worker as a process of its own, whose memory no other test touches.</summary>
 internal static class WorkerProcess

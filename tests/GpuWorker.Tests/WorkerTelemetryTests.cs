@@ -11,7 +11,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 using TorchSharp;
 
-namespace FunctionsPipeline.Tests.GpuWorker;
+namespace FunctionsPipeline.GpuWorker.Tests;
 
 /// <summary>
 /// Traces of the worker continue those of its callers. The collector takes OTLP over HTTP, in which a trace id is 16 bytes.

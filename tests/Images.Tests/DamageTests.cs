@@ -1,7 +1,6 @@
 using FunctionsPipeline.Contracts;
-using FunctionsPipeline.Images;
 
-namespace FunctionsPipeline.Tests.Images;
+namespace FunctionsPipeline.Images.Tests;
 
 /// <summary>Files that are cut off or damaged.</summary>
 public sealed class DamageTests

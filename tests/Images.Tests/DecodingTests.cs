@@ -1,6 +1,4 @@
-using FunctionsPipeline.Images;
-
-namespace FunctionsPipeline.Tests.Images;
+namespace FunctionsPipeline.Images.Tests;
 
 /// <summary>Every variant of every format against pixels that another decoder found.</summary>
 public sealed class DecodingTests

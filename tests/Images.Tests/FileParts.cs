@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 using System.IO.Compression;
 using System.Text;
 
-namespace FunctionsPipeline.Tests.Images;
+namespace FunctionsPipeline.Images.Tests;
 
 /// <summary>Files written by hand, for what no encoder would write.</summary>
 internal static class FileParts

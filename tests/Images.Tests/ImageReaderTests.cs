@@ -1,10 +1,9 @@
 using System.Text;
 using FunctionsPipeline.Contracts;
-using FunctionsPipeline.Images;
 using SixLabors.ImageSharp;
 using SixLabors.ImageSharp.PixelFormats;
 
-namespace FunctionsPipeline.Tests.Images;
+namespace FunctionsPipeline.Images.Tests;
 
 public sealed class ImageReaderTests
 {

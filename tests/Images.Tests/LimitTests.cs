@@ -1,9 +1,8 @@
 using FunctionsPipeline.Contracts;
-using FunctionsPipeline.Images;
 using SixLabors.ImageSharp;
 using SixLabors.ImageSharp.PixelFormats;
 
-namespace FunctionsPipeline.Tests.Images;
+namespace FunctionsPipeline.Images.Tests;
 
 /// <summary>Holds the limits on the cost of a file: everything is checked before a pixel is decoded.</summary>
 [Collection(nameof(PeakMemory))]

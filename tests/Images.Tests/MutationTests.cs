@@ -1,12 +1,11 @@
 using System.Diagnostics;
 using FunctionsPipeline.Contracts;
-using FunctionsPipeline.Images;
 using SixLabors.ImageSharp;
 using SixLabors.ImageSharp.Formats.Webp;
 using SixLabors.ImageSharp.PixelFormats;
 using Xunit.Abstractions;
 
-namespace FunctionsPipeline.Tests.Images;
+namespace FunctionsPipeline.Images.Tests;
 
 /// <summary>
 /// Files with a few bits or a length changed, or cut off. <c>PIPELINE_MUTATIONS</c> sets how many of each format there are.

@@ -1,4 +1,4 @@
-namespace FunctionsPipeline.Tests.Images;
+namespace FunctionsPipeline.Images.Tests;
 
 /// <summary>Measures what memory the process takes at its peak, native memory included; whoever measures runs alone.</summary>
 [CollectionDefinition(nameof(PeakMemory), DisableParallelization = true)]

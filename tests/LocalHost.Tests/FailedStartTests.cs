@@ -1,6 +1,7 @@
 using FunctionsPipeline.LocalHost.Processes;
+using FunctionsPipeline.Tests;
 
-namespace FunctionsPipeline.Tests.LocalHost;
+namespace FunctionsPipeline.LocalHost.Tests;
 
 public sealed class FailedStartTests(AzuriteFixture azurite) : IClassFixture<AzuriteFixture>
 {

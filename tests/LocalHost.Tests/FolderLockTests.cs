@@ -1,7 +1,7 @@
 using System.Globalization;
 using FunctionsPipeline.LocalHost.Processes;
 
-namespace FunctionsPipeline.Tests.LocalHost;
+namespace FunctionsPipeline.LocalHost.Tests;
 
 public sealed class FolderLockTests
 {

@@ -1,7 +1,6 @@
 using System.Diagnostics;
-using FunctionsPipeline.LocalHost;
 
-namespace FunctionsPipeline.Tests.LocalHost;
+namespace FunctionsPipeline.LocalHost.Tests;
 
 /// <summary>The tiny app in a host that is a process of its own: <c>run DIR --port …</c>.</summary>
 internal sealed class HostProcess : IDisposable

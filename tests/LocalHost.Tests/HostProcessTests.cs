@@ -3,8 +3,9 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using FunctionsPipeline.LocalHost.Processes;
+using FunctionsPipeline.Tests;
 
-namespace FunctionsPipeline.Tests.LocalHost;
+namespace FunctionsPipeline.LocalHost.Tests;
 
 public sealed class HostProcessTests(AzuriteFixture azurite) : IClassFixture<AzuriteFixture>
 {

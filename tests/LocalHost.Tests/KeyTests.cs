@@ -1,6 +1,7 @@
 using System.Net;
+using FunctionsPipeline.Tests;
 
-namespace FunctionsPipeline.Tests.LocalHost;
+namespace FunctionsPipeline.LocalHost.Tests;
 
 /// <summary>A host that others can reach.</summary>
 public sealed class KeyTests(KeyTests.OpenHost open) : IClassFixture<KeyTests.OpenHost>

@@ -5,11 +5,11 @@ using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json;
 using Azure.Storage.Queues;
-using FunctionsPipeline.LocalHost;
 using FunctionsPipeline.LocalHost.Processes;
+using FunctionsPipeline.Tests;
 using Microsoft.Extensions.Logging;
 
-namespace FunctionsPipeline.Tests.LocalHost;
+namespace FunctionsPipeline.LocalHost.Tests;
 
 /// <summary>One host of the tiny app on a storage account of its own, for all tests that leave it as it is.</summary>
 public sealed class TinyAppFixture : IAsyncLifetime

@@ -1,6 +1,6 @@
 using System.Text.Json;
 
-namespace FunctionsPipeline.Tests.LocalHost;
+namespace FunctionsPipeline.LocalHost.Tests;
 
 [Collection(TinyAppFixture.Name)]
 public sealed class TriggerTests(TinyAppFixture tiny)

@@ -1,4 +1,6 @@
-namespace FunctionsPipeline.Tests.LocalHost;
+using FunctionsPipeline.Tests;
+
+namespace FunctionsPipeline.LocalHost.Tests;
 
 public sealed class TwoHostsTests(AzuriteFixture azurite) : IClassFixture<AzuriteFixture>
 {

@@ -1,6 +1,7 @@
 using System.Diagnostics;
+using FunctionsPipeline.Tests;
 
-namespace FunctionsPipeline.Tests.LocalHost;
+namespace FunctionsPipeline.LocalHost.Tests;
 
 public sealed class WorkerProcessTests(AzuriteFixture azurite) : IClassFixture<AzuriteFixture>
 {

@@ -3,9 +3,8 @@ using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.Images;
-using FunctionsPipeline.SampleData;
 
-namespace FunctionsPipeline.Tests.SampleData;
+namespace FunctionsPipeline.SampleData.Tests;
 
 public sealed class FaultInjectionTests : IDisposable
 {

@@ -1,10 +1,9 @@
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.Images;
-using FunctionsPipeline.SampleData;
 using SixLabors.ImageSharp;
 using SixLabors.ImageSharp.PixelFormats;
 
-namespace FunctionsPipeline.Tests.SampleData;
+namespace FunctionsPipeline.SampleData.Tests;
 
 public sealed class GarmentCatalogTests
 {

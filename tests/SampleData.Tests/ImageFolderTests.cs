@@ -1,6 +1,6 @@
-using FunctionsPipeline.SampleData;
+using FunctionsPipeline.Tests;
 
-namespace FunctionsPipeline.Tests.SampleData;
+namespace FunctionsPipeline.SampleData.Tests;
 
 public sealed class ImageFolderTests : IDisposable
 {

@@ -2,10 +2,9 @@ using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
 using FunctionsPipeline.Contracts;
-using FunctionsPipeline.SampleData;
 using Parquet;
 
-namespace FunctionsPipeline.Tests.SampleData;
+namespace FunctionsPipeline.SampleData.Tests;
 
 public sealed class SampleHubTests : IDisposable
 {

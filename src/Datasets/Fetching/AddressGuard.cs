@@ -3,7 +3,7 @@ using System.Net.Sockets;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.Images;
 
-namespace FunctionsPipeline.Datasets;
+namespace FunctionsPipeline.Datasets.Fetching;
 
 /// <summary>Validates the URLs of images. <see cref="AddressGuard"/> checks the IP addresses that they resolve to.</summary>
 internal static class ImageUrl

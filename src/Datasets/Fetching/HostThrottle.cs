@@ -1,4 +1,4 @@
-namespace FunctionsPipeline.Datasets;
+namespace FunctionsPipeline.Datasets.Fetching;
 
 /// <summary>
 /// Throttles requests per host over all downloads of this process: limits concurrency and rate, and pauses when a host asks for it

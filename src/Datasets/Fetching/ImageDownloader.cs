@@ -3,9 +3,10 @@ using System.Net.Http.Headers;
 using System.Net.Sockets;
 using System.Security.Authentication;
 using FunctionsPipeline.Contracts;
+using FunctionsPipeline.Datasets.Hub;
 using FunctionsPipeline.Images;
 
-namespace FunctionsPipeline.Datasets;
+namespace FunctionsPipeline.Datasets.Fetching;
 
 /// <summary>
 /// Downloads images by URL from the public Internet, with limits on time, size and requests per host. Thread-safe; one instance serves all

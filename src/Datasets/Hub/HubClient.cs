@@ -4,7 +4,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.RegularExpressions;
 
-namespace FunctionsPipeline.Datasets;
+namespace FunctionsPipeline.Datasets.Hub;
 
 /// <summary>HTTP client of the Hugging Face Hub: repository metadata, file listings and downloads.</summary>
 public sealed partial class HubClient

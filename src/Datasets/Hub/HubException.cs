@@ -1,7 +1,7 @@
 using System.Net;
 using FunctionsPipeline.Contracts;
 
-namespace FunctionsPipeline.Datasets;
+namespace FunctionsPipeline.Datasets.Hub;
 
 /// <summary>Thrown when the Hub refuses a request or does not answer it.</summary>
 public sealed class HubException(HubErrorKind error, string message, Exception? cause = null) : Exception(message, cause)

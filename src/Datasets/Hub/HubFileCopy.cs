@@ -7,7 +7,7 @@ using Azure;
 using Azure.Storage.Blobs.Models;
 using Azure.Storage.Blobs.Specialized;
 
-namespace FunctionsPipeline.Datasets;
+namespace FunctionsPipeline.Datasets.Hub;
 
 /// <summary>
 /// Copies files of the Hub to blob storage in blocks, so that a later attempt can resume from the staged blocks. A file is complete when

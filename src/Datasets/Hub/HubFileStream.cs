@@ -1,6 +1,6 @@
 using System.Net.Http.Headers;
 
-namespace FunctionsPipeline.Datasets;
+namespace FunctionsPipeline.Datasets.Hub;
 
 /// <summary>
 /// Seekable stream over HTTP range requests to a file of the Hub, so that a Parquet reader downloads only the footer and the row groups it

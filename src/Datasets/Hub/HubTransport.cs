@@ -3,7 +3,7 @@ using System.Globalization;
 using System.Net;
 using System.Net.Http.Headers;
 
-namespace FunctionsPipeline.Datasets;
+namespace FunctionsPipeline.Datasets.Hub;
 
 /// <summary>
 /// Sends requests to the Hub with redirects, retries with exponential backoff, rate limits, and time limits per attempt and per request.

@@ -1,8 +1,9 @@
 using Azure.Storage.Blobs;
 using Azure.Storage.Blobs.Specialized;
 using FunctionsPipeline.Contracts;
+using FunctionsPipeline.Datasets.Storage;
 
-namespace FunctionsPipeline.Datasets;
+namespace FunctionsPipeline.Datasets.Hub;
 
 /// <summary>Progress of mirroring a checkpoint, in bytes.</summary>
 public sealed record MirrorProgress(long Bytes, long TotalBytes);

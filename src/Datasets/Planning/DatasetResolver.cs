@@ -1,8 +1,10 @@
 using System.Security.Cryptography;
 using System.Text.Json;
 using FunctionsPipeline.Contracts;
+using FunctionsPipeline.Datasets.Hub;
+using FunctionsPipeline.Datasets.Rows;
 
-namespace FunctionsPipeline.Datasets;
+namespace FunctionsPipeline.Datasets.Planning;
 
 /// <summary>Resolves a request to pinned commits, checked columns and a plan.</summary>
 internal sealed class DatasetResolver(DatasetLookup lookup, PlanStore plans, IngestionOptions options)

@@ -1,8 +1,10 @@
 using System.Text.Json.Serialization;
 using Azure.Storage.Blobs;
 using FunctionsPipeline.Contracts;
+using FunctionsPipeline.Datasets.Hub;
+using FunctionsPipeline.Datasets.Storage;
 
-namespace FunctionsPipeline.Datasets;
+namespace FunctionsPipeline.Datasets.Planning;
 
 /// <summary>
 /// Plan for ingesting a view of a dataset: <c>plan.json</c>, written once. Activities read the plan from storage; durable state holds only

@@ -1,4 +1,7 @@
-namespace FunctionsPipeline.Datasets;
+using FunctionsPipeline.Datasets.Hub;
+using FunctionsPipeline.Datasets.Rows;
+
+namespace FunctionsPipeline.Datasets.Planning;
 
 /// <summary>
 /// Divides the rows of files into units of complete row groups, as reading some rows of a row group costs as much as reading all of it.

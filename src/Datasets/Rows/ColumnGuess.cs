@@ -3,7 +3,7 @@ using System.Text.RegularExpressions;
 using FunctionsPipeline.Contracts;
 using Parquet.Schema;
 
-namespace FunctionsPipeline.Datasets;
+namespace FunctionsPipeline.Datasets.Rows;
 
 /// <summary>Guesses the column mapping from features, types, names and first values.</summary>
 /// <param name="Columns">The guessed mapping; its image column is the default name when <see cref="Problem"/> says that none was

@@ -6,7 +6,7 @@ using Parquet.Meta;
 using Parquet.Schema;
 using PhysicalType = Parquet.Meta.Type;
 
-namespace FunctionsPipeline.Datasets;
+namespace FunctionsPipeline.Datasets.Rows;
 
 /// <summary>A column of a row group, independent of its type: values as text and, for numeric ones, as numbers.</summary>
 internal interface IColumn

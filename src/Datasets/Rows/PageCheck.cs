@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 using System.IO.Hashing;
 using Parquet.Meta;
 
-namespace FunctionsPipeline.Datasets;
+namespace FunctionsPipeline.Datasets.Rows;
 
 /// <summary>
 /// Validates the pages of a column chunk before any is decoded: sizes, number of values, checksums where the writer gave them, that no page

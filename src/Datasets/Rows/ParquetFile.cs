@@ -4,7 +4,7 @@ using Parquet;
 using Parquet.Meta;
 using Parquet.Schema;
 
-namespace FunctionsPipeline.Datasets;
+namespace FunctionsPipeline.Datasets.Rows;
 
 /// <summary>
 /// A Parquet file whose footer has been read. Each column chunk (a column of a row group) is fetched completely in one read; at most one

@@ -1,9 +1,10 @@
 using System.Globalization;
 using System.Runtime.CompilerServices;
 using FunctionsPipeline.Contracts;
+using FunctionsPipeline.Datasets.Planning;
 using Parquet.Schema;
 
-namespace FunctionsPipeline.Datasets;
+namespace FunctionsPipeline.Datasets.Rows;
 
 /// <summary>
 /// Reads the mapped columns of a Parquet file, one row group at a time, column by column. Memory holds the values of a row group, the bytes

@@ -5,10 +5,11 @@ using System.Text;
 using System.Text.Json;
 using Azure.Storage.Blobs;
 using FunctionsPipeline.Contracts;
+using FunctionsPipeline.Datasets.Planning;
 using Parquet;
 using Parquet.Schema;
 
-namespace FunctionsPipeline.Datasets;
+namespace FunctionsPipeline.Datasets.Storage;
 
 /// <summary>Writes every row of a dataset view with its row status as a table: CSV for people, Parquet for programs.</summary>
 internal sealed class CatalogWriter : IAsyncDisposable

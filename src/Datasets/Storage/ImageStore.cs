@@ -4,7 +4,7 @@ using Azure.Storage.Blobs;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.Images;
 
-namespace FunctionsPipeline.Datasets;
+namespace FunctionsPipeline.Datasets.Storage;
 
 /// <summary>An image in blob storage.</summary>
 /// <param name="Sha256">SHA-256 of the bytes, lower-case hexadecimal; also the image's name.</param>

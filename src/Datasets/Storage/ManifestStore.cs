@@ -4,8 +4,9 @@ using Azure;
 using Azure.Storage.Blobs;
 using Azure.Storage.Blobs.Models;
 using FunctionsPipeline.Contracts;
+using FunctionsPipeline.Datasets.Planning;
 
-namespace FunctionsPipeline.Datasets;
+namespace FunctionsPipeline.Datasets.Storage;
 
 /// <summary>
 /// Manifests in blob storage: the status of each row of a unit, one JSON line per row. Row counts are in the blob's metadata, so that

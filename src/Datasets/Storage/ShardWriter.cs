@@ -6,7 +6,7 @@ using Azure.Storage.Blobs.Models;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.Images;
 
-namespace FunctionsPipeline.Datasets;
+namespace FunctionsPipeline.Datasets.Storage;
 
 /// <summary>
 /// Writes WebDataset shards: a tar with <c>{key}.{jpg|png|webp|gif|bmp}</c>, the original image, and <c>{key}.json</c> for each sample. The

@@ -4,7 +4,7 @@ using Azure.Storage.Blobs;
 using Azure.Storage.Blobs.Models;
 using FunctionsPipeline.Contracts;
 
-namespace FunctionsPipeline.Datasets;
+namespace FunctionsPipeline.Datasets.Storage;
 
 /// <summary>
 /// Creates and reads blobs that are written once: their names derive from content or position, so that an existing blob needs no second

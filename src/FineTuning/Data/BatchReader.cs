@@ -1,9 +1,10 @@
 using System.Collections.Concurrent;
 using System.Runtime.ExceptionServices;
 using FunctionsPipeline.Images;
-using FunctionsPipeline.Phi3Vision;
+using FunctionsPipeline.Phi3Vision.Images;
+using FunctionsPipeline.Phi3Vision.Vision;
 
-namespace FunctionsPipeline.FineTuning;
+namespace FunctionsPipeline.FineTuning.Data;
 
 /// <summary>Prepares batches on background threads, a few ahead of the computing thread.</summary>
 /// <param name="padding">Id that pads shorter rows.</param>

@@ -1,7 +1,7 @@
 using FunctionsPipeline.Contracts;
-using FunctionsPipeline.Phi3Vision;
+using FunctionsPipeline.Phi3Vision.Text;
 
-namespace FunctionsPipeline.FineTuning;
+namespace FunctionsPipeline.FineTuning.Data;
 
 /// <summary>
 /// Builds rows of token ids as in the published fine-tuning recipe: BOS, the processor's prompt (each of whose chunks has its own BOS), the

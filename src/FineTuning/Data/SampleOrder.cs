@@ -1,4 +1,4 @@
-namespace FunctionsPipeline.FineTuning;
+namespace FunctionsPipeline.FineTuning.Data;
 
 /// <summary>
 /// Order of the samples: every epoch has its own order of the shards and takes a few shards at a time, whose samples are shuffled together.

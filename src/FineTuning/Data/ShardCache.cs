@@ -1,6 +1,6 @@
 using FunctionsPipeline.Contracts;
 
-namespace FunctionsPipeline.FineTuning;
+namespace FunctionsPipeline.FineTuning.Data;
 
 /// <summary>
 /// Cache of shards on the local disk: fetches shards in the background shortly before they are needed, and removes the least recently used

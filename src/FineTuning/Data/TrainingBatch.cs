@@ -1,8 +1,11 @@
 using System.Runtime.InteropServices;
-using FunctionsPipeline.Phi3Vision;
+using FunctionsPipeline.Phi3Vision.Config;
+using FunctionsPipeline.Phi3Vision.Images;
+using FunctionsPipeline.Phi3Vision.Model;
+using FunctionsPipeline.Phi3Vision.Vision;
 using static TorchSharp.torch;
 
-namespace FunctionsPipeline.FineTuning;
+namespace FunctionsPipeline.FineTuning.Data;
 
 /// <summary>Samples that are computed together, in managed memory so that a background thread can prepare them.</summary>
 internal sealed class TrainingBatch

@@ -1,9 +1,9 @@
 using System.Text.Json;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.Images;
-using FunctionsPipeline.Phi3Vision;
+using FunctionsPipeline.Phi3Vision.Images;
 
-namespace FunctionsPipeline.FineTuning;
+namespace FunctionsPipeline.FineTuning.Data;
 
 /// <summary>Samples of a run by split, read from the shards' indexes without any image.</summary>
 /// <param name="Training">Training samples, at least one.</param>

@@ -3,10 +3,10 @@ using System.Collections.Concurrent;
 using System.Numerics;
 using System.Security.Cryptography;
 using System.Text;
-using FunctionsPipeline.Phi3Vision;
+using FunctionsPipeline.Phi3Vision.Vision;
 using static TorchSharp.torch;
 
-namespace FunctionsPipeline.FineTuning;
+namespace FunctionsPipeline.FineTuning.Data;
 
 /// <summary>
 /// Cache on disk of a frozen vision tower's outputs, so that the tower processes every image once, also across runs. A damaged entry counts

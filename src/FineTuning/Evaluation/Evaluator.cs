@@ -1,9 +1,10 @@
 using System.Text.RegularExpressions;
 using FunctionsPipeline.Contracts;
-using FunctionsPipeline.Phi3Vision;
+using FunctionsPipeline.FineTuning.Data;
+using FunctionsPipeline.Phi3Vision.Model;
 using static TorchSharp.torch;
 
-namespace FunctionsPipeline.FineTuning;
+namespace FunctionsPipeline.FineTuning.Evaluation;
 
 /// <summary>Measures a model on a split.</summary>
 /// <param name="model">Model under training, measured as it is at each call and left in training mode.</param>

@@ -2,8 +2,9 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using FunctionsPipeline.Contracts;
+using FunctionsPipeline.FineTuning.Tracking;
 
-namespace FunctionsPipeline.FineTuning;
+namespace FunctionsPipeline.FineTuning.Evaluation;
 
 /// <summary>
 /// README.md of a fine-tuned model: a Hugging Face model card (https://huggingface.co/docs/hub/model-cards) with the measured figures.

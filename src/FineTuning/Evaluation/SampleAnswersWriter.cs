@@ -1,8 +1,10 @@
 using System.Text.Json;
 using FunctionsPipeline.Contracts;
+using FunctionsPipeline.FineTuning.Data;
+using FunctionsPipeline.FineTuning.Tracking;
 using FunctionsPipeline.Images;
 
-namespace FunctionsPipeline.FineTuning;
+namespace FunctionsPipeline.FineTuning.Evaluation;
 
 /// <summary>
 /// Writes the model's answers to a few validation samples after each validation, for inspection: <see cref="SampleGallery"/> and its

@@ -1,8 +1,8 @@
 using System.Runtime.InteropServices;
 using System.Text;
-using FunctionsPipeline.Phi3Vision;
+using FunctionsPipeline.Phi3Vision.Config;
 
-namespace FunctionsPipeline.FineTuning;
+namespace FunctionsPipeline.FineTuning.Tracking;
 
 /// <summary>Measures the utilization of a device.</summary>
 /// <param name="cost">Operation counts of the trained model.</param>

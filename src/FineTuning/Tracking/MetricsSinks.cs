@@ -4,7 +4,7 @@ using FunctionsPipeline.Contracts;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
-namespace FunctionsPipeline.FineTuning;
+namespace FunctionsPipeline.FineTuning.Tracking;
 
 /// <summary>Receiver of a run's metrics.</summary>
 internal interface IMetricsSink : IRunDocument

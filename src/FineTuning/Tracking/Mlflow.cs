@@ -8,7 +8,7 @@ using System.Threading.Channels;
 using FunctionsPipeline.Contracts;
 using Microsoft.Extensions.Logging;
 
-namespace FunctionsPipeline.FineTuning;
+namespace FunctionsPipeline.FineTuning.Tracking;
 
 /// <summary>
 /// Tracks a run on an MLflow server in the background. A slow or failing server costs metrics at worst, never the run: the queue is bounded

@@ -2,7 +2,7 @@ using System.Text.Json;
 using FunctionsPipeline.Contracts;
 using Microsoft.Extensions.Logging;
 
-namespace FunctionsPipeline.FineTuning;
+namespace FunctionsPipeline.FineTuning.Tracking;
 
 /// <summary>
 /// Writes a run's heartbeat, metrics and documents in the background every few seconds, so that the computation never waits for storage.

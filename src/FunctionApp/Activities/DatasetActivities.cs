@@ -1,5 +1,7 @@
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.Datasets;
+using FunctionsPipeline.Datasets.Planning;
+using FunctionsPipeline.Datasets.Storage;
 using Microsoft.Azure.Functions.Worker;
 
 namespace FunctionsPipeline.FunctionApp.Activities;

@@ -1,5 +1,5 @@
 using FunctionsPipeline.Contracts;
-using FunctionsPipeline.Datasets;
+using FunctionsPipeline.Datasets.Hub;
 using FunctionsPipeline.FunctionApp.Models;
 using Microsoft.Azure.Functions.Worker;
 

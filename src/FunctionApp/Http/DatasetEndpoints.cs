@@ -1,5 +1,6 @@
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.Datasets;
+using FunctionsPipeline.Datasets.Hub;
 using FunctionsPipeline.FunctionApp.Orchestration;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Mvc;

@@ -3,6 +3,7 @@ using System.Text.Json;
 using Azure;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.Datasets;
+using FunctionsPipeline.Datasets.Hub;
 using FunctionsPipeline.FunctionApp.Gpu;
 using FunctionsPipeline.FunctionApp.Orchestration;
 using FunctionsPipeline.FunctionApp.Runs;

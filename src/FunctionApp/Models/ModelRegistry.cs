@@ -2,6 +2,7 @@ using System.Globalization;
 using Azure.Storage.Blobs;
 using Azure.Storage.Blobs.Models;
 using FunctionsPipeline.Contracts;
+using FunctionsPipeline.Datasets.Storage;
 using FunctionsPipeline.FunctionApp.Storage;
 
 namespace FunctionsPipeline.FunctionApp.Models;

@@ -1,5 +1,6 @@
 using FunctionsPipeline.Contracts;
-using FunctionsPipeline.Datasets;
+using FunctionsPipeline.Datasets.Planning;
+using FunctionsPipeline.Datasets.Storage;
 using FunctionsPipeline.FunctionApp.Activities;
 using Microsoft.Azure.Functions.Worker;
 using Microsoft.DurableTask;

@@ -3,6 +3,7 @@ using Azure;
 using Azure.Storage.Blobs;
 using Azure.Storage.Blobs.Models;
 using FunctionsPipeline.Contracts;
+using FunctionsPipeline.Datasets.Storage;
 using FunctionsPipeline.FunctionApp.Storage;
 
 namespace FunctionsPipeline.FunctionApp.Runs;

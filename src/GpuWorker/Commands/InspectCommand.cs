@@ -2,7 +2,9 @@ using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
 using FunctionsPipeline.FineTuning;
-using FunctionsPipeline.Phi3Vision;
+using FunctionsPipeline.Phi3Vision.Config;
+using FunctionsPipeline.Phi3Vision.Text;
+using FunctionsPipeline.Phi3Vision.Weights;
 using TorchSharp;
 
 namespace FunctionsPipeline.GpuWorker.Commands;

@@ -4,7 +4,7 @@ using System.Text.Json;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.GpuWorker.Serving;
 using FunctionsPipeline.Images;
-using FunctionsPipeline.Phi3Vision;
+using FunctionsPipeline.Phi3Vision.Model;
 using TorchSharp;
 
 namespace FunctionsPipeline.GpuWorker.Commands;

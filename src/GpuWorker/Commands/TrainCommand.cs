@@ -4,6 +4,7 @@ using System.Globalization;
 using System.Text.Json;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.FineTuning;
+using FunctionsPipeline.FineTuning.Tracking;
 using FunctionsPipeline.Telemetry;
 using TorchSharp;
 

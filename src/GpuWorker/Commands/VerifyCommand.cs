@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using FunctionsPipeline.GpuWorker.Verification;
-using FunctionsPipeline.Phi3Vision;
+using FunctionsPipeline.Phi3Vision.Text;
 using TorchSharp;
 
 namespace FunctionsPipeline.GpuWorker.Commands;

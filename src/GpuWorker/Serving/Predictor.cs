@@ -1,8 +1,13 @@
 using System.Runtime.CompilerServices;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.FineTuning;
+using FunctionsPipeline.FineTuning.Data;
 using FunctionsPipeline.Images;
-using FunctionsPipeline.Phi3Vision;
+using FunctionsPipeline.Phi3Vision.Config;
+using FunctionsPipeline.Phi3Vision.Images;
+using FunctionsPipeline.Phi3Vision.Model;
+using FunctionsPipeline.Phi3Vision.Text;
+using FunctionsPipeline.Phi3Vision.Weights;
 using static TorchSharp.torch;
 
 namespace FunctionsPipeline.GpuWorker.Serving;

@@ -1,5 +1,7 @@
 using System.Text.Json;
-using FunctionsPipeline.Phi3Vision;
+using FunctionsPipeline.Phi3Vision.Config;
+using FunctionsPipeline.Phi3Vision.Model;
+using FunctionsPipeline.Phi3Vision.Weights;
 using static TorchSharp.torch;
 
 namespace FunctionsPipeline.GpuWorker.Verification;

@@ -1,4 +1,4 @@
-using FunctionsPipeline.Phi3Vision;
+using FunctionsPipeline.Phi3Vision.Model;
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;

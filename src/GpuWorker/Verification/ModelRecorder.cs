@@ -4,7 +4,11 @@ using System.Text.RegularExpressions;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.FineTuning;
 using FunctionsPipeline.Images;
-using FunctionsPipeline.Phi3Vision;
+using FunctionsPipeline.Phi3Vision.Config;
+using FunctionsPipeline.Phi3Vision.Images;
+using FunctionsPipeline.Phi3Vision.Model;
+using FunctionsPipeline.Phi3Vision.Text;
+using FunctionsPipeline.Phi3Vision.Weights;
 using static TorchSharp.torch;
 
 namespace FunctionsPipeline.GpuWorker.Verification;

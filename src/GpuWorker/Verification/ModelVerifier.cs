@@ -1,6 +1,9 @@
 using System.Text.Json;
 using FunctionsPipeline.Images;
-using FunctionsPipeline.Phi3Vision;
+using FunctionsPipeline.Phi3Vision.Config;
+using FunctionsPipeline.Phi3Vision.Images;
+using FunctionsPipeline.Phi3Vision.Model;
+using FunctionsPipeline.Phi3Vision.Weights;
 using static TorchSharp.torch;
 
 namespace FunctionsPipeline.GpuWorker.Verification;

@@ -1,5 +1,5 @@
 using System.Text.Json;
-using FunctionsPipeline.Phi3Vision;
+using FunctionsPipeline.Phi3Vision.Text;
 
 namespace FunctionsPipeline.GpuWorker.Verification;
 

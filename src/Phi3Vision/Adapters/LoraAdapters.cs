@@ -1,10 +1,12 @@
 using System.Runtime.InteropServices;
 using FunctionsPipeline.Contracts;
+using FunctionsPipeline.Phi3Vision.Config;
+using FunctionsPipeline.Phi3Vision.Model;
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
-namespace FunctionsPipeline.Phi3Vision;
+namespace FunctionsPipeline.Phi3Vision.Adapters;
 
 /// <summary>
 /// Low-rank adapters (LoRA, https://arxiv.org/abs/2106.09685) of a model's linear layers. The model's own weights are not changed; the

@@ -1,4 +1,4 @@
-namespace FunctionsPipeline.Phi3Vision;
+namespace FunctionsPipeline.Phi3Vision.Config;
 
 /// <summary>
 /// Lower bounds of the bytes and operations of a model, from its dimensions. Only matrix products count: a product of m×k and k×n takes

@@ -2,7 +2,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 
-namespace FunctionsPipeline.Phi3Vision;
+namespace FunctionsPipeline.Phi3Vision.Config;
 
 /// <summary>A model folder's <c>config.json</c>: the published keys, and <c>clip</c> for towers other than ViT-L/14-336.</summary>
 public sealed record Phi3VisionConfig

@@ -1,4 +1,6 @@
-namespace FunctionsPipeline.Phi3Vision;
+using FunctionsPipeline.Phi3Vision.Text;
+
+namespace FunctionsPipeline.Phi3Vision.Config;
 
 /// <summary>Configurations to start from.</summary>
 public static class Presets

@@ -1,7 +1,7 @@
-using static FunctionsPipeline.Phi3Vision.ModelPart;
-using static FunctionsPipeline.Phi3Vision.WeightRole;
+using static FunctionsPipeline.Phi3Vision.Config.ModelPart;
+using static FunctionsPipeline.Phi3Vision.Config.WeightRole;
 
-namespace FunctionsPipeline.Phi3Vision;
+namespace FunctionsPipeline.Phi3Vision.Config;
 
 /// <summary>
 /// Computes names and shapes of all weights of a configuration, in the order of the published checkpoint. No model is needed in memory, so

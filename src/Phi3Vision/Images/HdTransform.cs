@@ -3,10 +3,11 @@ using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
+using FunctionsPipeline.Phi3Vision.Config;
 using SixLabors.ImageSharp;
 using SixLabors.ImageSharp.PixelFormats;
 
-namespace FunctionsPipeline.Phi3Vision;
+namespace FunctionsPipeline.Phi3Vision.Images;
 
 /// <summary>Sizes of the HD transform, in the landscape orientation that it works in.</summary>
 /// <param name="Transposed">

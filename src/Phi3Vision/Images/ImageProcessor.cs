@@ -1,9 +1,10 @@
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.Images;
+using FunctionsPipeline.Phi3Vision.Config;
 using SixLabors.ImageSharp;
 using SixLabors.ImageSharp.PixelFormats;
 
-namespace FunctionsPipeline.Phi3Vision;
+namespace FunctionsPipeline.Phi3Vision.Images;
 
 /// <summary>
 /// The published image processor: scales an image onto a grid of 336×336 crops (Pillow's bilinear resize), pads it with white, normalises

@@ -2,8 +2,9 @@ using System.Buffers;
 using System.Numerics;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
+using FunctionsPipeline.Phi3Vision.Config;
 
-namespace FunctionsPipeline.Phi3Vision;
+namespace FunctionsPipeline.Phi3Vision.Images;
 
 /// <summary>
 /// Makes the views of a padded image from its rows: cuts each row into crops, normalises them, and adds the row to the global view.

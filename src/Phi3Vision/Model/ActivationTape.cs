@@ -1,7 +1,7 @@
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace FunctionsPipeline.Phi3Vision;
+namespace FunctionsPipeline.Phi3Vision.Model;
 
 /// <summary>
 /// Activation recomputation (https://arxiv.org/abs/1604.06174): keeps only the input of each layer that runs on the tape. The backward pass

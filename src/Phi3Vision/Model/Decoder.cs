@@ -1,8 +1,10 @@
+using FunctionsPipeline.Phi3Vision.Config;
+using FunctionsPipeline.Phi3Vision.Vision;
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
-namespace FunctionsPipeline.Phi3Vision;
+namespace FunctionsPipeline.Phi3Vision.Model;
 
 /// <summary>
 /// The model below <c>lm_head</c> (the published <c>Phi3VModel</c>): embeddings of text and images, the decoder layers, the final norm. The

@@ -2,7 +2,7 @@ using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
-namespace FunctionsPipeline.Phi3Vision;
+namespace FunctionsPipeline.Phi3Vision.Model;
 
 /// <summary>
 /// Creates layers with uninitialised weights of the right type and device. The library's own constructors draw random weights first: for a

@@ -1,7 +1,7 @@
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace FunctionsPipeline.Phi3Vision;
+namespace FunctionsPipeline.Phi3Vision.Model;
 
 /// <summary>
 /// Intermediate tensors of a forward pass, for a comparison with another engine. Pass a new trace to <see cref="Phi3VisionModel.Hidden"/>

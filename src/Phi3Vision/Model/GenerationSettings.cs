@@ -1,4 +1,4 @@
-namespace FunctionsPipeline.Phi3Vision;
+namespace FunctionsPipeline.Phi3Vision.Model;
 
 /// <summary>
 /// Settings of the choice of tokens and of the end of an answer. The steps and their order are those of the transformers library:

@@ -1,7 +1,10 @@
-using static FunctionsPipeline.Phi3Vision.CheckedInput;
+using FunctionsPipeline.Phi3Vision.Config;
+using FunctionsPipeline.Phi3Vision.Images;
+using FunctionsPipeline.Phi3Vision.Vision;
+using static FunctionsPipeline.Phi3Vision.Model.CheckedInput;
 using static TorchSharp.torch;
 
-namespace FunctionsPipeline.Phi3Vision;
+namespace FunctionsPipeline.Phi3Vision.Model;
 
 /// <summary>Input of one call of the model. The caller keeps ownership of the tensors. B rows, L positions, N images.</summary>
 /// <param name="InputIds">

@@ -1,8 +1,12 @@
+using FunctionsPipeline.Phi3Vision.Config;
+using FunctionsPipeline.Phi3Vision.Images;
+using FunctionsPipeline.Phi3Vision.Vision;
+using FunctionsPipeline.Phi3Vision.Weights;
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
-namespace FunctionsPipeline.Phi3Vision;
+namespace FunctionsPipeline.Phi3Vision.Model;
 
 /// <summary>
 /// Phi-3-Vision, the published <c>Phi3VForCausalLM</c>, with the parameter names of its checkpoint. Gradients reach the parameters that a

@@ -1,6 +1,6 @@
 using static TorchSharp.torch;
 
-namespace FunctionsPipeline.Phi3Vision;
+namespace FunctionsPipeline.Phi3Vision.Model;
 
 /// <summary>Chooses the next token of every row.</summary>
 internal abstract class TokenChoice

@@ -3,7 +3,7 @@ using System.Threading.Channels;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace FunctionsPipeline.Phi3Vision;
+namespace FunctionsPipeline.Phi3Vision.Model;
 
 /// <summary>Generates answers to prompts with a key-value cache. One call at a time: torch itself uses all threads.</summary>
 public sealed class TextGenerator(Phi3VisionModel model)

@@ -2,7 +2,7 @@ using System.Buffers;
 using System.Numerics;
 using System.Text;
 
-namespace FunctionsPipeline.Phi3Vision;
+namespace FunctionsPipeline.Phi3Vision.Text;
 
 /// <summary>
 /// Encodes a text word by word and caches words, where a word is the text between two places that no merge can span. The time is

@@ -1,7 +1,8 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
+using FunctionsPipeline.Phi3Vision.Images;
 
-namespace FunctionsPipeline.Phi3Vision;
+namespace FunctionsPipeline.Phi3Vision.Text;
 
 /// <summary>Converts a prompt with image tags to token ids, as the published processor does.</summary>
 public static partial class PromptBuilder

@@ -1,4 +1,4 @@
-namespace FunctionsPipeline.Phi3Vision;
+namespace FunctionsPipeline.Phi3Vision.Text;
 
 /// <summary>Tokens of the published tokenizer that stand for no text.</summary>
 public static class SpecialTokens

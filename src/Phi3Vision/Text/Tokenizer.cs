@@ -3,7 +3,7 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 
-namespace FunctionsPipeline.Phi3Vision;
+namespace FunctionsPipeline.Phi3Vision.Text;
 
 /// <summary>
 /// Tokenizer of a model folder: splits off added tokens, replaces spaces by <c>▁</c> and puts one before every text between added tokens,

@@ -3,7 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 
-namespace FunctionsPipeline.Phi3Vision;
+namespace FunctionsPipeline.Phi3Vision.Text;
 
 /// <summary>
 /// Trains a small tokenizer of the published kind: byte-fallback BPE, <c>▁</c> for spaces, the same added tokens. Digits and punctuation

@@ -1,8 +1,10 @@
+using FunctionsPipeline.Phi3Vision.Config;
+using FunctionsPipeline.Phi3Vision.Model;
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
-namespace FunctionsPipeline.Phi3Vision;
+namespace FunctionsPipeline.Phi3Vision.Vision;
 
 /// <summary>
 /// CLIP's vision model (https://arxiv.org/abs/2103.00020; <c>CLIPVisionModel</c> of the transformers library). Only adds the name

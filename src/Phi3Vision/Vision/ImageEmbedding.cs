@@ -1,9 +1,11 @@
+using FunctionsPipeline.Phi3Vision.Config;
+using FunctionsPipeline.Phi3Vision.Model;
 using TorchSharp;
 using TorchSharp.Modules;
 using TorchSharp.Utils;
 using static TorchSharp.torch;
 
-namespace FunctionsPipeline.Phi3Vision;
+namespace FunctionsPipeline.Phi3Vision.Vision;
 
 /// <summary>
 /// Turns images into embeddings for the decoder: CLIP features of every view, 2×2 patches merged, the crops tiled into one grid, a learned

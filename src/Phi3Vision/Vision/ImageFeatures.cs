@@ -1,7 +1,10 @@
+using FunctionsPipeline.Phi3Vision.Config;
+using FunctionsPipeline.Phi3Vision.Images;
+using FunctionsPipeline.Phi3Vision.Model;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace FunctionsPipeline.Phi3Vision;
+namespace FunctionsPipeline.Phi3Vision.Vision;
 
 /// <summary>
 /// An image's output of the vision tower, in managed memory. <see cref="Phi3VisionModel.Encode"/> computes it; it replaces a

@@ -1,8 +1,9 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using FunctionsPipeline.Phi3Vision.Config;
 using static TorchSharp.torch;
 
-namespace FunctionsPipeline.Phi3Vision;
+namespace FunctionsPipeline.Phi3Vision.Weights;
 
 /// <summary>
 /// Safetensors files of a model folder: one <c>model.safetensors</c>, or several with an index. Where both exist the single file is used,

@@ -1,8 +1,10 @@
 using System.Runtime.InteropServices;
+using FunctionsPipeline.Phi3Vision.Config;
+using FunctionsPipeline.Phi3Vision.Model;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace FunctionsPipeline.Phi3Vision;
+namespace FunctionsPipeline.Phi3Vision.Weights;
 
 /// <summary>
 /// Draws initial weights for training: matrices from a normal distribution of variance 1 / fan-in, embeddings from a narrow one, norms 1,

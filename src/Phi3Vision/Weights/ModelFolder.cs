@@ -1,6 +1,9 @@
+using FunctionsPipeline.Phi3Vision.Config;
+using FunctionsPipeline.Phi3Vision.Model;
+using FunctionsPipeline.Phi3Vision.Text;
 using static TorchSharp.torch;
 
-namespace FunctionsPipeline.Phi3Vision;
+namespace FunctionsPipeline.Phi3Vision.Weights;
 
 /// <summary>
 /// Loads and saves a model on disk: <c>config.json</c>, <c>tokenizer.json</c> and safetensors in the published layout, with its names.

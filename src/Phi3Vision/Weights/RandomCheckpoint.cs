@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
+using FunctionsPipeline.Phi3Vision.Config;
 
-namespace FunctionsPipeline.Phi3Vision;
+namespace FunctionsPipeline.Phi3Vision.Weights;
 
 /// <summary>
 /// Writes a checkpoint of random bf16 weights of any size, with a few megabytes in memory at a time, sharded like the published one.

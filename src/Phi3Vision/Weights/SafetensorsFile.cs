@@ -5,7 +5,7 @@ using System.Text.Json.Nodes;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace FunctionsPipeline.Phi3Vision;
+namespace FunctionsPipeline.Phi3Vision.Weights;
 
 /// <summary>
 /// A safetensors file: tensors of types F32, F16, BF16 and I64 by name. The file is mapped into memory one window at a time, so that

@@ -1,11 +1,11 @@
 using System.Net;
 using System.Net.Sockets;
 using FunctionsPipeline.Contracts;
-using FunctionsPipeline.Datasets;
+using FunctionsPipeline.Datasets.Fetching;
 using FunctionsPipeline.Images;
 using Microsoft.AspNetCore.Http;
 
-namespace FunctionsPipeline.Tests.Datasets;
+namespace FunctionsPipeline.Datasets.Tests.Fetching;
 
 public sealed class AddressGuardTests
 {

@@ -1,9 +1,10 @@
 using FunctionsPipeline.Contracts;
-using FunctionsPipeline.Datasets;
+using FunctionsPipeline.Datasets.Fetching;
 using FunctionsPipeline.Images;
+using FunctionsPipeline.Tests;
 using Microsoft.AspNetCore.Http;
 
-namespace FunctionsPipeline.Tests.Datasets;
+namespace FunctionsPipeline.Datasets.Tests.Fetching;
 
 public sealed class DownloadTimeTests
 {

@@ -1,6 +1,7 @@
-using FunctionsPipeline.Datasets;
+using FunctionsPipeline.Datasets.Fetching;
+using FunctionsPipeline.Tests;
 
-namespace FunctionsPipeline.Tests.Datasets;
+namespace FunctionsPipeline.Datasets.Tests.Fetching;
 
 public sealed class HostThrottleTests
 {

@@ -3,11 +3,12 @@ using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using FunctionsPipeline.Contracts;
-using FunctionsPipeline.Datasets;
+using FunctionsPipeline.Datasets.Fetching;
+using FunctionsPipeline.Datasets.Hub;
 using FunctionsPipeline.Images;
 using Microsoft.AspNetCore.Http;
 
-namespace FunctionsPipeline.Tests.Datasets;
+namespace FunctionsPipeline.Datasets.Tests.Fetching;
 
 public sealed class ImageDownloaderTests
 {

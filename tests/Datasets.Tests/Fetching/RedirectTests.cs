@@ -1,10 +1,10 @@
 using System.Net;
 using FunctionsPipeline.Contracts;
-using FunctionsPipeline.Datasets;
+using FunctionsPipeline.Datasets.Fetching;
 using FunctionsPipeline.Images;
 using Microsoft.AspNetCore.Http;
 
-namespace FunctionsPipeline.Tests.Datasets;
+namespace FunctionsPipeline.Datasets.Tests.Fetching;
 
 public sealed class RedirectTests
 {

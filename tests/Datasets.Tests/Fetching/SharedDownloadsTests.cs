@@ -1,7 +1,7 @@
 using FunctionsPipeline.Images;
 using Microsoft.AspNetCore.Http;
 
-namespace FunctionsPipeline.Tests.Datasets;
+namespace FunctionsPipeline.Datasets.Tests.Fetching;
 
 public sealed class SharedDownloadsTests
 {

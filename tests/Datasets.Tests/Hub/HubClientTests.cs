@@ -1,8 +1,8 @@
 using System.Net;
-using FunctionsPipeline.Datasets;
+using FunctionsPipeline.Datasets.Hub;
 using FunctionsPipeline.SampleData;
 
-namespace FunctionsPipeline.Tests.Datasets;
+namespace FunctionsPipeline.Datasets.Tests.Hub;
 
 public sealed class HubClientTests
 {

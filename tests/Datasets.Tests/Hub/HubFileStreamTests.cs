@@ -1,9 +1,9 @@
 using System.Net;
 using System.Net.Http.Headers;
-using FunctionsPipeline.Datasets;
+using FunctionsPipeline.Datasets.Hub;
 using FunctionsPipeline.SampleData;
 
-namespace FunctionsPipeline.Tests.Datasets;
+namespace FunctionsPipeline.Datasets.Tests.Hub;
 
 public sealed class HubFileStreamTests
 {

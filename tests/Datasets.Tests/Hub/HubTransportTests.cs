@@ -1,8 +1,9 @@
 using System.Net;
-using FunctionsPipeline.Datasets;
+using FunctionsPipeline.Datasets.Hub;
 using FunctionsPipeline.SampleData;
+using FunctionsPipeline.Tests;
 
-namespace FunctionsPipeline.Tests.Datasets;
+namespace FunctionsPipeline.Datasets.Tests.Hub;
 
 public sealed class HubTransportTests
 {

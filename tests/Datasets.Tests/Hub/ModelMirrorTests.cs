@@ -1,9 +1,10 @@
 using Azure.Storage.Blobs.Models;
 using FunctionsPipeline.Contracts;
-using FunctionsPipeline.Datasets;
+using FunctionsPipeline.Datasets.Hub;
 using FunctionsPipeline.SampleData;
+using FunctionsPipeline.Tests;
 
-namespace FunctionsPipeline.Tests.Datasets;
+namespace FunctionsPipeline.Datasets.Tests.Hub;
 
 public sealed class ModelMirrorTests(AzuriteFixture azurite) : IClassFixture<AzuriteFixture>, IDisposable
 {

@@ -1,6 +1,6 @@
 using System.Net;
 
-namespace FunctionsPipeline.Tests.Datasets;
+namespace FunctionsPipeline.Datasets.Tests.Hub;
 
 /// <summary>Answers requests, in their order, with what a test has written down.</summary>
 internal sealed class ScriptedServer(params HttpResponseMessage[] answers) : HttpMessageHandler

@@ -1,9 +1,9 @@
 using FunctionsPipeline.Contracts;
-using FunctionsPipeline.Datasets;
+using FunctionsPipeline.Datasets.Rows;
 using Parquet;
 using Parquet.Schema;
 
-namespace FunctionsPipeline.Tests.Datasets;
+namespace FunctionsPipeline.Datasets.Tests.Rows;
 
 public sealed class ColumnGuessTests
 {

@@ -1,7 +1,9 @@
 using FunctionsPipeline.Contracts;
-using FunctionsPipeline.Datasets;
+using FunctionsPipeline.Datasets.Hub;
+using FunctionsPipeline.Datasets.Planning;
+using FunctionsPipeline.Datasets.Rows;
 
-namespace FunctionsPipeline.Tests.Datasets;
+namespace FunctionsPipeline.Datasets.Tests.Rows;
 
 public sealed class DamagedRowsTests
 {

@@ -1,10 +1,11 @@
 using FunctionsPipeline.Contracts;
-using FunctionsPipeline.Datasets;
+using FunctionsPipeline.Datasets.Hub;
 using FunctionsPipeline.SampleData;
+using FunctionsPipeline.Tests;
 using Parquet;
 using Parquet.Schema;
 
-namespace FunctionsPipeline.Tests.Datasets;
+namespace FunctionsPipeline.Datasets.Tests.Rows;
 
 public sealed class OddRowsTests(AzuriteFixture azurite) : IClassFixture<AzuriteFixture>
 {

@@ -1,7 +1,8 @@
 using FunctionsPipeline.Contracts;
-using FunctionsPipeline.Datasets;
+using FunctionsPipeline.Datasets.Planning;
+using FunctionsPipeline.Datasets.Rows;
 
-namespace FunctionsPipeline.Tests.Datasets;
+namespace FunctionsPipeline.Datasets.Tests.Rows;
 
 /// <summary>Reads rows of the files that other writers wrote; they are described by the scripts beside them.</summary>
 internal static class RowReading

@@ -1,6 +1,6 @@
 using FunctionsPipeline.Contracts;
 
-namespace FunctionsPipeline.Tests.Datasets;
+namespace FunctionsPipeline.Datasets.Tests.Rows;
 
 /// <summary>Encodings that Parquet.Net 6.1 does not decode: their rows say which column and page, and everything else is read.</summary>
 public sealed class UnreadableEncodingsTests

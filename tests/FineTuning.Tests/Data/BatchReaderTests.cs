@@ -1,13 +1,13 @@
 using FunctionsPipeline.Contracts;
-using FunctionsPipeline.FineTuning;
+using FunctionsPipeline.FineTuning.Data;
 using FunctionsPipeline.Images;
-using FunctionsPipeline.Phi3Vision;
+using FunctionsPipeline.Phi3Vision.Images;
 using SixLabors.ImageSharp;
 using SixLabors.ImageSharp.Formats.Jpeg;
 using SixLabors.ImageSharp.PixelFormats;
 using static TorchSharp.torch;
 
-namespace FunctionsPipeline.Tests.FineTuning;
+namespace FunctionsPipeline.FineTuning.Tests.Data;
 
 public sealed class BatchReaderTests : IAsyncLifetime
 {

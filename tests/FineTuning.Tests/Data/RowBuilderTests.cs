@@ -1,8 +1,8 @@
 using FunctionsPipeline.Contracts;
-using FunctionsPipeline.FineTuning;
-using FunctionsPipeline.Phi3Vision;
+using FunctionsPipeline.FineTuning.Data;
+using FunctionsPipeline.Phi3Vision.Text;
 
-namespace FunctionsPipeline.Tests.FineTuning;
+namespace FunctionsPipeline.FineTuning.Tests.Data;
 
 public sealed class RowBuilderTests
 {

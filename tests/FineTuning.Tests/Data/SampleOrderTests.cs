@@ -1,7 +1,7 @@
 using FunctionsPipeline.Contracts;
-using FunctionsPipeline.FineTuning;
+using FunctionsPipeline.FineTuning.Data;
 
-namespace FunctionsPipeline.Tests.FineTuning;
+namespace FunctionsPipeline.FineTuning.Tests.Data;
 
 public sealed class SampleOrderTests
 {

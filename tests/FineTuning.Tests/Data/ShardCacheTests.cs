@@ -1,7 +1,8 @@
 using FunctionsPipeline.Contracts;
-using FunctionsPipeline.FineTuning;
+using FunctionsPipeline.FineTuning.Data;
+using FunctionsPipeline.Phi3Vision;
 
-namespace FunctionsPipeline.Tests.FineTuning;
+namespace FunctionsPipeline.FineTuning.Tests.Data;
 
 public sealed class ShardCacheTests : IAsyncLifetime
 {

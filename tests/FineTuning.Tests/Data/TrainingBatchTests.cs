@@ -1,8 +1,10 @@
-using FunctionsPipeline.FineTuning;
-using FunctionsPipeline.Phi3Vision;
+using FunctionsPipeline.FineTuning.Data;
+using FunctionsPipeline.Phi3Vision.Images;
+using FunctionsPipeline.Phi3Vision.Model;
+using FunctionsPipeline.Phi3Vision.Weights;
 using static TorchSharp.torch;
 
-namespace FunctionsPipeline.Tests.FineTuning;
+namespace FunctionsPipeline.FineTuning.Tests.Data;
 
 public sealed class TrainingBatchTests
 {

@@ -1,9 +1,9 @@
 using FunctionsPipeline.Contracts;
-using FunctionsPipeline.FineTuning;
-using FunctionsPipeline.Phi3Vision;
+using FunctionsPipeline.FineTuning.Data;
+using FunctionsPipeline.Phi3Vision.Vision;
 using static TorchSharp.torch;
 
-namespace FunctionsPipeline.Tests.FineTuning;
+namespace FunctionsPipeline.FineTuning.Tests.Data;
 
 public sealed class VisionFeatureCacheTests : IDisposable
 {

@@ -1,7 +1,7 @@
 using FunctionsPipeline.Contracts;
-using FunctionsPipeline.FineTuning;
+using FunctionsPipeline.FineTuning.Evaluation;
 
-namespace FunctionsPipeline.Tests.FineTuning;
+namespace FunctionsPipeline.FineTuning.Tests.Evaluation;
 
 public sealed class AnswerMetricsTests
 {

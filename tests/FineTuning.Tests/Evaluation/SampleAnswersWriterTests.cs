@@ -1,8 +1,9 @@
 using System.Text.Json;
 using FunctionsPipeline.Contracts;
-using FunctionsPipeline.FineTuning;
+using FunctionsPipeline.FineTuning.Data;
+using FunctionsPipeline.FineTuning.Evaluation;
 
-namespace FunctionsPipeline.Tests.FineTuning;
+namespace FunctionsPipeline.FineTuning.Tests.Evaluation;
 
 public sealed class SampleAnswersWriterTests : IAsyncLifetime
 {

@@ -1,7 +1,7 @@
-using FunctionsPipeline.FineTuning;
-using FunctionsPipeline.Phi3Vision;
+using FunctionsPipeline.FineTuning.Tracking;
+using FunctionsPipeline.Phi3Vision.Config;
 
-namespace FunctionsPipeline.Tests.FineTuning;
+namespace FunctionsPipeline.FineTuning.Tests.Tracking;
 
 public sealed class DeviceMeterTests
 {

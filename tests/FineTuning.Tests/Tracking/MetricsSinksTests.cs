@@ -3,9 +3,10 @@ using System.Numerics;
 using System.Text;
 using System.Text.Json;
 using FunctionsPipeline.Contracts;
-using FunctionsPipeline.FineTuning;
+using FunctionsPipeline.FineTuning.Tracking;
+using FunctionsPipeline.Phi3Vision;
 
-namespace FunctionsPipeline.Tests.FineTuning;
+namespace FunctionsPipeline.FineTuning.Tests.Tracking;
 
 public sealed class MetricsFileTests : IDisposable
 {

@@ -1,9 +1,9 @@
 using System.Text.Json;
 using FunctionsPipeline.Contracts;
-using FunctionsPipeline.FineTuning;
+using FunctionsPipeline.FineTuning.Tracking;
 using Microsoft.Extensions.Logging.Abstractions;
 
-namespace FunctionsPipeline.Tests.FineTuning;
+namespace FunctionsPipeline.FineTuning.Tests.Tracking;
 
 public sealed class RunProgressWriterTests : IDisposable
 {

@@ -1,7 +1,7 @@
-using FunctionsPipeline.Phi3Vision;
+using FunctionsPipeline.Phi3Vision.Weights;
 using static TorchSharp.torch;
 
-namespace FunctionsPipeline.Tests.GpuWorker.Verification;
+namespace FunctionsPipeline.GpuWorker.Tests.Verification;
 
 /// <summary>The recordings beside the tests, and changed copies of them.</summary>
 internal static class Recordings

@@ -1,8 +1,9 @@
-using FunctionsPipeline.Phi3Vision;
+using FunctionsPipeline.Phi3Vision.Weights;
+using FunctionsPipeline.Tests;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace FunctionsPipeline.Tests.GpuWorker.Verification;
+namespace FunctionsPipeline.GpuWorker.Tests.Verification;
 
 [Collection(nameof(ConsoleCollection))]
 public sealed class VerifyModelTests : IDisposable

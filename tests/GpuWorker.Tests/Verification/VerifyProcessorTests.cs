@@ -1,7 +1,8 @@
 using System.Runtime.InteropServices;
 using System.Text;
+using FunctionsPipeline.Tests;
 
-namespace FunctionsPipeline.Tests.GpuWorker.Verification;
+namespace FunctionsPipeline.GpuWorker.Tests.Verification;
 
 [Collection(nameof(ConsoleCollection))]
 public sealed class VerifyProcessorTests : IDisposable

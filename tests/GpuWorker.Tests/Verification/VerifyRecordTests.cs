@@ -1,6 +1,6 @@
 using System.Text.Json;
 
-namespace FunctionsPipeline.Tests.GpuWorker.Verification;
+namespace FunctionsPipeline.GpuWorker.Tests.Verification;
 
 [Collection(nameof(ConsoleCollection))]
 public sealed class VerifyRecordTests : IAsyncLifetime

@@ -1,7 +1,8 @@
 using System.Text.Json;
-using FunctionsPipeline.Phi3Vision;
+using FunctionsPipeline.Phi3Vision.Text;
+using FunctionsPipeline.Tests;
 
-namespace FunctionsPipeline.Tests.GpuWorker.Verification;
+namespace FunctionsPipeline.GpuWorker.Tests.Verification;
 
 [Collection(nameof(ConsoleCollection))]
 public sealed class VerifyTokenizerTests : IDisposable

@@ -2,7 +2,7 @@ using FunctionsPipeline.Contracts;
 using FunctionsPipeline.LocalHost.Demo;
 using Spectre.Console;
 
-namespace FunctionsPipeline.Tests.LocalHost.Demo;
+namespace FunctionsPipeline.LocalHost.Tests.Demo;
 
 public sealed class DemoReportTests
 {

@@ -1,6 +1,7 @@
-using FunctionsPipeline.Phi3Vision;
+using FunctionsPipeline.Phi3Vision.Config;
+using FunctionsPipeline.Tests;
 
-namespace FunctionsPipeline.Tests.Phi3Vision;
+namespace FunctionsPipeline.Phi3Vision.Tests.Config;
 
 public sealed class Phi3VisionConfigTests : IDisposable
 {

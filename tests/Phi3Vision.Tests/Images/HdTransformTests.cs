@@ -1,7 +1,7 @@
 using System.Text.Json;
-using FunctionsPipeline.Phi3Vision;
+using FunctionsPipeline.Phi3Vision.Images;
 
-namespace FunctionsPipeline.Tests.Phi3Vision;
+namespace FunctionsPipeline.Phi3Vision.Tests.Images;
 
 public sealed class HdTransformTests
 {

@@ -1,8 +1,11 @@
 using System.Text.Json;
-using FunctionsPipeline.Phi3Vision;
+using FunctionsPipeline.Phi3Vision.Config;
+using FunctionsPipeline.Phi3Vision.Model;
+using FunctionsPipeline.Phi3Vision.Weights;
+using FunctionsPipeline.Tests;
 using static TorchSharp.torch;
 
-namespace FunctionsPipeline.Tests.Phi3Vision;
+namespace FunctionsPipeline.Phi3Vision.Tests.Model;
 
 /// <summary>Weights, inputs and outputs that were recorded from the published model code on small random weights.</summary>
 internal sealed class GoldenCase : IDisposable

@@ -1,8 +1,8 @@
-using FunctionsPipeline.Phi3Vision;
+using FunctionsPipeline.Phi3Vision.Model;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace FunctionsPipeline.Tests.Phi3Vision;
+namespace FunctionsPipeline.Phi3Vision.Tests.Model;
 
 /// <summary>The model against recorded numbers; what they encode, and the tolerances, are in the recordings' own description.</summary>
 public sealed class GoldenModelTests

@@ -1,8 +1,8 @@
-using FunctionsPipeline.Phi3Vision;
+using FunctionsPipeline.Phi3Vision.Model;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace FunctionsPipeline.Tests.Phi3Vision;
+namespace FunctionsPipeline.Phi3Vision.Tests.Model;
 
 /// <summary>Tokens [B, steps] and the logits that each was chosen by [B, steps, V].</summary>
 internal static class GreedySteps

@@ -1,9 +1,10 @@
 using FunctionsPipeline.Contracts;
-using FunctionsPipeline.Phi3Vision;
+using FunctionsPipeline.Phi3Vision.Adapters;
+using FunctionsPipeline.Phi3Vision.Model;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace FunctionsPipeline.Tests.Phi3Vision;
+namespace FunctionsPipeline.Phi3Vision.Tests.Model;
 
 /// <summary>The count of live tensors is the process's, so that nothing may run beside these tests.</summary>
 [CollectionDefinition(nameof(LeakTests), DisableParallelization = true)]

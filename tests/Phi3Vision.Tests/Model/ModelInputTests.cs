@@ -1,8 +1,9 @@
-using FunctionsPipeline.Phi3Vision;
+using FunctionsPipeline.Phi3Vision.Config;
+using FunctionsPipeline.Phi3Vision.Model;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace FunctionsPipeline.Tests.Phi3Vision;
+namespace FunctionsPipeline.Phi3Vision.Tests.Model;
 
 /// <summary>Input that does not fit is refused before it reaches the native library, which might end the process.</summary>
 public sealed class ModelInputTests : IDisposable

@@ -1,8 +1,9 @@
-using FunctionsPipeline.Phi3Vision;
+using FunctionsPipeline.Phi3Vision.Images;
+using FunctionsPipeline.Phi3Vision.Model;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace FunctionsPipeline.Tests.Phi3Vision;
+namespace FunctionsPipeline.Phi3Vision.Tests.Model;
 
 public sealed class PackingTests : IDisposable
 {

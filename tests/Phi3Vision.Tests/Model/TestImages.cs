@@ -1,7 +1,7 @@
-using FunctionsPipeline.Phi3Vision;
+using FunctionsPipeline.Phi3Vision.Config;
 using static TorchSharp.torch;
 
-namespace FunctionsPipeline.Tests.Phi3Vision;
+namespace FunctionsPipeline.Phi3Vision.Tests.Model;
 
 /// <summary>Images as the model takes them.</summary>
 internal static class TestImages

@@ -1,8 +1,9 @@
 using System.Diagnostics;
 using System.Text.Json;
-using FunctionsPipeline.Phi3Vision;
+using FunctionsPipeline.Phi3Vision.Text;
+using FunctionsPipeline.Tests;
 
-namespace FunctionsPipeline.Tests.Phi3Vision;
+namespace FunctionsPipeline.Phi3Vision.Tests.Text;
 
 /// <summary>
 /// The published tokenizer, cut down to the pieces and merges that these texts can need (<c>Fixtures/tokenizer</c>): the ids are the

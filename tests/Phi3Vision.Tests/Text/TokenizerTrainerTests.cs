@@ -1,6 +1,8 @@
-using FunctionsPipeline.Phi3Vision;
+using FunctionsPipeline.Phi3Vision.Config;
+using FunctionsPipeline.Phi3Vision.Text;
+using FunctionsPipeline.Tests;
 
-namespace FunctionsPipeline.Tests.Phi3Vision;
+namespace FunctionsPipeline.Phi3Vision.Tests.Text;
 
 public sealed class TokenizerTrainerTests
 {

@@ -1,9 +1,9 @@
 using System.Text.Json.Nodes;
-using FunctionsPipeline.Phi3Vision;
+using FunctionsPipeline.Phi3Vision.Weights;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace FunctionsPipeline.Tests.Phi3Vision;
+namespace FunctionsPipeline.Phi3Vision.Tests.Weights;
 
 /// <summary>A folder with a in one.safetensors and b in two.safetensors, and indexes that do not say so.</summary>
 public sealed class CheckpointTests : IDisposable

@@ -1,10 +1,10 @@
 using System.Buffers.Binary;
 using System.Text;
-using FunctionsPipeline.Phi3Vision;
+using FunctionsPipeline.Phi3Vision.Weights;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace FunctionsPipeline.Tests.Phi3Vision;
+namespace FunctionsPipeline.Phi3Vision.Tests.Weights;
 
 public sealed class SafetensorsFileTests : IDisposable
 {
