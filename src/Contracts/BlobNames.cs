@@ -80,7 +80,7 @@ public sealed record DatasetBlobs(string Repo, string Commit, string View)
 
     /// <summary>Record of the image that a URL resolved to.</summary>
     /// <param name="urlSha256">SHA-256 of the URL in UTF-8, lower-case hexadecimal.</param>
-    public string Address(string urlSha256) => $"{Prefix}/urls/{urlSha256[..2]}/{urlSha256}.json";
+    public string FetchedUrl(string urlSha256) => $"{Prefix}/urls/{urlSha256[..2]}/{urlSha256}.json";
 
     /// <summary>Manifest of one unit of ingestion: the status of each row, one JSON line per row.</summary>
     public string Manifest(string split, int unit) => $"{Manifests}{split}-{unit:D5}.jsonl";

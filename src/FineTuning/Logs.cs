@@ -17,16 +17,16 @@ internal static partial class Logs
     public static partial void Failed(this ILogger logger, string run, Exception exception);
 
     [LoggerMessage(4, LogLevel.Warning,
-        "The checkpoint of run {Run} at step {Step} is not whole and is removed; an older one is looked for.")]
+        "The checkpoint of run {Run} at step {Step} is incomplete and is removed; an older one is looked for.")]
     public static partial void CheckpointNotWhole(this ILogger logger, string run, int step);
 
-    [LoggerMessage(5, LogLevel.Information, "Run {Run} goes on from its checkpoint at step {Step}.")]
+    [LoggerMessage(5, LogLevel.Information, "Run {Run} resumes from its checkpoint at step {Step}.")]
     public static partial void Resuming(this ILogger logger, string run, int step);
 
     [LoggerMessage(6, LogLevel.Information, "Run {Run} was asked to stop and left a checkpoint at step {Step}.")]
     public static partial void Preempted(this ILogger logger, string run, int step);
 
-    [LoggerMessage(7, LogLevel.Warning, "Tracking on {Server} does not work at the moment; training goes on. {Reason}")]
+    [LoggerMessage(7, LogLevel.Warning, "Tracking on {Server} does not work at the moment; training continues. {Reason}")]
     public static partial void MlflowFailed(this ILogger logger, Uri server, string reason);
 
     [LoggerMessage(8, LogLevel.Warning, "Not everything about run {Run} reached the tracking server in time.")]

@@ -120,7 +120,7 @@ public static class ModelTransfer
     {
         var complete = await store.ReadAsync(Containers.Models, BlobNames.ModelComplete(version), cancellationToken)
             ?? throw new TrainingException(
-                $"There is no whole model {version}: {Containers.Models}/{BlobNames.ModelComplete(version)} is missing.");
+                $"There is no complete model {version}: {Containers.Models}/{BlobNames.ModelComplete(version)} is missing.");
         var folder = Path.Combine(cache, $"{version}-{Convert.ToHexStringLower(SHA256.HashData(complete))[..16]}");
         var done = Path.Combine(folder, StoredFolder.CompleteFile);
         if (File.Exists(done)) return folder;

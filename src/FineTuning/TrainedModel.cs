@@ -164,7 +164,7 @@ internal sealed class ParameterSelection
         {
             if (Settings(settings, layer.Part)?.Train != true) continue;
             throw new ArgumentException(
-                $"{layer.Layer} has an adapter, but is to be trained whole too: leave the target out, or do not train the {layer.Part}.",
+                $"{layer.Layer} has an adapter, but is to be trained in full too: leave the target out, or do not train the {layer.Part}.",
                 nameof(settings));
         }
         var trained = new List<OptimizedParameter>();

@@ -31,7 +31,7 @@ public sealed record PipelineOptions
     /// <summary>Lists the mistakes in the settings, each with its correction; empty when the settings are valid.</summary>
     public IEnumerable<string> Mistakes()
     {
-        if (!IsHttp(HubEndpoint)) yield return "HF_ENDPOINT must be an http(s) address, such as https://huggingface.co.";
+        if (!IsHttp(HubEndpoint)) yield return "HF_ENDPOINT must be an http(s) URL, such as https://huggingface.co.";
         if (Ingestion.UnitRows < 1) yield return "Ingestion:UnitRows must be at least 1.";
         if (Ingestion.RowGroupMemory < 1 << 20) yield return "Ingestion:RowGroupMemory must be at least 1048576 bytes.";
         if (Ingestion.Concurrency is < 1 or > 1000) yield return "Ingestion:Concurrency must be from 1 to 1000.";
@@ -48,7 +48,7 @@ public sealed record PipelineOptions
             if (!IsHostAndPort(host)) yield return $"Ingestion:AllowedHosts:{i} must be host:port, such as 127.0.0.1:8080.";
         }
         if (Ingestion.Contact is { } contact && !IsContact(contact))
-            yield return "Ingestion:Contact must be an http(s) or mailto address without parentheses, such as https://example.com/robot.";
+            yield return "Ingestion:Contact must be an http(s) or mailto URL without parentheses, such as https://example.com/robot.";
         if (Ingestion.ImageLimits.MaxBytes is < 1 or > 1 << 30) yield return "Ingestion:ImageLimits:MaxBytes must be from 1 to 1073741824.";
         if (Ingestion.ImageLimits.MaxPixels < 1) yield return "Ingestion:ImageLimits:MaxPixels must be at least 1.";
         if (Ingestion.ImageLimits.MaxSide < 1) yield return "Ingestion:ImageLimits:MaxSide must be at least 1.";

@@ -35,7 +35,7 @@ public static class CommandLine
             The GPU worker: fine-tunes Phi-3-Vision and answers what product images show.
 
             Exit codes: 0 done; 1 failed; 64 the command line makes no sense (2 for verify, which has its own); 75 a training was asked
-            to stop and goes on from its checkpoint when it is started again.
+            to stop and resumes from its checkpoint when it is started again.
             """);
         root.Add(TrainCommand.Create());
         root.Add(ServeCommand.Create());

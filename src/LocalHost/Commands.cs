@@ -187,10 +187,10 @@ internal static class RunCommand
                 WaitForDebugger = arguments.GetValue(wait),
             };
             await using var host = await FunctionsHost.StartAsync(options, cancellationToken);
-            Console.WriteLine($"functions listening on {host.Address}");
+            Console.WriteLine($"functions listening on {host.Url}");
             if (host.Key is { } key) Console.WriteLine($"requests must bring the header x-functions-key: {key}");
             if (await Task.WhenAny(host.Failure, Task.Delay(Timeout.Infinite, cancellationToken)) == host.Failure)
-                throw new InvalidOperationException($"The host cannot go on: {(await host.Failure).Message}", await host.Failure);
+                throw new InvalidOperationException($"The host cannot continue: {(await host.Failure).Message}", await host.Failure);
             return 0;
         });
         return command;

@@ -47,7 +47,7 @@ public sealed class FunctionsHost : IAsyncDisposable
     }
 
     /// <summary>Base URL of the HTTP functions, such as <c>http://127.0.0.1:7071/</c>.</summary>
-    public Uri Address => new($"http://{(IsLoopback ? "127.0.0.1" : Dns.GetHostName())}:{_options.Port}/");
+    public Uri Url => new($"http://{(IsLoopback ? "127.0.0.1" : Dns.GetHostName())}:{_options.Port}/");
 
     /// <summary>Key that requests must send as <c>x-functions-key</c>; null on loopback, where no key is required.</summary>
     public string? Key { get; private set; }
@@ -109,7 +109,7 @@ public sealed class FunctionsHost : IAsyncDisposable
 
         var key = IsLoopback ? null : HostKey.Create();
         Key = key?.Value;
-        var hooks = new WebHooks(Address, key);
+        var hooks = new WebHooks(Url, key);
         _front = new FrontEnd(new IPEndPoint(_options.Listen, _options.Port), routePrefix, functions, key, hooks, _logs);
         await _front.StartAsync(cancellationToken);
 
@@ -119,7 +119,7 @@ public sealed class FunctionsHost : IAsyncDisposable
         await jobs.StartAsync(cancellationToken);
         _jobs = jobs;
         _front.SetReady(_jobs.Services.GetRequiredService<IJobHost>());
-        Logs.Listening(logger, functions.Count, Address);
+        Logs.Listening(logger, functions.Count, Url);
     }
 
     // The host exports no traces, but the worker follows its parent's sampling: a call that the host does not record, the worker does not
@@ -154,7 +154,7 @@ public sealed class FunctionsHost : IAsyncDisposable
             ["FUNCTIONS_EXTENSION_VERSION"] = "~4",
             ["AzureWebJobsScriptRoot"] = _options.AppFolder,
             ["AZURE_FUNCTIONS_ENVIRONMENT"] = "Development",
-            ["WEBSITE_HOSTNAME"] = Address.Authority,
+            ["WEBSITE_HOSTNAME"] = Url.Authority,
         };
         if (_options.WaitForDebugger)
         {
@@ -201,7 +201,7 @@ public sealed record FunctionsHostOptions
     /// <summary>IP address to listen on. Beyond loopback the host requires a key.</summary>
     public IPAddress Listen { get; init; } = IPAddress.Loopback;
 
-    /// <summary>TCP port to listen on; 0 takes a free one, which <see cref="FunctionsHost.Address"/> contains after the start.</summary>
+    /// <summary>TCP port to listen on; 0 takes a free one, which <see cref="FunctionsHost.Url"/> contains after the start.</summary>
     public int Port { get; init; } = 7071;
 
     /// <summary>

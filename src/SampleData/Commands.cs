@@ -57,7 +57,7 @@ internal static class HubCommand
         try
         {
             await using var hub = await SampleHub.StartAsync(options, cancellationToken);
-            Console.WriteLine($"hub listening on {hub.Address.GetLeftPart(UriPartial.Authority)}");
+            Console.WriteLine($"hub listening on {hub.Url.GetLeftPart(UriPartial.Authority)}");
             await Task.Delay(Timeout.Infinite, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             return 0;
         }

@@ -57,7 +57,7 @@ internal sealed class HubApi(Lazy<RepositoryLookup> repositories)
             : FilesPerPage;
         if (start + limit < entries.Count)
         {
-            var page = $"{repositories.Value.Address(context)}{context.Request.Path}";
+            var page = $"{repositories.Value.Url(context)}{context.Request.Path}";
             var query = $"recursive={(recursive ? "true" : "false")}&limit={limit}&cursor={start + limit}";
             context.Response.Headers.Link = $"<{page}?{query}>; rel=\"next\"";
         }
@@ -78,7 +78,7 @@ internal sealed class HubApi(Lazy<RepositoryLookup> repositories)
     private Task ParquetAsync(HttpContext context) => repositories.Value.WithRepositoryAsync(context, "datasets", repository =>
     {
         var revision = Uri.EscapeDataString(SampleRepository.ConvertedParquet);
-        string Url(string path) => $"{repositories.Value.Address(context)}/datasets/{repository.Id}/resolve/{revision}/{path}";
+        string Url(string path) => $"{repositories.Value.Url(context)}/datasets/{repository.Id}/resolve/{revision}/{path}";
         var all = repository.Parquet.ToDictionary(c => c.Key, c => c.Value.ToDictionary(s => s.Key, s => s.Value.Select(Url)));
         if (context.Request.RouteValues["config"] is not string config) return context.Response.WriteAsJsonAsync(all);
         if (!all.TryGetValue(config, out var splits)) return ErrorResponse.EntryNotFoundAsync(context);
@@ -161,7 +161,7 @@ internal sealed class RepositoryLookup(IEnumerable<SampleRepository> repositorie
     private readonly Dictionary<(string Kind, string Id), SampleRepository> _repositories = repositories.ToDictionary(r => (r.Kind, r.Id));
 
     /// <summary>Base URL of the request, without a trailing slash.</summary>
-    public string Address(HttpContext context) => $"{context.Request.Scheme}://{context.Request.Host}";
+    public string Url(HttpContext context) => $"{context.Request.Scheme}://{context.Request.Host}";
 
     /// <summary>Finds the repository named by the route, without checking the token.</summary>
     public SampleRepository? Find(string kind, HttpContext context) =>

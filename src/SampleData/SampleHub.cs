@@ -31,7 +31,7 @@ public sealed class SampleHub : IAsyncDisposable
     }
 
     /// <summary>URL of the hub, for <c>HF_ENDPOINT</c>.</summary>
-    public Uri Address { get; private set; } = null!;
+    public Uri Url { get; private set; } = null!;
 
     /// <summary>Requests answered so far; empty unless <see cref="HubServerOptions.LogRequests"/> is set.</summary>
     public IReadOnlyCollection<ServedRequest> Requests => _requests.Requests;
@@ -83,7 +83,7 @@ public sealed class SampleHub : IAsyncDisposable
         var rows = options.Rows ?? DefaultRows;
         var repositories = new Lazy<RepositoryLookup>(() => new RepositoryLookup(
             models.Prepend(images is null
-                ? GarmentsDataset.Create(catalog, rows, new Uri(Address, CatalogImages.Path), _files)
+                ? GarmentsDataset.Create(catalog, rows, new Uri(Url, CatalogImages.Path), _files)
                 : ImageFolderDataset.Create(Dataset, images, _files)),
             options.Token));
         if (options.LogRequests) _requests.Map(application);
@@ -92,7 +92,7 @@ public sealed class SampleHub : IAsyncDisposable
         new HubDownloads(repositories, options.CdnHost).Map(application);
         if (images is null) new CatalogImages(catalog).Map(application);
         await application.StartAsync(cancellationToken);
-        Address = new Uri(application.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single());
+        Url = new Uri(application.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single());
         if (options.HeldOut is null) return;
         if (images is null) HeldOutSet.Write(catalog, rows, options.HoldBack, options.HeldOut);
         else HeldOutSet.Write(images, options.HeldOut);

@@ -28,7 +28,7 @@ internal static class BenchmarkCommand
         var names = new Argument<string[]>("name") { Description = "Measure only these; part of a name is enough." };
         var seconds = new Option<double>("--seconds")
         {
-            Description = "How long each measurement goes on, at least five rounds.",
+            Description = "Duration of each measurement, at least five rounds.",
             DefaultValueFactory = _ => 8,
         };
         seconds.Validators.Add(result =>

@@ -14,7 +14,7 @@ using FunctionsPipeline.LocalHost.Processes;
 
 namespace FunctionsPipeline.Benchmarks;
 
-/// <summary>A complete ingestion in a process of its own, in which nothing else has been done or is going on.</summary>
+/// <summary>A complete ingestion in a process of its own, in which nothing else has been or is done.</summary>
 internal static class MeasuredIngestion
 {
     // As the orchestrators do.

@@ -56,6 +56,17 @@ public sealed partial class ArchitectureTests
             folders.Except(told), folder => Assert.True(File.Exists(Path.Combine(Repository.Root, "src", folder, "README.md")), folder));
     }
 
+    [Fact]
+    public void The_page_of_a_folder_of_src_lists_its_folders()
+    {
+        var listed = Repository.Files("README.md", "src").SelectMany(page => FolderRow().Matches(Repository.Read(page))
+            .SelectMany(row => row.Groups[1].Captures.Concat(row.Groups[2].Captures))
+            .Select(folder => $"{Path.GetDirectoryName(page)}/{folder.Value}"));
+        var there = Repository.Files(".cs", "src").Select(file => Path.GetDirectoryName(file)!)
+            .Where(folder => folder.Count(c => c == '/') == 2);
+        Assert.Equal(there.Distinct().Order(), listed.Order());
+    }
+
     // src/X/Y/File.cs is FunctionsPipeline.X.Y, tests/X.Tests/Y/File.cs FunctionsPipeline.X.Tests.Y. Files that several test projects
     // compile are in tests or tests/Shared.
     private static string NamespaceOf(string file)
@@ -68,4 +79,8 @@ public sealed partial class ArchitectureTests
 
     [GeneratedRegex(@"^namespace ([\w.]+)", RegexOptions.Multiline)]
     private static partial Regex Namespace();
+
+    // A row of a table whose first cell is one folder or several: | `Runs`, `Models` | …
+    [GeneratedRegex(@"^\| `(\w+)`(?:, `(\w+)`)* \|", RegexOptions.Multiline)]
+    private static partial Regex FolderRow();
 }

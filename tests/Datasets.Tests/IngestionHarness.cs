@@ -18,8 +18,8 @@ internal sealed class IngestionHarness : IAsyncDisposable
         Hub = hub;
         Blobs = blobs;
         Client = new HubClient(HubClient.CreateHttpClient(),
-            new HubOptions { Endpoint = hub.Address, FirstDelay = TimeSpan.FromMilliseconds(1) });
-        _options = options with { AllowedHosts = [hub.Address.Authority, .. options.AllowedHosts] };
+            new HubOptions { Endpoint = hub.Url, FirstDelay = TimeSpan.FromMilliseconds(1) });
+        _options = options with { AllowedHosts = [hub.Url.Authority, .. options.AllowedHosts] };
         Ingestion = Restarted();
     }
 

@@ -50,7 +50,7 @@ public sealed class ReingestionTests(AzuriteFixture azurite) : IClassFixture<Azu
             azurite, new HubServerOptions { Rows = 60, Seed = 22, LogRequests = true }))
         {
             await harness.IngestAsync(IngestionHarness.Garments);
-            port = harness.Hub.Address.Port;
+            port = harness.Hub.Url.Port;
             old = [.. harness.ImagePaths];
         }
         await using var grown =
@@ -89,7 +89,7 @@ public sealed class ReingestionTests(AzuriteFixture azurite) : IClassFixture<Azu
         List<string> images;
         await using (var harness = await IngestionHarness.OpenAsync(azurite, new HubServerOptions { Images = _folder.FullName }))
         {
-            port = harness.Hub.Address.Port;
+            port = harness.Hub.Url.Port;
             await harness.IngestAsync(Labels(harness));
             images = await ImagesAsync(harness);
         }

@@ -75,10 +75,10 @@ public sealed class KilledHostTests(AzuriteFixture azurite) : IClassFixture<Azur
                 ["HOME"] = _folder,
                 ["PipelineStorage"] = azurite.ConnectionString,
                 ["AzureWebJobsStorage"] = azurite.ConnectionString,
-                ["HF_ENDPOINT"] = _hub.Address.ToString(),
+                ["HF_ENDPOINT"] = _hub.Url.ToString(),
                 ["Worker__Url"] = "http://127.0.0.1:9",
                 ["GpuWorker__Command"] = "unused",
-                ["Ingestion__AllowedHosts__0"] = _hub.Address.Authority,
+                ["Ingestion__AllowedHosts__0"] = _hub.Url.Authority,
                 ["Ingestion__UnitRows"] = "20",
             },
         };

@@ -132,7 +132,7 @@ public sealed class TrainingJobRunnerTests : IDisposable
     {
         File.Delete(Blob("models/base/complete.json"));
         var result = await RunAsync(Job);
-        Assert.Contains("There is no whole model base", result.Error);
+        Assert.Contains("There is no complete model base", result.Error);
     }
 
     [Fact]

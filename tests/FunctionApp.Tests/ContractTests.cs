@@ -204,7 +204,7 @@ internal sealed class StartedWorker : IAsyncDisposable
             ["FUNCTIONS_WORKER_DIRECTORY"] = Applications.FunctionApp,
         };
         foreach (var (name, value) in settings) environment[name] = value;
-        var process = WorkerProcess.Start(Applications.FunctionApp, gateway.Address, environment, NullLogger.Instance);
+        var process = WorkerProcess.Start(Applications.FunctionApp, gateway.Url, environment, NullLogger.Instance);
         try
         {
             var accepting = gateway.AcceptAsync(process.Id, limit.Token);

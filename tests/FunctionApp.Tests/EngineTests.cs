@@ -166,7 +166,7 @@ public sealed class TwoAccountsFixture : IAsyncLifetime
             ["PipelineStorage"] = PipelineAccount,
             ["Worker__Url"] = _worker.Urls.First(),
         });
-        Http = new HttpClient { BaseAddress = _host.Address };
+        Http = new HttpClient { BaseAddress = _host.Url };
     }
 
     public async Task DisposeAsync()

@@ -19,8 +19,8 @@ internal static class Ingestions
         builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>
         {
             ["PipelineStorage"] = azurite.ConnectionString,
-            ["HF_ENDPOINT"] = hub.Address.ToString(),
-            ["Ingestion:AllowedHosts:0"] = hub.Address.Authority,
+            ["HF_ENDPOINT"] = hub.Url.ToString(),
+            ["Ingestion:AllowedHosts:0"] = hub.Url.Authority,
             ["Worker:Url"] = "http://127.0.0.1:9",
             ["GpuWorker:Command"] = "unused",
         });

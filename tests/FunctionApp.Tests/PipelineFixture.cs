@@ -34,7 +34,7 @@ public sealed class PipelineFixture : IAsyncLifetime
         await _azurite.InitializeAsync();
 
         _host = await StartAsync(new Dictionary<string, string?>());
-        Http = new HttpClient { BaseAddress = _host.Address };
+        Http = new HttpClient { BaseAddress = _host.Url };
     }
 
     /// <summary>Starts a host beside the one that the tests share.</summary>
@@ -75,8 +75,8 @@ internal static class AppHost
             ["HOME"] = home,
             ["AzureWebJobsStorage"] = storage,
             ["PipelineStorage"] = storage,
-            ["HF_ENDPOINT"] = hub.Address.ToString(),
-            ["Ingestion__AllowedHosts__0"] = hub.Address.Authority,
+            ["HF_ENDPOINT"] = hub.Url.ToString(),
+            ["Ingestion__AllowedHosts__0"] = hub.Url.Authority,
             ["Worker__Url"] = "http://127.0.0.1:9",
         };
         foreach (var (name, value) in changes) settings[name] = value;

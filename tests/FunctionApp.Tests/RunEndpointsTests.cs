@@ -183,7 +183,7 @@ public class RunEndpointsTests(PipelineFixture pipeline) : IClassFixture<Pipelin
             ["GpuWorker__Command"] = "",
             ["AzureFunctionsJobHost__extensions__durableTask__hubName"] = "Untrainable",
         });
-        using var http = new HttpClient { BaseAddress = host.Address };
+        using var http = new HttpClient { BaseAddress = host.Url };
         var answer = await http.PostAsync("/api/runs", new StringContent(Body("untrainable"), Encoding.UTF8, "application/json"));
         Assert.Equal(HttpStatusCode.ServiceUnavailable, answer.StatusCode);
         var problem = (await answer.Content.ReadFromJsonAsync<Problem>(PipelineJson.Options))!;
@@ -198,7 +198,7 @@ public class RunEndpointsTests(PipelineFixture pipeline) : IClassFixture<Pipelin
             ["GpuWorker__Command"] = "/nowhere/gpu-worker",
             ["AzureFunctionsJobHost__extensions__durableTask__hubName"] = "Failing",
         });
-        using var http = new HttpClient { BaseAddress = host.Address };
+        using var http = new HttpClient { BaseAddress = host.Url };
         var answer = await http.PostAsync("/api/runs", new StringContent(Body("failing"), Encoding.UTF8, "application/json"));
         Assert.Equal(HttpStatusCode.Accepted, answer.StatusCode);
 
@@ -217,7 +217,7 @@ public class RunEndpointsTests(PipelineFixture pipeline) : IClassFixture<Pipelin
             ["OTEL_EXPORTER_OTLP_ENDPOINT"] = "http://127.0.0.1:9",
             ["AzureFunctionsJobHost__extensions__durableTask__hubName"] = "Traced",
         });
-        using var http = new HttpClient { BaseAddress = host.Address };
+        using var http = new HttpClient { BaseAddress = host.Url };
         using var request = new HttpRequestMessage(HttpMethod.Post, "/api/runs")
         {
             Content = new StringContent(Body("traced"), Encoding.UTF8, "application/json"),

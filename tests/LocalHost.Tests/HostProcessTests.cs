@@ -57,7 +57,7 @@ public sealed class HostProcessTests(AzuriteFixture azurite) : IClassFixture<Azu
         await storage.DisposeAsync();
         var (exitCode, errors) = await host.EndAsync();
         Assert.Equal(1, exitCode);
-        Assert.Contains("The host cannot go on: Connection refused", errors, StringComparison.Ordinal);
+        Assert.Contains("The host cannot continue: Connection refused", errors, StringComparison.Ordinal);
         Assert.True(worker.HasExited);
     }
 

@@ -69,7 +69,7 @@ public sealed class TinyAppHost : IAsyncDisposable
         Host = host;
         _log = log;
         _home = home;
-        Client = new TinyAppClient(new UriBuilder(host.Address) { Host = "127.0.0.1" }.Uri);
+        Client = new TinyAppClient(new UriBuilder(host.Url) { Host = "127.0.0.1" }.Uri);
     }
 
     /// <summary>The tiny app's build output.</summary>

@@ -25,15 +25,15 @@ public sealed class FaultInjectionTests : IDisposable
         }
         Assert.Equal(HttpStatusCode.OK, (await GetAsync(hub, "/api/datasets/samples/garments")).StatusCode);
         Assert.Equal([new FaultCount("status-429", "/api/datasets/samples/garments", 2)], hub.InjectedFaults);
-        Assert.Equal(hub.InjectedFaults, await _http.GetFromJsonAsync<FaultCount[]>(new Uri(hub.Address, "/faults")));
+        Assert.Equal(hub.InjectedFaults, await _http.GetFromJsonAsync<FaultCount[]>(new Uri(hub.Url, "/faults")));
     }
 
     [Fact]
     public async Task A_damaged_picture_keeps_its_length_and_is_no_picture()
     {
         await using var hub = await ServeAsync(new FaultRule("/pictures/*", new CorruptFault()) { Times = 1 });
-        var damaged = await _http.GetByteArrayAsync(new Uri(hub.Address, Picture));
-        var sound = await _http.GetByteArrayAsync(new Uri(hub.Address, Picture));
+        var damaged = await _http.GetByteArrayAsync(new Uri(hub.Url, Picture));
+        var sound = await _http.GetByteArrayAsync(new Uri(hub.Url, Picture));
 
         Assert.Equal(sound.Length, damaged.Length);
         Assert.Equal(sound[..(sound.Length / 2)], damaged[..(sound.Length / 2)]);
@@ -47,21 +47,21 @@ public sealed class FaultInjectionTests : IDisposable
         await using var hub = await ServeAsync(new FaultRule("*.parquet", new CutFault(0.25)) { Times = 1 });
         var whole = (await (await GetAsync(hub, Parquet, new RangeHeaderValue(null, 8))).Content.ReadAsByteArrayAsync()).Length;
         Assert.Empty(hub.InjectedFaults);
-        using var answer = await _http.GetAsync(new Uri(hub.Address, Parquet), HttpCompletionOption.ResponseHeadersRead);
+        using var answer = await _http.GetAsync(new Uri(hub.Url, Parquet), HttpCompletionOption.ResponseHeadersRead);
         var (bytes, isWhole) = await ReadAsync(await answer.Content.ReadAsStreamAsync());
 
         Assert.Equal(8, whole);
         Assert.False(isWhole);
         Assert.Equal(answer.Content.Headers.ContentLength / 4, bytes);
         Assert.Equal("cut", Assert.Single(hub.InjectedFaults).Kind);
-        Assert.Equal(answer.Content.Headers.ContentLength, (await _http.GetByteArrayAsync(new Uri(hub.Address, Parquet))).Length);
+        Assert.Equal(answer.Content.Headers.ContentLength, (await _http.GetByteArrayAsync(new Uri(hub.Url, Parquet))).Length);
     }
 
     [Fact]
     public async Task A_stalled_answer_begins_and_does_not_go_on()
     {
         await using var hub = await ServeAsync(new FaultRule("/pictures/*", new StallFault(0)));
-        using var answer = await _http.GetAsync(new Uri(hub.Address, Picture), HttpCompletionOption.ResponseHeadersRead);
+        using var answer = await _http.GetAsync(new Uri(hub.Url, Picture), HttpCompletionOption.ResponseHeadersRead);
         await using var body = await answer.Content.ReadAsStreamAsync();
         using var limit = new CancellationTokenSource(TimeSpan.FromMilliseconds(100));
 
@@ -75,7 +75,7 @@ public sealed class FaultInjectionTests : IDisposable
         await using var hub = await ServeAsync(new FaultRule("/api/*", new StallBeforeAnswerFault()));
         using var limit = new CancellationTokenSource(TimeSpan.FromMilliseconds(100));
         await Assert.ThrowsAnyAsync<OperationCanceledException>(
-            () => _http.GetAsync(new Uri(hub.Address, "/api/datasets/samples/garments"), limit.Token));
+            () => _http.GetAsync(new Uri(hub.Url, "/api/datasets/samples/garments"), limit.Token));
     }
 
     [Fact]
@@ -84,7 +84,7 @@ public sealed class FaultInjectionTests : IDisposable
         await using var hub = await ServeAsync(
             new FaultRule("/cdn/*", new NoRangesFault()) { Times = 1 },
             new FaultRule("/cdn/*", new WrongRangeFault()) { Times = 2 });
-        var whole = await _http.GetByteArrayAsync(new Uri(hub.Address, Parquet));
+        var whole = await _http.GetByteArrayAsync(new Uri(hub.Url, Parquet));
 
         var ignored = await GetAsync(hub, Parquet, new RangeHeaderValue(10, 19));
         var shifted = await GetAsync(hub, Parquet, new RangeHeaderValue(10, 19));
@@ -105,8 +105,8 @@ public sealed class FaultInjectionTests : IDisposable
     {
         await using var hub = await ServeAsync(new FaultRule("*/resolve/*", new WrongEtagFault()) { Times = 1 });
         using var http = new HttpClient(new HttpClientHandler { AllowAutoRedirect = false });
-        var wrong = await http.GetAsync(new Uri(hub.Address, path));
-        var right = await http.GetAsync(new Uri(hub.Address, path));
+        var wrong = await http.GetAsync(new Uri(hub.Url, path));
+        var right = await http.GetAsync(new Uri(hub.Url, path));
         Assert.NotEqual(right.Headers.GetValues(header).Single(), wrong.Headers.GetValues(header).Single());
         Assert.Equal(await right.Content.ReadAsStringAsync(), await wrong.Content.ReadAsStringAsync());
     }
@@ -154,7 +154,7 @@ public sealed class FaultInjectionTests : IDisposable
         SampleHub.StartAsync(new HubServerOptions { Rows = 20, Faults = faults });
 
     private Task<HttpResponseMessage> GetAsync(SampleHub hub, string path, RangeHeaderValue? range = null) =>
-        _http.SendAsync(new HttpRequestMessage(HttpMethod.Get, new Uri(hub.Address, path)) { Headers = { Range = range } });
+        _http.SendAsync(new HttpRequestMessage(HttpMethod.Get, new Uri(hub.Url, path)) { Headers = { Range = range } });
 
     private static async Task<(long Bytes, bool IsWhole)> ReadAsync(Stream body)
     {

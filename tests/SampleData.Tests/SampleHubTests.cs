@@ -15,7 +15,7 @@ public sealed class SampleHubTests : IDisposable
     public async Task The_catalog_is_listed_as_parquet_and_has_the_columns_of_a_price_catalog()
     {
         await using var hub = await SampleHub.StartAsync(new HubServerOptions { Rows = 120 });
-        var address = new Uri(hub.Address, "/api/datasets/samples/garments/parquet");
+        var address = new Uri(hub.Url, "/api/datasets/samples/garments/parquet");
         var listing = await _http.GetFromJsonAsync<Dictionary<string, Dictionary<string, string[]>>>(address);
         var url = new Uri(listing!["default"]["train"].Single());
 
@@ -36,7 +36,7 @@ public sealed class SampleHubTests : IDisposable
     public async Task Ranges_and_heads_are_answered()
     {
         await using var hub = await SampleHub.StartAsync(new HubServerOptions { Rows = 20 });
-        var file = new Uri(hub.Address, "/datasets/samples/garments/resolve/refs%2Fconvert%2Fparquet/default/train/0000.parquet");
+        var file = new Uri(hub.Url, "/datasets/samples/garments/resolve/refs%2Fconvert%2Fparquet/default/train/0000.parquet");
         var head = await _http.SendAsync(new HttpRequestMessage(HttpMethod.Head, file));
         var range = new HttpRequestMessage(HttpMethod.Get, head.Headers.Location) { Headers = { Range = new(null, 4) } };
 
@@ -54,7 +54,7 @@ public sealed class SampleHubTests : IDisposable
         async Task<string?> CommitAsync(HubServerOptions options)
         {
             await using var hub = await SampleHub.StartAsync(options);
-            var info = await _http.GetFromJsonAsync<JsonElement>(new Uri(hub.Address, $"/api/datasets/{hub.Dataset}"));
+            var info = await _http.GetFromJsonAsync<JsonElement>(new Uri(hub.Url, $"/api/datasets/{hub.Dataset}"));
             return info.GetProperty("sha").GetString();
         }
 
@@ -69,7 +69,7 @@ public sealed class SampleHubTests : IDisposable
         await using var hub = await SampleHub.StartAsync(new HubServerOptions { Rows = 5 });
         async Task<(HttpStatusCode, string?)> GetAsync(string path, bool withToken = true)
         {
-            var request = new HttpRequestMessage(HttpMethod.Get, new Uri(hub.Address, path));
+            var request = new HttpRequestMessage(HttpMethod.Get, new Uri(hub.Url, path));
             if (withToken) request.Headers.Authorization = new("Bearer", "hf_any");
             var response = await _http.SendAsync(request);
             return (response.StatusCode, response.Headers.TryGetValues("X-Error-Code", out var code) ? code.Single() : null);
@@ -121,8 +121,8 @@ public sealed class SampleHubTests : IDisposable
         File.WriteAllText(Path.Combine(model.FullName, "config.json"), "{}");
         await using var hub = await SampleHub.StartAsync(new HubServerOptions { Rows = 5, Models = _folder.FullName });
 
-        var tree = await _http.GetFromJsonAsync<JsonElement>(new Uri(hub.Address, "/api/models/samples/tiny/tree/main?recursive=true"));
-        var config = await _http.GetStringAsync(new Uri(hub.Address, "/samples/tiny/resolve/main/config.json"));
+        var tree = await _http.GetFromJsonAsync<JsonElement>(new Uri(hub.Url, "/api/models/samples/tiny/tree/main?recursive=true"));
+        var config = await _http.GetStringAsync(new Uri(hub.Url, "/samples/tiny/resolve/main/config.json"));
 
         Assert.Equal("config.json", tree.EnumerateArray().Single().GetProperty("path").GetString());
         Assert.Equal("{}", config);

@@ -59,7 +59,7 @@ internal sealed class ImageStore(BlobContainerClient container, DatasetBlobs dat
     }
 
     private BlobClient Record(string url) =>
-        container.GetBlobClient(dataset.Address(Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(url)))));
+        container.GetBlobClient(dataset.FetchedUrl(Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(url)))));
 
     private sealed record FetchedUrl(string Url, StoredImage Image);
 }

@@ -22,7 +22,7 @@ public sealed class ModelRegistry(BlobServiceClient blobs)
     {
         var complete = BlobNames.ModelComplete(candidate.Version);
         if (!await Blob(complete).ExistsAsync(cancellationToken))
-            throw new PermanentFailureException($"The model {candidate.Version} is not whole: models/{complete} is missing.");
+            throw new PermanentFailureException($"The model {candidate.Version} is incomplete: models/{complete} is missing.");
         while (true)
         {
             var current = await Blob(BlobNames.CurrentModel).ReadJsonAsync<CurrentModel>(cancellationToken);

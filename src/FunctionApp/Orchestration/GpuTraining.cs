@@ -36,7 +36,7 @@ internal static class GpuTraining
                 if (++preempted > policy.MaxPreemptions)
                     throw new RunFailedException($"The GPU job was preempted {preempted} times (setting GpuJobs:MaxPreemptions).");
                 var count = $"{preempted} of {policy.MaxPreemptions}";
-                report($"going on from the checkpoint of the preempted GPU job ({count})", reading.Heartbeat);
+                report($"resuming from the checkpoint of the preempted GPU job ({count})", reading.Heartbeat);
                 continue;
             }
             lost++;

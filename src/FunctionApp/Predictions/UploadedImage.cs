@@ -34,7 +34,7 @@ public sealed class UploadedImage(PredictionClient worker, PredictionWriter pred
         if (prediction is null && await VersionAsync(blob, cancellationToken) == version)
         {
             throw new InvalidOperationException(
-                $"The GPU worker says that '{name}' was changed or deleted, but it was not: is Worker:Url the worker's address, and its " +
+                $"The GPU worker says that '{name}' was changed or deleted, but it was not: is Worker:Url the worker's URL, and its " +
                 "storage this one?");
         }
         if (prediction is null || !await predictions.WriteAsync(blob, prediction, cancellationToken))

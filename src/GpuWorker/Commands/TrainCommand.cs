@@ -30,7 +30,7 @@ internal static class TrainCommand
             """
             Fine-tunes a model as a run's request says, and publishes it as a model folder.
 
-            A run that was interrupted goes on from its last checkpoint, and ends with the weights it would have had otherwise. SIGTERM
+            A run that was interrupted resumes from its last checkpoint, and ends with the weights it would have had otherwise. SIGTERM
             and Ctrl-C write a checkpoint first (exit code 75).
 
             Reads runs/{id}/request.json (a TrainingJob), the shards and the base model from blob storage; writes runs/{id}/metrics.jsonl,
@@ -80,7 +80,7 @@ internal static class TrainCommand
         catch (OperationCanceledException)
         {
             span?.AddEvent(new ActivityEvent(Heartbeat.Preempted));
-            Console.WriteLine($"Asked to stop: {run} goes on from its last checkpoint when it is started again.");
+            Console.WriteLine($"Asked to stop: {run} resumes from its last checkpoint when it is started again.");
             return CommandLine.Preempted;
         }
         catch (CommandException e)

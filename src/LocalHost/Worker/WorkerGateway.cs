@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using FunctionsPipeline.LocalHost.Processes;
 using FunctionsPipeline.LocalHost.Worker.Messages;
 using Grpc.Core;
 using Microsoft.AspNetCore.Builder;
@@ -32,7 +33,7 @@ internal sealed class WorkerGateway : IAsyncDisposable
     }
 
     /// <summary>URL that workers connect to.</summary>
-    public Uri Address => new(_app.Urls.First());
+    public Uri Url => new(_app.Urls.First());
 
     public static async Task<WorkerGateway> StartAsync(ILoggerFactory logs, CancellationToken cancellationToken)
     {
@@ -106,7 +107,7 @@ internal sealed class WorkerChannel(IServerStreamWriter<StreamingMessage> outgoi
         if (response.Capabilities.TryGetValue("HttpUri", out var http)) Http = new Uri(http);
     }
 
-    /// <summary>Requests the app's functions and has the worker load them.</summary>
+    /// <summary>Requests the app's functions, has the worker load them, and waits for its HTTP server.</summary>
     /// <returns>The loaded functions; one that fails to load is logged and left out.</returns>
     public async Task<IReadOnlyList<RpcFunctionMetadata>> LoadFunctionsAsync(string appFolder, CancellationToken cancellationToken)
     {
@@ -121,6 +122,8 @@ internal sealed class WorkerChannel(IServerStreamWriter<StreamingMessage> outgoi
             if (response.Result.Status == StatusResult.Types.Status.Success) loaded.Add(function);
             else Logs.FunctionNotLoaded(logs.CreateLogger<WorkerChannel>(), function.Name, response.Result.Exception?.Message);
         }
+        // The worker reports its HTTP URL before its server listens.
+        while (Http is { } http && !await FreePort.AnswersAsync(http.Port, cancellationToken)) await Task.Delay(20, cancellationToken);
         return loaded;
     }
 

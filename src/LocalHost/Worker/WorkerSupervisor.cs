@@ -107,7 +107,7 @@ internal sealed class WorkerSupervisor(
     private async Task<(WorkerChannel Channel, IReadOnlyList<RpcFunctionMetadata> Functions)> StartWorkerAsync(
         CancellationToken cancellationToken)
     {
-        var process = WorkerProcess.Start(appFolder, gateway.Address, environment, _logger);
+        var process = WorkerProcess.Start(appFolder, gateway.Url, environment, _logger);
         Interlocked.Exchange(ref _process, process)?.Dispose();
         using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         timeout.CancelAfter(StartLimit);
@@ -132,11 +132,7 @@ internal sealed class WorkerSupervisor(
     {
         var channel = await gateway.AcceptAsync(process.Id, cancellationToken);
         await channel.InitializeAsync(appFolder, cancellationToken);
-        var functions = await channel.LoadFunctionsAsync(appFolder, cancellationToken);
-        // The worker reports its HTTP URL before its server listens.
-        while (channel.Http is { } http && !await FreePort.AnswersAsync(http.Port, cancellationToken))
-            await Task.Delay(20, cancellationToken);
-        return (channel, functions);
+        return (channel, await channel.LoadFunctionsAsync(appFolder, cancellationToken));
     }
 }
 

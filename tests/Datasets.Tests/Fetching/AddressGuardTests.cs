@@ -28,7 +28,7 @@ public sealed class AddressGuardTests
         await using var server = await ImageServer.StartAsync((context, _) => context.Response.WriteAsync("secret"));
         using var downloader = new ImageDownloader(OneTry, TimeProvider.System);
         var failure = await Assert.ThrowsAsync<UnreadableImageException>(
-            () => downloader.DownloadAsync(string.Format(null, url, server.Address.Port)));
+            () => downloader.DownloadAsync(string.Format(null, url, server.BaseUrl.Port)));
         Assert.Equal(Rejection.BlockedAddress, failure.Reason);
         Assert.Empty(server.Requests);
     }
@@ -41,7 +41,7 @@ public sealed class AddressGuardTests
     {
         await using var server = await ImageServer.StartAsync((context, _) => context.Response.WriteAsync("secret"));
         using var downloader = new ImageDownloader(OneTry, TimeProvider.System);
-        await Assert.ThrowsAsync<UnreadableImageException>(() => downloader.DownloadAsync(string.Format(null, url, server.Address.Port)));
+        await Assert.ThrowsAsync<UnreadableImageException>(() => downloader.DownloadAsync(string.Format(null, url, server.BaseUrl.Port)));
         Assert.Empty(server.Requests);
     }
 

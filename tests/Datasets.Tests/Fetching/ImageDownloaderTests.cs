@@ -126,7 +126,7 @@ public sealed class ImageDownloaderTests
             .CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
         await using var server = await ImageServer.StartAsync((context, _) => Send(context, Bytes), certificate);
         var connections = 0;
-        var guard = new AddressGuard([server.Address.Authority], connect: (_, _, _) =>
+        var guard = new AddressGuard([server.BaseUrl.Authority], connect: (_, _, _) =>
         {
             connections++;
             return ConnectTo(server);
@@ -264,7 +264,7 @@ public sealed class ImageDownloaderTests
     internal static async Task<Stream> ConnectTo(ImageServer server)
     {
         var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
-        await socket.ConnectAsync(IPAddress.Loopback, server.Address.Port);
+        await socket.ConnectAsync(IPAddress.Loopback, server.BaseUrl.Port);
         return new NetworkStream(socket, ownsSocket: true);
     }
 

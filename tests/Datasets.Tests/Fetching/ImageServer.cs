@@ -24,7 +24,7 @@ internal sealed class ImageServer : IAsyncDisposable
 
     private ImageServer(WebApplication application) => _application = application;
 
-    public Uri Address { get; private set; } = null!;
+    public Uri BaseUrl { get; private set; } = null!;
 
     /// <summary>The paths that were asked for, in their order.</summary>
     public IReadOnlyCollection<string> Requests => _requests;
@@ -46,7 +46,7 @@ internal sealed class ImageServer : IAsyncDisposable
         var server = new ImageServer(builder.Build());
         server._application.Run(context => server.CountAsync(context, answer));
         await server._application.StartAsync();
-        server.Address = new Uri(server._application.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!
+        server.BaseUrl = new Uri(server._application.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!
             .Addresses.Single());
         return server;
     }
@@ -56,9 +56,9 @@ internal sealed class ImageServer : IAsyncDisposable
         new(Allowing(options ?? new IngestionOptions()), time ?? TimeProvider.System);
 
     public IngestionOptions Allowing(IngestionOptions options) =>
-        options with { AllowedHosts = [Address.Authority, .. options.AllowedHosts], RetryDelay = TimeSpan.FromTicks(1) };
+        options with { AllowedHosts = [BaseUrl.Authority, .. options.AllowedHosts], RetryDelay = TimeSpan.FromTicks(1) };
 
-    public string Url(string path = "/a") => new Uri(Address, path).ToString();
+    public string Url(string path = "/a") => new Uri(BaseUrl, path).ToString();
 
     /// <summary>Downloads a URL, which must fail; returns the failure.</summary>
     public async Task<UnreadableImageException> FailureAsync(IngestionOptions? options = null, string path = "/a")

@@ -143,7 +143,7 @@ public sealed class HubClientTests
 
     private static HubClient Client(SampleHub hub, string? token = null) =>
         new(HubClient.CreateHttpClient(),
-            new HubOptions { Endpoint = hub.Address, Token = token, FirstDelay = TimeSpan.FromMilliseconds(1) });
+            new HubOptions { Endpoint = hub.Url, Token = token, FirstDelay = TimeSpan.FromMilliseconds(1) });
 
     private static async Task<HubErrorKind> ErrorOf<T>(Func<Task<T>> action) => (await Assert.ThrowsAsync<HubException>(action)).Error;
 }

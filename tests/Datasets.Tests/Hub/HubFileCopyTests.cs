@@ -225,7 +225,7 @@ public sealed class HubFileCopyTests(AzuriteFixture azurite) : IClassFixture<Azu
 
     private static HubOptions Options(SampleHub hub) => new()
     {
-        Endpoint = hub.Address, FirstDelay = TimeSpan.FromMilliseconds(1), BlockSize = Block, BlocksAtOnce = 2,
+        Endpoint = hub.Url, FirstDelay = TimeSpan.FromMilliseconds(1), BlockSize = Block, BlocksAtOnce = 2,
     };
 
     private static HubFileCopy Copy(SampleHub hub, CountedRequests? requests = null) =>

@@ -18,7 +18,7 @@ public sealed class HubFileStreamTests
         var file = (await client.ListParquetAsync(Repo)).Single();
         var commit = await client.GetCommitAsync(HubRepositoryKind.Dataset, Repo, HubClient.ParquetRevision);
         using var http = new HttpClient();
-        var whole = await http.GetByteArrayAsync(new Uri(hub.Address, $"/datasets/{Repo}/resolve/{commit}/{file.Path}"));
+        var whole = await http.GetByteArrayAsync(new Uri(hub.Url, $"/datasets/{Repo}/resolve/{commit}/{file.Path}"));
 
         await using var stream = await client.OpenAsync(HubRepositoryKind.Dataset, Repo, commit, file.Path);
 
@@ -92,7 +92,7 @@ public sealed class HubFileStreamTests
         SampleHub.StartAsync(new HubServerOptions { Rows = 2000, Faults = faults });
 
     private static HubClient Client(SampleHub hub) =>
-        new(HubClient.CreateHttpClient(), new HubOptions { Endpoint = hub.Address, FirstDelay = TimeSpan.FromMilliseconds(1) });
+        new(HubClient.CreateHttpClient(), new HubOptions { Endpoint = hub.Url, FirstDelay = TimeSpan.FromMilliseconds(1) });
 
     private static byte[] Content(int length) => [.. Enumerable.Range(0, length).Select(i => (byte)(i * 7))];
 

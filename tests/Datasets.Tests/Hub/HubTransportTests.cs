@@ -93,7 +93,7 @@ public sealed class HubTransportTests
         await using var hub = await SampleHub.StartAsync(
             new HubServerOptions { Rows = 1, Faults = [new FaultRule("*", new StallBeforeAnswerFault())] });
         var client = new HubClient(HubClient.CreateHttpClient(),
-            new HubOptions { Endpoint = hub.Address, FirstDelay = TimeSpan.Zero, Deadline = TimeSpan.FromSeconds(90) }, _clock);
+            new HubOptions { Endpoint = hub.Url, FirstDelay = TimeSpan.Zero, Deadline = TimeSpan.FromSeconds(90) }, _clock);
         var commit = AskAsync(client);
 
         await _clock.SleepingAsync(TimeSpan.FromSeconds(60));

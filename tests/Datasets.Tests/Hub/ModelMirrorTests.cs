@@ -38,7 +38,7 @@ public sealed class ModelMirrorTests(AzuriteFixture azurite) : IClassFixture<Azu
         WriteModel("large", "config.json", "model.safetensors");
         await using var harness = await IngestionHarness.OpenAsync(azurite, new HubServerOptions { Rows = 1, Models = _models.FullName });
         var client = new HubClient(HubClient.CreateHttpClient(),
-            new HubOptions { Endpoint = harness.Hub.Address, BlockSize = 100_000, BlocksAtOnce = 1 });
+            new HubOptions { Endpoint = harness.Hub.Url, BlockSize = 100_000, BlocksAtOnce = 1 });
         var mirror = new ModelMirror(client, harness.Blobs);
         using var stop = new CancellationTokenSource();
         var (first, second) = (new Steps { StopAt = (700_000, stop) }, new Steps());
