@@ -34,6 +34,7 @@ public sealed partial class AnswerTemplate
         // Every part may be missing. A later part follows the separator, or begins the text when all parts before it are missing.
         var optional = _parts.Select((part, i) => $"(?:{(i == 0 ? "" : $"(?:^|{Regex.Escape(Separator)})")}{Pattern(part)})?");
         _format = new Regex(
+            // Singleline: '.' also matches a newline in a title.
             $"^{string.Concat(optional)}$", RegexOptions.CultureInvariant | RegexOptions.Singleline, TimeSpan.FromSeconds(1));
     }
 
@@ -73,6 +74,7 @@ public sealed partial class AnswerTemplate
 
     private static string Pattern((string Before, string Field, string After) part)
     {
+        // Texts are lazy: a part ends at the first place where the next one can begin.
         var value = part.Field == "price" ? "[0-9]{1,12}(?:\\.[0-9]+)?" : ".+?";
         return $"{Regex.Escape(part.Before)}(?<{part.Field}>{value}){Regex.Escape(part.After)}";
     }

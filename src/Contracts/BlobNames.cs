@@ -108,6 +108,7 @@ public sealed record RunBlobs(string Run)
     /// The run's entry in the index, an empty blob. The name starts with the inverted time, as blobs list in ascending order and the newest
     /// run must come first.
     /// </summary>
+    // 19 digits hold the largest number of ticks: names of equal length sort like numbers.
     public string IndexEntry(DateTimeOffset acceptedAt) => $"{Index}{DateTimeOffset.MaxValue.UtcTicks - acceptedAt.UtcTicks:D19}-{Run}";
 
     /// <summary>The accepted request with pinned commits; creating this blob claims the run id.</summary>
@@ -150,6 +151,7 @@ public static class BlobNames
     public static string BaseModel(string repo, string commit) => $"{Slug(repo)}@{commit}";
 
     /// <summary>Repository id of a mirrored base checkpoint's folder; null when the folder is not a mirror.</summary>
+    // huggingface_hub refuses ids with "--", so that the first one separates owner and name.
     public static string? HubRepo(string baseModel) =>
         baseModel.Split('@')[0].Split("--") is [{ Length: > 0 } owner, .. { Length: > 0 } name]
             ? $"{owner}/{string.Join("--", name)}"

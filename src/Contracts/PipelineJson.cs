@@ -18,7 +18,9 @@ public static class PipelineJson
         WriteIndented = indented,
         DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
         UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
+        // The web defaults accept numbers in quotes.
         NumberHandling = JsonNumberHandling.Strict,
+        // The default encoder writes <, + and letters such as é as \uXXXX, so that prompts and titles could not be read.
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
         Converters = { new JsonStringEnumConverter(JsonNamingPolicy.CamelCase) },
     };

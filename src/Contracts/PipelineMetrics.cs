@@ -11,6 +11,7 @@ public static class PipelineMetrics
 
     private static readonly Meter Meter = new(MeterName);
 
+    // Units in UCUM, as OpenTelemetry has them: "By" is bytes, braces hold what is counted.
     private static readonly Counter<long> Rows =
         Meter.CreateCounter<long>("pipeline.rows", "{row}", "Rows of datasets that were read, by status and, when rejected, reason.");
 

@@ -25,6 +25,7 @@ internal sealed class AdamWOptimizer : IDisposable
     /// <summary>Clears the gradients.</summary>
     public void ZeroGrad()
     {
+        // Null rather than zero: a zero gradient would let the weight decay and its moments fade.
         foreach (var entry in _entries) entry.Parameter.grad = null;
     }
 
@@ -134,6 +135,7 @@ internal sealed class AdamWOptimizer : IDisposable
             using var scope = NewDisposeScope();
             if (Parameter.grad is not { } gradient) return;
             var scaled = gradient.to(ScalarType.Float32);
+            // In place, also where this is the gradient itself: the gradient is cleared after the step.
             if (scale < 1) scaled.Multiply(scale);
             State.Step(scaled, _peakRate * factor, _decay);
             if (Copy is not null) Parameter.copy_(Copy);

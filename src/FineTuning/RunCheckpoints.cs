@@ -57,12 +57,15 @@ internal sealed class RunCheckpoints(IRunStore store, TrainingJob job, string fo
     /// <exception cref="Exception">The previous checkpoint could not be written.</exception>
     public void Write(TrainingState state, Action<string> write)
     {
+        // There is one draft folder: its upload must have ended before it is overwritten. A failed upload is thrown here.
         _writing.GetAwaiter().GetResult();
         var draft = Directory.CreateDirectory(Path.Combine(folder, "draft")).FullName;
         write(draft);
         File.WriteAllBytes(Path.Combine(draft, StateFile), JsonSerializer.SerializeToUtf8Bytes(state, PipelineJson.Options));
         _writing = Task.Run(async () =>
         {
+            // Metrics first: a complete checkpoint says that the lines up to its step are stored. Older checkpoints are removed last, so
+            // that there is always a complete one. Not cancelled: a run that is asked to stop ends with this checkpoint.
             await record(CancellationToken.None);
             await StoredFolder.UploadAsync(store, Containers.Runs, _blobs.Checkpoint(state.Step), draft, CancellationToken.None);
             await PruneAsync(state);

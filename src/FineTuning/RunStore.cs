@@ -199,6 +199,7 @@ internal static class StoredFolder
     /// <summary>Removes a folder with everything below it.</summary>
     public static async Task DeleteAsync(IRunStore store, string container, string name, CancellationToken cancellationToken)
     {
+        // The mark goes first: an interrupted removal must not leave a folder that counts as complete.
         await store.DeleteAsync(container, $"{name}/{CompleteFile}", cancellationToken);
         foreach (var file in await store.ListAsync(container, $"{name}/", cancellationToken))
             await store.DeleteAsync(container, file, cancellationToken);

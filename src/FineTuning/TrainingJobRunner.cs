@@ -56,6 +56,7 @@ public sealed class TrainingJobRunner(
         }
         if (result.Succeeded) progressWriter.EnterPhase("done");
         await progressWriter.EndAsync(result, cancellationToken);
+        // Written last: whoever waits for result.json finds metrics, gallery and model complete.
         var document = JsonSerializer.SerializeToUtf8Bytes(result, PipelineJson.Options);
         await store.WriteAsync(Containers.Runs, new RunBlobs(job.Run).Result, document, cancellationToken);
         return result;
@@ -67,6 +68,8 @@ public sealed class TrainingJobRunner(
         var checkpoints = new RunCheckpoints(store, job, Path.Combine(folder, "checkpoints"), progressWriter.FlushAsync, logger);
         var resumed = await checkpoints.LatestAsync(cancellationToken);
         if (resumed is { } known) logger.Resuming(job.Run, known.State.Step);
+        // A resumed run measures the steps after its checkpoint again. No line is recorded yet, so that no beat appends to a file that is
+        // being truncated.
         await MetricsFile.CutAsync(store, job.Run, resumed?.State.Step, cancellationToken);
         await TensorBoardLog.CutAsync(store, job.Run, resumed?.State.Step, cancellationToken);
 

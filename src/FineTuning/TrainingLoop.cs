@@ -14,6 +14,7 @@ internal sealed class TrainingLoop
     // Validations of a run whose settings do not say how often, spread evenly over its progress.
     private const int Validations = 10;
 
+    // Averages over about 1 / (1 - 0.95) = 20 steps.
     private const double LossMemory = 0.95;
 
     private readonly TrainingSettings _settings;
@@ -81,6 +82,7 @@ internal sealed class TrainingLoop
             {
                 state = state with { Seconds = before + _time.GetElapsedTime(started).TotalSeconds };
                 var progress = _schedule.Progress(state.Step, TimeSpan.FromSeconds(state.Seconds));
+                // By progress, since a time limit may end the run at any step. A count, so that a resumed run repeats no validation.
                 var due = _settings.EvaluateEvery is { } every ? state.Step / every : (int)(progress * Validations);
                 var validated = false;
                 // The last step needs no validation here: the final evaluation measures it, with answers.
@@ -99,6 +101,7 @@ internal sealed class TrainingLoop
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
+            // A cancellation is thrown between steps or in a validation, never inside a step: weights, optimizer and state are of one step.
             if (state.Step > 0) Save(state);
             throw;
         }

@@ -48,6 +48,7 @@ public static class ImageReader
         var image = ToRgb(decoded);
         if (codec.EncodedOrigin == SKEncodedOrigin.TopLeft) return image;
         image.Metadata.ExifProfile = new ExifProfile();
+        // SKEncodedOrigin has EXIF's numbers, 1 to 8.
         image.Metadata.ExifProfile.SetValue(ExifTag.Orientation, (ushort)codec.EncodedOrigin);
         image.Mutate(context => context.AutoOrient());
         return image;
@@ -58,11 +59,13 @@ public static class ImageReader
         if (bytes.IsEmpty) throw new UnreadableImageException(Rejection.Empty, "the file has no bytes");
         if (bytes.Length > limits.MaxBytes)
             throw new UnreadableImageException(Rejection.TooLarge, $"{bytes.Length:N0} bytes; at most {limits.MaxBytes:N0} are read");
+        // A native copy, since the codec reads it after this method has returned; the codec's stream holds it beyond this `using`.
         using var data = SKData.CreateCopy(bytes);
         var codec = SKCodec.Create(new SKMemoryStream(data), out var result);
         try
         {
             // The codec cannot detect the format of a file shorter than this minimum.
+            // Unimplemented: no decoder recognises the first bytes.
             var isKnown = bytes.Length >= SKCodec.MinBufferedBytesNeeded && result != SKCodecResult.Unimplemented;
             if (codec is null && isKnown) throw Unreadable(result, "file's header");
             if (codec is null || FormatOf(codec) is not { } format)
@@ -111,6 +114,7 @@ public static class ImageReader
     /// <summary>Decodes the first frame, without a colour space, so that colours are not converted.</summary>
     private static SKBitmap Decode(SKCodec codec, SKSizeI size, ImageHeader header)
     {
+        // Not premultiplied: that would round colours before OverWhite weighs them by alpha.
         var alpha = codec.Info.IsOpaque ? SKAlphaType.Opaque : SKAlphaType.Unpremul;
         var info = new SKImageInfo(size.Width, size.Height, SKColorType.Rgba8888, alpha);
         var bitmap = new SKBitmap();
@@ -137,6 +141,7 @@ public static class ImageReader
     /// </summary>
     private static SKCodecResult DecodeJpeg(SKCodec codec, SKBitmap bitmap)
     {
+        // The codec refuses a JPEG after 99 scans, which bounds the time that a small file can take.
         if (codec.StartScanlineDecode(bitmap.Info) == SKCodecResult.Success
             && codec.GetScanlines(bitmap.GetPixels(), bitmap.Height, bitmap.RowBytes) == bitmap.Height) return SKCodecResult.Success;
         // Scanline decoding does not distinguish damaged from missing data; GetPixels does.

@@ -13,6 +13,7 @@ namespace FunctionsPipeline.FineTuning.Data;
 internal sealed class BatchReader(
     ImageSource images, RowBuilder rows, int padding, bool packing = false, VisionFeatureCache? features = null)
 {
+    // Batches that wait. Besides them, memory holds the one in preparation and those of the step being computed.
     private const int Ahead = 3;
 
     /// <summary>Reads the batches, or micro-batches if these are given, in order. Ending the enumeration stops the preparation.</summary>
@@ -26,6 +27,7 @@ internal sealed class BatchReader(
         var position = augmentation?.Start ?? 0;
         return Prepare(batches, (samples, token) =>
         {
+            // No lock: batches are prepared one after the other, in order, and only their samples in parallel.
             var start = position;
             position += samples.Count;
             if (augmentation is null && Features(samples) is { } known) return new TrainingBatch(known, padding, packing: packing);
@@ -100,6 +102,7 @@ internal sealed class BatchReader(
         try
         {
             foreach (var batch in ready.GetConsumingEnumerable(cancellationToken)) yield return batch;
+            // Throws the preparation's failure after the batches that were ready before it.
             producer.GetAwaiter().GetResult();
         }
         finally

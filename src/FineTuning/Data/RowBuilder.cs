@@ -63,6 +63,7 @@ public sealed class RowBuilder
 public sealed record TrainingRow(int[] Ids, int AnswerStart)
 {
     /// <summary>Label of positions without loss.</summary>
+    // PyTorch's default ignore_index.
     public const int Ignored = -100;
 
     /// <summary>Returns the row without its answer, the start of generation.</summary>

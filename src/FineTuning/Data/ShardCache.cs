@@ -52,6 +52,7 @@ internal sealed class ShardCache(IRunStore store, string folder, long budget) : 
         {
             for (var more = true; ;)
             {
+                // One batch at least, whatever the budget: a batch whose shards exceed it could otherwise never be read.
                 while (more && (ahead.Count == 0 || (samples < SamplesAhead && HasRoom())))
                 {
                     more = source.MoveNext();
@@ -78,6 +79,7 @@ internal sealed class ShardCache(IRunStore store, string folder, long budget) : 
     {
         await _stop.CancelAsync();
         Task[] fetching;
+        // WhenAny waits without throwing: a cancelled fetch has failed.
         lock (_lock) fetching = [.. _entries.Values.Select(entry => Task.WhenAny(entry.Fetching))];
         await Task.WhenAll(fetching);
         _stop.Dispose();
@@ -113,6 +115,7 @@ internal sealed class ShardCache(IRunStore store, string folder, long budget) : 
                 entry.Fetching = Task.Run(() => FetchAsync(entry), CancellationToken.None);
                 _bytes += shard.Bytes;
             }
+            // Counted under the lock, since MakeRoom removes whatever has no user.
             if (entry.Users++ == 0) _bytesInUse += shard.Bytes;
             return entry;
         }

@@ -51,11 +51,13 @@ internal sealed class VisionFeatureCache
     {
         var path = PathOf(sample.Labels.Sha256);
         if (!File.Exists(path)) return null;
+        // Marked first: a concurrent Reserve spares the entry. One that looked before removes it, and the entry counts as missing.
         _used[path] = true;
         try
         {
             if (VisionFeatureFile.Read(path) is { } features)
             {
+                // The age by which later runs choose what to remove.
                 File.SetLastWriteTimeUtc(path, DateTime.UtcNow);
                 return features;
             }
@@ -135,6 +137,7 @@ internal static class VisionFeatureFile
     {
         var header = new byte[HeaderBytes];
         Magic.CopyTo(header);
+        // At offsets 4, 8, 12, 16 and 20. The checksum at 24 covers bytes 0 to 23 and the values.
         int[] numbers = [(int)features.Type, features.Views, features.Height, features.Width, features.Values.Length];
         for (var i = 0; i < numbers.Length; i++) BinaryPrimitives.WriteInt32LittleEndian(header.AsSpan(4 + 4 * i), numbers[i]);
         BinaryPrimitives.WriteUInt32LittleEndian(header.AsSpan(ChecksumAt), Checksum(header.AsSpan(0, ChecksumAt), features.Values));
@@ -165,6 +168,7 @@ internal static class VisionFeatureFile
     }
 
     // CRC-32C of header and values, eight bytes at a time; an 8-byte step equals eight 1-byte steps in little-endian order.
+    // Without the final inversion of RFC 3720: no other program compares it.
     private static uint Checksum(ReadOnlySpan<byte> header, ReadOnlySpan<byte> values) => Add(Add(uint.MaxValue, header), values);
 
     private static uint Add(uint checksum, ReadOnlySpan<byte> bytes)

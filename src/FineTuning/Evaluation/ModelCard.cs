@@ -114,6 +114,7 @@ public static class ModelCard
     private static string BestStep(TrainingResult result) =>
         result.BestStep is { } best ? $" The model is that after step {best}, which had the lowest validation loss." : "";
 
+    // In Markdown '|' ends a cell and '<' begins HTML.
     private static string Cell(string text) => text.Replace("|", "\\|").Replace("<", "\\<").Replace("\n", "\\n");
 
     private static string Adapter(TrainingJob job) => job.Settings.Method == FineTuningMethod.Lora
@@ -141,6 +142,7 @@ internal static class ModelCardHeader
         if ((result.Test ?? result.FineTuned) is { } measured)
         {
             yaml.Append($"model-index:\n- name: {Quoted(job.OutputModel)}\n  results:\n  - task:\n      type: {Task}\n");
+            // The Hub's model-index requires type and name, also of a dataset that is not on the Hub.
             yaml.Append($"    dataset:\n      type: {Quoted(dataset ?? job.Run)}\n      name: {Quoted(dataset ?? job.Run)}\n");
             yaml.Append($"      split: {(result.Test is null ? Splits.Validation : Splits.Test)}\n");
             if (revision is not null) yaml.Append($"      revision: {Quoted(revision)}\n");

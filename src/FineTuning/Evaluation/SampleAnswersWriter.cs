@@ -78,6 +78,7 @@ internal sealed class SampleAnswersWriter : IRunDocument
         }
         try
         {
+            // Images before the document that names them. Taken off the queue once written: the next beat repeats a failed write.
             while (_images.TryPeek(out var image))
             {
                 await _store.WriteAsync(Containers.Runs, _folder + image.Name, image.Content, cancellationToken);

@@ -30,7 +30,9 @@ internal sealed class DeviceMeter(ModelCost cost, TrainedParts trained, NvidiaGp
 /// </summary>
 internal sealed class NvidiaGpu
 {
+    // The driver installs this name; the CUDA toolkit has a stub under the name without a version.
     private const string Library = "libnvidia-ml.so.1";
+    // NVML_DEVICE_NAME_V2_BUFFER_SIZE.
     private const int NameLength = 96;
 
     private readonly nint _device;
@@ -60,9 +62,11 @@ internal sealed class NvidiaGpu
     }
 
     // NVML's indices count all GPUs, CUDA's only those in CUDA_VISIBLE_DEVICES.
+    // An entry that is no index, such as a UUID, counts as 0.
     private static uint FirstVisible() =>
         uint.TryParse(Environment.GetEnvironmentVariable("CUDA_VISIBLE_DEVICES")?.Split(',')[0], out var first) ? first : 0;
 
+    // nvmlMemory_t, in bytes.
     [StructLayout(LayoutKind.Sequential)]
     private readonly struct Memory
     {

@@ -56,6 +56,7 @@ internal sealed class MetricsFile(IRunStore store, string run) : IMetricsSink
         var name = new RunBlobs(run).Metrics;
         if (await store.ReadAsync(Containers.Runs, name, cancellationToken) is not { } content) return;
         using var kept = new MemoryStream();
+        // An append that was cut off leaves a line without its newline, which is dropped.
         for (var rest = content.AsMemory(); step is not null && rest.Span.IndexOf((byte)'\n') is >= 0 and var end; rest = rest[(end + 1)..])
         {
             var line = JsonSerializer.Deserialize<MetricsLine>(rest.Span[..end], PipelineJson.Compact)!;
@@ -123,6 +124,7 @@ internal sealed class TensorBoardLog(IRunStore store, TrainingJob job, TimeProvi
         stream.Position = _stored;
         await stream.ReadExactlyAsync(added, cancellationToken);
         await store.AppendAsync(Containers.Runs, new RunBlobs(job.Run).Events + Path.GetFileName(file), added, cancellationToken);
+        // After the append, so that the next flush appends the same bytes if this one fails.
         _stored += added.Length;
     }
 
@@ -163,6 +165,7 @@ internal sealed class TensorBoardLog(IRunStore store, TrainingJob job, TimeProvi
 /// </summary>
 internal static class TensorBoardEvents
 {
+    // Records keep their checksums, which cover nothing outside the record: removing others leaves them valid.
     private const int Head = 12;
     private const int Tail = 4;
 

@@ -111,6 +111,7 @@ internal sealed class MlflowTracking : IMetricsSink, IAsyncDisposable
     private async Task<string> StartAsync()
     {
         var experiment = await _client.ExperimentAsync(_options.Experiment, _stop.Token);
+        // Searched first: the call is repeated when its answer is lost, and must then find the run that it created.
         if (await _client.FindRunAsync(experiment, _job.Run, _stop.Token) is not { } id)
             return await _client.CreateRunAsync(experiment, _job.Run, _time.GetUtcNow(), _stop.Token);
         await _client.UpdateRunAsync(id, "RUNNING", ended: null, _stop.Token);
@@ -129,6 +130,7 @@ internal sealed class MlflowTracking : IMetricsSink, IAsyncDisposable
     /// <returns>False when the call was refused for good.</returns>
     private async Task<bool> PersistAsync(Func<Task> call)
     {
+        // Repeats without a limit of its own: the bounded queue drops its oldest entries, and FinishAsync ends the repetition by _stop.
         for (var wait = _times.FirstWait; ; wait = TimeSpan.FromTicks(Math.Min(2 * wait.Ticks, _times.LongestWait.Ticks)))
         {
             var server = default(TimeSpan?);
@@ -137,6 +139,7 @@ internal sealed class MlflowTracking : IMetricsSink, IAsyncDisposable
                 await call();
                 return true;
             }
+            // HttpClient reports its own time limit as a cancellation.
             catch (Exception e) when (
                 !_stop.IsCancellationRequested && e is MlflowException or HttpRequestException or OperationCanceledException)
             {
@@ -232,6 +235,7 @@ public sealed record MlflowOptions(Uri Server, string Experiment, Authentication
 internal sealed class MlflowClient : IDisposable
 {
     /// <summary>Maximum number of metrics of one call.</summary>
+    // The limits of runs/log-batch in MLflow's REST API.
     public const int MostMetrics = 1000;
 
     /// <summary>Maximum number of parameters of one call.</summary>

@@ -114,6 +114,7 @@ internal sealed class RunProgressWriter : IAsyncDisposable
 
     private async Task BeatAsync(TimeSpan interval)
     {
+        // Ticks do not pile up: while a write takes longer than the interval, the timer keeps one tick at most.
         using var timer = new PeriodicTimer(interval, _time);
         try
         {

@@ -106,6 +106,7 @@ public sealed class LoraLayer
         Layer = target.Name;
         Part = target.Part;
         var device = layer.weight.device;
+        // Drawn on the CPU and then moved: a GPU's generator would give other numbers for the same seed.
         A = Owned(Uniform(random, [owner.Settings.Rank, target.Inputs]).to(device));
         B = Owned(torch.zeros([target.Outputs, owner.Settings.Rank], dtype: ScalarType.Float32, device: device));
         _remove = layer.register_forward_hook((_, input, output) => Add(input, output)).remove;
@@ -205,6 +206,7 @@ internal static class LoraDropout
         var random = new Random(seed);
         var (factors, offsets) = (Draw([rows, 1]), Draw([rows, 1]));
         // Integer arithmetic is exact, so that every device computes the same mask.
+        // While it is made, the mask takes 8 bytes an entry, twice the float32 input.
         var hashed = (factors * Draw([1, columns])).Add(offsets).Reduce(Prime);
         return hashed.IsBelow((long)((1 - share) * Prime)).MoveToOuterDisposeScope();
 
@@ -222,6 +224,7 @@ internal static class LoraDropout
     /// </summary>
     private static int Mixed(long seed, int layer)
     {
+        // 2⁶⁴ divided by the golden ratio (SplitMix64's increment), and by the positive root of x⁴ = x + 1.
         var mixed = unchecked((ulong)seed * 0x9E3779B97F4A7C15 + (ulong)(layer + 1) * 0xD1B54A32D192ED03);
         mixed = unchecked((mixed ^ (mixed >> 30)) * 0xBF58476D1CE4E5B9);
         mixed = unchecked((mixed ^ (mixed >> 27)) * 0x94D049BB133111EB);

@@ -63,6 +63,7 @@ public static class PeftFolder
         var layers = LoraTargets.All(model.Config).Where(config.Targets).Select(layer => layer.Name).ToList();
         if (layers.Count == 0) throw new InvalidDataException($"'{folder}': target_modules match no layer of the model.");
         using var file = SafetensorsFile.Open(path);
+        // Any seed will do: the file overwrites A.
         var adapters = LoraAdapters.Attach(model, config.Lora with { Targets = layers }, seed: 0);
         try
         {
@@ -121,7 +122,9 @@ internal sealed record PeftConfig(LoraSettings Lora, string? Pattern, IReadOnlyL
     public bool Targets(LinearLayer layer) => Pattern switch
     {
         null => Lora.Targets.Any(layer.Is),
+        // In PEFT the word means every linear layer but lm_head, the vision tower's included; in our settings, the decoder's only.
         LoraSettings.AllLinear => true,
+        // Anchored as by PEFT's re.fullmatch. A second bounds the backtracking of an expression from a file.
         _ => Regex.IsMatch(layer.Name, $"^(?:{Pattern})$", RegexOptions.CultureInvariant, TimeSpan.FromSeconds(1)),
     };
 

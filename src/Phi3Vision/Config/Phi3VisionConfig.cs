@@ -62,6 +62,7 @@ public sealed record Phi3VisionConfig
     public int EosTokenId { get; init; } = 2;
 
     /// <summary>Id of <c>&lt;|endoftext|&gt;</c>, whose embedding is used but never trained.</summary>
+    // The published file has no pad_token_id; 32000 is the default of the published configuration class.
     public int PadTokenId { get; init; } = 32000;
 
     public bool TieWordEmbeddings { get; init; }
@@ -132,14 +133,17 @@ public sealed record Phi3VisionConfig
             if (value <= 0 || value > most)
             {
                 yield return value <= 0 ? $"{key} is {value}, but must be above 0" : $"{key} is {value}, but must be at most {most}";
+                // The checks below divide by these numbers.
                 yield break;
             }
         }
+        // Rotary position embedding rotates dimension i with i + d/2: d must be even.
         if (HiddenSize % NumAttentionHeads != 0 || HeadDim % 2 != 0)
             yield return $"hidden_size {HiddenSize} does not give {NumAttentionHeads} heads of an even number of dimensions";
         if (NumAttentionHeads % NumKeyValueHeads != 0)
             yield return $"num_attention_heads {NumAttentionHeads} is not a multiple of num_key_value_heads {NumKeyValueHeads}";
         if (PadTokenId < 0 || PadTokenId >= VocabSize) yield return $"pad_token_id {PadTokenId} is not in the vocabulary of {VocabSize}";
+        // A window of at least the context's length masks nothing, so that causal attention computes the same.
         if (SlidingWindow < MaxPositionEmbeddings)
             yield return $"sliding_window {SlidingWindow} is below max_position_embeddings, which is not supported";
         if (RopeScaling is { } scaling)

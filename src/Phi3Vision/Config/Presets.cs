@@ -20,6 +20,7 @@ public static class Presets
         RopeScaling = new RopeScaling
         {
             // The numbers of the published config.json, 48 pairs of a head's 96 dimensions.
+            // The long factors are float32 numbers printed as doubles: 1.03 appears as 1.0299999713897705.
             ShortFactor =
             [
                 1.05, 1.05, 1.05, 1.1, 1.1, 1.1, 1.25, 1.25, 1.4, 1.45, 1.55, 1.85, 1.9, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2,

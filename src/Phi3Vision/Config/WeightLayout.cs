@@ -57,6 +57,7 @@ public static class WeightLayout
         long width = clip.HiddenSize, inner = clip.IntermediateSize;
         return
         [
+            // The order of the transformers library's CLIPAttention: keys, values, queries, output.
             .. Linear($"{name}.self_attn.k_proj", width, width, VisionTower),
             .. Linear($"{name}.self_attn.v_proj", width, width, VisionTower),
             .. Linear($"{name}.self_attn.q_proj", width, width, VisionTower),

@@ -77,8 +77,10 @@ internal static class HdTransform
         var read = 0;
         for (var y = 0; y < shape.ResizedHeight; y++)
         {
+            // Starts never decrease: each source row is read once, and the ring holds the window of the output row.
             for (; read < down.Starts[y] + down.Most; read++)
             {
+                // Copied for the slack after it, which Horizontal reads.
                 Bytes(image, read).CopyTo(source[0]);
                 BilinearResize.Horizontal(source[0], across, recent[read]);
             }
@@ -103,6 +105,7 @@ internal static class HdTransform
             for (; read < down.Starts[y] + down.Most; read++) Bytes(image, read).CopyTo(recent[read]);
             BilinearResize.Vertical(recent, down, y, narrow[0]);
             BilinearResize.Horizontal(narrow[0], across, row[0][(shape.PadTop * 3)..]);
+            // Horizontal writes four bytes per pixel: the last pixel's fourth fell on the padding, or on the slack.
             row[0][(shape.PadTop + shape.ResizedHeight) * 3] = White;
             take(row[0][..(shape.Height * 3)]);
         }
@@ -118,6 +121,7 @@ internal static class HdTransform
 internal sealed class BilinearTaps : IDisposable
 {
     /// <summary>Number of fractional bits of a weight.</summary>
+    // Pillow's PRECISION_BITS, 32 - 8 - 2: eight bits of a pixel, two of headroom.
     public const int Precision = 22;
 
     private readonly int[] _starts;
@@ -148,6 +152,7 @@ internal sealed class BilinearTaps : IDisposable
             var (start, end) = Window(i);
             var (center, total) = ((i + 0.5) * step, 0.0);
             for (var j = start; j < end; j++)
+                // In the order of Pillow's precompute_coeffs, 1 / support as a factor: another order differs in the last bit.
                 total += shares[j - start] = Math.Max(0, 1 - Math.Abs((j - center + 0.5) * (1.0 / support)));
             // The window is shorter at the far edge: its start moves back and gets weights of 0, so that no pixel past the edge is read.
             _starts[i] = Math.Min(start, size - Most);
@@ -208,6 +213,8 @@ internal static class BilinearResize
         {
             var sums = Vector128.Create(Half);
             ref var pixel = ref Unsafe.Add(ref pixels, starts[x] * 3);
+            // The last load ends (Stride - Most) · 3 + 4 bytes after the window, at most 13, which the slack holds. Weights of 0 and the
+            // shuffles leave these bytes out.
             for (var i = 0; i < taps.Stride; i += 4)
             {
                 // 16 bytes hold 5⅓ pixels. The first four are used, each spread to 32-bit lanes for red, green, blue and zero.
@@ -236,6 +243,7 @@ internal static class BilinearResize
         ref var output = ref MemoryMarshal.GetReference(target);
         var weights = taps.Weights.Slice(y * taps.Stride, taps.Most);
         var first = rows.Offset(taps.Starts[y]);
+        // The stride is a multiple of every vector's length, so that no tail is left.
         for (var x = 0; x < target.Length; x += Vector<byte>.Count)
         {
             var sums0 = new Vector<uint>(Half);
@@ -243,6 +251,7 @@ internal static class BilinearResize
             var row = first;
             foreach (var weight in weights)
             {
+                // 8 → 16 → 32 bits, lower half before upper; Narrow joins the halves in the same order.
                 Vector.Widen(Vector.LoadUnsafe(ref source, (nuint)(row + x)), out var low, out var high);
                 Vector.Widen(low, out var pixels0, out var pixels1);
                 Vector.Widen(high, out var pixels2, out var pixels3);

@@ -54,6 +54,7 @@ internal sealed class ViewWriter : IDisposable
 /// <summary>CLIP's normalisation of pixels: (value / 255 - mean) / deviation per channel, in single precision and in this order.</summary>
 internal static class PixelNormalizer
 {
+    // OPENAI_CLIP_MEAN and OPENAI_CLIP_STD of the transformers library.
     private static readonly float[] Mean = [0.48145466f, 0.4578275f, 0.40821073f];
     private static readonly float[] Deviation = [0.26862954f, 0.26130258f, 0.27577711f];
 
@@ -101,6 +102,7 @@ internal static class PixelNormalizer
     }
 
     private static Vector256<float> Normalize(Vector256<float> values, int channel) =>
+        // Divisions, as in torchvision's ToTensor and Normalize: factors of 1 / 255 or 1 / deviation would differ in the last bit.
         (values / 255f - Vector256.Create(Mean[channel])) / Deviation[channel];
 
     // A shuffle index beyond the vector's end yields zero.
@@ -116,6 +118,7 @@ internal static class PixelNormalizer
 internal sealed class GlobalView : IDisposable
 {
     private const int Side = Phi3VisionConfig.ViewSize;
+    // Keys' cubic convolution at the distances 3/2 and 1/2: a / 8 = -3/32 and (4 - a) / 8 = 19/32.
     private const short Outer = -3;
     private const short Inner = 19;
     private const int Scale = 32;
@@ -136,6 +139,7 @@ internal sealed class GlobalView : IDisposable
         _width = width;
         _height = height;
         _target = target;
+        // An even factor combines the rows middle - 2 to middle + 1.
         _recent = new RowRing(4, width * 3);
         // One pixel before the row and one after it, for the repeated edges.
         _sums = ArrayPool<short>.Shared.Rent(_recent.Stride + 3);
@@ -219,6 +223,7 @@ internal sealed class GlobalView : IDisposable
         }
         for (var x = 0; x < target.Length; x++)
         {
+            // Exact in float32: the sums are below 2²⁴, and scale / 32 is 2⁻⁵ or 2⁻¹⁰.
             var four = sums.Slice((x * factor + factor / 2 - 1) * 3, 10);
             target[x] = (Outer * (four[0] + four[9]) + Inner * (four[3] + four[6])) * (scale / Scale);
         }

@@ -54,6 +54,7 @@ public sealed class ActivationTape : IDisposable
     internal Tensor Run(Func<Tensor, Tensor> layer, Tensor input)
     {
         if (!torch.is_grad_enabled()) return layer(input);
+        // Without a graph the layer's activations are freed at once. Its output becomes a leaf, whose gradient starts the recomputation.
         Tensor output;
         using (torch.no_grad()) output = layer(input).DetachFromDisposeScope();
         // Aliases: the tape and its caller each own and dispose their handle.

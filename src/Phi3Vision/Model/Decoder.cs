@@ -61,6 +61,7 @@ internal sealed class Decoder : nn.Module
             // Recorded even where the layer's own weights are frozen: adapters on its linear layers are not among its parameters.
             Tensor Run(Tensor x) => layer.forward(x, rotary, mask, cache);
             var next = tape is null ? Run(hidden) : tape.Run(Run, hidden);
+            // Frees this handle only: autograd, tape and trace hold what they need. In generation one layer's output is in memory.
             hidden.Dispose();
             hidden = next;
             trace?.KeepLayer(hidden);
@@ -191,6 +192,7 @@ internal sealed class SelfAttention : nn.Module
         var query = rotated.narrow(1, 0, _heads);
         var key = rotated.narrow(1, _heads, _keyValueHeads);
         var value = heads.narrow(1, _heads + _keyValueHeads, _keyValueHeads);
+        // Cached keys keep their rotation, also when later positions switch to the long factors, as in the published code.
         if (cache is not null) (key, value) = cache.Append(_layer, key, value);
         var attended = mask.Attend(query, ForEveryQueryHead(key), ForEveryQueryHead(value));
         return o_proj.call(attended.transpose(1, 2).reshape(batch, length, _heads * _headDim)).MoveToOuterDisposeScope();
@@ -317,12 +319,15 @@ internal sealed class AttentionMask
     /// <param name="real">[B, cached + length], 0 for padding; null when nothing is padding.</param>
     public static AttentionMask Create(long length, long cached, Tensor? real, Device device, ScalarType dtype)
     {
+        // One query sees every key, and needs no mask. The library's causal flag aligns its diagonal to the top left corner, which is right
+        // only without cached keys.
         if (real is null && (length == 1 || cached == 0)) return new AttentionMask(causal: length > 1);
         using var scope = NewDisposeScope();
         // Query i has position cached + i and sees keys 0 … cached + i: the keys above that diagonal are blocked.
         var blocked = torch.ones(length, cached + length, dtype: ScalarType.Bool, device: device)
             .triu(cached + 1)
             .view(1, 1, length, cached + length);
+        // [1, 1, L, cached + L] or [B, 1, 1, cached + L] → [B, 1, L, cached + L].
         if (real is not null) blocked = blocked.logical_or(real.to(device).logical_not().view(real.shape[0], 1, 1, cached + length));
         // The lowest finite number rather than minus infinity: a query whose keys are all blocked (padding) must not become NaN.
         var bias = torch.zeros(blocked.shape, dtype: dtype, device: device).Masked(blocked, Lowest(dtype));
@@ -347,6 +352,7 @@ internal sealed class AttentionMask
         return torch.cat(attended.ToArray(), dim: 2).MoveToOuterDisposeScope();
     }
 
+    // PyTorch's finfo(dtype).min, with which the transformers library fills its masks:
     // -(2 - 2⁻¹⁰) · 2¹⁵ for float16, -(2 - 2⁻⁷) · 2¹²⁷ for bfloat16.
     private static double Lowest(ScalarType dtype) => dtype switch
     {

@@ -62,6 +62,7 @@ public sealed class KeyValueCache : IDisposable
     {
         var length = added.shape[2];
         using (var target = all.narrow(2, Length, length)) target.copy_(added);
+        // A view of the allocated memory: a step copies its own position, not all earlier ones as a concatenation would.
         return all.narrow(2, 0, Length + length);
     }
 }

@@ -68,6 +68,7 @@ internal sealed record CheckedInput(
         if (input.SegmentLengths is not null) CheckPack(input, cache);
         var ids = Values(input.InputIds);
         Require(ids.Max() < config.VocabSize, $"InputIds hold {ids.Max()}, but the vocabulary has {config.VocabSize} tokens.");
+        // The number of a negative id is not used: embeddings fill these positions in the order of the images, as in the published code.
         var images = Enumerable.Range(0, ids.Length).Where(i => ids[i] < 0).Select(i => (long)i).ToArray();
         var grids = CheckedImages.Grids(input, config);
         var expected = grids.Sum(grid => (long)ProcessedImage.TokensOf(grid.Rows, grid.Columns));

@@ -109,6 +109,7 @@ internal static class ScoreFilters
     /// <summary>Divides positive scores of the given tokens by the penalty and multiplies negative ones by it.</summary>
     public static void Penalize(Span<float> scores, IEnumerable<int> tokens, double penalty)
     {
+        // CTRL's penalty (https://arxiv.org/abs/1909.05858); the case by sign, from the transformers library, lowers negative scores too.
         var factor = (float)penalty;
         foreach (var token in tokens) scores[token] = scores[token] < 0 ? scores[token] * factor : scores[token] / factor;
     }
@@ -135,6 +136,7 @@ internal static class ScoreFilters
     public static void KeepTopP(Span<float> scores, double p)
     {
         if (p >= 1) return;
+        // Nucleus sampling (https://arxiv.org/abs/1904.09751).
         var weights = Weights(scores, out var total);
         var dropped = (1 - p) * total;
         // Tokens with at most dropped / n of the weight need no sorting: n of them add up to at most the weight that may be dropped.

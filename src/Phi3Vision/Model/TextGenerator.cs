@@ -61,6 +61,7 @@ public sealed class TextGenerator(Phi3VisionModel model)
         }
         finally
         {
+            // The thread must end before the caller frees the prompts. Waiting does not throw: Write hands failures to the channel.
             await end.CancelAsync();
             await computing;
         }
@@ -100,6 +101,7 @@ public sealed class TextGenerator(Phi3VisionModel model)
             for (var row = 0; row < chosen.Length; row++)
             {
                 var (id, logProbability) = chosen[row];
+                // A row that has ended is fed on, since the batch keeps its shape; its tokens are not yielded.
                 last[row] = id;
                 if (done[row]) continue;
                 done[row] = settings.StopTokens.Contains(id);

@@ -85,6 +85,7 @@ internal sealed class WordCache
     /// <summary>Maximum length of a cached word in characters; longer ones seldom recur.</summary>
     public const int LongestWord = 32;
 
+    // At worst 65,536 words of 32 characters, each of three bytes with an id each: about 35 MB.
     private const int Places = 1 << 16;
     private readonly Entry?[] _entries = new Entry?[Places];
 
@@ -204,6 +205,7 @@ internal sealed class BytePairEncoder
 /// </summary>
 internal sealed class MergeTable
 {
+    // No pair has all bits set, as ids are 0 or above.
     private const ulong Free = ulong.MaxValue;
     private readonly ulong[] _pairs;
     private readonly int[] _ranks;

@@ -17,6 +17,7 @@ public static class SpecialTokens
     internal const int FirstByte = 3;
 
     /// <summary>Added tokens after the vocabulary proper, in the published order.</summary>
+    // Ids 32000 to 32044 of the published tokenizer: <|end|> is 32007, <|user|> 32010.
     public static IReadOnlyList<string> Added { get; } =
     [
         EndOfText, Assistant, .. Placeholders(1, 4), System, End, .. Placeholders(5, 6), User, .. Placeholders(7, 39), Image,

@@ -29,6 +29,7 @@ public sealed class Tokenizer
         var file = TokenizerFile.Parse(json, source);
         foreach (var (token, id) in file.Vocabulary) _ids[token] = id;
         foreach (var added in file.Added) _ids[added.Content] = added.Id;
+        // The tables have an entry for every id below the largest: a hostile file must not ask for billions.
         if (_ids.Values.Any(id => id is < 0 or > 10_000_000)) throw new InvalidDataException($"'{source}' has token ids out of range.");
         VocabularySize = _ids.Values.Max() + 1;
         _tokens = new string?[VocabularySize];
@@ -137,6 +138,7 @@ public sealed class Tokenizer
         }
         catch (DecoderFallbackException)
         {
+            // As ByteFallback of the Rust tokenizers: one invalid byte makes the complete run invalid.
             text.Append('\uFFFD', run.Length);
         }
     }
@@ -266,6 +268,7 @@ internal sealed class AddedTokenSplitter
             yield return (start, added.Content.Length, added);
             start += added.Content.Length;
             if (added.Rstrip)
+                // Unicode's White_Space property, as in the Rust tokenizers: U+0085 and U+00A0 count, U+200B and U+FEFF do not.
                 while (start < text.Length && char.IsWhiteSpace(text[start])) start++;
         }
     }

@@ -112,6 +112,7 @@ public static partial class TokenizerTrainer
 /// <summary>Writes a tokenizer.json of the published kind.</summary>
 internal static class TokenizerWriter
 {
+    // The default encoder would write ▁ and the brackets of <|end|> as \uXXXX.
     private static readonly JsonSerializerOptions Json =
         new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
@@ -171,6 +172,7 @@ internal static class TokenizerWriter
         ["lstrip"] = false,
         ["rstrip"] = SpecialTokens.SwallowsFollowingSpace(token),
         ["normalized"] = false,
+        // As published: all but </s>, which a text without special tokens keeps.
         ["special"] = token != SpecialTokens.EndOfSequence,
     };
 }

@@ -82,6 +82,7 @@ internal sealed class ClipEmbeddings : nn.Module<Tensor, Tensor>
     {
         using var scope = NewDisposeScope();
         var patches = patch_embedding.call(input);
+        // [C] → [V, 1, C], without a copy; joined with [V, 576, C] to [V, 577, C].
         var classToken = class_embedding.view(1, 1, -1).expand(patches.shape[0], 1, patches.shape[2]);
         return torch.cat([classToken, patches], dim: 1).Plus(position_embedding.weight).MoveToOuterDisposeScope();
     }
@@ -100,6 +101,7 @@ internal sealed class PatchEmbedding : nn.Module<Tensor, Tensor>
     public PatchEmbedding(ClipConfig config, Device device, ScalarType dtype) : base(nameof(PatchEmbedding))
     {
         (_patch, _perSide) = (config.PatchSize, config.ImageSize / config.PatchSize);
+        // The kernel [C, 3, 14, 14]. CLIP's patch convolution has no bias.
         weight = new Parameter(torch.zeros(config.HiddenSize, config.NumChannels, _patch, _patch, dtype: dtype, device: device));
         RegisterComponents();
     }
@@ -139,8 +141,10 @@ internal sealed class ClipEncoder : nn.Module
         var hidden = input;
         foreach (var layer in layers.Take(layers.Count - 1))
         {
+            // Below the lowest trained layer there is no gradient to propagate, so that a recomputation would be wasted.
             var recorded = tape is not null && (hidden.requires_grad || layer.parameters().Any(parameter => parameter.requires_grad));
             var next = recorded ? tape!.Run(layer.call, hidden) : layer.call(hidden);
+            // Freed here: in the caller's scope the outputs of all layers would be in memory until the last one. The input is the caller's.
             if (!ReferenceEquals(hidden, input)) hidden.Dispose();
             hidden = next;
         }

@@ -25,6 +25,7 @@ internal sealed class ImageEmbedding : nn.Module
     private readonly Parameter sub_GN;
     private readonly ClipModel img_processor;
     private readonly ImageProjection img_projection;
+    // Width of a merged patch: 2 · 2 patches of C values, 4C.
     private readonly int _merged;
 
     public ImageEmbedding(Phi3VisionConfig config, Device device, ScalarType dtype) : base(nameof(ImageEmbedding))
@@ -76,10 +77,12 @@ internal sealed class ImageEmbedding : nn.Module
             // [h · w, 12, 12, 4C] → [h, 12, w, 12, 4C] → [12h, 12w, 4C]: crops side by side, as in the image that they tile.
             var crops = patches.narrow(0, plan.FirstCrop[i], rows * columns).view(rows, columns, Grid, Grid, _merged)
                 .permute(0, 2, 1, 3, 4).reshape(rows * Grid, columns * Grid, _merged);
+            // The published hd_transform_order, sub_glb: the crops come first, although the pixels begin with the global view.
             parts.Add(WithRowEnds(crops));
             parts.Add(glb_GN.view(1, _merged));
             parts.Add(WithRowEnds(patches.select(0, plan.Global[i])));
         }
+        // The separators pass the projection too: they have the width 4C of a merged patch, not the decoder's.
         return img_projection.call(torch.cat(parts, dim: 0));
     }
 
@@ -150,6 +153,7 @@ internal sealed record ViewPlan(long[] Counts, long[] Global, long[] FirstCrop)
         using var scope = NewDisposeScope();
         var perImage = pixels.shape[1];
         var flat = pixels.flatten(0, 1);
+        // View k of image i is row i · K + k of [N · K]; filler comes after an image's own views.
         var views = Counts.SelectMany((count, image) => Enumerable.Range(0, (int)count).Select(view => image * perImage + view)).ToArray();
         var selected = views.Length == flat.shape[0] ? flat : flat.index_select(0, torch.tensor(views, device: pixels.device));
         return selected.MoveToOuterDisposeScope();
@@ -171,6 +175,8 @@ internal sealed record ViewPlan(long[] Counts, long[] Global, long[] FirstCrop)
         if (candidates.Length == 0) return same;
         using var scope = NewDisposeScope();
         var images = candidates.Length == grids.Count ? pixels : pixels.index_select(0, torch.tensor(candidates, device: pixels.device));
+        // Views 0 and 1, the global view and the crop, are compared, since a caller may pass other pixels than the processor makes. The
+        // answers for all images come to the CPU in one copy: each copy waits for the GPU.
         var equal = images.select(1, 0).eq(images.select(1, 1)).flatten(1).all(1).cpu().data<bool>().ToArray();
         for (var i = 0; i < candidates.Length; i++) same[candidates[i]] = equal[i];
         return same;

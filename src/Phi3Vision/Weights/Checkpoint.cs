@@ -167,6 +167,7 @@ internal static class CheckpointIndex
         File.WriteAllText(Path.Combine(folder, FileName), index.ToJsonString(new JsonSerializerOptions { WriteIndented = true }));
     }
 
+    // An index is untrusted: it must not name files elsewhere on the disk.
     private static bool IsInFolder(string file) =>
         file.EndsWith(".safetensors", StringComparison.Ordinal) && file.AsSpan().IndexOfAny('/', '\\', '\0') < 0;
 

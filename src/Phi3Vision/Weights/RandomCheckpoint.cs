@@ -11,6 +11,7 @@ namespace FunctionsPipeline.Phi3Vision.Weights;
 public sealed class RandomCheckpoint
 {
     /// <summary>Maximum bytes of tensors in a file, as in the published checkpoint.</summary>
+    // "5GB" of save_pretrained in the transformers library, in powers of ten.
     public const long MaxShardBytes = 5_000_000_000;
 
     private const string Dtype = "BF16";
@@ -107,6 +108,7 @@ public sealed class RandomCheckpoint
         }
     }
 
+    // Slices begin at multiples of NormalTable.PerDraw and fill disjoint ranges: their order does not matter.
     private void Draw(NormalTable table, ulong key, long start, int length) =>
         Parallel.For(0, (length + SliceValues - 1) / SliceValues, slice =>
         {
@@ -121,6 +123,7 @@ public sealed class RandomCheckpoint
     private NormalTable? Table(WeightSpec weight)
     {
         if (weight.Role is WeightRole.Gain or WeightRole.Bias) return null;
+        // √(outputs / values) = 1 / √inputs, where the inputs of a convolution are all values of a kernel.
         var deviation = weight.Role == WeightRole.Matrix ? Math.Sqrt(weight.Shape[0] / (double)weight.Count) : _config.InitializerRange;
         if (!_tables.TryGetValue(deviation, out var table)) _tables.Add(deviation, table = new NormalTable(deviation));
         return table;
@@ -144,6 +147,7 @@ internal sealed class NormalTable
     private const ulong Golden = 0x9E3779B97F4A7C15;
 
     private static readonly Lazy<double[]> Standard = new(() =>
+        // The midpoints of intervals of equal probability: finite at both ends, ±4.32 standard deviations.
         [.. Enumerable.Range(0, Quantiles).Select(i => NormalDistribution.Quantile((i + 0.5) / Quantiles))]);
 
     private readonly ushort[] _values;
@@ -183,6 +187,7 @@ internal sealed class NormalTable
     /// <summary>Converts a number to bf16, rounded to nearest, ties to even.</summary>
     public static ushort Bits(float value)
     {
+        // 0x7FFF is half of the last kept bit's value, less one. An odd last bit adds that one: ties round to even. Not for NaN.
         var bits = BitConverter.SingleToUInt32Bits(value);
         return (ushort)((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16);
     }

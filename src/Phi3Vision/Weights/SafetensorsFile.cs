@@ -64,6 +64,7 @@ public sealed class SafetensorsFile : IDisposable
         SafetensorsWriter.Write(path, described, metadata, (stream, i) =>
         {
             using var scope = NewDisposeScope();
+            // Memory order is file order: TorchSharp's native packages are for little-endian processors only.
             stream.Write(tensors[i].Tensor.detach().cpu().contiguous().bytes);
         });
     }
@@ -203,6 +204,7 @@ internal static class SafetensorsType
 internal static class SafetensorsHeader
 {
     /// <summary>Maximum length of a header in bytes. A tensor takes about 150 bytes of it, the published checkpoint 100 kB.</summary>
+    // The reference implementation accepts up to 100,000,000.
     public const int MaxBytes = 25_000_000;
 
     private const int MaxDimensions = 8;
@@ -214,6 +216,7 @@ internal static class SafetensorsHeader
         Span<byte> prefix = stackalloc byte[8];
         if (stream.Length < 8) throw Damaged(source, "it is shorter than a header");
         stream.ReadExactly(prefix);
+        // Bytes 0 to 7, unsigned and little-endian. The offsets in the JSON count from the JSON's end.
         var headerBytes = BinaryPrimitives.ReadUInt64LittleEndian(prefix);
         if (headerBytes > MaxBytes || (long)headerBytes > stream.Length - 8)
         {
@@ -222,9 +225,11 @@ internal static class SafetensorsHeader
         }
         var json = new byte[headerBytes];
         stream.ReadExactly(json);
+        // The format demands '{' as the first byte; blanks may follow the object but not precede it.
         if (json is not [(byte)'{', ..]) throw Damaged(source, "its header is not a JSON object");
         try
         {
+            // The format forbids duplicate keys: of two, different readers would take different ones.
             using var document = JsonDocument.Parse(json, new JsonDocumentOptions { AllowDuplicateProperties = false });
             var metadata = new Dictionary<string, string>(StringComparer.Ordinal);
             var entries = new List<SafetensorsEntry>();
@@ -266,6 +271,8 @@ internal static class SafetensorsHeader
 
     private static void RequireContiguous(List<SafetensorsEntry> entries, long dataStart, long fileLength)
     {
+        // The format prescribes no order of entries, and forbids holes, where other content could hide. An empty tensor has the offset of
+        // the next one and sorts before it.
         var end = dataStart;
         foreach (var entry in entries.OrderBy(entry => entry.Offset).ThenBy(entry => entry.Bytes))
         {
