@@ -40,6 +40,7 @@ public sealed class FailureCounter : IFunctionsWorkerMiddleware
         {
             await next(context);
         }
+        // A call that the host cancels has not failed. A timeout of HttpClient is an OperationCanceledException too, and counts.
         catch (Exception e) when (e is not OperationCanceledException || !context.CancellationToken.IsCancellationRequested)
         {
             PipelineMetrics.CountFailure(context.FunctionDefinition.Name, e.GetType());

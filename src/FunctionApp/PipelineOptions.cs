@@ -74,10 +74,12 @@ public sealed record PipelineOptions
         $"Ingestion:{setting} must be above zero and at most 01:00:00, such as {example}.";
 
     private static bool IsHostAndPort(string? host) =>
+        // Compared with what Uri makes of the text: a missing port, a path or user information makes a difference.
         Uri.TryCreate($"http://{host}", UriKind.Absolute, out var uri)
         && string.Equals($"{uri.Host}:{uri.Port}", host, StringComparison.OrdinalIgnoreCase);
 
     private static bool IsContact(Uri address) =>
+        // The URL stands in a comment of the User-Agent, which parentheses delimit (RFC 9110, 5.6.5).
         address is { IsAbsoluteUri: true, Scheme: "http" or "https" or "mailto" } && address.AbsoluteUri.AsSpan().IndexOfAny('(', ')') < 0;
 
     private static bool IsHttp(Uri? address) => address is { IsAbsoluteUri: true, Scheme: "http" or "https" };

@@ -22,6 +22,7 @@ namespace FunctionsPipeline.LocalHost;
 /// </summary>
 public sealed class FunctionsHost : IAsyncDisposable
 {
+    // One second more than the shutdown limit of the WebJobs host.
     private static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(6);
 
     private readonly FunctionsHostOptions _options;
@@ -80,6 +81,7 @@ public sealed class FunctionsHost : IAsyncDisposable
     /// <summary>Stops accepting requests, lets functions finish for up to five seconds, and ends the worker.</summary>
     public async ValueTask DisposeAsync()
     {
+        // In this order: no new requests, then the end of running functions, which need the worker, then the worker and its gRPC server.
         if (_front is not null) await _front.DisposeAsync();
         if (_jobs is not null && await StopAsync(_jobs)) _jobs.Dispose();
         if (_worker is not null) await _worker.DisposeAsync();
@@ -111,6 +113,7 @@ public sealed class FunctionsHost : IAsyncDisposable
         Key = key?.Value;
         var hooks = new WebHooks(Url, key);
         _front = new FrontEnd(new IPEndPoint(_options.Listen, _options.Port), routePrefix, functions, key, hooks, _logs);
+        // Before the triggers: a taken port fails the start while nothing runs yet. Early requests wait for SetReady.
         await _front.StartAsync(cancellationToken);
 
         _forwarding = new HttpForwarding(_services.GetRequiredService<IHttpForwarder>());
@@ -158,6 +161,7 @@ public sealed class FunctionsHost : IAsyncDisposable
         };
         if (_options.WaitForDebugger)
         {
+            // Set as by "func start --dotnet-isolated-debug": a startup hook in this assembly waits for the debugger, a minute at most.
             environment["DOTNET_STARTUP_HOOKS"] = "Microsoft.Azure.Functions.Worker.Core";
             environment["FUNCTIONS_ENABLE_DEBUGGER_WAIT"] = "true";
         }
@@ -235,6 +239,7 @@ internal static class HostStorage
         BlobServiceClient client;
         try
         {
+            // Three attempts at fixed pauses: a refused connection is reported within seconds.
             client = new BlobServiceClient(connection, new BlobClientOptions { Retry = { MaxRetries = 2, Mode = RetryMode.Fixed } });
         }
         catch (FormatException e)

@@ -10,6 +10,7 @@ var commands = new RootCommand("Runs the pipeline on this machine: Azurite for s
 try
 {
     return await commands.Parse(args).InvokeAsync(
+        // Children are stopped one after another within these 30 seconds; what is left of them ends with this process (ChildProcess).
         new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = TimeSpan.FromSeconds(30) });
 }
 catch (OperationCanceledException)

@@ -253,6 +253,7 @@ public abstract record BodyFault : Fault
     {
         var (response, connection) = (context.Response, context.Response.Body);
         using var kept = new MemoryStream();
+        // The assignment also redirects SendFileAsync, which Results.File uses. Memory holds one complete body.
         response.Body = kept;
         try
         {
@@ -308,6 +309,7 @@ public abstract record BrokenOffFault(double At) : BodyFault
     private long PlaceIn(HttpContext context, byte[] body)
     {
         var range = context.Response.GetTypedHeaders().ContentRange;
+        // Content-Range: bytes from-to/length. The break's position in the file, less the range's start, is its position in this body.
         return (long)(At * (range?.Length ?? body.Length)) - (range?.From ?? 0);
     }
 }

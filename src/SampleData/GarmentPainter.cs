@@ -27,6 +27,7 @@ public static class GarmentPainter
     {
         var side = random.Next(400, 601);
         var scale = side * (0.86f + (0.12f * random.NextSingle()));
+        // Pixels: the unit square of the outlines, scaled and centred, then moved by up to 2.5 % of the side.
         var place = new Vector2(side - scale) / 2 + (new Vector2(random.NextSingle() - 0.5f, random.NextSingle() - 0.5f) * 0.05f * side);
         var colour = Tone(garment.Colour, random);
 
@@ -116,6 +117,7 @@ internal static class Silhouettes
     }
 
     private static Vector2[] Ring(double x, double y, double outerX, double outerY, double innerX, double innerY) =>
+        // Out along the outer arc and back along the inner one, in the opposite sense: one polygon without a hole.
         [.. Arc(x, y, outerX, outerY, 0.5, 1), .. Arc(x, y, innerX, innerY, 1, 0.5)];
 }
 

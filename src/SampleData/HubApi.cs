@@ -70,6 +70,7 @@ internal sealed class HubApi(Lazy<RepositoryLookup> repositories)
             return new { type = "directory", path = entry.Path, size = 0, oid = SampleRepository.CommitOf(entry.Path) };
         var local = await file.Local;
         return file.IsLarge
+            // Git's tree holds the pointer of a large file, so that oid is the pointer's and lfs has the content's.
             ? new { type = "file", path = file.Path, size = local.Size, oid = LocalFile.GitOidOf(local.Pointer),
                 lfs = new { oid = local.Sha256, size = local.Size, pointerSize = local.Pointer.Length } }
             : new { type = "file", path = file.Path, size = local.Size, oid = local.GitOid };
@@ -117,9 +118,11 @@ internal sealed class HubDownloads(Lazy<RepositoryLookup> repositories, string? 
         var local = await file.Local;
         if (!file.IsLarge)
         {
+            // As on the Hub, the ETag of a small file is its id as a git blob.
             await SendAsync(context, local, local.GitOid);
             return;
         }
+        // huggingface_hub prefers these headers to ETag and Content-Length, which describe the redirect.
         headers["X-Linked-Size"] = $"{local.Size}";
         headers["X-Linked-Etag"] = $"\"{local.Sha256}\"";
         var host = cdnHost is null ? context.Request.Host : new HostString(cdnHost, context.Request.Host.Port!.Value);

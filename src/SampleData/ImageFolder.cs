@@ -96,6 +96,7 @@ public sealed class ImageFolder
     private static List<FolderImage> TakeEvenly(IReadOnlyList<FolderImage> shuffled, int count) =>
         [.. shuffled.GroupBy(p => p.Label).OrderBy(g => g.Key, StringComparer.Ordinal)
             .SelectMany(g => g.Select((image, round) => (image, round)))
+            // Round by round, an image of each label; OrderBy is stable and keeps the labels in order within a round.
             .OrderBy(p => p.round).Take(count).Select(p => p.image)];
 
     private static List<FolderImage> TakeInProportion(IReadOnlyList<FolderImage> shuffled, int count)
@@ -105,6 +106,7 @@ public sealed class ImageFolder
         long seen = 0;
         foreach (var split in splits)
         {
+            // Differences of running totals, each rounded down, add up to exactly count.
             var before = seen * count / shuffled.Count;
             seen += split.Count();
             taken.AddRange(split.Take((int)((seen * count / shuffled.Count) - before)));
@@ -113,6 +115,7 @@ public sealed class ImageFolder
     }
 
     private static string Rank(FolderImage image, int seed) =>
+        // A hash in place of a shuffle: an image more or less does not change the order of the others.
         Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes($"{seed} {image.Path}")));
 }
 
@@ -167,6 +170,7 @@ public static class ImageFolderDataset
         var schema = new ParquetSchema(new StructField("image", bytes, name), label);
         await using var writer = await ParquetWriter.CreateAsync(schema, stream,
             new ParquetOptions { CompressionMethod = CompressionMethod.Snappy });
+        // The datasets library keeps a dataset's features as JSON under this key of the Parquet file's metadata.
         writer.CustomMetadata = new Dictionary<string, string> { ["huggingface"] = Features(source.Labels) };
         var codes = source.Labels.Index().ToDictionary(p => p.Item, p => (long?)p.Index);
         foreach (var group in images.Chunk(RowsPerGroup))

@@ -27,6 +27,7 @@ public sealed class SampleRepository(string kind, string id, IReadOnlyDictionary
 
     /// <summary>Derives a deterministic commit id from the given parts.</summary>
     public static string CommitOf(params IEnumerable<string> parts) =>
+        // 40 digits, the length of the SHA-1 that git names commits with.
         Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\n', parts))))[..40];
 }
 
@@ -38,11 +39,13 @@ public sealed record RepositorySnapshot(string Commit, IReadOnlyList<RepositoryF
 /// <param name="make">Locates or writes the local file.</param>
 public sealed class RepositoryFile(string path, Func<Task<LocalFile>> make)
 {
+    // Lazy runs make once for concurrent requests; Task.Run keeps its synchronous parts, such as drawing, out of Lazy's lock.
     private readonly Lazy<Task<LocalFile>> _local = new(() => Task.Run(make));
 
     public string Path { get; } = path;
 
     /// <summary>True when the file is in large storage (Git LFS), which the Hub serves by redirect from a CDN.</summary>
+    // By extension, as the .gitattributes that the Hub gives new repositories.
     public bool IsLarge => System.IO.Path.GetExtension(Path) is ".parquet" or ".safetensors" or ".bin" or ".jpg" or ".png";
 
     public Task<LocalFile> Local => _local.Value;
@@ -66,6 +69,7 @@ public sealed class RepositoryFile(string path, Func<Task<LocalFile>> make)
 public sealed record LocalFile(string FullPath, long Size, string Sha256, string GitOid)
 {
     /// <summary>Git LFS pointer that git stores in place of a large file.</summary>
+    // Git LFS specification 1: the key version first, the others in alphabetical order, a line feed after each.
     public string Pointer => $"version https://git-lfs.github.com/spec/v1\noid sha256:{Sha256}\nsize {Size}\n";
 
     public static async Task<LocalFile> ReadAsync(string path)

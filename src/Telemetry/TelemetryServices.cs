@@ -31,6 +31,7 @@ public static class TelemetryServices
             .ConfigureResource(resource => resource.AddService(configuration[ServiceName] ?? service))
             .WithTracing(tracing => tracing.AddSource(PipelineTracing.SourceName))
             .WithMetrics(metrics => metrics.AddMeter(PipelineMetrics.MeterName));
+        // Both calls cover traces, metrics and logs; logging needs no registration of its own.
         if (otlp) telemetry.UseOtlpExporter();
         if (azure) telemetry.UseAzureMonitorExporter(options => options.ConnectionString = configuration[AzureMonitor]);
         return telemetry;
@@ -41,6 +42,7 @@ public static class TelemetryServices
     /// </summary>
     public static void StartTelemetry(this IServiceProvider services)
     {
+        // A hosted service of OpenTelemetry does the same where a host starts. The logger factory creates the log exporter by itself.
         _ = services.GetService<TracerProvider>();
         _ = services.GetService<MeterProvider>();
     }

@@ -29,6 +29,7 @@ public sealed class GpuJobActivities(IGpuJobs jobs, RunDocumentStore store, Data
     public async Task<string> StartGpuJob([ActivityTrigger] StartGpuJobInput input, CancellationToken cancellationToken)
     {
         var run = input.Job.Run;
+        // The job is stored after its start. If the activity dies in between, IGpuJobs.StartAsync finds the job in the next execution.
         if (await store.StartedAsync(run, cancellationToken) is { } started && started.Attempt == input.Attempt) return started.Name;
         var shards = await datasets.ReadShardsAsync(input.Dataset, cancellationToken);
         await store.WriteJobAsync(input.Job with { Shards = shards }, cancellationToken);

@@ -39,6 +39,7 @@ internal sealed class LocalProcessGpuJobs(
         await _starting.WaitAsync(cancellationToken);
         try
         {
+            // The semaphore joins check and start: two executions of the activity at once start one process.
             if ((await GetStatusAsync(job, cancellationToken)).State == GpuJobState.Running) return job;
             Start(run, job);
             return job;
@@ -93,6 +94,7 @@ internal sealed class LocalProcessGpuJobs(
         };
         foreach (var (key, value) in configuration.GetSection(PipelineStorage.Connection).AsEnumerable())
         {
+            // .NET reads "__" in the name of an environment variable as ":", which shells do not allow in it.
             if (value is not null) start.Environment[key.Replace(":", "__", StringComparison.Ordinal)] = value;
         }
         foreach (var (key, value) in PipelineTracing.JobEnvironment()) start.Environment[key] = value;
@@ -146,6 +148,7 @@ internal sealed partial record GpuWorkerCommand(string FileName, IReadOnlyList<s
         return parts.Count > 0 && parts[0].Length > 0 ? new GpuWorkerCommand(parts[0], parts[1..]) : null;
     }
 
+    // A part is a run of quoted pieces and of characters other than white space and quotes, as in a shell: --x="a b" is one part.
     [GeneratedRegex("""(?:"[^"]*"|[^\s"])+""")]
     private static partial Regex Part();
 }
@@ -234,6 +237,7 @@ internal static class ProcessTree
     {
         if (patience > TimeSpan.Zero && Directory.Exists("/proc/self"))
         {
+            // Listed before the first signal: a process whose parent has ended belongs to init and is found no more.
             var members = Descendants(process.Id).Append(process.Id).Select(Find).OfType<Process>().ToList();
             foreach (var member in members) _ = Kill(member.Id, SigTerm);
             using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);

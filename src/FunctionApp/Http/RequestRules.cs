@@ -96,6 +96,7 @@ internal static partial class RequestRules
         Check("training.projector", training.Projector, errors);
         errors.Above("training.epochs", training.Epochs, above: 0, to: 1000);
         errors.AtLeast("training.maxSteps", training.MaxSteps, 1);
+        // The upper bound is 30 days.
         if (training.MaxMinutes is { } minutes) errors.Above("training.maxMinutes", minutes, above: 0, to: 60 * 24 * 30);
         errors.From("training.batchSize", training.BatchSize, 1, 1024);
         errors.AtLeast("training.microBatchSize", training.MicroBatchSize, 1);
@@ -155,9 +156,11 @@ internal static partial class RequestRules
         }
     }
 
+    // Neither underscore nor dot, which names of the pipeline's own have: the folder _index, the instance {run}.ingest.
     [GeneratedRegex(@"\A[a-z0-9-]{1,40}\z")]
     private static partial Regex RunId();
 
+    // At most 96 characters a name, the limit in huggingface_hub's REPO_ID_REGEX.
     [GeneratedRegex(@"\A[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}\z")]
     private static partial Regex RepoId();
 }
@@ -187,6 +190,7 @@ internal sealed class ValidationErrors
     public void From<T>(string field, T value, T from, T to)
         where T : INumber<T>
     {
+        // The negated form rejects NaN, for which every comparison is false. So do those below.
         if (!(value >= from && value <= to)) Add(field, Text($"is {value}, must be from {from} to {to}"));
     }
 

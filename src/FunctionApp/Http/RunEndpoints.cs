@@ -169,11 +169,13 @@ public sealed class RunEndpoints(
     private async Task<bool> TryStartAsync(DurableTaskClient client, RunRequest request, CancellationToken cancellationToken)
     {
         var run = request.Run!;
+        // Orchestrations without a claim, such as those of ingestions, have their ids in the task hub alone.
         if (await client.GetInstanceAsync(run, cancellationToken) is not null) return false;
         if (!await store.ClaimAsync(run, request, cancellationToken)) return false;
         var acceptedAt = time.GetUtcNow();
         try
         {
+            // Before the orchestration starts, as a crash in between must not hide a run: lists skip entries without an orchestration.
             await index.AddAsync(run, acceptedAt, cancellationToken);
             var input = new FineTuneInput(request, options.Value.GpuJobs.Policy);
             await client.ScheduleNewOrchestrationInstanceAsync(
@@ -181,6 +183,7 @@ public sealed class RunEndpoints(
         }
         catch
         {
+            // Without the caller's token: the caller may be gone, and the id must become free all the same.
             await index.RemoveAsync(run, acceptedAt);
             await store.UnclaimAsync(run);
             throw;

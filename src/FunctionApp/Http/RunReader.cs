@@ -35,6 +35,7 @@ internal static class RunReader
             var views = new RunView?[runs.Count];
             var parallel = new ParallelOptions { MaxDegreeOfParallelism = LookupsAtOnce, CancellationToken = cancellationToken };
             await Parallel.ForAsync(0, runs.Count, parallel, async (i, stop) => views[i] = await ListedAsync(client, runs[i], query, stop));
+            // A page that the status filter has emptied is skipped. Memory holds one page of the index; the index's end bounds the loop.
             if (views.Any(view => view is not null) || continuation is null) return new RunPage([.. views.OfType<RunView>()], continuation);
         }
     }

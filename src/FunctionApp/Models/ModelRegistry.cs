@@ -25,6 +25,7 @@ public sealed class ModelRegistry(BlobServiceClient blobs)
             throw new PermanentFailureException($"The model {candidate.Version} is incomplete: models/{complete} is missing.");
         while (true)
         {
+            // Repeats only when current.json was replaced in between, so that the number of runs that publish at once bounds the loop.
             var current = await Blob(BlobNames.CurrentModel).ReadJsonAsync<CurrentModel>(cancellationToken);
             var decision = PublishRule.Decide(current?.Document, candidate);
             if (!decision.Published || current?.Document.Run == candidate.Run) return decision;

@@ -66,9 +66,11 @@ internal static class GpuTraining
                 nameof(GpuJobActivities.ReadGpuJob), new ReadGpuJobInput(run, name), Retries.Transient);
             if (reading.Result is not null) return reading;
 
+            // The heartbeat of an earlier attempt is older than this start and does not count.
             var lastSign = reading.Heartbeat is { } heartbeat && heartbeat.At.UtcDateTime > started ? heartbeat.At.UtcDateTime : started;
             var silence = context.CurrentUtcDateTime - lastSign;
             if (reading.Status.State == GpuJobState.Exited || IsPreempted(reading, started)) return reading;
+            // A running job is left alone however silent it is: its own end, or a cancellation of the run, ends the watch.
             if (reading.Status.State == GpuJobState.Unknown && silence > policy.HeartbeatTimeout) return reading;
             var message = silence > policy.HeartbeatTimeout
                 ? $"the GPU job has been silent for {silence.TotalMinutes:0} minutes"
@@ -98,5 +100,6 @@ public sealed record GpuJobPolicy(int MaxRestarts, int MaxPreemptions, TimeSpan 
     private static readonly TimeSpan LongestPause = TimeSpan.FromMinutes(1);
 
     /// <summary>Returns the pause before the next poll of a job.</summary>
+    // A sixtieth of the job's age: from the first hour on a poll a minute, some 1,600 in the history for a day of training.
     public static TimeSpan Pause(TimeSpan running) => PollInterval.After(running, 60, LongestPause);
 }

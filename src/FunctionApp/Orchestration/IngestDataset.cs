@@ -54,6 +54,7 @@ public static class IngestDataset
 
     private static Task ReadFilesAsync(TaskOrchestrationContext context, ResolvedDataset dataset)
     {
+        // Shared among the files in progress, rounded down: 6, 3, 2 or 1 units of each.
         var unitsAtOnce = UnitsAtOnce / Math.Clamp(dataset.Files.Count, 1, FilesAtOnce);
         return BoundedFanOut.ForEachAsync(dataset.Files, FilesAtOnce, file => context.CallSubOrchestratorAsync(
             nameof(IngestFile),
@@ -124,8 +125,10 @@ internal sealed class ProgressReporter(TaskOrchestrationContext context, Resolve
             Report(message, progress.Counts);
             if (reading.IsCompleted) break;
             using var stop = new CancellationTokenSource();
+            // A tenth of the ingestion's age, five minutes from the 50th on: the first hour has about 65 polls.
             var pause = PollInterval.After(context.CurrentUtcDateTime - _started, 10, LongestPause);
             await Task.WhenAny(reading, context.CreateTimer(pause, stop.Token));
+            // An orchestration completes only when its timers have fired or are cancelled.
             stop.Cancel();
         }
         await reading;
@@ -156,6 +159,7 @@ internal static class BoundedFanOut
         while (next < items.Count || waiting.Count > 0)
         {
             while (next < items.Count && waiting.Count < atOnce) waiting.Add(call(items[next++]));
+            // Tasks that are open at a failure run on, but nothing is started after them.
             var first = await Task.WhenAny(waiting);
             waiting.Remove(first);
             await first;

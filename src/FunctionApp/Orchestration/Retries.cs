@@ -18,6 +18,7 @@ internal static class Retries
     public static TaskOptions Transient { get; } = TaskOptions.FromRetryHandler(async retry =>
     {
         if (retry.LastAttemptNumber >= Attempts || !IsTransient(retry.LastFailure)) return false;
+        // 2, 5, 12.5 and 31.25 seconds: 51 in all.
         var pause = FirstPause * Math.Pow(Backoff, retry.LastAttemptNumber - 1);
         await retry.OrchestrationContext.CreateTimer(pause, retry.CancellationToken);
         return true;

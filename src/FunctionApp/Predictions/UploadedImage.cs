@@ -130,6 +130,7 @@ public sealed class PredictionWriter(BlobServiceClient blobs)
             var existing = await VersionAsync(target, cancellationToken);
             if ((await VersionAsync(image, cancellationToken))?.ToString() != prediction.ETag) return false;
             var unchanged = existing is { } version ? new BlobRequestConditions { IfMatch = version } : JsonBlobs.New;
+            // Each repetition follows a write of another call for this image, so that the loop ends with those calls.
             if (!await target.WriteJsonAsync(prediction, unchanged, cancellationToken)) continue;
             PipelineMetrics.CountPrediction(prediction);
             return true;

@@ -51,6 +51,7 @@ public sealed class RunDocumentStore(BlobServiceClient blobs, TimeProvider time)
         try
         {
             var response = await Blob(new RunBlobs(run).Metrics).DownloadContentAsync(options, cancellationToken);
+            // The SDK does not throw for 304: it returns a response without a value.
             return response.GetRawResponse().Status == 304 ? (null, known!.Value) : (response.Value.Content, response.Value.Details.ETag);
         }
         catch (RequestFailedException e) when (e.ErrorCode == BlobErrorCode.BlobNotFound)
@@ -96,6 +97,7 @@ public sealed class RunIndex(BlobServiceClient blobs)
             {
                 var entries = page.Values.Select(blob => Parse(blob.Name)).ToList();
                 var runs = entries.Where(entry => !(entry.AcceptedAt < from) && !(entry.AcceptedAt > to)).Select(entry => entry.Run);
+                // Entries list newest first, so that one before the range ends it. Those after the range are read and skipped.
                 var isLast = string.IsNullOrEmpty(page.ContinuationToken) || entries.Count > 0 && entries[^1].AcceptedAt < from;
                 return ([.. runs], isLast ? null : page.ContinuationToken);
             }

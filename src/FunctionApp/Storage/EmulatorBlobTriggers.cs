@@ -22,6 +22,7 @@ internal sealed class EmulatorBlobTriggers(IConfiguration configuration) : IFunc
             for (var i = 0; i < bindings.Count; i++)
             {
                 var binding = JsonNode.Parse(bindings[i])!.AsObject();
+                // Without a source the extension takes BlobTriggerSource's default, LogsAndContainerScan.
                 if ((string?)binding["type"] == "blobTrigger"
                     && (string?)binding["connection"] == PipelineStorage.Connection
                     && binding.Remove("source"))

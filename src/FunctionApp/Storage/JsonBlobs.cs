@@ -43,6 +43,7 @@ internal static class JsonBlobs
             await blob.UploadAsync(BinaryData.FromObjectAsJson(document, PipelineJson.Options), options, cancellationToken);
             return true;
         }
+        // If-None-Match: * on an existing blob answers 409 BlobAlreadyExists, If-Match with an outdated ETag 412 ConditionNotMet.
         catch (RequestFailedException e) when (e.Status is 409 or 412
             && (e.ErrorCode == BlobErrorCode.BlobAlreadyExists || e.ErrorCode == BlobErrorCode.ConditionNotMet))
         {

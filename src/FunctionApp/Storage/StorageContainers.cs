@@ -28,6 +28,7 @@ internal sealed class StorageContainers(IServiceProvider services, TimeProvider 
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
+        // Without a limit on attempts: after 1, 2, 4, … seconds, then every minute, until the app stops.
         for (var pause = FirstPause; !await TryCreateAsync(pause, stoppingToken); pause = Longer(pause))
         {
             _firstAttempt.TrySetResult();

@@ -151,6 +151,7 @@ internal sealed class PeakMemory
     {
         var line = File.ReadLines(Status).FirstOrDefault(line => line.StartsWith(key, StringComparison.Ordinal));
         if (line is null) return null;
+        // The "kB" of /proc are units of 1,024 bytes.
         return 1024 * long.Parse(line.AsSpan(key.Length).Trim().TrimEnd("kB").TrimEnd(), CultureInfo.InvariantCulture);
     }
 }

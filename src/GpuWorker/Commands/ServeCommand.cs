@@ -61,6 +61,7 @@ internal static class ServeCommand
             {
                 // SIGTERM or Ctrl-C: the normal end.
             }
+            // HostOptions.ShutdownTimeout bounds the stop: 30 seconds unless it is configured.
             await app.StopAsync(CancellationToken.None);
             return CommandLine.Done;
         });

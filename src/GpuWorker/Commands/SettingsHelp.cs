@@ -80,6 +80,7 @@ internal static class SettingsHelp
 
     private static IEnumerable<Setting> Of(object settings, string prefix, XmlDocumentation documentation)
     {
+        // Reflection yields properties in the order of their declaration, although .NET does not promise it.
         foreach (var property in settings.GetType().GetProperties(BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly))
         {
             var name = prefix + JsonNamingPolicy.CamelCase.ConvertName(property.Name);

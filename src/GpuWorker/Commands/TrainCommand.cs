@@ -60,6 +60,8 @@ internal static class TrainCommand
         if (folder is not null) builder.Services.AddSingleton<IRunStore>(new LocalRunStore(folder.FullName));
         else builder.Services.AddStorage(builder.Configuration);
         builder.Services.AddWorkerTelemetry(builder.Configuration);
+        // Built for its services and never started: a started host's console lifetime would handle SIGTERM beside System.CommandLine, whose
+        // cancellation makes the run write its checkpoint.
         using var host = builder.Build();
         host.Services.StartTelemetry();
 

@@ -80,6 +80,7 @@ internal sealed class PredictEndpoint(CurrentPredictor current, UploadReader upl
         try
         {
             var bytes = await uploads.ReadAsync(request, cancellationToken);
+            // Rejects what is no image before the wait for the model, and also while none is published.
             ImageReader.Identify(bytes);
             var prediction = await current.UseAsync(
                 (model, predictor) => Predicted(request, model, predictor.Answer(bytes, cancellationToken)), cancellationToken);
@@ -184,6 +185,7 @@ internal sealed class CurrentPredictor(IRunStore store, string cache, torch.Devi
     public async Task<TResult?> UseAsync<TResult>(Func<string, Predictor, TResult> use, CancellationToken cancellationToken)
         where TResult : class
     {
+        // One turn covers version check, load and answer: no caller can use a predictor that another one disposes.
         await _turn.WaitAsync(cancellationToken);
         try
         {
@@ -210,6 +212,7 @@ internal sealed class CurrentPredictor(IRunStore store, string cache, torch.Devi
     {
         var folder = await ModelTransfer.DownloadAsync(store, version, cache, cancellationToken);
         var predictor = await Task.Run(() => new Predictor(folder, device), cancellationToken);
+        // The old model is freed only now, after the new one has loaded: memory must hold both, and a failed load loses none.
         _loaded?.Predictor.Dispose();
         _loaded = (version, predictor);
         logger.ModelLoaded(version);

@@ -148,6 +148,7 @@ internal sealed class StreamingDetokenizer(Tokenizer tokenizer, RowBuilder rows)
 
     private string Rest()
     {
+        // Decodes all tokens again, as pieces depend on their neighbours: quadratic, but bounded by MaxTokens of an answer.
         var text = rows.Decode(_ids);
         var rest = text[_shown..];
         _shown = text.Length;

@@ -71,6 +71,7 @@ internal static class TensorDifference
                 output, double.PositiveInfinity, 0,
                 $"is [{string.Join(", ", actual.shape)}], but [{string.Join(", ", expected.shape)}] is recorded");
 
+    // torch's max returns NaN when an element is NaN, so that Fits fails. It refuses an empty tensor.
     private static double Largest(Tensor difference) => difference.NumberOfElements == 0 ? 0 : difference.max().item<double>();
 }
 

@@ -38,6 +38,7 @@ internal sealed class ModelCase : IDisposable
         BaseFolder = Path.GetFullPath(Path.Combine(folder, relative));
         if (!Directory.Exists(BaseFolder))
             throw new InvalidDataException($"'{folder}' names '{relative}' as its base, which is not there.");
+        // The base's own base is not followed, so that two folders that name each other end here.
         if (!Has("input_ids") && !Has("gen_input_ids") && File.Exists(Path.Combine(BaseFolder, TensorsName)))
             _base = new ModelCase(BaseFolder, followBase: false);
     }

@@ -49,6 +49,7 @@ internal static class ModelOutputs
         using var scope = NewDisposeScope();
         Tensor features;
         using (torch.no_grad()) features = model.ViewFeatures(batch.PixelValues.flatten(0, 1));
+        // Back from [B K, …] to the recording's [B, K, …], with K views of each image, the global one first.
         yield return ("clip_features", features.view([.. batch.PixelValues.shape[..2], .. features.shape[1..]]));
     }
 

@@ -156,6 +156,7 @@ internal sealed record RecordingRequest
 internal sealed partial record RecordingBatch(
     ModelCaseInputs Inputs, IReadOnlyList<string> Prompts, int NumCrops, IReadOnlyList<(int Width, int Height)> Sources)
 {
+    // Default ignore_index of torch's cross_entropy, which Hugging Face's labels use too.
     private const long Ignored = -100;
 
     /// <exception cref="CommandException">The numbers of prompts and images do not match, or an image cannot be read.</exception>
@@ -262,6 +263,7 @@ internal sealed partial record RecordingBatch(
         const int side = Phi3VisionConfig.ViewSize;
         const int view = 3 * side * side;
         var pixels = new float[checked(images.Count * (numCrops + 1) * view)];
+        // F32 [images, 1 + numCrops, 3, 336, 336]: views that an image does not fill stay zero, as in the published processor.
         for (var i = 0; i < images.Count; i++) images[i].PixelValues.CopyTo(pixels, i * (numCrops + 1) * view);
         return (
             tensor(pixels, [images.Count, numCrops + 1, 3, side, side]),

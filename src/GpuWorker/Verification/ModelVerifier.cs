@@ -86,6 +86,7 @@ internal static class PixelComparison
         if (replaced) notChecked = ["pixel_values of global views: they were replaced"];
         var stored = recorded.Read("pixel_values");
         var pixels = stored.to(ScalarType.Float32).contiguous();
+        // A relative error of 2^-8 on the largest pixel bounds the absolute error of all.
         var tolerance = stored.dtype == ScalarType.BFloat16 ? HalfBfloat16 * pixels.abs().max().item<float>() : Tolerances.Pixels;
         var expected = pixels.data<float>().ToArray();
         var perImage = expected.Length / (int)pixels.shape[0];

@@ -116,12 +116,14 @@ internal sealed record ProcessorOutput(
             {
                 for (var channel = 0; channel < 3; channel++)
                 {
+                    // View 0 is the global one; the crops follow, row by row.
                     var view = 1 + y / Side * Columns + x / Side;
                     var expected = Normalization[channel, Hd.Rgb[(y * Hd.Width + x) * 3 + channel]];
                     worst = Math.Max(worst, Math.Abs(expected - Value(view, channel, y % Side, x % Side)));
                 }
             }
         }
+        // Values normalised by CLIP's constants reach 2.15, where neighbouring float32 numbers are 2.4e-7 apart: two such steps.
         return new Comparison("crop values", worst, 5e-7);
     }
 
@@ -172,6 +174,7 @@ internal sealed record ProcessorOutput(
     {
         var (mean, sum) = (Mean(0, channel), 0.0);
         for (var i = 0; i < Plane; i++) sum += Math.Pow(Views.PixelValues[channel * Plane + i] - mean, 2);
+        // Divisor n - 1, the default of torch.std.
         return Math.Sqrt(sum / (Plane - 1));
     }
 
@@ -294,6 +297,7 @@ internal sealed class Normalization
             throw new InvalidDataException($"'{path}' is no table of 3 times 256 values.");
         var computed = expected.TryGetProperty("image_mean", out var mean) && expected.TryGetProperty("image_std", out var deviation)
             ? Enumerable.Range(0, 3 * 256)
+                // Entry channel · 256 + byte. Division by 255 is torchvision's ToTensor, the rest its Normalize.
                 .Select(i => (i % 256 / 255f - mean[i / 256].GetSingle()) / deviation[i / 256].GetSingle()).ToArray()
             : recorded ?? throw new InvalidDataException($"'{folder}' has neither normalize_lut.npy nor image_mean and image_std.");
         return new Normalization(recorded ?? computed, computed);
@@ -339,6 +343,8 @@ internal static partial class NpyFile
     public static (float[] Values, int[] Shape) Read(string path)
     {
         if (!File.Exists(path)) throw new InvalidDataException($"'{path}' is missing.");
+        // NumPy's format: 6 bytes of magic, major and minor version, the length of the header (little-endian), the header, a Python dict
+        // padded with spaces, then the values.
         var bytes = File.ReadAllBytes(path);
         if (bytes.Length < 12 || !bytes.AsSpan(0, 6).SequenceEqual(Magic)) throw Unusable(path, "it does not begin as a .npy file");
         // The header's length takes two bytes in version 1 and four from version 2 on.
@@ -353,6 +359,7 @@ internal static partial class NpyFile
         var data = bytes.AsSpan((int)(start + length));
         if (data.Length != shape.Aggregate(4L, (product, side) => product * side))
             throw Unusable(path, "it has not as many values as its shape says");
+        // No bytes are swapped: '<f4' is little-endian, as are x64 and Arm64.
         return (MemoryMarshal.Cast<byte, float>(data).ToArray(), shape);
     }
 
@@ -360,6 +367,7 @@ internal static partial class NpyFile
 
     private static InvalidDataException Unusable(string path, string why) => new($"'{path}' is not usable: {why}.");
 
+    // numpy.save writes the keys in alphabetical order, and shapes as Python tuples: (), (768,), (3, 336, 336).
     [GeneratedRegex(@"'descr': '<f4', 'fortran_order': False, 'shape': \((?:(?<side>[0-9]+),? ?)*\)", RegexOptions.CultureInvariant)]
     private static partial Regex Header();
 }

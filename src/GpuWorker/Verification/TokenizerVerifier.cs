@@ -109,6 +109,7 @@ internal sealed class TokenizerVerifier(Tokenizer tokenizer)
     {
         if (chunks.ValueKind == JsonValueKind.Null) return;
         counts.Equal("chunks", chunks.EnumerateArray().SelectMany(chunk => Ids(chunk.GetProperty("ids"))), ids.Where(id => id >= 0));
+        // Every chunk has a begin token of its own, as the published processor tokenizes the chunks one by one.
         foreach (var chunk in chunks.EnumerateArray())
             counts.Equal("chunk ids", Ids(chunk.GetProperty("ids")), tokenizer.Encode(chunk.GetProperty("text").GetString()!));
     }

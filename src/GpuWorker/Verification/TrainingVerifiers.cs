@@ -61,6 +61,7 @@ internal static class LoraTrainingVerifier
     /// <summary>Name prefix of a weight with its adapter merged, followed by the weight's name.</summary>
     public const string MergedPrefix = "merged.";
 
+    // PEFT's wrappers in the names of its files: PeftModel.base_model is a LoraModel, whose model is the wrapped one.
     private const string Prefix = "base_model.model.";
 
     /// <param name="model">Model with the weights that the adapters belong to; it is modified.</param>
@@ -171,9 +172,11 @@ internal static class RecordedAdamWSteps
         var losses = new List<float>();
         try
         {
+            // One forward more than steps: the loss after the last step is recorded too.
             for (var steps = options.GetProperty("steps").GetInt32(); ; steps--)
             {
                 using var scope = NewDisposeScope();
+                // Null, not zero: weight decay would still shrink a parameter with a zero gradient.
                 foreach (var parameter in parameters) parameter.grad = null;
                 var loss = LossAndGradients.Mean(model, inputs);
                 losses.Add(loss.item<float>());

@@ -19,6 +19,7 @@ public static class DemoScenario
     {
         var clock = Stopwatch.StartNew();
         using var folder = FolderLock.Acquire(options.StateFolder);
+        // The lock file is beside the folder and survives this.
         if (Directory.Exists(options.StateFolder)) Directory.Delete(options.StateFolder, recursive: true);
         var screen = new DemoScreen();
         screen.Say($"everything is written to {options.StateFolder}");
@@ -174,6 +175,7 @@ public sealed class DemoScreen
         var text = $"{Time()} {Describe(view)}";
         if (_rewrites)
         {
+            // ESC [ K erases the rest of the line. A text as wide as the window would wrap, and \r returns to its last row only.
             Console.Write($"\r\u001b[K{text[..Math.Min(text.Length, Math.Max(20, Console.WindowWidth - 1))]}");
             _open = true;
         }

@@ -68,6 +68,7 @@ internal static partial class EmittedFunctions
         {
             il.Emit(OpCodes.Dup);
             il.Emit(OpCodes.Ldc_I4, i);
+            // ILGenerator turns an int operand of Ldarg into the opcode's own 8 or 16 bits.
             il.Emit(OpCodes.Ldarg, i);
             if (parameters[i].Type.IsValueType) il.Emit(OpCodes.Box, parameters[i].Type);
             il.Emit(OpCodes.Stelem_Ref);

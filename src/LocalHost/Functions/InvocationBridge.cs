@@ -56,6 +56,7 @@ public sealed class InvocationBridge
         var server = channel.Http ?? throw new InvalidOperationException(
             "The app serves no HTTP of its own: call ConfigureFunctionsWebApplication in its Program.cs.");
         var trigger = _functions[function].Function.Trigger!.Name;
+        // Empty: with the capability HttpUri, the worker takes the request itself from its own HTTP server.
         request.InputData.Add(new ParameterBinding { Name = trigger, Data = new TypedData { Http = new RpcHttp() } });
         foreach (var (key, value) in http.Request.RouteValues) request.TriggerMetadata[key] = new TypedData { String = $"{value}" };
         // The worker matches both by the invocation id: the invocation comes over gRPC, the HTTP request through the proxy.

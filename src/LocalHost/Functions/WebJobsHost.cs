@@ -130,6 +130,7 @@ internal sealed class FirstListedPolicy : HttpPipelineSynchronousPolicy
         foreach (var blob in listing.Descendants("Blob"))
         {
             var properties = blob.Element("Properties")!;
+            // Never removed: memory grows by one entry with each blob version that is listed, until the host stops.
             var version = $"{url.AbsolutePath} {(string?)blob.Element("Name")} {(string?)properties.Element("Etag")}";
             properties.Element("Last-Modified")!.Value = _times.GetOrAdd(version, now);
         }

@@ -231,6 +231,7 @@ internal sealed class WebHooks(Uri address, HostKey? key) : IWebHookProvider
 /// <summary>Forwards requests to the HTTP server in the worker process.</summary>
 internal sealed class HttpForwarding(IHttpForwarder forwarder) : IDisposable
 {
+    // The Functions host's own limit (DefaultHttpProxyService).
     private static readonly ForwarderRequestConfig Config = new() { ActivityTimeout = TimeSpan.FromMinutes(4) };
 
     private readonly HttpMessageInvoker _invoker = new(new SocketsHttpHandler
@@ -239,6 +240,7 @@ internal sealed class HttpForwarding(IHttpForwarder forwarder) : IDisposable
         AllowAutoRedirect = false,
         AutomaticDecompression = DecompressionMethods.None,
         UseCookies = false,
+        // Trace headers pass as the caller sent them; the worker's parent span comes with the invocation.
         ActivityHeadersPropagator = null,
     });
 
@@ -256,7 +258,9 @@ internal sealed class HttpForwarding(IHttpForwarder forwarder) : IDisposable
         {
             await base.TransformRequestAsync(httpContext, proxyRequest, destinationPrefix, cancellationToken);
             var request = httpContext.Request;
+            // YARP then sends the worker's host name; X-Forwarded-Host has the caller's.
             proxyRequest.Headers.Host = null;
+            // A header of the caller must not take another invocation's place.
             proxyRequest.Headers.Remove("x-ms-invocation-id");
             proxyRequest.Headers.Add("x-ms-invocation-id", invocationId);
             // The worker builds the management API's URLs from these headers.

@@ -10,6 +10,8 @@ public sealed partial class ChildProcess : IAsyncDisposable
 
     // Kills the child when this process ends, even by SIGKILL: a shell beside it waits for the end of a pipe that this process holds open.
     // The session of its own (setsid) keeps the terminal's Ctrl-C from the child, because this process stops its children in order.
+    // exec and setsid keep the process id $$: setsid forks only as the leader of a process group, which this shell is not. The watcher's
+    // output goes to /dev/null, as it would hold the pipe of the child's output open after the child's end.
     private const string EndsWithParent = "exec 3<&0; (cat <&3; kill -9 $$) >/dev/null 2>&1 & exec setsid \"$@\" 3<&- </dev/null";
 
     private readonly Process _process;
@@ -121,6 +123,7 @@ public sealed partial class ChildProcess : IAsyncDisposable
         {
             _process.Kill(entireProcessTree: true);
         }
+        // Ends the watching shell. Closed before the program has ended, it would kill the program.
         _process.StandardInput.Close();
         await _output;
         _process.Dispose();

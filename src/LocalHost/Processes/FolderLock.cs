@@ -13,6 +13,7 @@ public sealed class FolderLock : IDisposable
     /// <exception cref="InvalidOperationException">Another process holds the lock; the message names the holder.</exception>
     public static FolderLock Acquire(string folder)
     {
+        // A file of its own, because .NET refuses to open the locked one, also for reading.
         var holder = $"{folder}.holder";
         Directory.CreateDirectory(Path.GetDirectoryName(folder)!);
         try
@@ -30,5 +31,6 @@ public sealed class FolderLock : IDisposable
         }
     }
 
+    // The file stays: a process that has opened it and one that creates it anew would each lock a file of the same name.
     public void Dispose() => _file.Dispose();
 }

@@ -11,6 +11,7 @@ public static class FreePort
     {
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();
+        // Another process may take the port before the caller does; the caller's start then fails.
         return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 

@@ -173,6 +173,7 @@ public sealed class LocalStack : IAsyncDisposable
         CancellationToken cancellationToken,
         Func<CancellationToken, Task<bool>>? isReady = null, TimeSpan? grace = null)
     {
+        // What listens there already would pass for the process that is started below.
         if (await FreePort.AnswersAsync(port, cancellationToken))
         {
             throw new InvalidOperationException(

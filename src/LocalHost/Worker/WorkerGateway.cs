@@ -25,8 +25,10 @@ internal sealed class WorkerGateway : IAsyncDisposable
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         builder.Services.AddSingleton(this).AddSingleton<IHostLifetime, EmbeddedLifetime>();
+        // By default gRPC refuses to receive more than 4 MB; the Functions host takes messages of up to 2 GB.
         builder.Services.AddGrpc(grpc => grpc.MaxReceiveMessageSize = grpc.MaxSendMessageSize = null);
         builder.WebHost.ConfigureKestrel(kestrel =>
+            // HTTP/2 alone: without TLS there is no ALPN, and Kestrel would speak HTTP/1.1 on a port that allows both.
             kestrel.Listen(System.Net.IPAddress.Loopback, 0, listen => listen.Protocols = HttpProtocols.Http2));
         _app = builder.Build();
         _app.MapGrpcService<Service>();
@@ -45,6 +47,7 @@ internal sealed class WorkerGateway : IAsyncDisposable
     /// <summary>Waits until the worker with this id has opened its stream.</summary>
     public async Task<WorkerChannel> AcceptAsync(string workerId, CancellationToken cancellationToken)
     {
+        // Either side may come first: the worker's stream, or this wait for it.
         var arrival = _expected.GetOrAdd(workerId, _ => new(TaskCreationOptions.RunContinuationsAsynchronously));
         try
         {
@@ -101,6 +104,7 @@ internal sealed class WorkerChannel(IServerStreamWriter<StreamingMessage> outgoi
     public async Task InitializeAsync(string appFolder, CancellationToken cancellationToken)
     {
         var request = new WorkerInitRequest { HostVersion = "4.0.0.0", FunctionAppDirectory = appFolder, WorkerDirectory = appFolder };
+        // Spelled so in the protocol (RpcWorkerConstants of the Functions host).
         request.Capabilities.Add("V2Compatable", "true");
         var response = (await AskAsync(new StreamingMessage { WorkerInitRequest = request }, cancellationToken)).WorkerInitResponse;
         ThrowIfFailed(response.Result, "The worker did not initialize");
@@ -167,6 +171,7 @@ internal sealed class WorkerChannel(IServerStreamWriter<StreamingMessage> outgoi
         }
         finally
         {
+            // Closed first: AskAsync adds its request and then looks at Closed, so that one of the two fails a request of this moment.
             _closed.TrySetResult();
             foreach (var pending in _pending.Values) pending.TrySetException(new WorkerProcessExitException());
         }
@@ -230,6 +235,7 @@ internal sealed class WorkerChannel(IServerStreamWriter<StreamingMessage> outgoi
         var category = _functions.TryGetValue(log.InvocationId, out var function) ? $"Function.{function}.User" : log.Category;
         var logger = logs.CreateLogger(category.Length == 0 ? "Worker" : category);
         var detail = log.Exception is { } failure ? $"\n{failure.Message}\n{failure.StackTrace}" : "";
+        // RpcLog.Level and LogLevel have the same numbers, 0 for Trace to 6 for None.
         Logs.OfWorker(logger, (LogLevel)log.Level, log.Message + detail);
     }
 

@@ -75,6 +75,7 @@ internal sealed class WorkerSupervisor(
             var started = Stopwatch.GetTimestamp();
             await channel.Closed;
             if (_stopping.IsCancellationRequested) return;
+            // A call that takes the old channel before this line fails with WorkerProcessExitException, as the channel is closed.
             _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
             // The stream also ends when a worker hangs; such a worker serves no more, so it is killed as well. Jobs that it started
             // continue.
@@ -172,6 +173,7 @@ internal sealed class WorkerProcess : IDisposable
         var start = ChildProcess.CreateStart(
         [
             "dotnet", Path.Combine(appFolder, ReadWorkerPath(appFolder)),
+            // The Functions host passes both generations of names: --functions-… is what current workers read.
             "--host", gateway.Host, "--port", $"{gateway.Port}", "--workerId", id, "--requestId", requestId,
             "--grpcMaxMessageLength", $"{int.MaxValue}",
             "--functions-uri", gateway.ToString(), "--functions-worker-id", id, "--functions-request-id", requestId,
