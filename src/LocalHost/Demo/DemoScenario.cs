@@ -124,7 +124,7 @@ public sealed record DemoOptions
     private TrainingSettings Settings => Training ?? new TrainingSettings
     {
         Epochs = 100,
-        MaxSteps = Images is null ? 350 : 3000,
+        MaxSteps = Images is null ? 240 : 3000,
         MaxMinutes = Images is null ? 3 : 7,
         BatchSize = 8,
         // Photographs are few and differ in more than their labels, so they get a lower learning rate and random augmentation.
