@@ -33,9 +33,9 @@ public sealed partial class AnswerTemplate
         if (_parts.Select(part => part.Field).Distinct().Count() < _parts.Count) throw new FormatException("names a field more than once");
         // Every part may be missing. A later part follows the separator, or begins the text when all parts before it are missing.
         var optional = _parts.Select((part, i) => $"(?:{(i == 0 ? "" : $"(?:^|{Regex.Escape(Separator)})")}{Pattern(part)})?");
+        // Singleline: '.' also matches a newline in a title. Generated text may be anything: without backtracking, time is linear in it.
         _format = new Regex(
-            // Singleline: '.' also matches a newline in a title.
-            $"^{string.Concat(optional)}$", RegexOptions.CultureInvariant | RegexOptions.Singleline, TimeSpan.FromSeconds(1));
+            $"^{string.Concat(optional)}$", RegexOptions.CultureInvariant | RegexOptions.Singleline | RegexOptions.NonBacktracking);
     }
 
     /// <summary>Formats an answer; empty when all its fields are null.</summary>

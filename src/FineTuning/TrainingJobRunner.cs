@@ -44,7 +44,7 @@ public sealed class TrainingJobRunner(
             await progressWriter.EndAsync(null, CancellationToken.None);
             throw;
         }
-        catch (Exception e) when (e is not OperationCanceledException)
+        catch (Exception e)
         {
             logger.Failed(job.Run, e);
             var error = e is TrainingException ? e.Message : $"{e.GetType().Name}: {e.Message}";

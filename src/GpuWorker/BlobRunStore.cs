@@ -55,12 +55,22 @@ public sealed class BlobRunStore(BlobServiceClient blobs) : IRunStore
     {
         var blob = blobs.GetBlobContainerClient(container).GetAppendBlobClient(name);
         await blob.CreateIfNotExistsAsync(cancellationToken: cancellationToken);
+        var end = await LengthAsync(blob, cancellationToken);
         // The service limits the bytes of one append.
-        var most = blob.AppendBlobMaxAppendBlockBytes;
-        for (var start = 0; start < content.Length; start += most)
+        foreach (var block in content.ToArray().Chunk(blob.AppendBlobMaxAppendBlockBytes))
         {
-            using var block = new MemoryStream(content.Slice(start, Math.Min(most, content.Length - start)).ToArray());
-            await blob.AppendBlockAsync(block, cancellationToken: cancellationToken);
+            var condition = new AppendBlobRequestConditions { IfAppendPositionEqual = end };
+            end += block.Length;
+            try
+            {
+                await blob.AppendBlockAsync(
+                    new MemoryStream(block), new AppendBlobAppendBlockOptions { Conditions = condition }, cancellationToken);
+            }
+            catch (RequestFailedException e) when (e.ErrorCode == BlobErrorCode.AppendPositionConditionNotMet)
+            {
+                // The SDK repeats an append whose response is lost. A run has one writer, so that this length tells that it was applied.
+                if (await LengthAsync(blob, cancellationToken) != end) throw;
+            }
         }
     }
 
@@ -71,6 +81,9 @@ public sealed class BlobRunStore(BlobServiceClient blobs) : IRunStore
     /// <inheritdoc/>
     public Task DeleteAsync(string container, string name, CancellationToken cancellationToken) =>
         Blob(container, name).DeleteIfExistsAsync(DeleteSnapshotsOption.IncludeSnapshots, cancellationToken: cancellationToken);
+
+    private static async Task<long> LengthAsync(AppendBlobClient blob, CancellationToken cancellationToken) =>
+        (await blob.GetPropertiesAsync(cancellationToken: cancellationToken)).Value.ContentLength;
 
     private BlobClient Blob(string container, string name) => blobs.GetBlobContainerClient(container).GetBlobClient(name);
 }

@@ -168,7 +168,8 @@ public static class HeldOutSet
     /// <summary>Copies the images held out of the splits.</summary>
     public static void Write(ImageFolder images, string folder) =>
         Write(folder, images.HeldOut.Select(image =>
-            (new Truth(Path.GetFileName(image.Path), null, image.Label, null), File.ReadAllBytes(images.FullPath(image)))));
+            // Folders may have files of the same name.
+            (new Truth(image.Path.Replace('/', '-'), null, image.Label, null), File.ReadAllBytes(images.FullPath(image)))));
 
     private static void Write(string folder, IEnumerable<(Truth Truth, byte[] Image)> images)
     {

@@ -26,4 +26,11 @@ public sealed class AnswerTemplateTests
     [InlineData("Full Price: cheap")]
     [InlineData("Price: 12")]
     public void Anything_else_is_no_answer(string text) => Assert.Null(Template.Read(text));
+
+    [Fact]
+    public void A_long_answer_that_repeats_itself_is_read_too()
+    {
+        var text = string.Concat(Enumerable.Repeat("Product: a, Category: ", 20_000));
+        Assert.Null(Template.Read($"{text}Full Price: none")?.Price);
+    }
 }

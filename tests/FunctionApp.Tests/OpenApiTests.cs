@@ -370,8 +370,10 @@ public sealed partial class OpenApiTests
                 summary = _members[other].Element("summary");
             // A positional record describes its members as parameters.
             if (summary is null && member is PropertyInfo)
+            {
                 summary = _members.GetValueOrDefault($"T:{member.DeclaringType!.FullName}")?.Elements("param")
                     .FirstOrDefault(parameter => parameter.Attribute("name")!.Value == member.Name);
+            }
             return summary is null ? "" : Whitespace().Replace(string.Concat(summary.Nodes().Select(Markdown)), " ").Trim();
         }
 

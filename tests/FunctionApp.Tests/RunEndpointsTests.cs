@@ -172,6 +172,7 @@ public class RunEndpointsTests(PipelineFixture pipeline) : IClassFixture<Pipelin
 
         Assert.Equal(HttpStatusCode.Accepted, (await pipeline.Http.PostAsync("/api/runs/endless/cancel", null)).StatusCode);
         await UntilAsync("endless", run => run.RuntimeStatus == "Terminated");
+        Assert.Equal(HttpStatusCode.Conflict, (await pipeline.Http.PostAsync("/api/runs/endless/cancel", null)).StatusCode);
         Assert.Contains("asked to stop", pipeline.JobLog("endless"), StringComparison.Ordinal);
     }
 

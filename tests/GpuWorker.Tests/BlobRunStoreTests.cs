@@ -1,4 +1,7 @@
 using System.Text;
+using Azure.Core;
+using Azure.Core.Pipeline;
+using Azure.Storage.Blobs;
 using FunctionsPipeline.FineTuning;
 using FunctionsPipeline.Tests;
 
@@ -48,11 +51,36 @@ public sealed class BlobRunStoreTests(AzuriteFixture azurite) : IClassFixture<Az
         Assert.Null(await store.ReadAsync(Container, "some", default));
     }
 
+    [Fact]
+    public async Task An_append_whose_response_is_lost_is_made_once()
+    {
+        await StoreAsync(inBlobs: true);
+        var options = new BlobClientOptions { Retry = { Delay = TimeSpan.FromMilliseconds(1) } };
+        options.AddPolicy(new LostResponse(), HttpPipelinePosition.PerRetry);
+        var store = new BlobRunStore(new BlobServiceClient(azurite.ConnectionString, options));
+        await store.AppendAsync(Container, "lost/metrics", Bytes("one"), default);
+        await store.AppendAsync(Container, "lost/metrics", Bytes("two"), default);
+        Assert.Equal("onetwo", Text(await store.ReadAsync(Container, "lost/metrics", default)));
+    }
+
     private async Task<IRunStore> StoreAsync(bool inBlobs)
     {
         if (!inBlobs) return new LocalRunStore(Path.Combine(_folder, "storage"));
         await azurite.Blobs.GetBlobContainerClient(Container).CreateIfNotExistsAsync();
         return new BlobRunStore(azurite.Blobs);
+    }
+
+    /// <summary>Loses the response to the first append.</summary>
+    private sealed class LostResponse : HttpPipelineSynchronousPolicy
+    {
+        private bool _lost;
+
+        public override void OnReceivedResponse(HttpMessage message)
+        {
+            if (_lost || !message.Request.Uri.Query.Contains("comp=appendblock", StringComparison.Ordinal)) return;
+            _lost = true;
+            throw new IOException("The response is lost.");
+        }
     }
 
     private static byte[] Bytes(string text) => Encoding.UTF8.GetBytes(text);

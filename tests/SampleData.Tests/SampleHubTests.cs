@@ -93,10 +93,11 @@ public sealed class SampleHubTests : IDisposable
                 new HubServerOptions { Images = _folder.FullName, HoldBack = 4, HeldOut = heldOut });
             var truth = File.ReadAllLines(Path.Combine(heldOut, HeldOutSet.TruthFile))
                 .Select(line => JsonSerializer.Deserialize<Truth>(line, PipelineJson.Compact)!).ToList();
-            var served = ImageFolder.Open(_folder.FullName, null, 4, seed: 0).Images.Select(p => Path.GetFileName(p.Path));
+            var served = ImageFolder.Open(_folder.FullName, null, 4, seed: 0).Images.Select(p => p.Path.Replace('/', '-'));
 
             Assert.Equal(["bag", "bag", "hat", "hat"], truth.Select(t => t.Category!).Order());
             Assert.Empty(served.Intersect(truth.Select(t => t.File)));
+            Assert.Distinct(truth.Select(t => t.File));
             Assert.All(truth, t => Assert.True(File.Exists(Path.Combine(heldOut, t.File))));
         }
         finally
@@ -149,7 +150,7 @@ public sealed class SampleHubTests : IDisposable
             for (var i = 0; i < count / 2; i++)
             {
                 var folder = Directory.CreateDirectory(Path.Combine(_folder.FullName, i % 3 == 2 ? "validation" : "train", label)).FullName;
-                File.WriteAllBytes(Path.Combine(folder, $"{label}{i}.jpg"), GarmentPainter.Jpeg(Garment.All[i], new Random(i)));
+                File.WriteAllBytes(Path.Combine(folder, $"{i}.jpg"), GarmentPainter.Jpeg(Garment.All[i], new Random(i)));
             }
         }
     }

@@ -125,7 +125,8 @@ internal sealed class RunProgressWriter : IAsyncDisposable
                     var due = _time.GetElapsedTime(_documentsWritten) >= _time.GetElapsedTime(_started) / WritesOfAge;
                     await WriteAsync(due, _stop.Token);
                 }
-                catch (Exception e) when (e is not OperationCanceledException)
+                // A time limit of the storage client is a cancellation too, and must not end the heartbeats.
+                catch (Exception e) when (!_stop.IsCancellationRequested)
                 {
                     _logger.ReportFailed(e);
                 }

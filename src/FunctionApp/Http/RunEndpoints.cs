@@ -135,8 +135,11 @@ public sealed class RunEndpoints(
         CancellationToken cancellationToken)
     {
         if (await RunReader.GetAsync(client, run, cancellationToken) is not { } view) return Responses.NoRun(run);
-        if (view.RuntimeStatus is nameof(OrchestrationRuntimeStatus.Completed) or nameof(OrchestrationRuntimeStatus.Failed))
+        if (view.RuntimeStatus is nameof(OrchestrationRuntimeStatus.Completed) or nameof(OrchestrationRuntimeStatus.Failed)
+            or nameof(OrchestrationRuntimeStatus.Terminated))
+        {
             return Responses.Problem(StatusCodes.Status409Conflict, $"Run '{run}' has ended already: {view.RuntimeStatus}.", "run");
+        }
 
         // Races with StartGpuJob, which stores the job and then checks the mark: marking first means that either it sees our mark or we see
         // its job.

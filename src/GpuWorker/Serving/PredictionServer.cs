@@ -56,17 +56,19 @@ internal sealed class PredictEndpoint(CurrentPredictor current, UploadReader upl
     public async Task<IResult> HandleAsync(HttpContext context)
     {
         var cancellationToken = context.RequestAborted;
+        PredictRequest? request;
         try
         {
-            var request = await JsonSerializer.DeserializeAsync<PredictRequest>(
-                context.Request.Body, PipelineJson.Compact, cancellationToken);
-            if (request is not { Blob.Length: > 0, ETag.Length: > 0 })
-                return Problem(400, "The body must be {\"blob\": …, \"etag\": …}.");
-            return await PredictAsync(request, cancellationToken);
+            request = await JsonSerializer.DeserializeAsync<PredictRequest>(context.Request.Body, PipelineJson.Compact, cancellationToken);
         }
         catch (JsonException e)
         {
             return Problem(400, $"The body is no prediction request: {e.Message}");
+        }
+        if (request is not { Blob.Length: > 0, ETag.Length: > 0 }) return Problem(400, "The body must be {\"blob\": …, \"etag\": …}.");
+        try
+        {
+            return await PredictAsync(request, cancellationToken);
         }
         catch (RequestFailedException e) when (e.Status is 404 or 412)
         {

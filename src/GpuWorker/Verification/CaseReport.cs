@@ -127,7 +127,7 @@ internal sealed class ReportPrinter(TextWriter output, bool json)
     /// <summary>Describes a family of outputs by its worst member; all members have the same tolerance.</summary>
     private static string Worst(string family, IReadOnlyList<Comparison> members)
     {
-        var worst = members.Aggregate((a, b) => b.Difference <= a.Difference ? a : b);
+        var worst = members.Aggregate((a, b) => double.IsNaN(a.Difference) || b.Difference <= a.Difference ? a : b);
         return $"{members.Count} {family} {Numbers(worst)}{(worst.Fits ? "" : $" <- {worst.Output} {worst.Detail}")}";
     }
 

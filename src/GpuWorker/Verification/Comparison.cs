@@ -23,6 +23,11 @@ public sealed record Comparison(string Output, double Difference, double Toleran
         return new Comparison(output, differing.Count, 0,
             differing.Count == 0 ? null : $"entry {differing[0]} is {right[differing[0]]}, but {left[differing[0]]} is recorded");
     }
+
+    /// <summary>Compares by the largest of some differences; NaN when one of them is.</summary>
+    public static Comparison Largest(string output, IEnumerable<double> differences, double tolerance) =>
+        // Math.Max keeps NaN, which Enumerable.Max passes over.
+        new(output, differences.Aggregate(0.0, Math.Max), tolerance);
 }
 
 /// <summary>Compares tensors on any device.</summary>

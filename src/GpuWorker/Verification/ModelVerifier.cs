@@ -176,7 +176,8 @@ internal static class GradientComparison
             var difference = computed.TryGetValue(entry.Name, out var actual) && expected.HasValue == actual.HasValue
                 ? Math.Abs((expected ?? 0) - (actual ?? 0)) / Math.Max(expected ?? 0, Tolerances.SmallestGradient)
                 : double.PositiveInfinity;
-            if (!(difference <= worst)) (worst, where) = (difference, entry.Name);
+            // The first NaN stays the worst: no comparison with it holds.
+            if (!double.IsNaN(worst) && !(difference <= worst)) (worst, where) = (difference, entry.Name);
         }
         return new Comparison(Norms, worst, Tolerances.Gradients, worst <= Tolerances.Gradients ? null : where);
     }

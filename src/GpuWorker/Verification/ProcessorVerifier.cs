@@ -98,7 +98,7 @@ internal sealed record ProcessorOutput(
         "padding_crops_all_zero" => Comparison.Exact(field, [recorded.GetBoolean()], [true]),
         "hd_rgb_sha256" => Comparison.Exact(field, [recorded.GetString()], [Convert.ToHexStringLower(SHA256.HashData(Hd.Rgb))]),
         "crop_channel_means" => CompareMeans(field, recorded),
-        "global_channel_std" => Largest(
+        "global_channel_std" => Comparison.Largest(
             field, recorded.EnumerateArray().Select((value, channel) => Math.Abs(value.GetDouble() - Deviation(channel))), Means),
         "samples_crop_c_y_x_value" => CompareSamples(field, recorded),
         "hd_png" => ComparePng(field, recorded.GetString()!),
@@ -134,10 +134,10 @@ internal sealed record ProcessorOutput(
             return new Comparison(field, double.PositiveInfinity, Means, $"{Views.Views} views, but {views.Count} are recorded");
         var differences = views.SelectMany((channels, view) =>
             channels.EnumerateArray().Select((value, channel) => Math.Abs(value.GetDouble() - Mean(view, channel))));
-        return Largest(field, differences, Means);
+        return Comparison.Largest(field, differences, Means);
     }
 
-    private Comparison CompareSamples(string field, JsonElement recorded) => Largest(
+    private Comparison CompareSamples(string field, JsonElement recorded) => Comparison.Largest(
         field,
         recorded.EnumerateArray().Select(sample => (double)Math.Abs(
             sample[4].GetSingle() - Value(sample[0].GetInt32(), sample[1].GetInt32(), sample[2].GetInt32(), sample[3].GetInt32()))),
@@ -155,7 +155,7 @@ internal sealed record ProcessorOutput(
     {
         var (values, shape) = NpyFile.Read(Path.Combine(Folder, file));
         return shape is [3, Side, Side]
-            ? Largest(field, values.Select((value, i) => (double)Math.Abs(value - Views.PixelValues[i])), Tolerances.Pixels)
+            ? Comparison.Largest(field, values.Select((value, i) => (double)Math.Abs(value - Views.PixelValues[i])), Tolerances.Pixels)
             : new Comparison(field, double.PositiveInfinity, Tolerances.Pixels, $"[{string.Join(", ", shape)}] is recorded");
     }
 
@@ -183,10 +183,6 @@ internal sealed record ProcessorOutput(
             field,
             recorded.ValueKind == JsonValueKind.Array ? recorded.EnumerateArray().Select(value => value.GetInt32()) : [recorded.GetInt32()],
             actual);
-
-    private static Comparison Largest(string field, IEnumerable<double> differences, double tolerance) =>
-        // Math.Max keeps NaN, which Enumerable.Max passes over.
-        new(field, differences.Aggregate(0.0, Math.Max), tolerance);
 }
 
 /// <summary>Compares <c>sizes.json</c>: for many image sizes only the processed size and the number of tokens.</summary>
@@ -305,7 +301,7 @@ internal sealed class Normalization
 
     /// <summary>Compares the recorded table with the values computed from mean and deviation.</summary>
     public IReadOnlyList<Comparison> Compare() =>
-        [new Comparison("normalize_lut", _table.Zip(_computed, (a, b) => (double)Math.Abs(a - b)).Max(), 5e-7)];
+        [Comparison.Largest("normalize_lut", _table.Zip(_computed, (a, b) => (double)Math.Abs(a - b)), 5e-7)];
 }
 
 /// <summary>Reads the images of a recording with the decoder that reads uploads.</summary>

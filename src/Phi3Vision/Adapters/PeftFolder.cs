@@ -119,14 +119,22 @@ internal sealed record PeftConfig(LoraSettings Lora, string? Pattern, IReadOnlyL
     ];
 
     /// <summary>True when a linear layer of the model is a target.</summary>
-    public bool Targets(LinearLayer layer) => Pattern switch
+    /// <exception cref="InvalidDataException">The pattern takes too long on the layer's name.</exception>
+    public bool Targets(LinearLayer layer)
     {
-        null => Lora.Targets.Any(layer.Is),
+        if (Pattern is null) return Lora.Targets.Any(layer.Is);
         // In PEFT the word means every linear layer but lm_head, the vision tower's included; in our settings, the decoder's only.
-        LoraSettings.AllLinear => true,
-        // Anchored as by PEFT's re.fullmatch. A second bounds the backtracking of an expression from a file.
-        _ => Regex.IsMatch(layer.Name, $"^(?:{Pattern})$", RegexOptions.CultureInvariant, TimeSpan.FromSeconds(1)),
-    };
+        if (Pattern == LoraSettings.AllLinear) return true;
+        try
+        {
+            // Anchored as by PEFT's re.fullmatch. A second bounds the backtracking of an expression from a file.
+            return Regex.IsMatch(layer.Name, $"^(?:{Pattern})$", RegexOptions.CultureInvariant, TimeSpan.FromSeconds(1));
+        }
+        catch (RegexMatchTimeoutException e)
+        {
+            throw new InvalidDataException($"The adapter's target_modules '{Pattern}' take more than a second on '{layer.Name}'.", e);
+        }
+    }
 
     /// <summary>Reads the configuration of an adapter folder.</summary>
     /// <exception cref="InvalidDataException">The file is missing or damaged, or uses a feature that is not supported.</exception>

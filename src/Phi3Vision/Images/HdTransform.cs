@@ -151,8 +151,8 @@ internal sealed class BilinearTaps : IDisposable
         {
             var (start, end) = Window(i);
             var (center, total) = ((i + 0.5) * step, 0.0);
+            // In the order of Pillow's precompute_coeffs, 1 / support as a factor: another order differs in the last bit.
             for (var j = start; j < end; j++)
-                // In the order of Pillow's precompute_coeffs, 1 / support as a factor: another order differs in the last bit.
                 total += shares[j - start] = Math.Max(0, 1 - Math.Abs((j - center + 0.5) * (1.0 / support)));
             // The window is shorter at the far edge: its start moves back and gets weights of 0, so that no pixel past the edge is read.
             _starts[i] = Math.Min(start, size - Most);

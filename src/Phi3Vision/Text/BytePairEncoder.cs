@@ -229,7 +229,9 @@ internal sealed class MergeTable
             var (left, right) = merges[rank];
             if (!vocabulary.TryGetValue(left, out var l) || !vocabulary.TryGetValue(right, out var r)
                 || !vocabulary.TryGetValue(left + right, out _merged[rank]))
+            {
                 throw new InvalidDataException($"The vocabulary lacks '{left}', '{right}' or '{left + right}' of merge {rank}.");
+            }
             var place = Place(Pair(l, r));
             if (_pairs[place] == Free) (_pairs[place], _ranks[place]) = (Pair(l, r), rank);
         }

@@ -190,7 +190,12 @@ internal sealed class TokenizerFile
     private static (string Left, string Right) Merge(JsonElement merge)
     {
         // Older versions of the format write "left right", newer ones ["left", "right"].
-        if (merge.ValueKind == JsonValueKind.Array) return (merge[0].GetString()!, merge[1].GetString()!);
+        if (merge.ValueKind == JsonValueKind.Array)
+        {
+            return merge.GetArrayLength() == 2 && merge[0].GetString() is { } left && merge[1].GetString() is { } right
+                ? (left, right)
+                : throw new FormatException($"'{merge}' is not a merge.");
+        }
         var text = merge.GetString()!;
         var space = text.IndexOf(' ');
         if (space <= 0) throw new FormatException($"'{text}' is not a merge.");
@@ -267,9 +272,8 @@ internal sealed class AddedTokenSplitter
             var added = At(text.AsSpan(start));
             yield return (start, added.Content.Length, added);
             start += added.Content.Length;
-            if (added.Rstrip)
-                // Unicode's White_Space property, as in the Rust tokenizers: U+0085 and U+00A0 count, U+200B and U+FEFF do not.
-                while (start < text.Length && char.IsWhiteSpace(text[start])) start++;
+            // Unicode's White_Space property, as in the Rust tokenizers: U+0085 and U+00A0 count, U+200B and U+FEFF do not.
+            while (added.Rstrip && start < text.Length && char.IsWhiteSpace(text[start])) start++;
         }
     }
 

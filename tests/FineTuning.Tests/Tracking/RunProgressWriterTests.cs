@@ -42,6 +42,14 @@ public sealed class RunProgressWriterTests : IDisposable
         Assert.NotNull(await HeartbeatAsync());
     }
 
+    [Fact]
+    public async Task A_write_that_times_out_does_not_end_the_heartbeats()
+    {
+        var slow = new Sink { TimesOutOnce = true };
+        await using var progressWriter = Start(TimeSpan.FromMilliseconds(20), slow);
+        await slow.Flushed.Task.WaitAsync(TimeSpan.FromSeconds(30));
+    }
+
     private RunProgressWriter Start(TimeSpan interval, params IMetricsSink[] sinks) =>
         new(_store, "r1", sinks, interval, TimeProvider.System, progress: null, NullLogger.Instance);
 
@@ -51,6 +59,8 @@ public sealed class RunProgressWriterTests : IDisposable
     private sealed class Sink : IMetricsSink
     {
         public bool Fails { get; init; }
+
+        public bool TimesOutOnce { get; set; }
 
         public int Lines { get; private set; }
 
@@ -64,6 +74,11 @@ public sealed class RunProgressWriterTests : IDisposable
         {
             await Task.Yield();
             if (Fails) throw new IOException("full");
+            if (TimesOutOnce)
+            {
+                TimesOutOnce = false;
+                throw new TaskCanceledException("no answer in time");
+            }
             Flushed.TrySetResult();
         }
 

@@ -82,6 +82,15 @@ public sealed class VerifyModelTests : IDisposable
     }
 
     [Fact]
+    public async Task A_gradient_that_is_no_number_is_named_as_the_worst()
+    {
+        Recordings.Changed(Text, Copy, "grad.model.norm.weight", value => value * double.NaN);
+        var (code, output, _) = await VerifyAsync(Copy);
+        Assert.Equal(1, code);
+        Assert.Contains("<- grad.model.norm.weight", output);
+    }
+
+    [Fact]
     public async Task Another_shape_is_out_of_tolerance()
     {
         Recordings.Changed(Text, Copy, "final_hidden", value => value.narrow(1, 0, 7));

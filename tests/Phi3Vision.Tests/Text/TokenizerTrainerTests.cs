@@ -84,5 +84,7 @@ public sealed class TokenizerTrainerTests
     [InlineData("nonsense")]
     [InlineData("{}")]
     [InlineData("""{"model":{"type":"WordPiece"},"added_tokens":[]}""")]
+    [InlineData("""{"model":{"type":"BPE","vocab":{"a":0},"merges":[["a"]]},"added_tokens":[]}""")]
+    [InlineData("""{"model":{"type":"BPE","vocab":{"a":0},"merges":[["a",null]]},"added_tokens":[]}""")]
     public void A_file_of_another_kind_is_refused(string json) => Assert.Throws<InvalidDataException>(() => Tokenizer.Parse(json));
 }
