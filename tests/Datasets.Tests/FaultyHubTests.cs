@@ -33,8 +33,8 @@ public sealed class FaultyHubTests(AzuriteFixture azurite) : IClassFixture<Azuri
             new IngestionOptions
             {
                 UnitRows = 60,
-                ConnectTimeout = TimeSpan.FromMilliseconds(600),
-                ReadTimeout = TimeSpan.FromMilliseconds(600),
+                ConnectTimeout = TimeSpan.FromSeconds(2),
+                ReadTimeout = TimeSpan.FromSeconds(2),
                 RetryDelay = TimeSpan.FromMilliseconds(1),
                 DownloadAttempts = 2,
                 RequestsPerHost = 32,
