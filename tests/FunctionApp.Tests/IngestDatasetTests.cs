@@ -32,14 +32,14 @@ public class IngestDatasetTests
     public async Task Files_are_ingested_then_the_catalog_then_the_shards_then_the_report()
     {
         var files = new List<IngestFileInput>();
-        var shards = new List<DatasetPart>();
+        var shards = new List<DatasetItem>();
         ReportInput? report = null;
         var orchestration = Orchestration()
             .On<IngestFileInput>("IngestFile", input =>
             {
                 files.Add(input);
             })
-            .On<DatasetPart>("PreprocessShard", input =>
+            .On<DatasetItem>("PreprocessShard", input =>
             {
                 shards.Add(input);
             })
@@ -66,12 +66,12 @@ public class IngestDatasetTests
         var (now, most) = (0, 0);
         var units = new List<int>();
         var orchestration = new FakeOrchestration(new IngestFileInput(Dataset.Blobs, Dataset.Files[1], AtOnce: 3))
-            .On<DatasetPart, long>("FetchFile", part =>
+            .On<DatasetItem, long>("FetchFile", part =>
             {
                 Assert.Equal(2, part.Number);
                 return 1;
             })
-            .On<DatasetPart, RowCounts>("IngestShard", async part =>
+            .On<DatasetItem, RowCounts>("IngestUnit", async part =>
             {
                 units.Add(part.Number);
                 most = Math.Max(most, Interlocked.Increment(ref now));
@@ -186,7 +186,7 @@ public class IngestDatasetTests
         .On<IngestFileInput>("IngestFile", _ => { })
         .On<DatasetBlobs, IngestProgress>("ReadProgress", _ => new IngestProgress(0, new RowCounts()))
         .On<DatasetBlobs, CatalogSummary>("WriteCatalog", _ => Summary)
-        .On<DatasetPart>("PreprocessShard", _ => { })
+        .On<DatasetItem>("PreprocessShard", _ => { })
         .On<ReportInput, IngestReport>("WriteReport", _ => Samples.Report);
 }
 

@@ -66,21 +66,21 @@ public sealed class PipelineMetricsTests(AzuriteFixture azurite) : IClassFixture
     public async Task A_call_of_a_function_that_fails_is_counted_and_fails_all_the_same()
     {
         using var metrics = new MetricsRecorder();
-        var call = new FakeFunctionContext("IngestShard");
+        var call = new FakeFunctionContext("IngestUnit");
         var counter = new FailureCounter();
 
         await counter.Invoke(call, _ => Task.CompletedTask);
         await Assert.ThrowsAsync<IOException>(() => counter.Invoke(call, _ => throw new IOException("disk full")));
 
         Assert.Equal(1, metrics.Sum("pipeline.failures"));
-        Assert.Equal(1, metrics.Sum("pipeline.failures", ("name", "IngestShard"), ("error.type", nameof(IOException))));
+        Assert.Equal(1, metrics.Sum("pipeline.failures", ("name", "IngestUnit"), ("error.type", nameof(IOException))));
     }
 
     [Fact]
     public async Task A_call_that_the_host_has_cancelled_is_no_failure()
     {
         using var metrics = new MetricsRecorder();
-        var call = new FakeFunctionContext("IngestShard", new CancellationToken(canceled: true));
+        var call = new FakeFunctionContext("IngestUnit", new CancellationToken(canceled: true));
         await Assert.ThrowsAsync<OperationCanceledException>(
             () => new FailureCounter().Invoke(call, _ => throw new OperationCanceledException()));
         Assert.Equal(0, metrics.Sum("pipeline.failures"));

@@ -7,7 +7,7 @@ using Microsoft.Azure.Functions.Worker;
 namespace FunctionsPipeline.FunctionApp.Activities;
 
 /// <summary>A file, unit or shard of a dataset, by its number.</summary>
-public sealed record DatasetPart(DatasetBlobs Dataset, int Number);
+public sealed record DatasetItem(DatasetBlobs Dataset, int Number);
 
 /// <param name="Seconds">Duration of the ingestion.</param>
 public sealed record ReportInput(DatasetBlobs Dataset, CatalogSummary Summary, double Seconds);
@@ -21,12 +21,12 @@ public sealed class DatasetActivities(DatasetIngestion ingestion)
 
     /// <summary>Fetches one of the dataset's files into blob storage and returns its size in bytes.</summary>
     [Function(nameof(FetchFile))]
-    public Task<long> FetchFile([ActivityTrigger] DatasetPart file, CancellationToken cancellationToken) =>
+    public Task<long> FetchFile([ActivityTrigger] DatasetItem file, CancellationToken cancellationToken) =>
         HubFailures.MarkPermanentAsync(() => ingestion.FetchFileAsync(file.Dataset, file.Number, cancellationToken));
 
     /// <summary>Reads a unit's rows, stores their images, and writes the row statuses to the unit's manifest.</summary>
-    [Function(nameof(IngestShard))]
-    public Task<RowCounts> IngestShard([ActivityTrigger] DatasetPart unit, CancellationToken cancellationToken) =>
+    [Function(nameof(IngestUnit))]
+    public Task<RowCounts> IngestUnit([ActivityTrigger] DatasetItem unit, CancellationToken cancellationToken) =>
         HubFailures.MarkPermanentAsync(() => ingestion.IngestUnitAsync(unit.Dataset, unit.Number, cancellationToken));
 
     [Function(nameof(ReadProgress))]
@@ -39,7 +39,7 @@ public sealed class DatasetActivities(DatasetIngestion ingestion)
 
     /// <summary>Writes a training shard from the stored images of its units.</summary>
     [Function(nameof(PreprocessShard))]
-    public Task PreprocessShard([ActivityTrigger] DatasetPart shard, CancellationToken cancellationToken) =>
+    public Task PreprocessShard([ActivityTrigger] DatasetItem shard, CancellationToken cancellationToken) =>
         ingestion.PreprocessAsync(shard.Dataset, shard.Number, cancellationToken);
 
     [Function(nameof(WriteReport))]

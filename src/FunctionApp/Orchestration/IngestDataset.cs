@@ -44,7 +44,7 @@ public static class IngestDataset
         progress.Report("writing training shards", summary.Counts);
         await BoundedFanOut.ForEachAsync([.. Enumerable.Range(0, dataset.Shards)], ShardsAtOnce,
             shard => context.CallActivityAsync(
-                nameof(DatasetActivities.PreprocessShard), new DatasetPart(dataset.Blobs, shard), Retries.Transient),
+                nameof(DatasetActivities.PreprocessShard), new DatasetItem(dataset.Blobs, shard), Retries.Transient),
             () => progress.Report($"writing training shards: {++written} of {dataset.Shards}", summary.Counts));
 
         var seconds = (context.CurrentUtcDateTime - started).TotalSeconds;
@@ -73,10 +73,10 @@ public static class IngestFile
     public static async Task RunAsync([OrchestrationTrigger] TaskOrchestrationContext context)
     {
         var (dataset, file, atOnce) = context.GetInput<IngestFileInput>()!;
-        await context.CallActivityAsync<long>(nameof(DatasetActivities.FetchFile), new DatasetPart(dataset, file.File), Retries.Transient);
+        await context.CallActivityAsync<long>(nameof(DatasetActivities.FetchFile), new DatasetItem(dataset, file.File), Retries.Transient);
         await BoundedFanOut.ForEachAsync([.. Enumerable.Range(file.FirstUnit, file.Units)], atOnce,
             unit => context.CallActivityAsync<RowCounts>(
-                nameof(DatasetActivities.IngestShard), new DatasetPart(dataset, unit), Retries.Transient));
+                nameof(DatasetActivities.IngestUnit), new DatasetItem(dataset, unit), Retries.Transient));
     }
 }
 
