@@ -56,7 +56,7 @@ public sealed class TrainingJobRunner(
         }
         if (result.Succeeded) progressWriter.EnterPhase("done");
         await progressWriter.EndAsync(result, cancellationToken);
-        // Written last: whoever waits for result.json finds metrics, gallery and model complete.
+        // Written last, so that metrics, gallery and model are complete once result.json exists.
         var document = JsonSerializer.SerializeToUtf8Bytes(result, PipelineJson.Options);
         await store.WriteAsync(Containers.Runs, new RunBlobs(job.Run).Result, document, cancellationToken);
         return result;

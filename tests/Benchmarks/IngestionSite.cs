@@ -131,8 +131,8 @@ internal static class ImageKindNames
 }
 
 /// <summary>
-/// Any number of JPEG files of which no two have the same bytes: a few drawings, and in each file a comment with its number. In a folder,
-/// so that several processes have the same.
+/// Generates any number of distinct JPEG files from a few drawings, by a JPEG comment with the file's number. The drawings lie in a
+/// folder that several processes share.
 /// </summary>
 internal sealed class DistinctImages
 {

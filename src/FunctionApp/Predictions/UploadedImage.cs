@@ -25,13 +25,13 @@ public sealed class UploadedImage(PredictionClient worker, PredictionWriter pred
         string name,
         CancellationToken cancellationToken)
     {
-        if (await VersionAsync(blob, cancellationToken) is not { } version)
+        if (await PredictionWriter.VersionAsync(blob, cancellationToken) is not { } version)
         {
             Logs.ImageGone(logger, name);
             return;
         }
-        var prediction = await worker.PredictAsync(new PredictRequest(name, version), cancellationToken);
-        if (prediction is null && await VersionAsync(blob, cancellationToken) == version)
+        var prediction = await worker.PredictAsync(new PredictRequest(name, version.ToString()), cancellationToken);
+        if (prediction is null && await PredictionWriter.VersionAsync(blob, cancellationToken) == version)
         {
             throw new InvalidOperationException(
                 $"The GPU worker says that '{name}' was changed or deleted, but it was not: is Worker:Url the worker's URL, and its " +
@@ -44,18 +44,6 @@ public sealed class UploadedImage(PredictionClient worker, PredictionWriter pred
         }
         if (prediction.Status == PredictionStatus.Rejected) Logs.ImageRejected(logger, name, prediction.Reason, prediction.Detail);
         else Logs.ImagePredicted(logger, name, prediction.Answer, prediction.Model, prediction.Seconds);
-    }
-
-    private static async Task<string?> VersionAsync(BlobClient blob, CancellationToken cancellationToken)
-    {
-        try
-        {
-            return (await blob.GetPropertiesAsync(cancellationToken: cancellationToken)).Value.ETag.ToString();
-        }
-        catch (RequestFailedException e) when (e.Status == 404)
-        {
-            return null;
-        }
     }
 }
 
@@ -137,7 +125,8 @@ public sealed class PredictionWriter(BlobServiceClient blobs)
         }
     }
 
-    private static async Task<ETag?> VersionAsync(BlobClient blob, CancellationToken cancellationToken)
+    /// <summary>Reads a blob's ETag; null when the blob does not exist.</summary>
+    internal static async Task<ETag?> VersionAsync(BlobClient blob, CancellationToken cancellationToken)
     {
         try
         {
