@@ -20,8 +20,11 @@ public static class Containers
     /// <summary>Prediction documents, one for each uploaded image.</summary>
     public const string Predictions = "predictions";
 
+    /// <summary>What people say is right about uploaded images.</summary>
+    public const string Corrections = "corrections";
+
     /// <summary>All containers; created at startup.</summary>
-    public static IReadOnlyList<string> All { get; } = [Datasets, Runs, Models, ProductImages, Predictions];
+    public static IReadOnlyList<string> All { get; } = [Datasets, Runs, Models, ProductImages, Predictions, Corrections];
 }
 
 /// <summary>
@@ -147,6 +150,9 @@ public static class BlobNames
     /// <summary>In <see cref="Containers.Models"/>: the document that names the serving version.</summary>
     public const string CurrentModel = "current.json";
 
+    /// <summary>In <see cref="Containers.Models"/>: every change of the serving model, one <see cref="ModelChange"/> per line.</summary>
+    public const string ModelHistory = "history.jsonl";
+
     /// <summary>In <see cref="Containers.Models"/>: the folder of a mirrored base checkpoint.</summary>
     public static string BaseModel(string repo, string commit) => $"{Slug(repo)}@{commit}";
 
@@ -162,6 +168,9 @@ public static class BlobNames
 
     /// <summary>In <see cref="Containers.Predictions"/>: the prediction document of an uploaded image.</summary>
     public static string Prediction(string image) => $"{image}.json";
+
+    /// <summary>In <see cref="Containers.Corrections"/>: the correction of an uploaded image.</summary>
+    public static string Correction(string image) => $"{image}.json";
 
     /// <summary>Converts a repository id to one path segment: <c>owner--name</c>.</summary>
     public static string Slug(string repo) => repo.Replace("/", "--", StringComparison.Ordinal);

@@ -16,34 +16,38 @@ public sealed record CurrentModel
     public required DateTimeOffset PublishedAt { get; init; }
 }
 
-/// <summary>Body of the worker's <c>POST /predict</c>.</summary>
+/// <summary>A change of the serving model.</summary>
+/// <param name="Version">The model that serves from then on.</param>
+/// <param name="Before">The model that served until then; null for the first.</param>
+/// <param name="Reason">Reason of the change: the comparison of a run's end, or the words of whoever activated the model.</param>
+public sealed record ModelChange(DateTimeOffset At, string Version, string? Before, string Reason);
+
+/// <summary>Body of the worker's <c>POST /predict</c> for an image in storage.</summary>
 /// <param name="Blob">Name in <see cref="Containers.ProductImages"/>.</param>
 /// <param name="ETag">ETag of the blob's version to read; the worker answers 412 when the blob has changed since.</param>
 public sealed record PredictRequest(string Blob, string ETag);
 
-/// <summary>Status of a prediction document.</summary>
+/// <summary>Status of a prediction.</summary>
 public enum PredictionStatus
 {
     Predicted,
 
-    /// <summary>The upload cannot be read as an image; <see cref="PredictionDocument.Reason"/> gives the reason.</summary>
+    /// <summary>The upload cannot be read as an image; <see cref="Prediction.Reason"/> gives the reason.</summary>
     Rejected,
+
+    /// <summary>No answer came in time, or the image broke the worker; a retry may change that.</summary>
+    Failed,
 }
 
-/// <summary>The model's prediction for an uploaded image: <c>predictions/{same path}.json</c>.</summary>
-public sealed record PredictionDocument
+/// <summary>The worker's answer to an image.</summary>
+public record Prediction
 {
-    /// <summary>Name of the image in <see cref="Containers.ProductImages"/>.</summary>
-    public required string Image { get; init; }
-
-    public required string ETag { get; init; }
-
     public required PredictionStatus Status { get; init; }
 
-    /// <summary>One of <see cref="Rejection"/>; null unless rejected.</summary>
+    /// <summary>One of <see cref="Rejection"/> or <see cref="PredictionFailure"/>; null when predicted.</summary>
     public string? Reason { get; init; }
 
-    /// <summary>Human-readable details of the rejection.</summary>
+    /// <summary>Human-readable details of the reason.</summary>
     public string? Detail { get; init; }
 
     /// <summary>The generated answer, verbatim.</summary>
@@ -55,11 +59,65 @@ public sealed record PredictionDocument
 
     public double? Price { get; init; }
 
+    /// <summary>The model's confidence in the answer and its fields; null unless predicted.</summary>
+    public Confidence? Confidence { get; init; }
+
     /// <summary>Folder in <see cref="Containers.Models"/> of the model that answered.</summary>
     public string? Model { get; init; }
 
+    /// <summary><see cref="CurrentModel.PublishedAt"/> of the model that answered, which orders the answers of different models.</summary>
+    public DateTimeOffset? ModelPublishedAt { get; init; }
+
     /// <summary>Seconds that the worker took.</summary>
     public double Seconds { get; init; }
+
+    public required DateTimeOffset At { get; init; }
+}
+
+/// <summary>
+/// Geometric means of token probabilities, from 0 to 1: over the answer's tokens, and over those of each field, null for a missing field.
+/// </summary>
+public sealed record Confidence(double Answer, double? Title, double? Category, double? Price);
+
+/// <summary>The prediction for an uploaded image: <c>predictions/{same path}.json</c>.</summary>
+public sealed record PredictionDocument : Prediction
+{
+    /// <summary>Name of the image in <see cref="Containers.ProductImages"/>.</summary>
+    public required string Image { get; init; }
+
+    public required string ETag { get; init; }
+
+    /// <summary>Number of times that the worker was asked.</summary>
+    public int Tries { get; init; }
+
+    /// <summary>Seconds from the upload to the start of the last try.</summary>
+    public double QueueSeconds { get; init; }
+}
+
+/// <summary>Reasons of a failed prediction.</summary>
+public static class PredictionFailure
+{
+    /// <summary>The worker could not answer for as long as the setting <c>Predictions:Patience</c> says.</summary>
+    public const string OutOfPatience = "out-of-patience";
+
+    /// <summary>The worker died or ran out of time over this image, several times.</summary>
+    public const string BreaksWorker = "breaks-worker";
+}
+
+/// <summary>The right answer to an uploaded image, as a person gave it: <c>corrections/{same path}.json</c>.</summary>
+public sealed record Correction
+{
+    /// <summary>Name of the image in <see cref="Containers.ProductImages"/>.</summary>
+    public required string Image { get; init; }
+
+    /// <summary>ETag of the image's version that the person saw.</summary>
+    public required string ETag { get; init; }
+
+    public string? Title { get; init; }
+
+    public string? Category { get; init; }
+
+    public double? Price { get; init; }
 
     public required DateTimeOffset At { get; init; }
 }
