@@ -1,3 +1,5 @@
+using System.Diagnostics.CodeAnalysis;
+
 namespace FunctionsPipeline.Contracts;
 
 /// <summary>The serving model: <c>models/current.json</c>, replaced on an ETag condition.</summary>
@@ -82,6 +84,15 @@ public sealed record Confidence(double Answer, double? Title, double? Category, 
 /// <summary>The prediction for an uploaded image: <c>predictions/{same path}.json</c>.</summary>
 public sealed record PredictionDocument : Prediction
 {
+    public PredictionDocument()
+    {
+    }
+
+    /// <summary>Creates the document of an image version from the answer to it.</summary>
+    [SetsRequiredMembers]
+    public PredictionDocument(Prediction prediction, string image, string etag)
+        : base(prediction) => (Image, ETag) = (image, etag);
+
     /// <summary>Name of the image in <see cref="Containers.ProductImages"/>.</summary>
     public required string Image { get; init; }
 
@@ -103,6 +114,11 @@ public static class PredictionFailure
     /// <summary>The worker died or ran out of time over this image, several times.</summary>
     public const string BreaksWorker = "breaks-worker";
 }
+
+/// <summary>An uploaded image without a document: its reading is in progress, or has not begun.</summary>
+/// <param name="Image">Name in <see cref="Containers.ProductImages"/>.</param>
+/// <param name="Detail">Reason for the wait.</param>
+public sealed record WaitingImage(string Image, string ETag, DateTimeOffset UploadedAt, string Detail);
 
 /// <summary>The right answer to an uploaded image, as a person gave it: <c>corrections/{same path}.json</c>.</summary>
 public sealed record Correction

@@ -1,4 +1,8 @@
+using System.Text.Json;
+using System.Text.RegularExpressions;
 using FunctionsPipeline.Datasets.Hub;
+using Microsoft.DurableTask;
+using Microsoft.DurableTask.Client;
 
 namespace FunctionsPipeline.FunctionApp;
 
@@ -20,4 +24,43 @@ internal static class HubFailures
             throw new PermanentFailureException(e.Message, e);
         }
     }
+}
+
+/// <summary>Extracts the reason why an orchestration failed from its orchestration's record.</summary>
+internal static partial class FailureReason
+{
+    /// <summary>Returns the message of the innermost failure; null when it has not failed.</summary>
+    /// <remarks>The Azure Storage backend keeps no failure details, only the output as plain text: <c>Type: message</c>.</remarks>
+    public static string? Of(OrchestrationMetadata instance)
+    {
+        if (instance.RuntimeStatus != OrchestrationRuntimeStatus.Failed) return null;
+        var message = instance.FailureDetails is { } failure ? Cause(failure).ErrorMessage : Message(instance.SerializedOutput);
+        return message is null ? "The run failed without saying why." : TaskFailed().Replace(message, "");
+    }
+
+    // The orchestrator's own failure only names the task that failed.
+    private static TaskFailureDetails Cause(TaskFailureDetails failure) =>
+        failure.InnerFailure is { } inner && failure.ErrorType == typeof(TaskFailedException).FullName ? Cause(inner) : failure;
+
+    private static string? Message(string? output)
+    {
+        if (string.IsNullOrWhiteSpace(output)) return null;
+        if (output[0] != '"') return TypeName().Replace(output, "");
+        try
+        {
+            return TypeName().Replace(JsonSerializer.Deserialize<string>(output)!, "");
+        }
+        catch (JsonException)
+        {
+            return output;
+        }
+    }
+
+    // Type name at the start of an exception's text; "(unknown)" where the host could not determine the type.
+    [GeneratedRegex(@"\A(?:\(unknown\)|[^\s:]+): ")]
+    private static partial Regex TypeName();
+
+    // Prefix that TaskFailedException adds to the message of the task's failure, once per level of sub-orchestrations.
+    [GeneratedRegex(@"\A(?:Task '[^']*' \(#\d+\) failed with an unhandled exception: )+")]
+    private static partial Regex TaskFailed();
 }

@@ -1,3 +1,4 @@
+using FunctionsPipeline.Contracts;
 using Microsoft.Extensions.Logging;
 
 namespace FunctionsPipeline.FunctionApp;
@@ -20,12 +21,19 @@ internal static partial class Logs
     [LoggerMessage(5, LogLevel.Information, "Image {Image} was changed or deleted meanwhile and is dropped")]
     public static partial void ImageGone(ILogger logger, string image);
 
-    [LoggerMessage(6, LogLevel.Information, "Image {Image} rejected: {Reason} ({Detail})")]
-    public static partial void ImageRejected(ILogger logger, string image, string? reason, string? detail);
+    [LoggerMessage(6, LogLevel.Information, "Image {Image} {Status}: {Reason} ({Detail})")]
+    public static partial void ImageNotRead(
+        ILogger logger, string image, PredictionStatus status, string? reason, string? detail);
 
     [LoggerMessage(7, LogLevel.Information, "Image {Image}: '{Answer}' by {Model} in {Seconds} s")]
     public static partial void ImagePredicted(ILogger logger, string image, string? answer, string? model, double seconds);
 
     [LoggerMessage(8, LogLevel.Warning, "The containers cannot be created, trying again in {Seconds} s: {Reason}")]
     public static partial void StorageUnreachable(ILogger logger, double seconds, string reason);
+
+    [LoggerMessage(9, LogLevel.Information, "Image {Image} waits {Seconds:0} s: {Reason}")]
+    public static partial void ImageWaits(ILogger logger, string image, double seconds, string? reason);
+
+    [LoggerMessage(10, LogLevel.Information, "Purged the history of {Count} readings of images")]
+    public static partial void ReadingsPurged(ILogger logger, int count);
 }

@@ -20,7 +20,10 @@ public sealed record PipelineOptions
     public IngestionOptions Ingestion { get; init; } = new();
 
     /// <summary>Section <c>Worker</c>: connection to the GPU worker that predicts.</summary>
-    public PredictionOptions Worker { get; init; } = new();
+    public WorkerOptions Worker { get; init; } = new();
+
+    /// <summary>Section <c>Predictions</c>: reading of uploaded images.</summary>
+    public PredictionOptions Predictions { get; init; } = new();
 
     /// <summary>Section <c>GpuWorker</c>: start of a GPU worker on this machine.</summary>
     public GpuWorkerOptions GpuWorker { get; init; } = new();
@@ -55,7 +58,10 @@ public sealed record PipelineOptions
         if (!(Ingestion.ImageLimits.MaxAspectRatio >= 1)) yield return "Ingestion:ImageLimits:MaxAspectRatio must be at least 1.";
         if (Worker.Url is { } worker && !IsHttp(worker))
             yield return "Worker:Url is no http(s) URL: where the GPU worker answers, such as http://127.0.0.1:8080.";
-        if (Worker.Timeout <= TimeSpan.Zero) yield return "Worker:Timeout must be above zero, such as 00:05:00.";
+        if (Worker.Timeout <= TimeSpan.Zero) yield return "Worker:Timeout must be above zero, such as 00:03:00.";
+        if (Worker.Concurrency is < 1 or > 1000) yield return "Worker:Concurrency must be from 1 to 1000.";
+        if (Predictions.Patience <= TimeSpan.Zero) yield return "Predictions:Patience must be above zero; 1.00:00:00 is a day.";
+        if (Predictions.KeepHistory <= TimeSpan.Zero) yield return "Predictions:KeepHistory must be above zero; 3.00:00:00 is three days.";
         if (!string.IsNullOrWhiteSpace(GpuWorker.Command) && GpuWorkerCommand.Parse(GpuWorker.Command) is null)
         {
             yield return "GpuWorker:Command names no program: it is the command line that starts the GPU worker, "
@@ -86,13 +92,31 @@ public sealed record PipelineOptions
 }
 
 /// <summary>Settings of configuration section <c>Worker</c>.</summary>
-public sealed record PredictionOptions
+public sealed record WorkerOptions
 {
     /// <summary>Base URL of the GPU worker, such as <c>http://127.0.0.1:8080</c>. Only predictions need it.</summary>
     public Uri? Url { get; init; }
 
-    /// <summary>Time limit of one prediction.</summary>
-    public TimeSpan Timeout { get; init; } = TimeSpan.FromMinutes(5);
+    /// <summary>Key that the worker asks for, sent as a bearer token; a worker that listens on loopback alone needs none.</summary>
+    public string? Key { get; init; }
+
+    /// <summary>Time limit of one prediction. The ingress of Container Apps ends a request after 240 seconds.</summary>
+    public TimeSpan Timeout { get; init; } = TimeSpan.FromMinutes(3);
+
+    /// <summary>
+    /// Maximum number of predictions that one instance of the app requests at once. host.json runs 16 activities: the rest is for runs.
+    /// </summary>
+    public int Concurrency { get; init; } = 8;
+}
+
+/// <summary>Settings of configuration section <c>Predictions</c>.</summary>
+public sealed record PredictionOptions
+{
+    /// <summary>Time that an uploaded image waits for a worker that is busy, away or without a model; then its prediction fails.</summary>
+    public TimeSpan Patience { get; init; } = TimeSpan.FromDays(1);
+
+    /// <summary>Time after which the history of a reading is purged once the reading has ended.</summary>
+    public TimeSpan KeepHistory { get; init; } = TimeSpan.FromDays(3);
 }
 
 /// <summary>Settings of configuration section <c>GpuWorker</c>.</summary>

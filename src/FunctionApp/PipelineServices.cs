@@ -1,3 +1,4 @@
+using System.Net.Http.Headers;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Azure.Storage.Blobs;
@@ -24,6 +25,8 @@ public static class PipelineServices
     // The Functions host kills the worker 5 seconds after it asks it to stop. A shutdown within 4 still logs and closes connections.
     private static readonly TimeSpan ShutdownTimeout = TimeSpan.FromSeconds(4);
 
+    private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(10);
+
     /// <summary>
     /// Registers the pipeline's services. Their settings, <see cref="PipelineOptions"/> and those of <see cref="PipelineStorage"/>, are
     /// validated when the host starts.
@@ -49,18 +52,31 @@ public static class PipelineServices
             provider.GetRequiredService<HubClient>(), provider.GetRequiredService<BlobServiceClient>(),
             provider.GetRequiredService<IOptions<PipelineOptions>>().Value.Ingestion, provider.GetRequiredService<TimeProvider>()));
 
-        services.AddSingleton<RunDocumentStore>().AddSingleton<RunIndex>().AddSingleton<ModelRegistry>().AddSingleton<PredictionWriter>();
-        services.AddHttpClient<PredictionClient>((provider, http) =>
-        {
-            var options = provider.GetRequiredService<IOptions<PipelineOptions>>().Value.Worker;
-            http.BaseAddress = options.Url;
-            http.Timeout = options.Timeout;
-        });
+        services.AddSingleton<RunDocumentStore>().AddSingleton<RunIndex>().AddSingleton<ModelRegistry>();
+        services.AddPredictions();
 
         services.AddSingleton<LocalProcessGpuJobs>();
         services.AddSingleton<IGpuJobs>(provider => provider.GetRequiredService<LocalProcessGpuJobs>());
         services.AddHostedService(provider => provider.GetRequiredService<LocalProcessGpuJobs>());
         return services;
+    }
+
+    private static void AddPredictions(this IServiceCollection services)
+    {
+        services.AddSingleton<PredictionStore>().AddSingleton<ImageReadings>().AddSingleton<WorkerSlots>();
+        services.AddHttpClient(nameof(PredictionClient), (provider, http) =>
+            {
+                var options = provider.GetRequiredService<IOptions<PipelineOptions>>().Value.Worker;
+                http.BaseAddress = options.Url;
+                // PredictionClient has a limit of its own, which tells a slow answer from a connection that cannot be made.
+                http.Timeout = Timeout.InfiniteTimeSpan;
+                if (options.Key is { Length: > 0 } key)
+                    http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", key);
+            })
+            .ConfigurePrimaryHttpMessageHandler(() => new SocketsHttpHandler { ConnectTimeout = ConnectTimeout });
+        services.AddTransient(provider => new PredictionClient(
+            provider.GetRequiredService<IHttpClientFactory>().CreateClient(nameof(PredictionClient)),
+            provider.GetRequiredService<IOptions<PipelineOptions>>().Value.Worker.Timeout));
     }
 
     // The worker serializes durable inputs, outputs and custom statuses with these options. Unlike documents, they allow unknown members:

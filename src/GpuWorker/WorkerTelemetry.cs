@@ -13,5 +13,5 @@ internal static class WorkerTelemetry
     /// </summary>
     public static void AddWorkerTelemetry(this IServiceCollection services, IConfiguration configuration) =>
         services.AddTelemetry(configuration, ServiceName)?.WithTracing(tracing => tracing.AddAspNetCoreInstrumentation(
-            requests => requests.Filter = context => context.Request.Path != "/healthz"));
+            requests => requests.Filter = context => context.Request.Path != "/livez"));
 }

@@ -55,7 +55,8 @@ public sealed class ContractTests(AzuriteFixture azurite) : IClassFixture<Azurit
     {
         await using var worker = await StartedWorker.StartAsync((PipelineStorage.Connection, azurite.ConnectionString));
         Assert.Contains(
-            "UploadedImage: blobTrigger connection=PipelineStorage path=product-images/{name}", worker.Functions.Select(Describe));
+            "UploadedImage: blobTrigger connection=PipelineStorage path=product-images/{name}; durableClient",
+            worker.Functions.Select(Describe));
     }
 
     [Fact]

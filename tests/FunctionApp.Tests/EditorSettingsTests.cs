@@ -103,7 +103,8 @@ public sealed partial class EditorSettingsTests
         Assert.NotEmpty(triggers);
         foreach (var trigger in triggers)
         {
-            var route = RouteParameter().Replace(trigger.Route!, "[^/ ?]+");
+            // A parameter with a star takes the rest of the path.
+            var route = RouteParameter().Replace(trigger.Route!, parameter => parameter.Value[1] == '*' ? "[^ ?]+" : "[^/ ?]+");
             foreach (var method in trigger.Methods!)
                 Assert.Contains(requests, line => Regex.IsMatch(line, $"^{method.ToUpperInvariant()} {{{{host}}}}/api/{route}([ ?]|$)"));
         }
@@ -179,7 +180,7 @@ public sealed partial class EditorSettingsTests
     [GeneratedRegex(@"(?:^|\$\{workspaceFolder\}/|\./)((?:src|tests|docs|pipeline)(?:/[\w./-]+)?|[\w]+\.sln)(?=$|\s)")]
     private static partial Regex RepositoryPath();
 
-    [GeneratedRegex(@"\{\w+\}")]
+    [GeneratedRegex(@"\{\*?\w+\}")]
     private static partial Regex RouteParameter();
 
     [GeneratedRegex(@"/admin/functions/(\w+)")]

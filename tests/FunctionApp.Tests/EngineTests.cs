@@ -1,3 +1,4 @@
+using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
 using Azure.Data.Tables;
@@ -5,7 +6,9 @@ using Azure.Storage.Blobs;
 using Azure.Storage.Queues;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.Datasets;
+using FunctionsPipeline.FunctionApp.Http;
 using FunctionsPipeline.FunctionApp.Orchestration;
+using FunctionsPipeline.FunctionApp.Predictions;
 using FunctionsPipeline.LocalHost;
 using FunctionsPipeline.SampleData;
 using FunctionsPipeline.Tests;
@@ -39,6 +42,66 @@ public sealed class EngineTests(TwoAccountsFixture pipeline) : IClassFixture<Two
         Assert.False(await new BlobContainerClient(pipeline.HostAccount, Containers.Predictions).ExistsAsync());
         var predictions = new BlobContainerClient(pipeline.PipelineAccount, Containers.Predictions);
         Assert.False(await predictions.GetBlobClient("theirs.txt.json").ExistsAsync());
+    }
+
+    [Fact]
+    public async Task An_upload_that_the_worker_is_too_busy_for_waits_is_read_can_be_read_again_and_its_history_is_purged()
+    {
+        var name = $"{TwoAccountsFixture.BusyFolder}/Mäntel & 1.txt";
+        var url = $"/api/predictions/{Uri.EscapeDataString(name).Replace("%2F", "/", StringComparison.Ordinal)}";
+        var image = new BlobContainerClient(pipeline.PipelineAccount, Containers.ProductImages).GetBlobClient(name);
+        var etag = (await image.UploadAsync(BinaryData.FromString("no image"))).Value.ETag.ToString();
+
+        await UntilAsync(async stop => (await GetAsync<WaitingImage>(url, HttpStatusCode.Accepted, stop))
+            ?.Detail.Contains("too much to do", StringComparison.Ordinal) == true);
+        var page = await pipeline.Http.GetFromJsonAsync<PredictionPage>("/api/predictions?status=waiting", PipelineJson.Options);
+        Assert.Equal((name, etag), Assert.Single(page!.Waiting!.Select(waiting => (waiting.Image, waiting.ETag))));
+
+        pipeline.WorkerIsBusy = false;
+        PredictionDocument? document = null;
+        await UntilAsync(async stop => (document = await GetAsync<PredictionDocument>(url, HttpStatusCode.OK, stop)) is not null);
+        Assert.Equal((name, etag, 1), (document!.Image, document.ETag, document.Tries));
+        page = await pipeline.Http.GetFromJsonAsync<PredictionPage>(
+            $"/api/predictions?status=rejected&prefix={TwoAccountsFixture.BusyFolder}", PipelineJson.Options);
+        Assert.Equal(document, Assert.Single(page!.Predictions!));
+
+        var asked = pipeline.Asked;
+        var again = await pipeline.Http.PostAsync($"{url}/retry", null);
+        Assert.Equal(HttpStatusCode.Accepted, again.StatusCode);
+        var accepted = await again.Content.ReadFromJsonAsync<ReadAgainAccepted>(PipelineJson.Options);
+        Assert.Equal("Completed", (await pipeline.EndedAsync(accepted!.Id)).GetProperty("runtimeStatus").GetString());
+        Assert.Equal(asked + 1, pipeline.Asked);
+
+        var all = await pipeline.Http.PostAsync($"/api/predictions/retry?status=rejected&prefix={TwoAccountsFixture.BusyFolder}", null);
+        accepted = await all.Content.ReadFromJsonAsync<ReadAgainAccepted>(PipelineJson.Options);
+        var ended = await pipeline.EndedAsync(accepted!.Id);
+        Assert.Equal(1, ended.GetProperty("output").GetProperty("read").GetInt32());
+        Assert.Equal(asked + 2, pipeline.Asked);
+
+        await UntilAsync(async stop =>
+        {
+            // Again and again, as readings are kept for a second.
+            using var body = JsonContent.Create(new { input = "" });
+            (await pipeline.Http.PostAsync("/admin/functions/PurgeReadings", body, stop)).EnsureSuccessStatusCode();
+            var instances = await pipeline.Http.GetFromJsonAsync<JsonElement[]>(
+                $"/runtime/webhooks/durabletask/instances?instanceIdPrefix={ImageReadings.Prefix}", stop);
+            return instances!.Length == 0;
+        });
+    }
+
+    [Theory]
+    [InlineData("GET", "/api/predictions?status=lost&top=1000", 400, "\"status\"")]
+    [InlineData("GET", "/api/predictions/no/such.jpg", 404, "no/such.jpg")]
+    [InlineData("POST", "/api/predictions/no/such.jpg/retry", 404, "no/such.jpg")]
+    [InlineData("POST", "/api/predictions/no/such.jpg/again", 404, "/retry")]
+    [InlineData("POST", "/api/predictions/retry", 400, "\"status\"")]
+    [InlineData("POST", "/api/models/none/repredict", 409, "does not serve")]
+    public async Task A_request_about_predictions_that_makes_no_sense_is_told_why(string method, string url, int status, string told)
+    {
+        using var request = new HttpRequestMessage(new HttpMethod(method), url);
+        var response = await pipeline.Http.SendAsync(request);
+        Assert.Equal(status, (int)response.StatusCode);
+        Assert.Contains(told, await response.Content.ReadAsStringAsync(), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -107,6 +170,13 @@ public sealed class EngineTests(TwoAccountsFixture pipeline) : IClassFixture<Two
         _ => [],
     };
 
+    private async Task<T?> GetAsync<T>(string url, HttpStatusCode status, CancellationToken cancellationToken)
+    {
+        using var response = await pipeline.Http.GetAsync(url, cancellationToken);
+        if (response.StatusCode != status) return default;
+        return await response.Content.ReadFromJsonAsync<T>(PipelineJson.Options, cancellationToken);
+    }
+
     private static async Task UntilAsync(Func<CancellationToken, Task<bool>> condition)
     {
         using var limit = new CancellationTokenSource(Patience);
@@ -120,6 +190,9 @@ public sealed class EngineTests(TwoAccountsFixture pipeline) : IClassFixture<Two
 /// </summary>
 public sealed class TwoAccountsFixture : IAsyncLifetime
 {
+    /// <summary>Folder of images that the worker is too busy for while <see cref="WorkerIsBusy"/>.</summary>
+    public const string BusyFolder = "busy";
+
     /// <summary>The hub's dataset.</summary>
     public const string Dataset = GarmentsDataset.Id;
 
@@ -130,6 +203,11 @@ public sealed class TwoAccountsFixture : IAsyncLifetime
     private FunctionsHost? _host;
 
     internal HttpClient Http { get; private set; } = null!;
+
+    internal bool WorkerIsBusy { get; set; } = true;
+
+    /// <summary>Number of predictions that the worker has made for images of the busy folder.</summary>
+    internal int Asked { get; private set; }
 
     internal string HostAccount => _azurite.ConnectionString;
 
@@ -165,6 +243,7 @@ public sealed class TwoAccountsFixture : IAsyncLifetime
         {
             ["PipelineStorage"] = PipelineAccount,
             ["Worker__Url"] = _worker.Urls.First(),
+            ["Predictions__KeepHistory"] = "00:00:01",
         });
         Http = new HttpClient { BaseAddress = _host.Url };
     }
@@ -179,7 +258,7 @@ public sealed class TwoAccountsFixture : IAsyncLifetime
         Directory.Delete(_folder, recursive: true);
     }
 
-    private static async Task<WebApplication> RefuseImagesAsync()
+    private async Task<WebApplication> RefuseImagesAsync()
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
@@ -188,14 +267,18 @@ public sealed class TwoAccountsFixture : IAsyncLifetime
         app.MapPost("/predict", async (HttpRequest request) =>
         {
             var asked = (await request.ReadFromJsonAsync<PredictRequest>(PipelineJson.Options))!;
-            return Results.Json(new PredictionDocument
+            if (asked.Blob.StartsWith(BusyFolder, StringComparison.Ordinal))
             {
-                Image = asked.Blob,
-                ETag = asked.ETag,
+                if (WorkerIsBusy) return Results.Problem("too much to do", statusCode: StatusCodes.Status429TooManyRequests);
+                Asked++;
+            }
+            var prediction = new Prediction
+            {
                 Status = PredictionStatus.Rejected,
                 Reason = Rejection.NotAnImage,
                 At = DateTimeOffset.UtcNow,
-            }, PipelineJson.Options);
+            };
+            return Results.Json(prediction, PipelineJson.Options);
         });
         await app.StartAsync();
         return app;

@@ -24,6 +24,12 @@ internal sealed class FakeOrchestration(object input, string instance = "run-1")
     /// <summary>Pauses that were asked for.</summary>
     public List<TimeSpan> Timers { get; } = [];
 
+    /// <summary>Input of the next execution, when the orchestration continued as new.</summary>
+    public object? Continued { get; private set; }
+
+    /// <summary>True to let an external event come before any timer.</summary>
+    public bool EventsComeFirst { get; init; }
+
     public override TaskName Name => "Test";
 
     public override string InstanceId => instance;
@@ -70,6 +76,7 @@ internal sealed class FakeOrchestration(object input, string instance = "run-1")
     public override Task CreateTimer(DateTime fireAt, CancellationToken cancellationToken)
     {
         Timers.Add(fireAt - _now);
+        if (EventsComeFirst) return new TaskCompletionSource().Task;
         _now = fireAt;
         return Task.CompletedTask;
     }
@@ -77,11 +84,11 @@ internal sealed class FakeOrchestration(object input, string instance = "run-1")
     public override void SetCustomStatus(object? customStatus) => Statuses.Add(customStatus);
 
     public override Task<T> WaitForExternalEvent<T>(string eventName, CancellationToken cancellationToken = default) =>
-        throw new NotSupportedException();
+        EventsComeFirst ? Task.FromResult(default(T)!) : new TaskCompletionSource<T>().Task;
 
     public override void SendEvent(string instanceId, string eventName, object payload) => throw new NotSupportedException();
 
-    public override void ContinueAsNew(object? newInput = null, bool preserveUnprocessedEvents = true) => throw new NotSupportedException();
+    public override void ContinueAsNew(object? newInput = null, bool preserveUnprocessedEvents = true) => Continued = newInput;
 
     public override Guid NewGuid() => throw new NotSupportedException();
 

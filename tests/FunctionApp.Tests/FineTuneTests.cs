@@ -89,5 +89,6 @@ public class FineTuneTests
             })
             .On<ReadGpuJobInput, GpuJobReading>(
                 "ReadGpuJob", _ => new GpuJobReading(new GpuJobStatus(GpuJobState.Exited, 0), Samples.Succeeded, null))
-            .On<PublishModelInput, PublishDecision>("PublishModel", _ => new PublishDecision(true, "it is the first model"));
+            .On<PublishModelInput, PublishDecision>("PublishModel", _ => new PublishDecision(true, "it is the first model"))
+            .On<string>("WakeImages", _ => { });
 }

@@ -21,9 +21,19 @@ public sealed partial class OpenApiTests
 {
     private const string InvalidRequest = "The request has a mistake; `field` or `errors` names it";
     private const string NotOnTheHub = "The Hub has no such repository, revision or configuration";
+    private const string NoImage = "There is no such image";
     private const string NoAnswer = "The Hub does not answer";
 
     private static readonly Parameter Run = new("run", "path", "Id of the run");
+
+    private static readonly Parameter Image = new("name", "path", "Name of the image in `product-images`, slashes included");
+
+    private static readonly Parameter[] PredictionFilter =
+    [
+        new("status", "query", "`predicted`, `rejected` or `failed`; in a list also `waiting`, for images without a document"),
+        new("prefix", "query", "Beginning of the images' names; all when left out"),
+        new("model", "query", "Model that answered; all when left out"),
+    ];
 
     private static readonly Dictionary<string, Operation> Operations = new()
     {
@@ -77,6 +87,40 @@ public sealed partial class OpenApiTests
         ["GetCurrentModel"] = new("Returns the serving model", null, [])
         {
             Responses = [new(200, "The serving model", typeof(CurrentModel)), Problem(404, "No model serves yet")],
+        },
+        ["ListPredictions"] = new("Lists prediction documents, or the images that wait for theirs", null, [.. PredictionFilter,
+            new("top", "query", "Maximum number of documents on the page, 1 to 200; 50 when left out", "integer"),
+            new("continuation", "query", "The token of the page before; the first page when left out"),
+        ])
+        {
+            Responses = [new(200, "A page", typeof(PredictionPage)), Problem(400, "A parameter has a mistake; `field` names it")],
+        },
+        ["GetPrediction"] = new("Returns the prediction document of an image", null, [Image])
+        {
+            Responses =
+            [
+                new(200, "The document", typeof(PredictionDocument)),
+                new(202, "The image's current version has no document yet", typeof(WaitingImage)), Problem(404, NoImage),
+            ],
+        },
+        ["RetryPredictions"] = new("Has images read again", null,
+        [
+            new("name", "path", "Name of the image followed by `/retry`; `retry` alone for all whose documents pass the filter"),
+            .. PredictionFilter,
+        ])
+        {
+            Responses =
+            [
+                new(202, "The images are read again", typeof(ReadAgainAccepted)), Problem(400, "`status` is missing"), Problem(404, NoImage),
+            ],
+        },
+        ["Repredict"] = new("Has all images read again that another model answered", null,
+        [
+            new("version", "path", "The serving model"),
+            new("prefix", "query", "Beginning of the images' names; all when left out"),
+        ])
+        {
+            Responses = [new(202, "The images are read again", typeof(ReadAgainAccepted)), Problem(409, "The model does not serve")],
         },
         ["GetHealth"] = new("Returns `ok` or `unreachable` for storage and the GPU worker", null, [])
         {
@@ -146,7 +190,7 @@ public sealed partial class OpenApiTests
         var paths = new SortedDictionary<string, JsonObject>(StringComparer.Ordinal);
         foreach (var function in functions)
         {
-            var (name, path) = (function.Groups["name"].Value, $"/api/{function.Groups["route"].Value}");
+            var (name, path) = (function.Groups["name"].Value, $"/api/{function.Groups["route"].Value.Replace("{*", "{")}");
             var operation = Operations[name];
             var inPath = operation.Parameters.Where(parameter => parameter.In == "path").Select(parameter => parameter.Name);
             Assert.Equal(RouteParameter().Matches(path).Select(match => match.Groups[1].Value), inPath);

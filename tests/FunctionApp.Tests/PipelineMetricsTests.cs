@@ -53,8 +53,8 @@ public sealed class PipelineMetricsTests(AzuriteFixture azurite) : IClassFixture
         };
         using var metrics = new MetricsRecorder();
 
-        Assert.True(await new PredictionWriter(azurite.Blobs).WriteAsync(image, document, default));
-        Assert.False(await new PredictionWriter(azurite.Blobs).WriteAsync(image, document with { ETag = "\"older\"" }, default));
+        Assert.True(await new PredictionStore(azurite.Blobs).WriteAsync(document, default));
+        Assert.False(await new PredictionStore(azurite.Blobs).WriteAsync(document with { ETag = "\"older\"" }, default));
 
         Assert.Equal(1, metrics.Sum("pipeline.predictions"));
         Assert.Equal(1, metrics.Sum("pipeline.predictions", ("status", tag)));

@@ -1,4 +1,3 @@
-using FunctionsPipeline.FunctionApp.Http;
 using Microsoft.DurableTask;
 using Microsoft.DurableTask.Client;
 

@@ -3,6 +3,7 @@ using System.Numerics;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using FunctionsPipeline.Contracts;
+using Microsoft.AspNetCore.Http;
 
 namespace FunctionsPipeline.FunctionApp.Http;
 
@@ -36,6 +37,25 @@ internal static class RequestReader
 
     // Turns the reader's JSON path, "$.training.learningRate", into the member name of the request, "training.learningRate".
     private static string Field(string? path) => path?.TrimStart('$').TrimStart('.') is { Length: > 0 } field ? field : CompleteBody;
+}
+
+/// <summary>Reads parameters of a query and adds invalid ones to <paramref name="errors"/>.</summary>
+internal readonly struct QueryParameters(IQueryCollection query, ValidationErrors errors)
+{
+    private const int DefaultTop = 50;
+    private const int MostTop = 200;
+
+    /// <summary>Returns a parameter's last value; null when it is absent or empty.</summary>
+    public string? Text(string name) => query[name].LastOrDefault() is { Length: > 0 } value ? value : null;
+
+    /// <summary>Returns the number of items of a page: 1 to 200, 50 when it is absent.</summary>
+    public int Top()
+    {
+        if (Text("top") is not { } number) return DefaultTop;
+        if (int.TryParse(number, CultureInfo.InvariantCulture, out var top) && top is >= 1 and <= MostTop) return top;
+        errors.Add("top", $"is '{number}', must be from 1 to {MostTop}");
+        return DefaultTop;
+    }
 }
 
 /// <summary>Validates the requests of the HTTP API as far as that is possible without asking the Hub.</summary>

@@ -1,11 +1,8 @@
 using System.Globalization;
-using System.Text.Json;
-using System.Text.RegularExpressions;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.FunctionApp.Orchestration;
 using FunctionsPipeline.FunctionApp.Runs;
 using Microsoft.AspNetCore.Http;
-using Microsoft.DurableTask;
 using Microsoft.DurableTask.Client;
 
 namespace FunctionsPipeline.FunctionApp.Http;
@@ -96,15 +93,10 @@ internal static class RunReader
 internal sealed record RunListQuery(
     int Top, string? Continuation, IReadOnlyCollection<OrchestrationRuntimeStatus> Statuses, DateTimeOffset? From, DateTimeOffset? To)
 {
-    private const int DefaultTop = 50;
-    private const int MostTop = 200;
-
     /// <summary>Parses the query's parameters and adds invalid ones to <paramref name="errors"/>.</summary>
     public static RunListQuery Read(IQueryCollection query, ValidationErrors errors)
     {
-        var top = DefaultTop;
-        if (Value("top") is { } number && (!int.TryParse(number, CultureInfo.InvariantCulture, out top) || top is < 1 or > MostTop))
-            errors.Add("top", $"is '{number}', must be from 1 to {MostTop}");
+        var parameters = new QueryParameters(query, errors);
         var statuses = new List<OrchestrationRuntimeStatus>();
         foreach (var word in query["status"].SelectMany(value => (value ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries)))
         {
@@ -112,55 +104,15 @@ internal sealed record RunListQuery(
             if (char.IsLetter(word[0]) && Enum.TryParse<OrchestrationRuntimeStatus>(word, ignoreCase: true, out var one)) statuses.Add(one);
             else errors.Add("status", $"has '{word}', must be some of Pending, Running, Completed, Failed, Terminated and Suspended");
         }
-        return new RunListQuery(top, Value("continuation"), statuses, Time("createdFrom"), Time("createdTo"));
-
-        string? Value(string name) => query[name].LastOrDefault() is { Length: > 0 } value ? value : null;
+        return new RunListQuery(
+            parameters.Top(), parameters.Text("continuation"), statuses, Time("createdFrom"), Time("createdTo"));
 
         DateTimeOffset? Time(string name)
         {
-            if (Value(name) is not { } text) return null;
+            if (parameters.Text(name) is not { } text) return null;
             if (DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time)) return time;
             errors.Add(name, $"is '{text}', must be a time such as 2026-05-01T12:00:00Z");
             return null;
         }
     }
-}
-
-/// <summary>Extracts the reason why a run failed from its orchestration's record.</summary>
-internal static partial class FailureReason
-{
-    /// <summary>Returns the message of the innermost failure; null when the run has not failed.</summary>
-    /// <remarks>The Azure Storage backend keeps no failure details, only the output as plain text: <c>Type: message</c>.</remarks>
-    public static string? Of(OrchestrationMetadata instance)
-    {
-        if (instance.RuntimeStatus != OrchestrationRuntimeStatus.Failed) return null;
-        var message = instance.FailureDetails is { } failure ? Cause(failure).ErrorMessage : Message(instance.SerializedOutput);
-        return message is null ? "The run failed without saying why." : TaskFailed().Replace(message, "");
-    }
-
-    // The orchestrator's own failure only names the task that failed.
-    private static TaskFailureDetails Cause(TaskFailureDetails failure) =>
-        failure.InnerFailure is { } inner && failure.ErrorType == typeof(TaskFailedException).FullName ? Cause(inner) : failure;
-
-    private static string? Message(string? output)
-    {
-        if (string.IsNullOrWhiteSpace(output)) return null;
-        if (output[0] != '"') return TypeName().Replace(output, "");
-        try
-        {
-            return TypeName().Replace(JsonSerializer.Deserialize<string>(output)!, "");
-        }
-        catch (JsonException)
-        {
-            return output;
-        }
-    }
-
-    // Type name at the start of an exception's text; "(unknown)" where the host could not determine the type.
-    [GeneratedRegex(@"\A(?:\(unknown\)|[^\s:]+): ")]
-    private static partial Regex TypeName();
-
-    // Prefix that TaskFailedException adds to the message of the task's failure, once per level of sub-orchestrations.
-    [GeneratedRegex(@"\A(?:Task '[^']*' \(#\d+\) failed with an unhandled exception: )+")]
-    private static partial Regex TaskFailed();
 }

@@ -55,6 +55,7 @@ public static class FineTune
                 nameof(ModelActivities.PublishModel), new PublishModelInput(dataset, result), Retries.Transient)
             : new PublishDecision(false, "the request asked not to publish");
 
+        if (decision.Published) await context.CallActivityAsync(nameof(ReadingActivities.WakeImages), run, Retries.Transient);
         var verdict = decision.Published ? "serves" : "does not serve";
         context.SetCustomStatus(Progress(RunPhase.Done, dataset, $"{run} {verdict}: {decision.Reason}"));
         return new RunOutcome(dataset, result, decision.Published, decision.Reason);

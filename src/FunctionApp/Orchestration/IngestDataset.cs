@@ -15,7 +15,8 @@ public static class IngestDataset
 {
     private const int FilesAtOnce = 4;
 
-    // host.json runs eight activities at once per instance; two of them are kept free for progress reports and the base model.
+    // host.json runs 16 activities at once per instance. Predictions take eight of them at most, and two are kept free for progress reports
+    // and the base model.
     private const int UnitsAtOnce = 6;
     private const int ShardsAtOnce = 4;
 

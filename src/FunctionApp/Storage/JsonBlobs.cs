@@ -31,11 +31,13 @@ internal static class JsonBlobs
 
     /// <summary>Writes a document. False when the condition does not hold.</summary>
     public static async Task<bool> WriteJsonAsync<T>(
-        this BlobClient blob, T document, BlobRequestConditions? conditions, CancellationToken cancellationToken)
+        this BlobClient blob, T document, BlobRequestConditions? conditions, CancellationToken cancellationToken,
+        IDictionary<string, string>? metadata = null)
     {
         var options = new BlobUploadOptions
         {
             Conditions = conditions,
+            Metadata = metadata,
             HttpHeaders = new BlobHttpHeaders { ContentType = "application/json" },
         };
         try

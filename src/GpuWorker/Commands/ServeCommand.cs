@@ -36,7 +36,7 @@ internal static class ServeCommand
             POST /predict {"blob": "shoes/1.jpg", "etag": "…"}
               reads the image from the container product-images; 200 with a prediction document (status rejected when it is no image),
               404 gone, 412 changed, 503 no model yet
-            GET /healthz
+            GET /livez
               200 while it is up
 
             Storage is the setting PipelineStorage: a connection string, or PipelineStorage__blobServiceUri with the identity of the

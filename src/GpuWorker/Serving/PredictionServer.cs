@@ -10,7 +10,7 @@ using TorchSharp;
 
 namespace FunctionsPipeline.GpuWorker.Serving;
 
-/// <summary>Web server of <c>serve</c>: <c>POST /predict</c> and <c>GET /healthz</c>.</summary>
+/// <summary>Web server of <c>serve</c>: <c>POST /predict</c> and <c>GET /livez</c>.</summary>
 public static class PredictionServer
 {
     /// <summary>Creates the server, ready to start.</summary>
@@ -43,13 +43,13 @@ public static class PredictionServer
             var result = await context.RequestServices.GetRequiredService<PredictEndpoint>().HandleAsync(context);
             await result.ExecuteAsync(context);
         });
-        app.MapGet("/healthz", (CurrentPredictor current) =>
+        app.MapGet("/livez", (CurrentPredictor current) =>
             Results.Json(new { status = "ok", model = current.Version }, PipelineJson.Options));
         return app;
     }
 }
 
-/// <summary><c>POST /predict</c>: answers a <see cref="PredictRequest"/> with a <see cref="PredictionDocument"/>.</summary>
+/// <summary><c>POST /predict</c>: answers a <see cref="PredictRequest"/> with a <see cref="Prediction"/>.</summary>
 internal sealed class PredictEndpoint(CurrentPredictor current, UploadReader uploads, TimeProvider time, ILogger<PredictEndpoint> logger)
 {
     /// <summary>Answers 200 with the document, also for an upload that is not an image; 400, 404, 412 or 503 with a problem.</summary>
@@ -85,17 +85,15 @@ internal sealed class PredictEndpoint(CurrentPredictor current, UploadReader upl
             // Rejects what is no image before the wait for the model, and also while none is published.
             ImageReader.Identify(bytes);
             var prediction = await current.UseAsync(
-                (model, predictor) => Predicted(request, model, predictor.Answer(bytes, cancellationToken)), cancellationToken);
+                (model, predictor) => Predicted(model, predictor.Answer(bytes, cancellationToken)), cancellationToken);
             if (prediction is null) return Problem(503, "No model has been published yet; fine-tune one first.");
-            return Answered(prediction with { Seconds = time.GetElapsedTime(started).TotalSeconds });
+            return Answered(request.Blob, prediction with { Seconds = time.GetElapsedTime(started).TotalSeconds });
         }
         catch (UnreadableImageException e)
         {
             logger.Rejected(request.Blob, e.Reason, e.Detail);
-            return Results.Json(new PredictionDocument
+            return Results.Json(new Prediction
             {
-                Image = request.Blob,
-                ETag = request.ETag,
                 Status = PredictionStatus.Rejected,
                 Reason = e.Reason,
                 Detail = e.Detail,
@@ -105,19 +103,17 @@ internal sealed class PredictEndpoint(CurrentPredictor current, UploadReader upl
         }
     }
 
-    private IResult Answered(PredictionDocument prediction)
+    private IResult Answered(string image, Prediction prediction)
     {
-        logger.Predicted(prediction.Image, prediction.Answer ?? "", prediction.Seconds);
+        logger.Predicted(image, prediction.Answer ?? "", prediction.Seconds);
         return Results.Json(prediction, PipelineJson.Options);
     }
 
-    private PredictionDocument Predicted(PredictRequest request, string model, PredictedAnswer predicted)
+    private Prediction Predicted(string model, PredictedAnswer predicted)
     {
         var answer = predicted.Read;
-        return new PredictionDocument
+        return new Prediction
         {
-            Image = request.Blob,
-            ETag = request.ETag,
             Status = PredictionStatus.Predicted,
             Answer = predicted.Text,
             Title = answer?.Title,

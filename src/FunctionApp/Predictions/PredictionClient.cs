@@ -1,0 +1,172 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Http.Json;
+using System.Text.Json;
+using FunctionsPipeline.Contracts;
+
+namespace FunctionsPipeline.FunctionApp.Predictions;
+
+/// <summary>HTTP client of the GPU worker's prediction endpoints.</summary>
+/// <param name="http">Client with the worker's URL as base address; none when the setting is missing.</param>
+/// <param name="timeout">Time limit of one prediction.</param>
+public sealed class PredictionClient(HttpClient http, TimeSpan timeout)
+{
+    private const string NoUrl = "The setting Worker:Url is missing: where the GPU worker answers, such as http://127.0.0.1:8080.";
+    private const int QuotedCharacters = 500;
+    private static readonly TimeSpan HealthTimeout = TimeSpan.FromSeconds(5);
+
+    /// <summary>Requests the prediction for an image in storage. Every state of the worker is an answer, none an exception.</summary>
+    public async Task<WorkerAnswer> PredictAsync(PredictRequest request, CancellationToken cancellationToken)
+    {
+        // HttpClient sends the current span as the trace context, so that the worker continues this trace.
+        using var span = PipelineTracing.Source.StartActivity("ask the GPU worker", ActivityKind.Client);
+        span?.SetTag("pipeline.image", request.Blob);
+        return await AskAsync(JsonContent.Create(request, options: PipelineJson.Compact), cancellationToken);
+    }
+
+    /// <summary>Asks the worker to load the serving model, without waiting for it.</summary>
+    public async Task WarmAsync(CancellationToken cancellationToken)
+    {
+        if (http.BaseAddress is null) return;
+        try
+        {
+            using var limit = Limit(HealthTimeout, cancellationToken);
+            using var response = await http.PostAsync("warm", null, limit.Token);
+        }
+        catch (Exception e) when (e is HttpRequestException or OperationCanceledException && !cancellationToken.IsCancellationRequested)
+        {
+            // The request alone wakes a worker that has scaled to zero, and whoever waits asks again.
+        }
+    }
+
+    /// <summary>Checks the worker's health: <c>ok</c>, or a description of the problem.</summary>
+    public async Task<string> HealthAsync(CancellationToken cancellationToken)
+    {
+        if (http.BaseAddress is null) return NoUrl;
+        using var limit = Limit(HealthTimeout, cancellationToken);
+        try
+        {
+            using var response = await http.GetAsync("livez", limit.Token);
+            return response.IsSuccessStatusCode ? "ok" : $"answers {(int)response.StatusCode}";
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            return "does not answer";
+        }
+        catch (HttpRequestException e)
+        {
+            return $"unreachable: {e.Message}";
+        }
+    }
+
+    private async Task<WorkerAnswer> AskAsync(HttpContent content, CancellationToken cancellationToken)
+    {
+        if (http.BaseAddress is null) return new WorkerAnswer(ReadingState.Away, NoUrl);
+        using var limit = Limit(timeout, cancellationToken);
+        try
+        {
+            using var response = await http.PostAsync("predict", content, limit.Token);
+            if (!response.IsSuccessStatusCode) return await RefusalAsync(response, limit.Token);
+            return await response.Content.ReadFromJsonAsync<Prediction>(PipelineJson.Compact, limit.Token) is { } prediction
+                ? new WorkerAnswer(ReadingState.Answered) { Prediction = prediction }
+                : new WorkerAnswer(ReadingState.Away, $"The GPU worker at {http.BaseAddress} answered null.");
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            // The client's own limit covers the connection alone, and counts as a worker that is away.
+            return limit.IsCancellationRequested
+                ? new WorkerAnswer(ReadingState.Broken, $"The GPU worker did not answer within {timeout.TotalSeconds:0} s.")
+                : new WorkerAnswer(ReadingState.Away, $"The GPU worker at {http.BaseAddress} cannot be reached in time.");
+        }
+        catch (HttpRequestException e)
+        {
+            return e.HttpRequestError is HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError
+                or HttpRequestError.SecureConnectionError or HttpRequestError.ProxyTunnelError
+                ? new WorkerAnswer(ReadingState.Away, $"The GPU worker at {http.BaseAddress} cannot be reached: {e.Message}")
+                : Died(e);
+        }
+        catch (IOException e)
+        {
+            return Died(e);
+        }
+        catch (JsonException e)
+        {
+            return new WorkerAnswer(ReadingState.Away, $"The GPU worker at {http.BaseAddress} answered no prediction: {e.Message}");
+        }
+    }
+
+    private static WorkerAnswer Died(Exception e) =>
+        new(ReadingState.Broken, $"The connection to the GPU worker broke during the prediction: {e.Message}");
+
+    private async Task<WorkerAnswer> RefusalAsync(HttpResponseMessage response, CancellationToken cancellationToken)
+    {
+        var state = response.StatusCode switch
+        {
+            HttpStatusCode.NotFound or HttpStatusCode.PreconditionFailed => ReadingState.Superseded,
+            HttpStatusCode.TooManyRequests => ReadingState.Busy,
+            HttpStatusCode.ServiceUnavailable => ReadingState.NotReady,
+            _ => ReadingState.Away,
+        };
+        var body = await response.Content.ReadAsStringAsync(cancellationToken);
+        var quoted = Detail(body) ?? body[..Math.Min(body.Length, QuotedCharacters)];
+        var advice = response.StatusCode is HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden ? " Check the setting Worker:Key." : "";
+        return new WorkerAnswer(state, $"The GPU worker answered {(int)response.StatusCode}: {quoted}{advice}")
+        {
+            RetryAfter = response.Headers.RetryAfter?.Delta,
+        };
+    }
+
+    private static string? Detail(string body)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize<ProblemDetail>(body, JsonSerializerOptions.Web)?.Detail;
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
+
+    private static CancellationTokenSource Limit(TimeSpan limit, CancellationToken cancellationToken)
+    {
+        var source = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        source.CancelAfter(limit);
+        return source;
+    }
+
+    private sealed record ProblemDetail(string? Detail);
+}
+
+/// <summary>State of an image after the worker was asked for it.</summary>
+public enum ReadingState
+{
+    /// <summary>The worker answered, or a document exists.</summary>
+    Answered,
+
+    /// <summary>The image was changed or deleted in the meantime.</summary>
+    Superseded,
+
+    /// <summary>The worker, or this app's share of it, has as much to do as it takes.</summary>
+    Busy,
+
+    /// <summary>The worker has no model yet.</summary>
+    NotReady,
+
+    /// <summary>The worker cannot be reached, or fails whatever the image.</summary>
+    Away,
+
+    /// <summary>The worker died or ran out of time while it read the image.</summary>
+    Broken,
+}
+
+/// <summary>Answer of the worker, or the reason why there is none.</summary>
+/// <param name="Reason">The reason; null when answered.</param>
+public sealed record WorkerAnswer(ReadingState State, string? Reason = null)
+{
+    /// <summary>The prediction; null unless <see cref="ReadingState.Answered"/>.</summary>
+    public Prediction? Prediction { get; init; }
+
+    /// <summary>Pause that the worker asks for.</summary>
+    public TimeSpan? RetryAfter { get; init; }
+}
