@@ -192,7 +192,7 @@ internal sealed class FineTuner : IDisposable
             DroppedSamples = _data.Dropped,
         };
         _trained.Export(output, BlobNames.HubRepo(_job.BaseModel) ?? _job.BaseModel);
-        ServingSettings.Save(output, _job.Settings);
+        ServingSettings.Save(output, _job.Settings, _data.Training.Select(sample => sample.Answer));
         ModelCard.Write(output, _job, result);
         return result;
     }

@@ -17,6 +17,16 @@ public sealed class AnswerTemplateTests
     }
 
     [Fact]
+    public void The_values_are_found_in_the_text_without_white_space_around_them()
+    {
+        const string text = "  Product:  Red Coat , Full Price: 12 ";
+        var fields = Template.Find(text);
+        Assert.Equal(["title", "price"], fields.Keys);
+        Assert.Equal(["Red Coat", "12"], fields.Values.Select(range => text[range]));
+        Assert.Empty(Template.Find("a red coat"));
+    }
+
+    [Fact]
     public void The_words_are_those_of_the_prompt_template() =>
         Assert.Equal("Product: Red Coat, Category: COATS, Full Price: 120", new Answer("Red Coat", "COATS", 120).ToString());
 

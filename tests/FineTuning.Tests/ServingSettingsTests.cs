@@ -24,6 +24,27 @@ public sealed class ServingSettingsTests : IDisposable
     }
 
     [Fact]
+    public void Categories_and_sets_of_fields_of_the_training_answers_are_kept()
+    {
+        ServingSettings.Save(_folder, new TrainingSettings(),
+            [new("Red Hat", "Hats", null), new("Bag", "Bags", 3), new("Blue Hat", "Hats", 2), new(null, null, null)]);
+        var settings = ServingSettings.Load(_folder);
+        Assert.Equal(["Bags", "Hats"], settings.Classes);
+        Assert.Equal([["title", "category", "price"], ["title", "category"]], settings.Fields);
+    }
+
+    [Theory]
+    [InlineData(999, "{category}", true)]
+    [InlineData(1000, "{category}", false)]
+    [InlineData(3, "{title}", false)]
+    public void Categories_are_kept_only_when_they_are_few_and_asked_for(int count, string template, bool kept)
+    {
+        var answers = Enumerable.Range(0, count).Select(i => new Answer("Hat", $"{i}", null));
+        ServingSettings.Save(_folder, new TrainingSettings { AnswerTemplate = template }, answers);
+        Assert.Equal(kept, ServingSettings.Load(_folder).Classes is not null);
+    }
+
+    [Fact]
     public void A_base_model_is_asked_with_the_defaults() =>
         Assert.Equal(ServingSettings.Of(new TrainingSettings()), ServingSettings.Load(_folder));
 

@@ -53,6 +53,18 @@ public sealed class RowBuilder
     /// <summary>Parses a generated text; null when it does not follow the answer template.</summary>
     public Answer? Read(string text) => _answers.Read(text);
 
+    /// <summary>Finds the ids that spell the values of the answer's fields, also in part.</summary>
+    /// <returns>Indices in <paramref name="answer"/> by field; empty when <see cref="Read"/> gives null.</returns>
+    public IReadOnlyDictionary<string, IReadOnlyList<int>> FieldIds(IReadOnlyList<int> answer)
+    {
+        var (text, spans) = _tokenizer.DecodeWithSpans(answer);
+        return _answers.Find(text).ToDictionary(field => field.Key, IReadOnlyList<int> (field) =>
+        [
+            .. Enumerable.Range(0, spans.Count).Where(i =>
+                Math.Max(spans[i].Start, field.Value.Start.Value) < Math.Min(spans[i].End, field.Value.End.Value)),
+        ]);
+    }
+
     private int[] Reply(Answer answer) =>
         _tokenizer.Encode($"{_answers.Write(answer)}{SpecialTokens.End}\n{SpecialTokens.EndOfText}", addBos: false);
 }

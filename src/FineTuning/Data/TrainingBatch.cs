@@ -8,7 +8,7 @@ using static TorchSharp.torch;
 namespace FunctionsPipeline.FineTuning.Data;
 
 /// <summary>Samples that are computed together, in managed memory so that a background thread can prepare them.</summary>
-internal sealed class TrainingBatch
+public sealed class TrainingBatch
 {
     private readonly IBatchImages _images;
     private readonly long[] _ids, _positions, _targets;

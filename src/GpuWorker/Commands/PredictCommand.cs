@@ -18,7 +18,7 @@ internal static class PredictCommand
         model.AcceptExistingOnly();
         var json = new Option<bool>("--json")
         {
-            Description = "A JSON line for each image in place of text, with the probability of the answer and of each of its tokens.",
+            Description = "A JSON line for each image in place of text, with the probability of the answer, its fields and its tokens.",
         };
         var images = new Argument<FileInfo[]>("image")
         {
@@ -26,6 +26,7 @@ internal static class PredictCommand
             Arity = ArgumentArity.OneOrMore,
         };
         var generation = new GenerationOptions();
+        var freeAnswers = SharedOptions.FreeAnswers();
         var threads = SharedOptions.Threads();
         var device = SharedOptions.Device();
         var command = new Command("predict",
@@ -34,15 +35,17 @@ internal static class PredictCommand
             answered all the same.
 
             Examples: predict --model models/spring-catalog shirt.jpg shoes.png
-                      predict --model models/spring-catalog shirt.jpg --json | jq .confidence
+                      predict --model models/spring-catalog shirt.jpg --json | jq .confidence.category
                       predict --model models/spring-catalog shirt.jpg --temperature 0.7 --top-p 0.9 --seed 1 --max-tokens 40
             """)
-        { model, json, images, threads, device };
+        { model, json, images, freeAnswers, threads, device };
         generation.AddTo(command);
         command.SetAction(async (parsed, cancellationToken) =>
         {
             torch.set_num_threads(parsed.GetValue(threads));
-            using var predictor = new Predictor(parsed.GetRequiredValue(model).FullName, SharedOptions.Resolve(parsed.GetValue(device)));
+            using var predictor = new Predictor(
+                parsed.GetRequiredValue(model).FullName, SharedOptions.Resolve(parsed.GetValue(device)), torch.float32,
+                parsed.GetValue(freeAnswers));
             var settings = generation.Read(parsed, predictor.Generation);
             var code = CommandLine.Done;
             foreach (var image in parsed.GetRequiredValue(images))
@@ -63,7 +66,7 @@ internal static class PredictCommand
         var begun = false;
         try
         {
-            await foreach (var piece in predictor.StreamAsync(Read(image), settings, cancellationToken))
+            await foreach (var piece in predictor.StreamAsync(predictor.Prepare(Read(image)), settings, cancellationToken))
             {
                 if (!begun) Console.Write($"{image.Name}: ");
                 begun = true;
@@ -84,7 +87,7 @@ internal static class PredictCommand
     {
         try
         {
-            var predicted = predictor.Answer(Read(image), settings, cancellationToken);
+            var predicted = predictor.Answer([predictor.Prepare(Read(image))], settings, cancellationToken)[0];
             var answer = predicted.Read;
             Console.WriteLine(JsonSerializer.Serialize(
                 new
@@ -94,10 +97,15 @@ internal static class PredictCommand
                     answer?.Title,
                     answer?.Category,
                     answer?.Price,
-                    confidence = Math.Round(predicted.Confidence, 4),
-                    logProbability = Math.Round(predicted.LogProbability, 4),
-                    tokens = predicted.Generated.Tokens.Select(
-                        token => new { token.Id, logProbability = Math.Round(token.LogProbability, 4) }),
+                    confidence = new
+                    {
+                        answer = Round(predicted.Confidence.Answer),
+                        title = Round(predicted.Confidence.Title),
+                        category = Round(predicted.Confidence.Category),
+                        price = Round(predicted.Confidence.Price),
+                    },
+                    logProbability = Round(predicted.LogProbability),
+                    tokens = predicted.Generated.Tokens.Select(token => new { token.Id, logProbability = Round(token.LogProbability) }),
                     complete = predicted.Generated.Stopped,
                 },
                 PipelineJson.Compact));
@@ -109,6 +117,8 @@ internal static class PredictCommand
             return false;
         }
     }
+
+    private static double? Round(double? value) => value is { } number ? Math.Round(number, 4) : null;
 
     /// <exception cref="UnreadableImageException">There is no such file, or it exceeds the size limit of images.</exception>
     private static byte[] Read(FileInfo file)

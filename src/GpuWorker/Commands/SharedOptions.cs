@@ -33,5 +33,11 @@ internal static class SharedOptions
         return option;
     }
 
+    public static Option<bool> FreeAnswers() => new("--free-answers")
+    {
+        Description =
+            "Lets the model write anything. Otherwise answers keep to the template and the categories that the model was trained on.",
+    };
+
     public static torch.Device Resolve(string? device) => new(device ?? (torch.cuda.is_available() ? "cuda" : "cpu"));
 }

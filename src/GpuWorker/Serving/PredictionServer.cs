@@ -10,7 +10,7 @@ using TorchSharp;
 
 namespace FunctionsPipeline.GpuWorker.Serving;
 
-/// <summary>Web server of <c>serve</c>: <c>POST /predict</c> and <c>GET /livez</c>.</summary>
+/// <summary>Web server of <c>serve</c>: <c>POST /predict</c> and <c>GET /healthz</c>.</summary>
 public static class PredictionServer
 {
     /// <summary>Creates the server, ready to start.</summary>
@@ -43,13 +43,13 @@ public static class PredictionServer
             var result = await context.RequestServices.GetRequiredService<PredictEndpoint>().HandleAsync(context);
             await result.ExecuteAsync(context);
         });
-        app.MapGet("/livez", (CurrentPredictor current) =>
+        app.MapGet("/healthz", (CurrentPredictor current) =>
             Results.Json(new { status = "ok", model = current.Version }, PipelineJson.Options));
         return app;
     }
 }
 
-/// <summary><c>POST /predict</c>: answers a <see cref="PredictRequest"/> with a <see cref="Prediction"/>.</summary>
+/// <summary><c>POST /predict</c>: answers a <see cref="PredictRequest"/> with a <see cref="PredictionDocument"/>.</summary>
 internal sealed class PredictEndpoint(CurrentPredictor current, UploadReader uploads, TimeProvider time, ILogger<PredictEndpoint> logger)
 {
     /// <summary>Answers 200 with the document, also for an upload that is not an image; 400, 404, 412 or 503 with a problem.</summary>
@@ -85,15 +85,18 @@ internal sealed class PredictEndpoint(CurrentPredictor current, UploadReader upl
             // Rejects what is no image before the wait for the model, and also while none is published.
             ImageReader.Identify(bytes);
             var prediction = await current.UseAsync(
-                (model, predictor) => Predicted(model, predictor.Answer(bytes, cancellationToken)), cancellationToken);
+                (model, predictor) => Predicted(request, model, predictor.Answer([predictor.Prepare(bytes)], cancellationToken)[0]),
+                cancellationToken);
             if (prediction is null) return Problem(503, "No model has been published yet; fine-tune one first.");
-            return Answered(request.Blob, prediction with { Seconds = time.GetElapsedTime(started).TotalSeconds });
+            return Answered(prediction with { Seconds = time.GetElapsedTime(started).TotalSeconds });
         }
         catch (UnreadableImageException e)
         {
             logger.Rejected(request.Blob, e.Reason, e.Detail);
-            return Results.Json(new Prediction
+            return Results.Json(new PredictionDocument
             {
+                Image = request.Blob,
+                ETag = request.ETag,
                 Status = PredictionStatus.Rejected,
                 Reason = e.Reason,
                 Detail = e.Detail,
@@ -103,22 +106,25 @@ internal sealed class PredictEndpoint(CurrentPredictor current, UploadReader upl
         }
     }
 
-    private IResult Answered(string image, Prediction prediction)
+    private IResult Answered(PredictionDocument prediction)
     {
-        logger.Predicted(image, prediction.Answer ?? "", prediction.Seconds);
+        logger.Predicted(prediction.Image, prediction.Answer ?? "", prediction.Seconds);
         return Results.Json(prediction, PipelineJson.Options);
     }
 
-    private Prediction Predicted(string model, PredictedAnswer predicted)
+    private PredictionDocument Predicted(PredictRequest request, string model, PredictedAnswer predicted)
     {
         var answer = predicted.Read;
-        return new Prediction
+        return new PredictionDocument
         {
+            Image = request.Blob,
+            ETag = request.ETag,
             Status = PredictionStatus.Predicted,
             Answer = predicted.Text,
             Title = answer?.Title,
             Category = answer?.Category,
             Price = answer?.Price,
+            Confidence = predicted.Confidence,
             Model = model,
             At = time.GetUtcNow(),
         };
@@ -209,7 +215,7 @@ internal sealed class CurrentPredictor(IRunStore store, string cache, torch.Devi
     private async Task LoadAsync(string version, CancellationToken cancellationToken)
     {
         var folder = await ModelTransfer.DownloadAsync(store, version, cache, cancellationToken);
-        var predictor = await Task.Run(() => new Predictor(folder, device), cancellationToken);
+        var predictor = await Task.Run(() => new Predictor(folder, device, torch.float32), cancellationToken);
         // The old model is freed only now, after the new one has loaded: memory must hold both, and a failed load loses none.
         _loaded?.Predictor.Dispose();
         _loaded = (version, predictor);

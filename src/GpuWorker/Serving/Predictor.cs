@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.FineTuning;
+using FunctionsPipeline.FineTuning.Answers;
 using FunctionsPipeline.FineTuning.Data;
 using FunctionsPipeline.Images;
 using FunctionsPipeline.Phi3Vision.Config;
@@ -12,7 +13,7 @@ using static TorchSharp.torch;
 
 namespace FunctionsPipeline.GpuWorker.Serving;
 
-/// <summary>Loaded model that describes images, with the prompt it was trained on. Not thread-safe.</summary>
+/// <summary>Loaded model that describes images, with the prompt it was trained on.</summary>
 public sealed class Predictor : IDisposable
 {
     private readonly LoadedModel _loaded;
@@ -22,48 +23,67 @@ public sealed class Predictor : IDisposable
     private readonly Device _device;
 
     /// <param name="folder">Folder of the model.</param>
-    public Predictor(string folder, Device device)
+    /// <param name="precision">Type of the weights and of the computation.</param>
+    /// <param name="freeAnswers">True to let the model write any text in place of answers that follow its template.</param>
+    public Predictor(string folder, Device device, ScalarType precision, bool freeAnswers = false)
     {
         _device = device;
         var settings = ServingSettings.Load(folder);
-        _loaded = ModelFolder.Load(folder, device, ScalarType.Float32);
+        _loaded = ModelFolder.Load(folder, device, precision);
         _loaded.Model.eval();
         _rows = new RowBuilder(_loaded.Tokenizer, settings);
         _processor = new ImageProcessor(settings.NumCrops);
         _generator = new TextGenerator(_loaded.Model);
-        Generation = new GenerationSettings { MaxTokens = settings.MaxAnswerTokens, StopTokens = _rows.StopTokens };
+        Generation = new GenerationSettings
+        {
+            MaxTokens = settings.MaxAnswerTokens,
+            StopTokens = _rows.StopTokens,
+            Constraint = freeAnswers ? null : new AnswerConstraint(_loaded.Tokenizer, settings, _rows.StopTokens),
+        };
     }
 
     /// <summary>
-    /// Default generation settings: greedy decoding, up to the number of tokens that the model was trained to answer with.
+    /// Default generation settings: greedy decoding, up to the number of tokens that the model was trained to answer with, and answers that
+    /// keep to the template.
     /// </summary>
     public GenerationSettings Generation { get; }
 
-    /// <summary>Generates the answer to an image with the settings in <see cref="Generation"/>.</summary>
+    /// <summary>Decodes an image and resizes it for the model. Safe for concurrent use, also while an answer is generated.</summary>
     /// <param name="bytes">Encoded image.</param>
     /// <exception cref="UnreadableImageException">The bytes cannot be decoded as an image.</exception>
-    public PredictedAnswer Answer(ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken) =>
-        Answer(bytes, Generation, cancellationToken);
-
-    /// <summary>
-    /// Generates the answer to an image with the given settings, which must keep the stop tokens of <see cref="Generation"/>.
-    /// </summary>
-    /// <inheritdoc cref="Answer(ReadOnlyMemory{byte}, CancellationToken)"/>
-    /// <exception cref="ArgumentException">The settings are invalid.</exception>
-    public PredictedAnswer Answer(ReadOnlyMemory<byte> bytes, GenerationSettings settings, CancellationToken cancellationToken)
+    public PreparedImage Prepare(ReadOnlyMemory<byte> bytes)
     {
-        using var prompt = Prompt(bytes);
-        var generated = _generator.Generate(prompt.Input, settings, cancellationToken)[0];
-        var text = _rows.Decode(generated.Ids);
-        return new PredictedAnswer(text, _rows.Read(text), generated);
+        using var image = ImageReader.Read(bytes);
+        var fitted = _processor.Fit(image);
+        const int side = Phi3VisionConfig.ViewSize;
+        return new PreparedImage(fitted, _rows.Prompt(ProcessedImage.TokensOf(fitted.Height / side, fitted.Width / side)));
     }
 
-    /// <summary>Generates the answer and yields its text in pieces as they become available.</summary>
-    /// <inheritdoc cref="Answer(ReadOnlyMemory{byte}, GenerationSettings, CancellationToken)"/>
-    public async IAsyncEnumerable<string> StreamAsync(
-        ReadOnlyMemory<byte> bytes, GenerationSettings settings, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    /// <summary>Generates the answers to a batch of images with the settings in <see cref="Generation"/>. One call at a time.</summary>
+    /// <param name="images">At least one.</param>
+    /// <returns>The answer to each image.</returns>
+    public IReadOnlyList<PredictedAnswer> Answer(IReadOnlyList<PreparedImage> images, CancellationToken cancellationToken) =>
+        Answer(images, Generation, cancellationToken);
+
+    /// <summary>
+    /// Generates the answers to a batch of images with the given settings, which must keep the stop tokens of <see cref="Generation"/>. One
+    /// call at a time.
+    /// </summary>
+    /// <inheritdoc cref="Answer(IReadOnlyList{PreparedImage}, CancellationToken)"/>
+    /// <exception cref="ArgumentException">The settings are invalid.</exception>
+    public IReadOnlyList<PredictedAnswer> Answer(
+        IReadOnlyList<PreparedImage> images, GenerationSettings settings, CancellationToken cancellationToken)
     {
-        using var prompt = Prompt(bytes);
+        using var prompts = new PromptTensors(Prompts(images), _device);
+        return [.. _generator.Generate(prompts.Input, settings, cancellationToken).Select(Read)];
+    }
+
+    /// <summary>Generates the answer to an image and yields its text in pieces as they become available. One call at a time.</summary>
+    /// <inheritdoc cref="Answer(IReadOnlyList{PreparedImage}, GenerationSettings, CancellationToken)"/>
+    public async IAsyncEnumerable<string> StreamAsync(
+        PreparedImage image, GenerationSettings settings, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    {
+        using var prompt = new PromptTensors(Prompts([image]), _device);
         var text = new StreamingDetokenizer(_loaded.Tokenizer, _rows);
         await foreach (var token in _generator.StreamAsync(prompt.Input, settings, cancellationToken))
             if (text.Add(token.Id) is { Length: > 0 } piece) yield return piece;
@@ -73,57 +93,74 @@ public sealed class Predictor : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _loaded.Dispose();
 
-    private PromptTensors Prompt(ReadOnlyMemory<byte> bytes)
+    private TrainingBatch Prompts(IReadOnlyList<PreparedImage> images) => new(
+        [
+            .. images.AsParallel().AsOrdered().Select(image =>
+                (new TrainingRow(image.Prompt, image.Prompt.Length), ImageProcessor.Views(image.Fitted))),
+        ],
+        _loaded.Config.PadTokenId, padLeft: true);
+
+    private PredictedAnswer Read(GeneratedAnswer generated)
     {
-        using var image = ImageReader.Read(bytes);
-        var processed = _processor.Process(image);
-        return new PromptTensors(_rows.Prompt(processed.Tokens), processed, _device);
+        int[] ids = [.. generated.Ids];
+        var text = _rows.Decode(ids);
+        var fields = _rows.FieldIds(ids);
+        return new PredictedAnswer(text, _rows.Read(text), generated, new Confidence(
+            Mean(generated.Tokens), Field("title"), Field("category"), Field("price")));
+
+        double? Field(string name) =>
+            fields.TryGetValue(name, out var indices) ? Mean([.. indices.Select(i => generated.Tokens[i])]) : null;
     }
+
+    // Geometric mean of the probabilities: comparable between texts of different lengths.
+    private static double Mean(IReadOnlyList<GeneratedToken> tokens) =>
+        tokens.Count == 0 ? 1 : Math.Exp(tokens.Average(token => token.LogProbability));
+}
+
+/// <summary>An image resized for the model, with its prompt, in managed memory.</summary>
+public sealed class PreparedImage
+{
+    internal PreparedImage(PaddedImage fitted, int[] prompt) => (Fitted, Prompt) = (fitted, prompt);
+
+    /// <summary>The image before it is cut into views, which take four to eight times the memory.</summary>
+    internal PaddedImage Fitted { get; }
+
+    internal int[] Prompt { get; }
 }
 
 /// <summary>Answer of a model to an image.</summary>
 /// <param name="Text">The answer's verbatim text.</param>
 /// <param name="Read">The parsed text; null when it does not follow the model's answer template.</param>
 /// <param name="Generated">The generated tokens with their probabilities.</param>
-public sealed record PredictedAnswer(string Text, Answer? Read, GeneratedAnswer Generated)
+/// <param name="Confidence">The model's confidence; 1 for an empty answer.</param>
+public sealed record PredictedAnswer(string Text, Answer? Read, GeneratedAnswer Generated, Confidence Confidence)
 {
     /// <summary>Natural logarithm of the answer's probability: the sum over its tokens.</summary>
     public double LogProbability => Generated.Tokens.Sum(token => token.LogProbability);
-
-    /// <summary>
-    /// Geometric mean of the tokens' probabilities, from 0 to 1, comparable between answers of different lengths. 1 for an empty answer.
-    /// </summary>
-    public double Confidence => Generated.Tokens.Count == 0 ? 1 : Math.Exp(LogProbability / Generated.Tokens.Count);
 }
 
 /// <summary>
-/// Model input for a prompt about one image. Owns its tensors, detached from every dispose scope, so that a thread other than their
-/// creator's may read and free them.
+/// Model input of a batch. Owns its tensors, detached from every dispose scope, so that a thread other than their creator's may read and
+/// free them.
 /// </summary>
 internal sealed class PromptTensors : IDisposable
 {
-    /// <param name="ids">Token ids, with a negative id for every position of the image.</param>
-    public PromptTensors(IReadOnlyList<int> ids, ProcessedImage image, Device device)
+    public PromptTensors(TrainingBatch prompts, Device device)
     {
-        const int side = Phi3VisionConfig.ViewSize;
         using var scope = NewDisposeScope();
-        long[] row = [.. ids.Select(id => (long)id)];
-        Input = new ModelInput(
-            tensor(row, [1, row.Length], device: device),
-            PixelValues: tensor(image.PixelValues, [1, image.Views, 3, side, side], device: device),
-            ImageSizes: tensor(new long[] { image.Height, image.Width }, [1, 2], device: device));
-        scope.Detach(Input.InputIds, Input.PixelValues!, Input.ImageSizes!);
+        Input = prompts.Input(device);
+        foreach (var tensor in Tensors) scope.Detach(tensor);
     }
 
-    /// <summary>Token ids I64 [1, L], pixels F32 [1, K, 3, 336, 336] and image sizes I64 [1, 2].</summary>
     public ModelInput Input { get; }
+
+    private IEnumerable<Tensor> Tensors =>
+        new[] { Input.InputIds, Input.AttentionMask, Input.PixelValues, Input.ImageSizes }.OfType<Tensor>();
 
     /// <inheritdoc/>
     public void Dispose()
     {
-        Input.InputIds.Dispose();
-        Input.PixelValues?.Dispose();
-        Input.ImageSizes?.Dispose();
+        foreach (var tensor in Tensors) tensor.Dispose();
     }
 }
 

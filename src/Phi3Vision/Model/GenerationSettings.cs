@@ -38,6 +38,12 @@ public sealed record GenerationSettings
     /// </summary>
     public double RepetitionPenalty { get; init; } = 1;
 
+    /// <summary>
+    /// Rules that answers keep to: other tokens are left out before the choice. Null for any answer. Reported probabilities stay those of
+    /// the model among all tokens.
+    /// </summary>
+    public ITokenConstraint? Constraint { get; init; }
+
     /// <summary>Checks each setting and their combination.</summary>
     /// <exception cref="ArgumentException">A setting is out of range; the message lists every problem.</exception>
     public void Validate()

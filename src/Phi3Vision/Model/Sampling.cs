@@ -3,39 +3,68 @@ using static TorchSharp.torch;
 namespace FunctionsPipeline.Phi3Vision.Model;
 
 /// <summary>Chooses the next token of every row.</summary>
-internal abstract class TokenChoice
+/// <param name="answers">The rows' answers where they are constrained; none otherwise.</param>
+internal abstract class TokenChoice(IReadOnlyList<IConstrainedAnswer> answers)
 {
+    private bool[]? _forbidden;
+
     /// <param name="logits">F32 [B, V].</param>
     /// <returns>A token for each row, with the logarithm of its probability under the logits.</returns>
-    public abstract (int Id, double LogProbability)[] Choose(Tensor logits);
+    public (int Id, double LogProbability)[] Choose(Tensor logits)
+    {
+        if (answers.Count == 0) return Choose(logits, null);
+        var width = (int)logits.shape[1];
+        _forbidden ??= new bool[answers.Count * width];
+        Array.Fill(_forbidden, true);
+        for (var row = 0; row < answers.Count; row++) answers[row].Allow(_forbidden.AsSpan(row * width, width));
+        var chosen = Choose(logits, _forbidden);
+        for (var row = 0; row < answers.Count; row++) answers[row].Add(chosen[row].Id);
+        return chosen;
+    }
 
     /// <summary>Creates the choice that the settings select.</summary>
     /// <param name="session">Session whose prompts count for the repetition penalty.</param>
-    public static TokenChoice Create(GenerationSettings settings, DecodingSession session) =>
-        settings is { Temperature: 0, RepetitionPenalty: 1 }
-            ? new MostLikely()
-            : new RowByRow([.. Enumerable.Range(0, session.Rows).Select(row => new RowSampler(settings, session.PromptIds(row)))]);
+    public static TokenChoice Create(GenerationSettings settings, DecodingSession session)
+    {
+        var rows = Enumerable.Range(0, session.Rows);
+        IReadOnlyList<IConstrainedAnswer> answers =
+            settings.Constraint is { } constraint ? [.. rows.Select(_ => constraint.Begin(settings.MaxTokens))] : [];
+        return settings is { Temperature: 0, RepetitionPenalty: 1 }
+            ? new MostLikely(answers)
+            : new RowByRow(answers, [.. rows.Select(row => new RowSampler(settings, session.PromptIds(row)))]);
+    }
+
+    /// <param name="logits">F32 [B, V].</param>
+    /// <param name="forbidden">True for each of the B · V tokens that must not be chosen; null to choose from all.</param>
+    protected abstract (int Id, double LogProbability)[] Choose(Tensor logits, bool[]? forbidden);
 
     /// <summary>Greedy choice without penalty, on the logits' device: log p = logit - logsumexp(logits).</summary>
-    private sealed class MostLikely : TokenChoice
+    private sealed class MostLikely(IReadOnlyList<IConstrainedAnswer> answers) : TokenChoice(answers)
     {
-        public override (int Id, double LogProbability)[] Choose(Tensor logits)
+        protected override (int Id, double LogProbability)[] Choose(Tensor logits, bool[]? forbidden)
         {
             using var scope = NewDisposeScope();
-            var ids = logits.argmax(-1, keepdim: true);
+            var candidates = forbidden is null
+                ? logits
+                : logits.Masked(tensor(forbidden, logits.shape, device: logits.device), double.NegativeInfinity);
+            var ids = candidates.argmax(-1, keepdim: true);
             var logProbabilities = (logits.gather(1, ids) - logits.logsumexp(-1, keepdim: true)).cpu().data<float>().ToArray();
             return [.. ids.cpu().data<long>().ToArray().Zip(logProbabilities, (id, value) => ((int)id, (double)value))];
         }
     }
 
-    private sealed class RowByRow(RowSampler[] rows) : TokenChoice
+    private sealed class RowByRow(IReadOnlyList<IConstrainedAnswer> answers, RowSampler[] rows) : TokenChoice(answers)
     {
-        public override (int Id, double LogProbability)[] Choose(Tensor logits)
+        protected override (int Id, double LogProbability)[] Choose(Tensor logits, bool[]? forbidden)
         {
             using var scope = NewDisposeScope();
             var values = logits.cpu().contiguous().data<float>().ToArray();
             var width = values.Length / rows.Length;
-            return [.. rows.Select((row, i) => row.Choose(values.AsSpan(i * width, width)))];
+            return
+            [
+                .. rows.Select((row, i) => row.Choose(
+                    values.AsSpan(i * width, width), forbidden is null ? [] : forbidden.AsSpan(i * width, width))),
+            ];
         }
     }
 }
@@ -56,7 +85,8 @@ internal sealed class RowSampler
     }
 
     /// <param name="scores">Logits of all tokens; overwritten.</param>
-    public (int Id, double LogProbability) Choose(Span<float> scores)
+    /// <param name="forbidden">True for each token that must not be chosen; empty to choose from all.</param>
+    public (int Id, double LogProbability) Choose(Span<float> scores, ReadOnlySpan<bool> forbidden = default)
     {
         var highest = float.NegativeInfinity;
         foreach (var score in scores) highest = Math.Max(highest, score);
@@ -65,6 +95,8 @@ internal sealed class RowSampler
         var normalizer = highest + Math.Log(total);
 
         var logits = scores.ToArray();
+        for (var i = 0; i < forbidden.Length; i++)
+            if (forbidden[i]) scores[i] = float.NegativeInfinity;
         if (_settings.RepetitionPenalty != 1) ScoreFilters.Penalize(scores, _seen, _settings.RepetitionPenalty);
         var id = _settings.Temperature == 0 ? Highest(scores) : Draw(scores);
         _seen.Add(id);

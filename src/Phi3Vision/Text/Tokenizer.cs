@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
+using System.Text.Unicode;
 
 namespace FunctionsPipeline.Phi3Vision.Text;
 
@@ -21,6 +22,7 @@ public sealed class Tokenizer
     private readonly string?[] _texts;
     private readonly short[] _bytes;
     private readonly bool[] _special;
+    private readonly bool[] _added;
     private readonly AddedTokenSplitter _splitter;
 
     private Tokenizer(ReadOnlyMemory<byte> json, string source)
@@ -37,7 +39,8 @@ public sealed class Tokenizer
         _texts = [.. _tokens.Select(token => token?.Replace(Space, ' '))];
         _bytes = [.. _tokens.Select(ByteOf)];
         _special = new bool[VocabularySize];
-        foreach (var added in file.Added) _special[added.Id] = added.Special;
+        _added = new bool[VocabularySize];
+        foreach (var added in file.Added) (_special[added.Id], _added[added.Id]) = (added.Special, true);
         _splitter = new AddedTokenSplitter(file.Added);
         _encoder = new WordEncoder(new BytePairEncoder(file.Vocabulary, file.Merges), new CharacterPairs(file.Vocabulary.Keys));
     }
@@ -72,6 +75,10 @@ public sealed class Tokenizer
     /// <summary>Returns the token of an id; null for an id without a token.</summary>
     public string? Token(int id) => id >= 0 && id < _tokens.Length ? _tokens[id] : null;
 
+    /// <summary>Returns the UTF-8 bytes that a token adds to a text; empty for an added token and for an id without a token.</summary>
+    public byte[] Bytes(int id) =>
+        Token(id) is null || _added[id] ? [] : _bytes[id] >= 0 ? [(byte)_bytes[id]] : Encoding.UTF8.GetBytes(_texts[id]!);
+
     /// <summary>Encodes a text, in time proportional to its length for ordinary text.</summary>
     /// <param name="text">Any text; an unpaired surrogate is encoded as U+FFFD.</param>
     /// <param name="addBos">True to begin with <see cref="SpecialTokens.BeginOfText"/>.</param>
@@ -93,23 +100,49 @@ public sealed class Tokenizer
     /// is not valid UTF-8 every byte becomes U+FFFD.
     /// </summary>
     /// <param name="skipSpecial">True to leave special tokens out.</param>
-    public string Decode(IEnumerable<int> ids, bool skipSpecial = true)
+    public string Decode(IEnumerable<int> ids, bool skipSpecial = true) => DecodeWithSpans([.. ids], skipSpecial).Text;
+
+    /// <summary>Decodes ids to text as <see cref="Decode"/> does, and finds the characters that each id stands for.</summary>
+    /// <returns>
+    /// The text, and start and end in it for every id: the complete character for each of its bytes, with the space that a token begins
+    /// with, an empty span for an id without text.
+    /// </returns>
+    public (string Text, IReadOnlyList<(int Start, int End)> Spans) DecodeWithSpans(IReadOnlyList<int> ids, bool skipSpecial = true)
     {
         var text = new StringBuilder();
-        var bytes = new List<byte>();
-        foreach (var id in ids)
+        var spans = new (int Start, int End)[ids.Count];
+        var bytes = new List<int>();
+        for (var i = 0; i < ids.Count; i++)
         {
-            if (Token(id) is null || (skipSpecial && _special[id])) continue;
-            if (_bytes[id] >= 0)
+            if (Token(ids[i]) is null || (skipSpecial && _special[ids[i]])) continue;
+            if (_bytes[ids[i]] >= 0)
             {
-                bytes.Add((byte)_bytes[id]);
+                bytes.Add(i);
                 continue;
             }
-            Flush(bytes, text);
-            text.Append(_texts[id]);
+            AppendBytes(bytes);
+            spans[i].Start = text.Length;
+            spans[i].End = text.Append(_texts[ids[i]]).Length;
         }
-        Flush(bytes, text);
-        return text.Length > 0 && text[0] == ' ' ? text.ToString(1, text.Length - 1) : text.ToString();
+        AppendBytes(bytes);
+        if (text.Length == 0 || text[0] != ' ') return (text.ToString(), spans);
+        return (text.ToString(1, text.Length - 1), [.. spans.Select(span => (Math.Max(0, span.Start - 1), Math.Max(0, span.End - 1)))]);
+
+        void AppendBytes(List<int> places)
+        {
+            ReadOnlySpan<byte> run = [.. places.Select(i => (byte)_bytes[ids[i]])];
+            // As ByteFallback of the Rust tokenizers: one invalid byte makes the complete run invalid.
+            var valid = Utf8.IsValid(run);
+            for (int at = 0, length = 1; at < run.Length; at += length)
+            {
+                var rune = Rune.ReplacementChar;
+                if (valid) Rune.DecodeFromUtf8(run[at..], out rune, out length);
+                var start = text.Length;
+                text.Append(rune.ToString());
+                foreach (var i in places.Slice(at, length)) spans[i] = (start, text.Length);
+            }
+            places.Clear();
+        }
     }
 
     private void EncodeSegment(ReadOnlySpan<char> segment, List<int> ids)
@@ -126,24 +159,6 @@ public sealed class Tokenizer
         && byte.TryParse(token.AsSpan(3, 2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var b)
             ? b
             : (short)-1;
-
-    private static void Flush(List<byte> bytes, StringBuilder text)
-    {
-        if (bytes.Count == 0) return;
-        var run = bytes.ToArray();
-        bytes.Clear();
-        try
-        {
-            text.Append(StrictUtf8.GetString(run));
-        }
-        catch (DecoderFallbackException)
-        {
-            // As ByteFallback of the Rust tokenizers: one invalid byte makes the complete run invalid.
-            text.Append('\uFFFD', run.Length);
-        }
-    }
-
-    private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 }
 
 /// <summary>Content of a <c>tokenizer.json</c> of the Llama kind: byte-fallback BPE, <c>▁</c> for spaces, no pre-tokenizer.</summary>

@@ -73,4 +73,20 @@ public sealed class RowBuilderTests
         var generated = row.Ids[row.AnswerStart..].TakeWhile(id => !Rows.StopTokens.Contains(id));
         Assert.Equal(answer, Rows.Read(Rows.Decode(generated)));
     }
+
+    [Theory]
+    [InlineData("Hats", "Hats")]
+    [InlineData("Kåpe 😀", "Kååpe 😀😀😀😀")]
+    public void The_ids_of_a_field_are_those_that_spell_any_of_it(string category, string spelled)
+    {
+        var ids = Tokens.Encode($"Category: {category}, Full Price: 12.5", addBos: false);
+        var (text, spans) = Tokens.DecodeWithSpans(ids);
+        var fields = Rows.FieldIds(ids).ToDictionary(
+            field => field.Key, field => string.Concat(field.Value.Select(i => text[spans[i].Start..spans[i].End])).TrimStart());
+        // Letters that the vocabulary lacks take a token for each of their bytes.
+        Assert.Equal(new Dictionary<string, string> { ["category"] = spelled, ["price"] = "12.5" }, fields);
+    }
+
+    [Fact]
+    public void Text_that_is_no_answer_has_no_fields() => Assert.Empty(Rows.FieldIds(Tokens.Encode("a hat", addBos: false)));
 }

@@ -78,6 +78,35 @@ public sealed class TextGeneratorTests : IDisposable
         }
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_constraint_leaves_each_row_its_tokens_and_the_probabilities_as_they_are(bool sampled)
+    {
+        long[][] prompts = [[1, 20, 30, 40], [1, 70]];
+        var settings = (sampled ? Sampled with { TopK = 0, TopP = 1 } : Greedy) with { Constraint = new Remainders(7) };
+        var answers = _generator.Generate(TinyModel.LeftPadded(prompts), settings, default);
+        using var noGradients = torch.no_grad();
+        foreach (var (answer, prompt) in answers.Zip(prompts))
+        {
+            Assert.Equal(Enumerable.Range(0, 12).Select(i => i % 7), answer.Ids.Select(id => id % 7));
+            var logits = _model.forward(TinyModel.Ids([.. prompt, .. answer.Ids.Select(id => (long)id)]));
+            foreach (var (token, i) in answer.Tokens.Select((token, i) => (token, i)))
+                Assert.Equal(logits[0, prompt.Length - 1 + i].log_softmax(-1)[token.Id].item<float>(), token.LogProbability, 1e-4);
+        }
+        Assert.NotEqual(answers[0].Ids, answers[1].Ids);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_constraint_that_allows_everything_changes_nothing(bool sampled)
+    {
+        var settings = sampled ? Sampled : Greedy;
+        var constrained = settings with { Constraint = new Remainders(1) };
+        Assert.Equal(Continue(settings, 1, 20, 30).Tokens, Continue(constrained, 1, 20, 30).Tokens);
+    }
+
     [Fact]
     public void The_same_seed_draws_the_same_tokens_and_another_one_others()
     {
@@ -234,5 +263,23 @@ internal sealed class OwnedPrompts(params long[][] rows) : IDisposable
         var input = TinyModel.LeftPadded(rows);
         scope.Detach(input.InputIds, input.AttentionMask!);
         return input;
+    }
+
+    /// <summary>Allows the ids whose remainder by the divisor is that of their place in the answer.</summary>
+    private sealed class Remainders(int divisor) : ITokenConstraint
+    {
+        public IConstrainedAnswer Begin(int maxTokens) => new Row(divisor);
+
+        private sealed class Row(int divisor) : IConstrainedAnswer
+        {
+            private int _tokens;
+
+            public void Allow(Span<bool> forbidden)
+            {
+                for (var id = _tokens % divisor; id < forbidden.Length; id += divisor) forbidden[id] = false;
+            }
+
+            public void Add(int id) => _tokens++;
+        }
     }
 }

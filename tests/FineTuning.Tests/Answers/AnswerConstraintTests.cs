@@ -1,0 +1,103 @@
+using FunctionsPipeline.Contracts;
+using FunctionsPipeline.FineTuning.Answers;
+using FunctionsPipeline.FineTuning.Data;
+using FunctionsPipeline.Phi3Vision.Model;
+using FunctionsPipeline.Phi3Vision.Text;
+
+namespace FunctionsPipeline.FineTuning.Tests.Answers;
+
+public sealed class AnswerConstraintTests
+{
+    private static readonly Tokenizer Tokens = SmallModel.Tokenizer;
+
+    [Theory]
+    [InlineData(AnswerTemplate.Default, 64)]
+    [InlineData(AnswerTemplate.Default, 36)]
+    [InlineData("{title}, {category}, {price}", 12)]
+    [InlineData("<{title}>, '{category}' class, {price} €", 40)]
+    public void Whatever_a_model_prefers_its_answers_are_read_and_name_known_categories(string template, int maxTokens)
+    {
+        string[] categories = ["Coat", "Coats", "Coats & Hats", "Kåper 😀"];
+        var settings = new ServingSettings
+        {
+            AnswerTemplate = template,
+            Classes = categories,
+            Fields = [["title", "category", "price"], ["title", "category"]],
+        };
+        var rows = new RowBuilder(Tokens, settings);
+        var constraint = new AnswerConstraint(Tokens, settings, rows.StopTokens);
+        foreach (var seed in Enumerable.Range(0, 300))
+        {
+            var text = rows.Decode(Draw(constraint, rows.StopTokens, maxTokens, new Random(seed)));
+            var answer = rows.Read(text);
+            Assert.True(answer is not null, text);
+            Assert.Contains(answer.Category, categories);
+            Assert.False(string.IsNullOrWhiteSpace(answer.Title), text);
+            Assert.DoesNotContain('\n', text);
+        }
+    }
+
+    [Theory]
+    [InlineData("Product: Red Hat, Category: Hats, Full Price: 249.5")]
+    [InlineData("Product: Kåpe 😀, Category: Hats")]
+    [InlineData("Category: Bags & Hats")]
+    public void Every_token_of_a_valid_answer_is_allowed_and_the_end_only_where_the_text_is_one(string text)
+    {
+        var settings = new ServingSettings { Classes = ["Hats", "Bags & Hats"] };
+        var rows = new RowBuilder(Tokens, settings);
+        var answer = new AnswerConstraint(Tokens, settings, rows.StopTokens).Begin(200);
+        var ids = Tokens.Encode(text, addBos: false);
+        foreach (var (id, i) in ids.Select((id, i) => (id, i)))
+        {
+            var allowed = Allowed(answer);
+            Assert.Contains(id, allowed);
+            if (allowed.Overlaps(rows.StopTokens))
+                Assert.True(rows.Read(rows.Decode(ids[..i])) is { Category: null or "Hats" or "Bags & Hats" });
+            answer.Add(id);
+        }
+        Assert.Superset(rows.StopTokens.ToHashSet(), Allowed(answer));
+    }
+
+    [Fact]
+    public void An_answer_that_cannot_fit_goes_straight_towards_its_end()
+    {
+        var settings = new ServingSettings { AnswerTemplate = "XYZ=XYZ={category}" };
+        var rows = new RowBuilder(Tokens, settings);
+        var constraint = new AnswerConstraint(Tokens, settings, rows.StopTokens);
+        Assert.All(Enumerable.Range(0, 20), seed =>
+            Assert.Equal("XYZ", rows.Decode(Draw(constraint, rows.StopTokens, 3, new Random(seed)))));
+    }
+
+    [Fact]
+    public void An_answer_that_has_ended_allows_anything()
+    {
+        var rows = new RowBuilder(Tokens, new ServingSettings());
+        var answer = new AnswerConstraint(Tokens, new ServingSettings(), rows.StopTokens).Begin(50);
+        foreach (var id in Tokens.Encode("Category: Hats", addBos: false)) answer.Add(id);
+        answer.Add(rows.StopTokens.First());
+        Assert.Equal(Tokens.VocabularySize, Allowed(answer).Count);
+        answer.Add(0);
+        Assert.Equal(Tokens.VocabularySize, Allowed(answer).Count);
+    }
+
+    private static List<int> Draw(AnswerConstraint constraint, IReadOnlySet<int> stops, int maxTokens, Random random)
+    {
+        var answer = constraint.Begin(maxTokens);
+        var ids = new List<int>();
+        while (ids.Count < maxTokens)
+        {
+            var id = random.GetItems([.. Allowed(answer)], 1)[0];
+            if (stops.Contains(id)) break;
+            answer.Add(id);
+            ids.Add(id);
+        }
+        return ids;
+    }
+
+    private static HashSet<int> Allowed(IConstrainedAnswer answer)
+    {
+        var forbidden = Enumerable.Repeat(true, Tokens.VocabularySize).ToArray();
+        answer.Allow(forbidden);
+        return [.. Enumerable.Range(0, forbidden.Length).Where(id => !forbidden[id])];
+    }
+}
