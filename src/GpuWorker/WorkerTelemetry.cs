@@ -1,3 +1,4 @@
+using FunctionsPipeline.GpuWorker.Serving;
 using FunctionsPipeline.Telemetry;
 using OpenTelemetry.Trace;
 
@@ -13,5 +14,5 @@ internal static class WorkerTelemetry
     /// </summary>
     public static void AddWorkerTelemetry(this IServiceCollection services, IConfiguration configuration) =>
         services.AddTelemetry(configuration, ServiceName)?.WithTracing(tracing => tracing.AddAspNetCoreInstrumentation(
-            requests => requests.Filter = context => context.Request.Path != "/livez"));
+            requests => requests.Filter = context => !PredictionServer.IsProbe(context.Request.Path)));
 }

@@ -17,6 +17,8 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("train --run r --threads 0", "--threads must be at least 1")]
     [InlineData("serve --port 70000", "--port must be from 0 to 65535")]
     [InlineData("serve --host nowhere", "--host must be an IP address; 'nowhere' is none")]
+    [InlineData("serve --batch 0", "--batch must be at least 1")]
+    [InlineData("serve --precision fp8", "'fp8' not recognized")]
     [InlineData("init --out x --vocabulary 10", "--vocabulary must be at least 304")]
     [InlineData("init --out x --preset huge", "'huge' not recognized")]
     [InlineData("init --out x --tokenizer t --vocabulary 400", "--tokenizer takes a tokenizer over")]
@@ -35,7 +37,7 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("train --help", "--run", "request.json", "Example:")]
     [InlineData("init --help", "--preset", "phi-3-vision-128k", "--tokenizer", "8.3 GB of disk", "Examples:")]
     [InlineData("inspect --help", "--load", "headers", "Examples:")]
-    [InlineData("serve --help", "--port", "[default: 8080]", "POST /predict", "Example:")]
+    [InlineData("serve --help", "--port", "[default: 8080]", "POST /predict", "GET /metrics", "--precision", "Example:")]
     public async Task Help_explains_what_is_possible(string line, params string[] expected)
     {
         var (code, output, _) = await RunAsync(line.Split(' '));

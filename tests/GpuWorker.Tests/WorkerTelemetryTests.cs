@@ -9,7 +9,6 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
-using TorchSharp;
 
 namespace FunctionsPipeline.GpuWorker.Tests;
 
@@ -71,7 +70,8 @@ public sealed class WorkerTelemetryTests : IAsyncLifetime
     {
         var settings = Settings.Append(new("PipelineStorage", NoStorage))
             .ToDictionary(pair => pair.Key, string? (pair) => pair.Value);
-        await using (var server = PredictionServer.Create(new IPEndPoint(IPAddress.Loopback, 0), _folder, torch.CPU, settings))
+        var options = new ServingOptions { Endpoint = new IPEndPoint(IPAddress.Loopback, 0), Cache = _folder };
+        await using (var server = PredictionServer.Create(options, settings))
         {
             await server.StartAsync();
             using var http = new HttpClient { BaseAddress = new Uri(server.Urls.First()) };

@@ -26,9 +26,9 @@ internal sealed class DeviceMeter(ModelCost cost, TrainedParts trained, NvidiaGp
 
 /// <summary>
 /// GPU of the computation, through the driver's management library NVML (https://docs.nvidia.com/deploy/nvml-api/), since TorchSharp
-/// reports neither the GPU's name nor its memory.
+/// reports neither the GPU's name nor its memory nor its compute capability.
 /// </summary>
-internal sealed class NvidiaGpu
+public sealed class NvidiaGpu
 {
     // The driver installs this name; the CUDA toolkit has a stub under the name without a version.
     private const string Library = "libnvidia-ml.so.1";
@@ -44,6 +44,12 @@ internal sealed class NvidiaGpu
 
     /// <summary>Memory in use on the GPU by all processes, in bytes; null when NVML does not report it.</summary>
     public long? UsedBytes => nvmlDeviceGetMemoryInfo(_device, out var memory) == 0 ? (long)memory.Used : null;
+
+    /// <summary>Memory that no process uses, in bytes; null when NVML does not report it.</summary>
+    public long? FreeBytes => nvmlDeviceGetMemoryInfo(_device, out var memory) == 0 ? (long)memory.Free : null;
+
+    /// <summary>True when the GPU has instructions for products of bf16, from compute capability 8.0 on; false when it is unknown.</summary>
+    public bool HasBf16 => nvmlDeviceGetCudaComputeCapability(_device, out var major, out _) == 0 && major >= 8;
 
     /// <summary>Finds the first GPU that this process may use; null without a driver or when NVML fails.</summary>
     public static NvidiaGpu? Find()
@@ -81,6 +87,9 @@ internal sealed class NvidiaGpu
 
     [DllImport(Library)]
     private static extern int nvmlDeviceGetName(nint device, byte[] name, uint length);
+
+    [DllImport(Library)]
+    private static extern int nvmlDeviceGetCudaComputeCapability(nint device, out int major, out int minor);
 
     [DllImport(Library)]
     private static extern int nvmlDeviceGetMemoryInfo(nint device, out Memory memory);

@@ -26,31 +26,58 @@ internal static class ServeCommand
                 return null;
             },
         };
+        var batch = SharedOptions.AtLeast("--batch", 1, 8, "Images that are answered together at most.");
+        var wait = SharedOptions.AtLeast("--batch-wait", 0, 20, "Milliseconds that a batch waits for more images after its first.");
+        var queue = SharedOptions.AtLeast("--queue", 1, 64, "Requests in progress at most; more are answered 429 with Retry-After.");
+        var drain = new Option<bool>("--drain")
+        {
+            Description = "Free the old model before a new one is loaded, also where memory holds both.",
+        };
+        var free = new Option<bool>("--free-answers") { Description = "Let the model answer what it likes, in any form." };
         var cache = SharedOptions.Cache();
         var threads = SharedOptions.Threads();
         var device = SharedOptions.Device();
+        var precision = SharedOptions.Precision();
         var command = new Command("serve",
             """
-            Answers what uploaded images show, with the model that models/current.json in storage names; follows it when it moves.
+            Answers what images show, with the model that models/current.json in storage names; follows it when it moves. A model that
+            cannot be loaded or does not answer leaves the old one serving.
 
             POST /predict {"blob": "shoes/1.jpg", "etag": "…"}
-              reads the image from the container product-images; 200 with a prediction document (status rejected when it is no image),
-              404 gone, 412 changed, 503 no model yet
-            GET /livez
-              200 while it is up
+              reads the image from the container product-images; 200 with a prediction (status rejected when it is no image), 404 gone,
+              412 changed, 429 too many at once, 503 no model yet; the last two with Retry-After
+            POST /predict with the bytes of an image
+              the same for an image that is not in storage
+            POST /warm
+              200 when a model serves, 202 while it is being loaded
+            GET /livez, GET /readyz
+              200 while it is up; 200 while a model serves, otherwise 503 with the reason
+            GET /metrics
+              metrics as Prometheus reads them
 
             Storage is the setting PipelineStorage: a connection string, or PipelineStorage__blobServiceUri with the identity of the
-            machine.
+            machine. With the setting Worker__Key all but /livez and /readyz ask for Authorization: Bearer and that key; a --host that
+            others can reach needs one.
 
             Example: PipelineStorage=UseDevelopmentStorage=true serve --port 8080
             """)
-        { port, host, cache, threads, device };
+        { port, host, batch, wait, queue, drain, free, cache, threads, device, precision };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             torch.set_num_threads(parsed.GetValue(threads));
-            var endpoint = new IPEndPoint(parsed.GetValue(host)!, parsed.GetValue(port));
-            await using var app = PredictionServer.Create(
-                endpoint, parsed.GetValue(cache)!.FullName, SharedOptions.Resolve(parsed.GetValue(device)));
+            var computesOn = SharedOptions.Resolve(parsed.GetValue(device));
+            await using var app = PredictionServer.Create(new ServingOptions
+            {
+                Endpoint = new IPEndPoint(parsed.GetValue(host)!, parsed.GetValue(port)),
+                Cache = parsed.GetValue(cache)!.FullName,
+                Device = computesOn,
+                Precision = SharedOptions.Resolve(parsed.GetValue(precision), computesOn),
+                FreeAnswers = parsed.GetValue(free),
+                Batch = parsed.GetValue(batch),
+                BatchWait = TimeSpan.FromMilliseconds(parsed.GetValue(wait)),
+                Queue = parsed.GetValue(queue),
+                Drain = parsed.GetValue(drain),
+            });
             await app.StartAsync(cancellationToken);
             Console.WriteLine($"worker listening on {app.Urls.First()}");
             try

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using FunctionsPipeline.FineTuning.Tracking;
 using TorchSharp;
 
 namespace FunctionsPipeline.GpuWorker.Commands;
@@ -6,19 +7,7 @@ namespace FunctionsPipeline.GpuWorker.Commands;
 /// <summary>Options shared by several commands.</summary>
 internal static class SharedOptions
 {
-    public static Option<int> Threads()
-    {
-        var option = new Option<int>("--threads")
-        {
-            Description = "CPU threads to compute with.",
-            DefaultValueFactory = _ => Environment.ProcessorCount,
-        };
-        option.Validators.Add(result =>
-        {
-            if (result.GetValueOrDefault<int>() < 1) result.AddError("--threads must be at least 1.");
-        });
-        return option;
-    }
+    public static Option<int> Threads() => AtLeast("--threads", 1, Environment.ProcessorCount, "CPU threads to compute with.");
 
     public static Option<DirectoryInfo> Cache() => new("--cache")
     {
@@ -40,4 +29,35 @@ internal static class SharedOptions
     };
 
     public static torch.Device Resolve(string? device) => new(device ?? (torch.cuda.is_available() ? "cuda" : "cpu"));
+
+    public static Option<string?> Precision()
+    {
+        var option = new Option<string?>("--precision")
+        {
+            Description = "Type of the weights: float32, bfloat16 or float16; when left out, float32 on a CPU, bfloat16 on a GPU that has it "
+                + "and float16 on an older one.",
+        };
+        option.AcceptOnlyFromAmong("float32", "bfloat16", "float16");
+        return option;
+    }
+
+    public static torch.ScalarType Resolve(string? precision, torch.Device device) => precision switch
+    {
+        "float32" => torch.ScalarType.Float32,
+        "bfloat16" => torch.ScalarType.BFloat16,
+        "float16" => torch.ScalarType.Float16,
+        _ when device.type != DeviceType.CUDA => torch.ScalarType.Float32,
+        _ => NvidiaGpu.Find() is { HasBf16: true } ? torch.ScalarType.BFloat16 : torch.ScalarType.Float16,
+    };
+
+    /// <summary>Makes an option for a number that must not be less than another.</summary>
+    public static Option<int> AtLeast(string name, int least, int defaultValue, string description)
+    {
+        var option = new Option<int>(name) { Description = description, DefaultValueFactory = _ => defaultValue };
+        option.Validators.Add(result =>
+        {
+            if (!result.Errors.Any() && result.GetValueOrDefault<int>() < least) result.AddError($"{name} must be at least {least}.");
+        });
+        return option;
+    }
 }

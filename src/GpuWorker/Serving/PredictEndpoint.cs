@@ -1,0 +1,135 @@
+using System.Globalization;
+using System.Text.Json;
+using System.Threading.RateLimiting;
+using Azure;
+using FunctionsPipeline.Contracts;
+using FunctionsPipeline.Images;
+
+namespace FunctionsPipeline.GpuWorker.Serving;
+
+/// <summary>
+/// <c>POST /predict</c>: answers a <see cref="PredictRequest"/>, or the bytes of an image, with a <see cref="Prediction"/>.
+/// </summary>
+/// <param name="places">Requests in progress.</param>
+internal sealed class PredictEndpoint(
+    ServingOptions options, ConcurrencyLimiter places, PacedRetry pace, UploadReader uploads, ModelFollower models, BatchLoop batches,
+    IHostApplicationLifetime lifetime, TimeProvider time, ILogger<PredictEndpoint> logger)
+{
+    private static readonly TimeSpan StorageRetry = TimeSpan.FromSeconds(5);
+
+    // Images in memory: a batch that is computed, and one that is made ready meanwhile.
+    private readonly SemaphoreSlim _images = new(2 * options.Batch);
+
+    // Large images take hundreds of megabytes while they are decoded, and computing needs cores too.
+    private readonly SemaphoreSlim _decoders = new(Math.Max(1, Environment.ProcessorCount / 2));
+
+    /// <summary>
+    /// Answers 200 with the prediction, also for what is not an image; 400, 404, 412, 429 or 503 with a problem.
+    /// </summary>
+    public async Task<IResult> HandleAsync(HttpContext context)
+    {
+        if (lifetime.ApplicationStopping.IsCancellationRequested) return Busy(context, 503, "The server is stopping.", TimeSpan.Zero);
+        using var place = places.AttemptAcquire();
+        if (!place.IsAcquired)
+        {
+            return Busy(context, 429, $"{options.Queue} requests are in progress.", pace.Next(options.Queue));
+        }
+        try
+        {
+            return await PredictAsync(context, context.RequestAborted);
+        }
+        catch (JsonException e)
+        {
+            return Problem(400, $"The body is no prediction request: {e.Message}");
+        }
+        catch (RequestFailedException e) when (e.Status is 404 or 412)
+        {
+            return Problem(e.Status, e.Status == 404 ? "There is no such image (any more)." : "The image has changed since.");
+        }
+        // The client reports a storage account that did not answer in any of its tries as AggregateException.
+        catch (Exception e) when (e is RequestFailedException or AggregateException { InnerException: RequestFailedException })
+        {
+            return Busy(context, 503, $"The image cannot be read from storage: {e.Message}", StorageRetry);
+        }
+    }
+
+    private async Task<IResult> PredictAsync(HttpContext context, CancellationToken cancellationToken)
+    {
+        var started = time.GetTimestamp();
+        PredictRequest? request = null;
+        if (context.Request.HasJsonContentType())
+        {
+            request = await JsonSerializer.DeserializeAsync<PredictRequest>(context.Request.Body, PipelineJson.Compact, cancellationToken);
+            if (request is not { Blob.Length: > 0, ETag.Length: > 0 }) return Problem(400, "The body must be {\"blob\": …, \"etag\": …}.");
+        }
+        var name = request?.Blob ?? "An image";
+        await _images.WaitAsync(cancellationToken);
+        try
+        {
+            var bytes = request is null
+                ? await UploadReader.ReadAsync(context.Request, cancellationToken)
+                : await uploads.ReadAsync(request, cancellationToken);
+            // Rejects most of what is no image while there is no model, too.
+            ImageReader.Identify(bytes);
+            using var model = models.Lease();
+            if (model is null) return Busy(context, 503, models.Problem ?? "The model is being exchanged.", models.RetryAfter);
+            var image = await PrepareAsync(model, bytes, cancellationToken);
+            var answer = await batches.AnswerAsync(model.Predictor, image, cancellationToken);
+            var seconds = time.GetElapsedTime(started).TotalSeconds;
+            logger.Predicted(name, answer.Text, seconds);
+            return Answered(new Prediction
+            {
+                Status = PredictionStatus.Predicted,
+                Answer = answer.Text,
+                Title = answer.Read?.Title,
+                Category = answer.Read?.Category,
+                Price = answer.Read?.Price,
+                Confidence = answer.Confidence,
+                Model = model.Published.Version,
+                ModelPublishedAt = model.Published.PublishedAt,
+                Seconds = seconds,
+                At = time.GetUtcNow(),
+            });
+        }
+        catch (UnreadableImageException e)
+        {
+            logger.Rejected(name, e.Reason, e.Detail);
+            return Answered(new Prediction
+            {
+                Status = PredictionStatus.Rejected,
+                Reason = e.Reason,
+                Detail = e.Detail,
+                Seconds = time.GetElapsedTime(started).TotalSeconds,
+                At = time.GetUtcNow(),
+            });
+        }
+        finally
+        {
+            _images.Release();
+        }
+    }
+
+    private async Task<PreparedImage> PrepareAsync(ModelLease model, byte[] bytes, CancellationToken cancellationToken)
+    {
+        await _decoders.WaitAsync(cancellationToken);
+        try
+        {
+            return await Task.Run(() => model.Predictor.Prepare(bytes), cancellationToken);
+        }
+        finally
+        {
+            _decoders.Release();
+        }
+    }
+
+    private static IResult Answered(Prediction prediction) => Results.Json(prediction, PipelineJson.Options);
+
+    private static IResult Busy(HttpContext context, int status, string detail, TimeSpan retryAfter)
+    {
+        var seconds = Math.Max(1, Math.Ceiling(retryAfter.TotalSeconds));
+        context.Response.Headers.RetryAfter = seconds.ToString(CultureInfo.InvariantCulture);
+        return Problem(status, detail);
+    }
+
+    private static IResult Problem(int status, string detail) => Results.Problem(statusCode: status, detail: detail);
+}

@@ -1,0 +1,63 @@
+using System.Net;
+using System.Text.RegularExpressions;
+using FunctionsPipeline.Contracts;
+using FunctionsPipeline.Tests;
+using SixLabors.ImageSharp;
+using SixLabors.ImageSharp.PixelFormats;
+
+namespace FunctionsPipeline.GpuWorker.Tests.Serving;
+
+public sealed class BatchLoopTests(AzuriteFixture azurite) : IClassFixture<AzuriteFixture>, IAsyncLifetime
+{
+    private ServedModels _models = null!;
+
+    public async Task InitializeAsync() => _models = await ServedModels.CreateAsync(azurite.Blobs, azurite.ConnectionString);
+
+    public async Task DisposeAsync() => await _models.DisposeAsync();
+
+    [Fact]
+    public async Task Images_get_the_same_answers_together_and_alone()
+    {
+        await _models.PublishAsync("v1", tokens: 12);
+        using var together = await _models.StartAsync(options => options with { BatchWait = TimeSpan.FromSeconds(10) });
+        using var alone = await _models.StartAsync(options => options with { Batch = 1 });
+        await together.ReadyAsync("\"v1\"");
+        await alone.ReadyAsync("\"v1\"");
+        // Of different shapes, so that prompts have different lengths.
+        var images = Enumerable.Range(0, 8).Select(i => Noise(i, 100 + 40 * i, 140)).ToList();
+        var batched = await Task.WhenAll(images.Select(image => together.PredictAsync(image)));
+        foreach (var (image, (_, answer)) in images.Zip(batched))
+        {
+            var (_, expected) = await alone.PredictAsync(image);
+            Assert.Equal(expected!.Answer, answer!.Answer);
+            Assert.Equal(expected.Confidence!.Answer, answer.Confidence!.Answer, 1e-4);
+        }
+        // One batch of eight: it was full before its ten seconds were over.
+        var metrics = await together.GetStringAsync("/metrics");
+        Assert.Matches(new Regex(@"^pipeline_serving_batch(_\w+)?_sum\S* 8 ", RegexOptions.Multiline), metrics);
+        Assert.Matches(new Regex(@"^pipeline_serving_batch(_\w+)?_count\S* 1 ", RegexOptions.Multiline), metrics);
+    }
+
+    [Fact]
+    public async Task What_is_no_image_is_rejected_among_others_that_are_answered()
+    {
+        await _models.PublishAsync("v1");
+        using var http = await _models.StartAsync();
+        await http.ReadyAsync("\"v1\"");
+        var png = TestImages.Png();
+        var answers = await Task.WhenAll(Enumerable.Range(0, 8).Select(i => http.PredictAsync(i == 3 ? png[..^20] : png)));
+        Assert.All(answers, answer => Assert.Equal(HttpStatusCode.OK, answer.Status));
+        Assert.Equal([3], Enumerable.Range(0, 8).Where(i => answers[i].Prediction!.Status == PredictionStatus.Rejected));
+    }
+
+    private static byte[] Noise(int seed, int width, int height)
+    {
+        var random = new Random(seed);
+        using var image = new Image<Rgb24>(width, height);
+        for (var y = 0; y < height; y++)
+            for (var x = 0; x < width; x++) image[x, y] = new Rgb24((byte)random.Next(256), (byte)random.Next(256), (byte)random.Next(256));
+        using var stream = new MemoryStream();
+        image.SaveAsPng(stream);
+        return stream.ToArray();
+    }
+}
