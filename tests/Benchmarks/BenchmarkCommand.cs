@@ -16,7 +16,7 @@ internal static class BenchmarkCommand
     [
         new WeightsBenchmark(), new ImageBenchmark(), new TokenizerBenchmark(), new ModelBenchmark(), new TinyTrainingBenchmark(),
         new GpuBenchmark(), new ParquetBenchmark(), new IngestionBenchmark(),
-        new IngestionMemoryBenchmark(), new HostBenchmark(),
+        new IngestionMemoryBenchmark(), new HostBenchmark(), new ServeBenchmark(),
     ];
 
     /// <summary>The command line of this program, without arguments.</summary>
@@ -38,7 +38,7 @@ internal static class BenchmarkCommand
         var write = new Option<bool>("--write")
         {
             Description = $"Also write the report to tests/Benchmarks: {ReportFile.Main.File}, " +
-                $"with 'dataset' {ReportFile.Datasets.File}, with 'host' {ReportFile.Host.File}.",
+                $"with 'dataset' {ReportFile.Datasets.File}, with 'host' {ReportFile.Host.File}, with 'serve' {ReportFile.Serve.File}.",
         };
         var root = new RootCommand(
             $"""
@@ -50,6 +50,7 @@ internal static class BenchmarkCommand
 
             {List(ReportFile.Datasets)}
             {List(ReportFile.Host)}
+            {List(ReportFile.Serve)}
 
             Exit codes: 0 done, also when something that needs what is not here went unmeasured; 1 something failed or left tensors behind.
             """)
@@ -63,7 +64,7 @@ internal static class BenchmarkCommand
                     result.AddError($"There is no benchmark '{name}'; there are {string.Join(", ", All.Select(b => b.Name))}.");
             }
             if (result.GetValue(write) && WholeReport(Chosen(chosen)) is null)
-                result.AddError("--write is for a whole report: leave the names out, or give 'dataset' or 'host'.");
+                result.AddError("--write is for a whole report: leave the names out, or give 'dataset', 'host' or 'serve'.");
         });
         root.SetAction(parsed =>
         {

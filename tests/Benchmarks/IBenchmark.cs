@@ -35,6 +35,9 @@ internal sealed record ReportFile(string Command, string File)
 
     /// <summary>The local host.</summary>
     public static ReportFile Host { get; } = new("./pipeline bench host --write", "results-host.md");
+
+    /// <summary>Predictions.</summary>
+    public static ReportFile Serve { get; } = new("./pipeline bench serve --write", "results-serve.md");
 }
 
 /// <summary>Thrown when something that a measurement needs is not on this machine; the message names it.</summary>

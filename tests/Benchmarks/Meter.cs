@@ -79,6 +79,9 @@ internal sealed record Timing(IReadOnlyList<double> Milliseconds)
         }
     }
 
+    /// <summary>The round that a share of all, from 0 to 1, is no slower than.</summary>
+    public double Percentile(double share) => Milliseconds.Order().ElementAt((int)Math.Ceiling(share * Rounds) - 1);
+
     /// <summary>The fastest round.</summary>
     public double Minimum => Milliseconds.Min();
 

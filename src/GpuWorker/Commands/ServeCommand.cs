@@ -33,7 +33,7 @@ internal static class ServeCommand
         {
             Description = "Free the old model before a new one is loaded, also where memory holds both.",
         };
-        var free = new Option<bool>("--free-answers") { Description = "Let the model answer what it likes, in any form." };
+        var free = SharedOptions.FreeAnswers();
         var cache = SharedOptions.Cache();
         var threads = SharedOptions.Threads();
         var device = SharedOptions.Device();

@@ -24,13 +24,6 @@ internal sealed class BatchLoop(
         return waiting.Answer.Task;
     }
 
-    public override void Dispose()
-    {
-        base.Dispose();
-        _waiting.Dispose();
-        Turn.Dispose();
-    }
-
     // Torch keeps a pool of threads for each thread that computes.
     protected override Task ExecuteAsync(CancellationToken stoppingToken) => Task.Factory.StartNew(
         () => Run(stoppingToken), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
@@ -75,7 +68,7 @@ internal sealed class BatchLoop(
             if (next.IsWanted()) batch.Add(next);
             if (batch.Count == options.Batch) break;
             var left = options.BatchWait - time.GetElapsedTime(started);
-            if (!_waiting.TryTake(out next!, left > TimeSpan.Zero ? left : TimeSpan.Zero, stoppingToken)) break;
+            if (!_waiting.TryTake(out next!, Math.Max(0, (int)left.TotalMilliseconds), stoppingToken)) break;
         }
         while (true);
         return batch;

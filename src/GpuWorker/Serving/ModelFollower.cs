@@ -186,7 +186,7 @@ internal sealed class ModelFollower(
             try
             {
                 var answer = predictor.Answer([predictor.Prepare(_probe)], stoppingToken)[0];
-                if (!double.IsFinite(answer.LogProbability))
+                if (double.IsNaN(answer.LogProbability))
                     throw new InvalidDataException("the probability of its answer to a blank image is no number, as if weights were none.");
                 return predictor;
             }

@@ -17,7 +17,7 @@ public sealed record ServingOptions
     /// <summary>Type of the weights in memory.</summary>
     public torch.ScalarType Precision { get; init; } = torch.ScalarType.Float32;
 
-    /// <summary>Lets the model answer what it likes in place of holding it to the answer template.</summary>
+    /// <summary>Lets the model write any text in place of answers that follow its template.</summary>
     public bool FreeAnswers { get; init; }
 
     /// <summary>Maximum number of images that are answered together.</summary>

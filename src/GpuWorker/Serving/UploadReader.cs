@@ -28,6 +28,8 @@ internal sealed class UploadReader(BlobServiceClient blobs)
     /// <exception cref="UnreadableImageException">The body exceeds the size limit of images.</exception>
     public static async Task<byte[]> ReadAsync(HttpRequest request, CancellationToken cancellationToken)
     {
+        // Before the body is read, so that a client that asks with "Expect: 100-continue" need not send it.
+        if (request.ContentLength is { } length && length > ImageLimits.Default.MaxBytes) throw TooLarge($"{length:N0} bytes");
         using var body = new MemoryStream();
         try
         {
@@ -36,7 +38,7 @@ internal sealed class UploadReader(BlobServiceClient blobs)
         // The server's limit of a body is that of an image.
         catch (BadHttpRequestException e) when (e.StatusCode == StatusCodes.Status413PayloadTooLarge)
         {
-            throw TooLarge(request.ContentLength is { } length ? $"{length:N0} bytes" : "too many bytes");
+            throw TooLarge("too many bytes");
         }
         return body.ToArray();
     }

@@ -1,7 +1,9 @@
 using System.Net;
 using System.Text.RegularExpressions;
 using FunctionsPipeline.Contracts;
+using FunctionsPipeline.GpuWorker.Serving;
 using FunctionsPipeline.Tests;
+using Microsoft.Extensions.DependencyInjection;
 using SixLabors.ImageSharp;
 using SixLabors.ImageSharp.PixelFormats;
 
@@ -44,10 +46,29 @@ public sealed class BatchLoopTests(AzuriteFixture azurite) : IClassFixture<Azuri
         await _models.PublishAsync("v1");
         using var http = await _models.StartAsync();
         await http.ReadyAsync("\"v1\"");
-        var png = TestImages.Png();
-        var answers = await Task.WhenAll(Enumerable.Range(0, 8).Select(i => http.PredictAsync(i == 3 ? png[..^20] : png)));
+        var jpeg = TestImages.Jpeg();
+        var answers = await Task.WhenAll(Enumerable.Range(0, 8).Select(i => http.PredictAsync(i == 3 ? jpeg[..(jpeg.Length / 2)] : jpeg)));
         Assert.All(answers, answer => Assert.Equal(HttpStatusCode.OK, answer.Status));
         Assert.Equal([3], Enumerable.Range(0, 8).Where(i => answers[i].Prediction!.Status == PredictionStatus.Rejected));
+    }
+
+    [Fact]
+    public async Task An_image_that_the_model_cannot_take_fails_alone()
+    {
+        await _models.PublishAsync("v1");
+        var options = new ServingOptions { Endpoint = new IPEndPoint(IPAddress.Loopback, 0), Cache = _models.Cache };
+        await using var server = PredictionServer.Create(options, [new("PipelineStorage", azurite.ConnectionString)]);
+        var batches = server.Services.GetRequiredService<BatchLoop>();
+        await server.StartAsync();
+        using var http = new HttpClient { BaseAddress = new Uri(server.Urls.First()) };
+        await http.ReadyAsync("\"v1\"");
+        using var model = server.Services.GetRequiredService<ModelFollower>().Lease()!;
+        var good = model.Predictor.Prepare(TestImages.Png());
+        var bad = new PreparedImage(good.Fitted, [.. good.Prompt, 1 << 20]);
+        var answers = new[] { good, bad, good }.Select(image => batches.AnswerAsync(model.Predictor, image, default)).ToArray();
+        await Assert.ThrowsAnyAsync<Exception>(() => answers[1]);
+        Assert.Equal((await answers[0]).Text, (await answers[2]).Text);
+        await server.StopAsync();
     }
 
     private static byte[] Noise(int seed, int width, int height)

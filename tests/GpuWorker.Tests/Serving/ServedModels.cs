@@ -18,7 +18,7 @@ internal sealed class ServedModels : IAsyncDisposable
     private readonly BlobServiceClient _blobs;
     private readonly string _connection;
     private readonly string _folder = Directory.CreateTempSubdirectory("serve-").FullName;
-    private readonly List<IAsyncDisposable> _servers = [];
+    private readonly List<WebApplication> _servers = [];
 
     private ServedModels(BlobServiceClient blobs, string connection) => (_blobs, _connection) = (blobs, connection);
 
@@ -79,7 +79,11 @@ internal sealed class ServedModels : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        foreach (var server in _servers) await server.DisposeAsync();
+        foreach (var server in _servers)
+        {
+            await server.StopAsync();
+            await server.DisposeAsync();
+        }
         Directory.Delete(_folder, recursive: true);
     }
 }
