@@ -3,6 +3,7 @@ using FunctionsPipeline.FineTuning.Answers;
 using FunctionsPipeline.FineTuning.Data;
 using FunctionsPipeline.Phi3Vision.Model;
 using FunctionsPipeline.Phi3Vision.Text;
+using FunctionsPipeline.Tests;
 
 namespace FunctionsPipeline.FineTuning.Tests.Answers;
 
@@ -34,6 +35,21 @@ public sealed class AnswerConstraintTests
             Assert.Contains(answer.Category, categories);
             Assert.False(string.IsNullOrWhiteSpace(answer.Title), text);
             Assert.DoesNotContain('\n', text);
+        }
+    }
+
+    [TestDataFact("data/phi3v-tokenizer")]
+    public void Answers_in_the_published_vocabulary_are_read_and_name_known_categories()
+    {
+        var tokens = Tokenizer.Load(TestData.Path("data/phi3v-tokenizer"));
+        string[] categories = [.. Enumerable.Range(0, 999).Select(i => $"Clothing > Größe {i % 37} > {i}")];
+        var settings = new ServingSettings { Classes = categories, Fields = [["title", "category", "price"]] };
+        var rows = new RowBuilder(tokens, settings);
+        var constraint = new AnswerConstraint(tokens, settings, rows.StopTokens);
+        foreach (var seed in Enumerable.Range(0, 30))
+        {
+            var text = rows.Decode(Draw(constraint, rows.StopTokens, 64, new Random(seed), tokens.VocabularySize));
+            Assert.True(rows.Read(text) is { Title: not null, Price: not null, Category: var category } && categories.Contains(category), text);
         }
     }
 
@@ -80,13 +96,14 @@ public sealed class AnswerConstraintTests
         Assert.Equal(Tokens.VocabularySize, Allowed(answer).Count);
     }
 
-    private static List<int> Draw(AnswerConstraint constraint, IReadOnlySet<int> stops, int maxTokens, Random random)
+    private static List<int> Draw(
+        AnswerConstraint constraint, IReadOnlySet<int> stops, int maxTokens, Random random, int? vocabulary = null)
     {
         var answer = constraint.Begin(maxTokens);
         var ids = new List<int>();
         while (ids.Count < maxTokens)
         {
-            var id = random.GetItems([.. Allowed(answer)], 1)[0];
+            var id = random.GetItems([.. Allowed(answer, vocabulary)], 1)[0];
             if (stops.Contains(id)) break;
             answer.Add(id);
             ids.Add(id);
@@ -94,9 +111,9 @@ public sealed class AnswerConstraintTests
         return ids;
     }
 
-    private static HashSet<int> Allowed(IConstrainedAnswer answer)
+    private static HashSet<int> Allowed(IConstrainedAnswer answer, int? vocabulary = null)
     {
-        var forbidden = Enumerable.Repeat(true, Tokens.VocabularySize).ToArray();
+        var forbidden = Enumerable.Repeat(true, vocabulary ?? Tokens.VocabularySize).ToArray();
         answer.Allow(forbidden);
         return [.. Enumerable.Range(0, forbidden.Length).Where(id => !forbidden[id])];
     }

@@ -264,22 +264,22 @@ internal sealed class OwnedPrompts(params long[][] rows) : IDisposable
         scope.Detach(input.InputIds, input.AttentionMask!);
         return input;
     }
+}
 
-    /// <summary>Allows the ids whose remainder by the divisor is that of their place in the answer.</summary>
-    private sealed class Remainders(int divisor) : ITokenConstraint
+/// <summary>Allows the ids whose remainder by the divisor is that of their place in the answer.</summary>
+file sealed class Remainders(int divisor) : ITokenConstraint
+{
+    public IConstrainedAnswer Begin(int maxTokens) => new Row(divisor);
+
+    private sealed class Row(int divisor) : IConstrainedAnswer
     {
-        public IConstrainedAnswer Begin(int maxTokens) => new Row(divisor);
+        private int _tokens;
 
-        private sealed class Row(int divisor) : IConstrainedAnswer
+        public void Allow(Span<bool> forbidden)
         {
-            private int _tokens;
-
-            public void Allow(Span<bool> forbidden)
-            {
-                for (var id = _tokens % divisor; id < forbidden.Length; id += divisor) forbidden[id] = false;
-            }
-
-            public void Add(int id) => _tokens++;
+            for (var id = _tokens % divisor; id < forbidden.Length; id += divisor) forbidden[id] = false;
         }
+
+        public void Add(int id) => _tokens++;
     }
 }
