@@ -48,7 +48,7 @@ internal static class UpCommand
             Console.WriteLine(Hints(stack));
             try
             {
-                await stack.WaitAsync(cancellationToken);
+                await stack.KeepRunningAsync(Console.WriteLine, cancellationToken);
             }
             catch (OperationCanceledException)
             {

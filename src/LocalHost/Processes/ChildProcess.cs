@@ -1,13 +1,10 @@
 using System.Diagnostics;
-using System.Runtime.InteropServices;
 
 namespace FunctionsPipeline.LocalHost.Processes;
 
 /// <summary>Child process with its output in a log file. It ends when this process ends.</summary>
-public sealed partial class ChildProcess : IAsyncDisposable
+public sealed class ChildProcess : IAsyncDisposable
 {
-    private const int Sigterm = 15;
-
     // Kills the child when this process ends, even by SIGKILL: a shell beside it waits for the end of a pipe that this process holds open.
     // The session of its own (setsid) keeps the terminal's Ctrl-C from the child, because this process stops its children in order.
     // exec and setsid keep the process id $$: setsid forks only as the leader of a process group, which this shell is not. The watcher's
@@ -102,18 +99,18 @@ public sealed partial class ChildProcess : IAsyncDisposable
         }
     }
 
-    /// <summary>Waits for the program to end, which is an error.</summary>
-    /// <exception cref="InvalidOperationException">The program ended; the message has the end of its log.</exception>
-    public async Task WatchAsync(CancellationToken cancellationToken)
+    /// <summary>Waits for the program to end.</summary>
+    /// <returns>The exit code; 128 and the signal's number when a signal ended the program.</returns>
+    public async Task<int> WaitForExitAsync(CancellationToken cancellationToken)
     {
         await _process.WaitForExitAsync(cancellationToken);
-        throw Ended();
+        return _process.ExitCode;
     }
 
     /// <summary>Asks the program to stop, and kills it and its descendants when it does not.</summary>
     public async ValueTask DisposeAsync()
     {
-        if (!_process.HasExited) _ = Kill(_process.Id, Sigterm);
+        if (!_process.HasExited) Signals.Send(_process.Id, Signals.Terminate);
         using var patience = new CancellationTokenSource(_grace);
         try
         {
@@ -144,7 +141,4 @@ public sealed partial class ChildProcess : IAsyncDisposable
     {
         while (await from.ReadLineAsync() is { } line) await to.WriteLineAsync(line);
     }
-
-    [LibraryImport("libc", EntryPoint = "kill")]
-    private static partial int Kill(int pid, int signal);
 }

@@ -6,9 +6,13 @@ public sealed class LocalStack : IAsyncDisposable
     /// <summary>Repository id of the base model that the sample hub serves.</summary>
     public const string BaseModel = "samples/phi-3-vision-tiny";
 
-    private static readonly TimeSpan StartLimit = TimeSpan.FromMinutes(2);
+    private const int BaseModelSeed = 42;
 
-    private readonly List<ChildProcess> _parts = [];
+    /// <summary>Environment variable with the state folder of the stack that a process belongs to.</summary>
+    public const string Mark = "PIPELINE_STACK";
+
+    private readonly List<StackPart> _parts = [];
+    private readonly HttpClient _http = new();
 
     private LocalStack(LocalStackOptions options) => Options = options;
 
@@ -49,12 +53,17 @@ public sealed class LocalStack : IAsyncDisposable
         }
     }
 
-    /// <summary>Waits for cancellation while all processes run.</summary>
-    /// <exception cref="InvalidOperationException">A process ended by itself; the message names it, with the end of its log.</exception>
-    public async Task WaitAsync(CancellationToken cancellationToken)
+    /// <summary>Starts processes again that end by themselves, on their ports and with their data, until cancellation.</summary>
+    /// <param name="say">Receives a line for each end and each start.</param>
+    /// <exception cref="InvalidOperationException">A process could not be started again; the message has the end of its log.</exception>
+    public async Task KeepRunningAsync(Action<string> say, CancellationToken cancellationToken)
     {
-        // Awaiting the first task to end throws the failure of its process, or the cancellation.
-        var first = await Task.WhenAny(_parts.Select(part => part.WatchAsync(cancellationToken)));
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        List<Task> keepers = [.. _parts.Select(part => part.KeepRunningAsync(say, stop.Token))];
+        var first = await Task.WhenAny(keepers);
+        // No process may be started after this method has ended, as the caller stops those that there are.
+        await stop.CancelAsync();
+        await Task.WhenAll(keepers).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await first;
     }
 
@@ -63,6 +72,7 @@ public sealed class LocalStack : IAsyncDisposable
     {
         foreach (var part in _parts.AsEnumerable().Reverse()) await part.DisposeAsync();
         _parts.Clear();
+        _http.Dispose();
     }
 
     private async Task StartAzuriteAsync(Action<string> say, CancellationToken cancellationToken)
@@ -72,7 +82,7 @@ public sealed class LocalStack : IAsyncDisposable
         // At its end Azurite waits for open connections and saves its memory to disk, which takes longer than a kill; in-memory storage
         // needs neither.
         TimeSpan? grace = Options.InMemoryStorage ? TimeSpan.Zero : null;
-        await StartAsync("azurite", azurite.BlobPort, command, null, cancellationToken, grace: grace);
+        await StartAsync("azurite", azurite.BlobPort, command, [], cancellationToken, grace: grace);
         Storage = azurite.ConnectionString;
         say($"storage       {azurite.BlobEndpoint}");
     }
@@ -86,7 +96,8 @@ public sealed class LocalStack : IAsyncDisposable
             return;
         }
         var models = Path.Combine(Options.StateFolder, "models");
-        await CreateBaseModelAsync(Path.Combine(models, BaseModel.Split('/')[1]), cancellationToken);
+        var baseModel = Path.Combine(models, BaseModel.Split('/')[1]);
+        if (!Directory.Exists(baseModel)) await CreateRandomModelAsync(baseModel, BaseModelSeed, cancellationToken);
         var port = Port(Options.HubPort);
         List<string> command =
         [
@@ -94,14 +105,15 @@ public sealed class LocalStack : IAsyncDisposable
             .. Options.HoldBack > 0 ? ["--held-out", Options.HeldOutFolder] : (string[])[],
             .. Options.Faults ? ["--faults"] : (string[])[],
         ];
-        await StartAsync("hub", port, command, null, cancellationToken);
+        await StartAsync("hub", port, command, [], cancellationToken);
         Hub = new Uri($"http://127.0.0.1:{port}");
         say($"sample hub    {Hub} with {Dataset} and {BaseModel}");
     }
 
-    private async Task CreateBaseModelAsync(string folder, CancellationToken cancellationToken)
+    /// <summary>Creates a tiny model with random weights and a tokenizer for the sample hub's dataset.</summary>
+    /// <param name="seed">Seed of the weights.</param>
+    public async Task CreateRandomModelAsync(string folder, int seed, CancellationToken cancellationToken)
     {
-        if (Directory.Exists(folder)) return;
         var texts = Path.Combine(Options.StateFolder, "texts.txt");
         var content = await ChildProcess.RunAsync(
             "texts", [.. Applications.SampleData, "texts", .. CatalogArguments()], cancellationToken);
@@ -109,7 +121,7 @@ public sealed class LocalStack : IAsyncDisposable
         List<string> command =
         [
             .. Applications.GpuWorker, "init", "--preset", "tiny", "--out", folder, "--texts", texts,
-            "--vocabulary", $"{Options.Vocabulary}",
+            "--vocabulary", $"{Options.Vocabulary}", "--seed", $"{seed}",
         ];
         await ChildProcess.RunAsync("init", command, cancellationToken);
     }
@@ -123,10 +135,11 @@ public sealed class LocalStack : IAsyncDisposable
     private async Task StartWorkerAsync(Action<string> say, CancellationToken cancellationToken)
     {
         var port = Port(Options.WorkerPort);
-        await StartAsync("worker", port, [.. Applications.GpuWorker, "serve", "--port", $"{port}"], new Dictionary<string, string?>
-        {
-            ["PipelineStorage"] = Storage,
-        }, cancellationToken);
+        // A cache of its own: a worker removes models that it no longer serves.
+        var cache = Path.Combine(Options.StateFolder, "cache");
+        await StartAsync(
+            "worker", port, [.. Applications.GpuWorker, "serve", "--port", $"{port}", "--cache", cache],
+            new Dictionary<string, string?> { ["PipelineStorage"] = Storage }, cancellationToken);
         Worker = new Uri($"http://127.0.0.1:{port}");
         say($"GPU worker    {Worker}");
     }
@@ -140,10 +153,22 @@ public sealed class LocalStack : IAsyncDisposable
             .. Options.WaitForDebugger ? ["--wait-for-debugger"] : (string[])[],
         ];
         Host = new Uri($"http://127.0.0.1:{port}");
-        using var http = new HttpClient { BaseAddress = Host };
-        await StartAsync("host", port, command, Settings(), cancellationToken,
-            async stop => (await http.GetStringAsync("admin/host/status", stop)).Contains("Running", StringComparison.Ordinal));
+        await StartAsync("host", port, command, Settings(), cancellationToken, IsRunningAsync);
         say($"functions     {Host}");
+    }
+
+    private async Task<bool> IsRunningAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            var status = await _http.GetStringAsync(new Uri(Host, "admin/host/status"), cancellationToken);
+            return status.Contains("Running", StringComparison.Ordinal);
+        }
+        catch (HttpRequestException)
+        {
+            // The host has ended since it listened.
+            return false;
+        }
     }
 
     private Dictionary<string, string?> Settings()
@@ -169,22 +194,14 @@ public sealed class LocalStack : IAsyncDisposable
     }
 
     private async Task StartAsync(
-        string name, int port, IEnumerable<string> command, IReadOnlyDictionary<string, string?>? environment,
-        CancellationToken cancellationToken,
+        string name, int port, IEnumerable<string> command, Dictionary<string, string?> environment, CancellationToken cancellationToken,
         Func<CancellationToken, Task<bool>>? isReady = null, TimeSpan? grace = null)
     {
-        // What listens there already would pass for the process that is started below.
-        if (await FreePort.AnswersAsync(port, cancellationToken))
-        {
-            throw new InvalidOperationException(
-                $"Port {port}, which {name} needs, is taken: stop what listens there, or choose another port.");
-        }
-        var process = ChildProcess.Start(name, Options.LogFolder, command, environment, grace);
-        _parts.Add(process);
-        await process.WaitUntilAsync(
-            async stop => await FreePort.AnswersAsync(port, stop) && (isReady is null || await isReady(stop)),
-            StartLimit,
-            cancellationToken);
+        environment[Mark] = Options.StateFolder;
+        var part = new StackPart(
+            name, port, () => ChildProcess.Start(name, Options.LogFolder, command, environment, grace), TimeProvider.System, isReady);
+        _parts.Add(part);
+        await part.StartAsync(cancellationToken);
     }
 
     private static int Port(int configured) => configured == 0 ? FreePort.Next() : configured;

@@ -13,14 +13,9 @@ namespace FunctionsPipeline.LocalHost.Worker;
 internal sealed class WorkerSupervisor(
     string appFolder, WorkerGateway gateway, IReadOnlyDictionary<string, string?> environment, ILoggerFactory logs) : IAsyncDisposable
 {
-    private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(500);
-    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(30);
     // Longer than the minute that a worker waits for a debugger.
     private static readonly TimeSpan StartLimit = TimeSpan.FromMinutes(2);
     private static readonly TimeSpan TerminationLimit = TimeSpan.FromSeconds(5);
-
-    // A worker that ran this long has started properly: its end resets the pause between restarts.
-    private static readonly TimeSpan Stable = TimeSpan.FromMinutes(1);
 
     private readonly ILogger _logger = logs.CreateLogger("Worker");
     private readonly CancellationTokenSource _stopping = new();
@@ -69,10 +64,10 @@ internal sealed class WorkerSupervisor(
 
     private async Task WatchAsync(WorkerChannel channel)
     {
-        var pause = FirstPause;
+        var pauses = new RestartPauses(TimeProvider.System);
         while (true)
         {
-            var started = Stopwatch.GetTimestamp();
+            pauses.Started();
             await channel.Closed;
             if (_stopping.IsCancellationRequested) return;
             // A call that takes the old channel before this line fails with WorkerProcessExitException, as the channel is closed.
@@ -81,13 +76,12 @@ internal sealed class WorkerSupervisor(
             // continue.
             _process!.Kill(withChildren: false);
             var end = await _process.WaitForExitAsync();
-            if (Stopwatch.GetElapsedTime(started) > Stable) pause = FirstPause;
             while (true)
             {
+                var pause = pauses.Next();
                 Logs.WorkerEnded(_logger, end, pause.TotalSeconds);
                 await Task.Delay(pause, _stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
                 if (_stopping.IsCancellationRequested) return;
-                pause = pause * 2 < LongestPause ? pause * 2 : LongestPause;
                 try
                 {
                     (channel, _) = await StartWorkerAsync(_stopping.Token);
