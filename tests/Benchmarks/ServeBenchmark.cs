@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
-using System.Globalization;
 using System.Text.Json;
 using Azure.Storage.Blobs;
 using FunctionsPipeline.Contracts;

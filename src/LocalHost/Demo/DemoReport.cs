@@ -41,13 +41,7 @@ public sealed class DemoReport(
         console.MarkupLineInterpolated(
             CultureInfo.InvariantCulture,
             $"model {result.Model}: {outcome.PublishDecision}; {seen}, {elapsed.TotalSeconds:0} s in all");
-        var kept = true;
-        foreach (var (what, holds) in Promises())
-        {
-            console.MarkupLine($"{(holds ? "[green]yes[/]" : "[red]no [/]")} {Markup.Escape(what)}");
-            kept &= holds;
-        }
-        return kept ? 0 : 1;
+        return Promise.Print([.. Promises().Select(promise => new Promise(promise.What, promise.Holds, []))], console);
     }
 
     private IEnumerable<(string What, bool Holds)> Promises()

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
 using System.Text.Json;
 using Azure.Core.Pipeline;
 using Azure.Storage.Blobs;
@@ -21,7 +20,7 @@ public static class DemoScenario
         using var folder = FolderLock.Acquire(options.StateFolder);
         // The lock file is beside the folder and survives this.
         if (Directory.Exists(options.StateFolder)) Directory.Delete(options.StateFolder, recursive: true);
-        var screen = new DemoScreen();
+        var screen = new ProgressScreen(AnsiConsole.Console);
         screen.Say($"everything is written to {options.StateFolder}");
         await using var stack = await LocalStack.StartAsync(
             new LocalStackOptions
@@ -41,7 +40,11 @@ public static class DemoScenario
         var accepted = await client.StartRunAsync(options.Request(stack.Dataset, LocalStack.BaseModel), cancellationToken);
         screen.Say($"run           {accepted.Run}: {new Uri(stack.Host, accepted.StatusUrl)}");
         RunView? last = null;
-        await foreach (var view in client.FollowAsync(accepted.Run, cancellationToken)) screen.Show(last = view);
+        await foreach (var view in client.FollowAsync(accepted.Run, cancellationToken))
+        {
+            last = view;
+            screen.Show(Describe(view), $"{view.Status?.Phase}/{view.Status?.Training?.Phase}");
+        }
         if (last is not { Outcome: { } outcome })
         {
             screen.Say($"the run ended as {last?.RuntimeStatus}: {last?.Error}\nLogs: {stack.Options.LogFolder}");
@@ -62,7 +65,7 @@ public static class DemoScenario
     }
 
     private static async Task<IReadOnlyList<(HeldOutImage Truth, PredictionDocument? Prediction)>> UploadAsync(
-        PipelineClient client, string folder, DemoScreen screen, CancellationToken cancellationToken)
+        PipelineClient client, string folder, ProgressScreen screen, CancellationToken cancellationToken)
     {
         var images = HeldOutImage.Load(folder);
         screen.Say($"uploading {images.Count} images that are in no split to {Containers.ProductImages}/demo");
@@ -74,6 +77,38 @@ public static class DemoScenario
         return await Task.WhenAll(images.Select(async image =>
             (image, await client.WaitForPredictionAsync($"demo/{image.File}", PredictionLimit, cancellationToken))));
     }
+
+    private static string Describe(RunView view)
+    {
+        if (view.Status is not { } status) return view.RuntimeStatus;
+        var parts = new List<string> { status.Phase.ToString().ToLowerInvariant() };
+        if (status is { Phase: RunPhase.Ingesting, Rows: { } rows })
+        {
+            var counts = Invariant($"{rows.Stored} stored, {rows.Duplicates} duplicates, {rows.Rejected} rejected");
+            parts.Add(Invariant($"{rows.Rows}/{status.TotalRows} rows, {counts}"));
+        }
+        if (status is { Phase: RunPhase.Ingesting, Rate: { } ingestRate })
+        {
+            var left = ingestRate.EtaSeconds is { } seconds ? Invariant($", {seconds:0} s left") : "";
+            parts.Add(Invariant($"{ingestRate.RowsPerSecond:0.0} rows/s, {ingestRate.BytesPerSecond / 1e6:0.0} MB/s{left}"));
+        }
+        if (status is { Phase: RunPhase.Training, Training: { } training })
+        {
+            parts.Add(training.Phase);
+            if (training.Steps > 0) parts.Add(Invariant($"step {training.Step}/{training.Steps}, epoch {training.Epoch:0.0}"));
+            if (training.Loss is { } loss) parts.Add(Invariant($"loss {loss:0.000}"));
+            if (training.ValidationLoss is { } validation) parts.Add(Invariant($"validation {validation:0.000}"));
+            if (training.SamplesPerSecond is { } rate) parts.Add(Invariant($"{rate:0.0} samples/s"));
+            if (training.EtaSeconds is { } eta) parts.Add(Invariant($"{eta:0} s left"));
+        }
+        else if (status.Message is { } message)
+        {
+            parts.Add(message);
+        }
+        return string.Join("  ", parts);
+    }
+
+    private static string Invariant(FormattableString text) => FormattableString.Invariant(text);
 }
 
 /// <summary>Options of the demo.</summary>
@@ -144,84 +179,4 @@ public sealed record HeldOutImage(string File, string? Title, string? Category, 
     public static IReadOnlyList<HeldOutImage> Load(string folder) =>
         [.. System.IO.File.ReadLines(Path.Combine(folder, "truth.jsonl"))
             .Select(line => JsonSerializer.Deserialize<HeldOutImage>(line, PipelineJson.Compact)!)];
-}
-
-/// <summary>Prints the progress of a run: rewrites one line in a terminal, and prints a line every few seconds elsewhere.</summary>
-public sealed class DemoScreen
-{
-    private static readonly TimeSpan LogInterval = TimeSpan.FromSeconds(10);
-
-    private readonly Stopwatch _clock = Stopwatch.StartNew();
-    private readonly bool _rewrites = AnsiConsole.Profile.Capabilities.Ansi && !Console.IsOutputRedirected;
-    private string _lastKey = "";
-    private TimeSpan _lastShown = TimeSpan.MinValue;
-    private bool _open;
-
-    /// <summary>Prints a permanent line.</summary>
-    public void Say(string line)
-    {
-        Close();
-        AnsiConsole.MarkupLineInterpolated(CultureInfo.InvariantCulture, $"[grey]{Time()}[/] {line}");
-    }
-
-    /// <summary>Shows the state of a run.</summary>
-    public void Show(RunView view)
-    {
-        var key = $"{view.Status?.Phase}/{view.Status?.Training?.Phase}";
-        if (!_rewrites && key == _lastKey && _clock.Elapsed - _lastShown < LogInterval) return;
-        if (key != _lastKey) Close();
-        _lastKey = key;
-        _lastShown = _clock.Elapsed;
-        var text = $"{Time()} {Describe(view)}";
-        if (_rewrites)
-        {
-            // ESC [ K erases the rest of the line. A text as wide as the window would wrap, and \r returns to its last row only.
-            Console.Write($"\r\u001b[K{text[..Math.Min(text.Length, Math.Max(20, Console.WindowWidth - 1))]}");
-            _open = true;
-        }
-        else
-        {
-            Console.WriteLine(text);
-        }
-    }
-
-    private static string Describe(RunView view)
-    {
-        if (view.Status is not { } status) return view.RuntimeStatus;
-        var parts = new List<string> { status.Phase.ToString().ToLowerInvariant() };
-        if (status is { Phase: RunPhase.Ingesting, Rows: { } rows })
-        {
-            var counts = Invariant($"{rows.Stored} stored, {rows.Duplicates} duplicates, {rows.Rejected} rejected");
-            parts.Add(Invariant($"{rows.Rows}/{status.TotalRows} rows, {counts}"));
-        }
-        if (status is { Phase: RunPhase.Ingesting, Rate: { } ingestRate })
-        {
-            var left = ingestRate.EtaSeconds is { } seconds ? Invariant($", {seconds:0} s left") : "";
-            parts.Add(Invariant($"{ingestRate.RowsPerSecond:0.0} rows/s, {ingestRate.BytesPerSecond / 1e6:0.0} MB/s{left}"));
-        }
-        if (status is { Phase: RunPhase.Training, Training: { } training })
-        {
-            parts.Add(training.Phase);
-            if (training.Steps > 0) parts.Add(Invariant($"step {training.Step}/{training.Steps}, epoch {training.Epoch:0.0}"));
-            if (training.Loss is { } loss) parts.Add(Invariant($"loss {loss:0.000}"));
-            if (training.ValidationLoss is { } validation) parts.Add(Invariant($"validation {validation:0.000}"));
-            if (training.SamplesPerSecond is { } rate) parts.Add(Invariant($"{rate:0.0} samples/s"));
-            if (training.EtaSeconds is { } eta) parts.Add(Invariant($"{eta:0} s left"));
-        }
-        else if (status.Message is { } message)
-        {
-            parts.Add(message);
-        }
-        return string.Join("  ", parts);
-    }
-
-    private string Time() => _clock.Elapsed.ToString(@"mm\:ss", CultureInfo.InvariantCulture);
-
-    private void Close()
-    {
-        if (_open) Console.WriteLine();
-        _open = false;
-    }
-
-    private static string Invariant(FormattableString text) => FormattableString.Invariant(text);
 }

@@ -89,8 +89,12 @@ public sealed class PipelineClient(HttpClient http, BlobServiceClient blobs)
     }
 
     /// <summary>Uploads an image as a user would.</summary>
-    public Task UploadAsync(string name, Stream image, CancellationToken cancellationToken) =>
-        blobs.GetBlobContainerClient(Containers.ProductImages).GetBlobClient(name).UploadAsync(image, overwrite: true, cancellationToken);
+    /// <returns>The ETag of the image's new version.</returns>
+    public async Task<ETag> UploadAsync(string name, Stream image, CancellationToken cancellationToken)
+    {
+        var blob = blobs.GetBlobContainerClient(Containers.ProductImages).GetBlobClient(name);
+        return (await blob.UploadAsync(image, overwrite: true, cancellationToken)).Value.ETag;
+    }
 
     /// <summary>Waits for the prediction of an uploaded image; null when there is none within <paramref name="limit"/>.</summary>
     public async Task<PredictionDocument?> WaitForPredictionAsync(string name, TimeSpan limit, CancellationToken cancellationToken)
@@ -117,6 +121,41 @@ public sealed class PipelineClient(HttpClient http, BlobServiceClient blobs)
         {
             return null;
         }
+    }
+
+    /// <summary>Yields the documents of uploaded images as they are written, until every image has the one of its version.</summary>
+    /// <param name="versions">ETags of the images, by name.</param>
+    public async IAsyncEnumerable<PredictionDocument> FollowPredictionsAsync(
+        IReadOnlyDictionary<string, ETag> versions, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var container = blobs.GetBlobContainerClient(Containers.Predictions);
+        var missing = versions.ToDictionary(image => BlobNames.Prediction(image.Key), image => image.Value);
+        var options = new GetBlobsOptions { Prefix = CommonPrefix(missing.Keys) };
+        // By name and ETag, so that a document of another version is read once.
+        var read = new HashSet<(string, ETag?)>();
+        while (missing.Count > 0)
+        {
+            await foreach (var blob in container.GetBlobsAsync(options, cancellationToken))
+            {
+                if (!missing.TryGetValue(blob.Name, out var version) || !read.Add((blob.Name, blob.Properties.ETag))) continue;
+                var content = await container.GetBlobClient(blob.Name).DownloadContentAsync(cancellationToken);
+                var document = content.Value.Content.ToObjectFromJson<PredictionDocument>(PipelineJson.Options)!;
+                if (!IsOf(document, version)) continue;
+                missing.Remove(blob.Name);
+                yield return document;
+            }
+            if (missing.Count > 0) await Task.Delay(TimeSpan.FromMilliseconds(250), cancellationToken);
+        }
+    }
+
+    /// <summary>True when a document is of this version of its image; some services put ETags in quotes.</summary>
+    public static bool IsOf(PredictionDocument document, ETag version) => document.ETag.Trim('"') == version.ToString().Trim('"');
+
+    private static string CommonPrefix(IReadOnlyCollection<string> names)
+    {
+        // All names lie between the first and the last in order.
+        var (first, last) = (names.Min(StringComparer.Ordinal) ?? "", names.Max(StringComparer.Ordinal) ?? "");
+        return first[..first.AsSpan().CommonPrefixLength(last)];
     }
 
     private static IEnumerable<T> Lines<T>(BinaryData content) => content.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries)
