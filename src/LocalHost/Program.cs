@@ -1,10 +1,14 @@
 using System.CommandLine;
 using FunctionsPipeline.LocalHost;
+using FunctionsPipeline.LocalHost.Chaos;
+using FunctionsPipeline.LocalHost.Uploads;
 
 var commands = new RootCommand("Runs the pipeline on this machine: Azurite for storage, a Functions host, the GPU worker beside it.")
 {
     UpCommand.Create(),
     DemoCommand.Create(),
+    UploadCommand.Create(),
+    ChaosCommand.Create(),
     RunCommand.Create(),
 };
 try

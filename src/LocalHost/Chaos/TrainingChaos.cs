@@ -1,0 +1,119 @@
+using System.Security.Cryptography;
+using Azure;
+using Azure.Storage.Blobs;
+using FunctionsPipeline.Contracts;
+using FunctionsPipeline.LocalHost.Demo;
+using FunctionsPipeline.LocalHost.Processes;
+
+namespace FunctionsPipeline.LocalHost.Chaos;
+
+/// <summary>Runs the same training twice, undisturbed and with kills, and compares the models.</summary>
+internal sealed class TrainingChaos(LocalStack stack, BlobServiceClient blobs, PipelineClient client, ProgressScreen screen)
+{
+    private const string Calm = "calm";
+    private const string Disturbed = "disturbed";
+    private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(500);
+
+    /// <param name="steps">Number of training steps.</param>
+    public async Task<IReadOnlyList<Promise>> RunAsync(int steps, CancellationToken cancellationToken)
+    {
+        var calm = await TrainAsync(Calm, steps, [], cancellationToken);
+        (double, string, string)[] faults = [(0.25, "GpuWorker", "train"), (0.5, "LocalHost", "run"), (0.75, "GpuWorker", "train")];
+        var disturbed = await TrainAsync(Disturbed, steps, faults, cancellationToken);
+        return
+        [
+            new Promise($"the undisturbed run ends ({calm.RuntimeStatus})", calm.Outcome is not null, [calm.Error ?? ""]),
+            new Promise(
+                $"the run whose job is killed twice and whose host is killed once ends ({disturbed.RuntimeStatus})",
+                disturbed.Outcome is not null, [disturbed.Error ?? ""]),
+            new Promise(
+                "both end with the same model, byte for byte",
+                calm.Outcome is not null && disturbed.Outcome is not null
+                    && (await HashesAsync(Calm, cancellationToken)).SequenceEqual(await HashesAsync(Disturbed, cancellationToken)),
+                []),
+        ];
+    }
+
+    private async Task<RunView> TrainAsync(
+        string run, int steps, IReadOnlyList<(double After, string Project, string Command)> faults, CancellationToken cancellationToken)
+    {
+        await client.StartRunAsync(Request(run, steps), cancellationToken);
+        var striking = StrikeAsync(run, steps, faults, cancellationToken);
+        while (true)
+        {
+            await Task.Delay(PollInterval, cancellationToken);
+            try
+            {
+                var view = await client.GetRunAsync(run, cancellationToken);
+                screen.Show($"run {run}: {view.Status?.Phase} step {view.Status?.Training?.Step} of {steps}", run);
+                if (view.RuntimeStatus is not ("Completed" or "Failed" or "Terminated")) continue;
+                await striking;
+                return view;
+            }
+            catch (HttpRequestException)
+            {
+                // The host is being started again.
+            }
+        }
+    }
+
+    private async Task StrikeAsync(
+        string run, int steps, IReadOnlyList<(double After, string Project, string Command)> faults, CancellationToken cancellationToken)
+    {
+        foreach (var (after, project, command) in faults)
+        {
+            while (await StepAsync(run, cancellationToken) < after * steps) await Task.Delay(PollInterval / 10, cancellationToken);
+            var process = await StackProcesses.FindAsync(stack.Options.StateFolder, project, command, cancellationToken);
+            process.Kill();
+            screen.Say($"fault: kill -9 of {process.Id}, {project} {command}");
+        }
+    }
+
+    private async Task<int> StepAsync(string run, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return (await client.GetMetricsAsync(run, cancellationToken)).Select(line => line.Step).DefaultIfEmpty().Max();
+        }
+        catch (RequestFailedException e) when (e.Status == 404)
+        {
+            return 0;
+        }
+    }
+
+    private async Task<IReadOnlyList<string>> HashesAsync(string model, CancellationToken cancellationToken)
+    {
+        var container = blobs.GetBlobContainerClient(Containers.Models);
+        var hashes = new List<string>();
+        await foreach (var blob in container.GetBlobsAsync(new() { Prefix = $"{model}/" }, cancellationToken))
+        {
+            if (!blob.Name.EndsWith(".safetensors", StringComparison.Ordinal)) continue;
+            var content = await container.GetBlobClient(blob.Name).DownloadContentAsync(cancellationToken);
+            hashes.Add(Convert.ToHexString(SHA256.HashData(content.Value.Content)));
+        }
+        return hashes;
+    }
+
+    private RunRequest Request(string run, int steps) => new()
+    {
+        Run = run,
+        Publish = false,
+        Dataset = new DatasetRequest
+        {
+            Repo = stack.Dataset,
+            Columns = new ColumnMapping { Image = "imageurl", Title = "title", Category = "category3_code", Price = "full_price" },
+        },
+        BaseModel = new BaseModelRequest { Repo = LocalStack.BaseModel },
+        Training = new TrainingSettings
+        {
+            MaxSteps = steps,
+            BatchSize = 4,
+            LearningRate = 1e-3,
+            WarmupSteps = 2,
+            NumCrops = 1,
+            EvaluationSamples = 2,
+            MaxAnswerTokens = 16,
+            CheckpointEvery = Math.Max(1, steps / 10),
+        },
+    };
+}
