@@ -20,7 +20,7 @@ public static class Containers
     /// <summary>Prediction documents, one for each uploaded image.</summary>
     public const string Predictions = "predictions";
 
-    /// <summary>What people say is right about uploaded images.</summary>
+    /// <summary>Right answers to uploaded images, as people gave them.</summary>
     public const string Corrections = "corrections";
 
     /// <summary>All containers; created at startup.</summary>
@@ -96,6 +96,9 @@ public sealed record DatasetBlobs(string Repo, string Commit, string View)
 
     /// <summary>A WebDataset shard.</summary>
     public string Shard(string split, int number) => $"{Shards}{split}-{number:D5}.tar";
+
+    /// <summary>Returns the <see cref="ViewPrefix"/> of the view that a shard belongs to.</summary>
+    public static string ViewOf(string shard) => shard[..shard.LastIndexOf("/shards/", StringComparison.Ordinal)];
 
     /// <summary>Index of a shard: one <see cref="ShardSample"/> per JSON line, in the order of the samples.</summary>
     public static string ShardIndex(string shard) => Path.ChangeExtension(shard, ".jsonl");

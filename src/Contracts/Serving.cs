@@ -15,10 +15,17 @@ public sealed record CurrentModel
     /// <summary>The dataset view that <see cref="ValidationLoss"/> was measured on; losses on different views are not compared.</summary>
     public required string Dataset { get; init; }
 
+    /// <summary>Time from which the model serves; later than that of every model before it.</summary>
     public required DateTimeOffset PublishedAt { get; init; }
+
+    /// <summary>The model that served until then; null for the first.</summary>
+    public string? Before { get; init; }
+
+    /// <summary>Reason of the change: the comparison of a run's end, or the words of whoever activated the model.</summary>
+    public string? Reason { get; init; }
 }
 
-/// <summary>A change of the serving model.</summary>
+/// <summary>A change of the serving model: a line of <c>models/history.jsonl</c>.</summary>
 /// <param name="Version">The model that serves from then on.</param>
 /// <param name="Before">The model that served until then; null for the first.</param>
 /// <param name="Reason">Reason of the change: the comparison of a run's end, or the words of whoever activated the model.</param>
@@ -137,3 +144,19 @@ public sealed record Correction
 
     public required DateTimeOffset At { get; init; }
 }
+
+/// <summary>Body of <c>PUT /api/predictions/{name}/correction</c>: the right answer, of which at least one member is given.</summary>
+public sealed record CorrectionRequest
+{
+    public string? Title { get; init; }
+
+    public string? Category { get; init; }
+
+    public double? Price { get; init; }
+}
+
+/// <summary>Response to <c>PUT /api/images/{name}</c>: the image that now waits for its prediction.</summary>
+/// <param name="Image">Name in <see cref="Containers.ProductImages"/>.</param>
+/// <param name="ETag">ETag of the uploaded version, which its prediction will have.</param>
+/// <param name="PredictionUrl">URL of the prediction, once there is one.</param>
+public sealed record UploadAccepted(string Image, string ETag, string PredictionUrl);

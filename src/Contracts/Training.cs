@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace FunctionsPipeline.Contracts;
 
 /// <summary>Input of the GPU worker for one run: <c>runs/{run}/request.json</c>.</summary>
@@ -18,6 +20,11 @@ public sealed record TrainingJob
 
     /// <summary>Source of the shards, cited in the model card: <c>owner/name@commit</c>.</summary>
     public string? Dataset { get; init; }
+
+    /// <summary>The dataset views of the validation shards; validation losses on different views are not compared.</summary>
+    [JsonIgnore]
+    public string ValidationViews => string.Join('+', Shards.Where(shard => shard.Split == Splits.Validation)
+        .Select(shard => DatasetBlobs.ViewOf(shard.Blob)).Distinct());
 }
 
 /// <summary>Progress of training: <c>runs/{run}/heartbeat.json</c>, rewritten every few seconds.</summary>

@@ -48,6 +48,53 @@ public sealed class ModelRegistryTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Every_change_is_in_the_history_once()
+    {
+        await Registry.PublishAsync(Samples.Model("a", 0.7), default);
+        await Registry.PublishAsync(Samples.Model("a", 0.7), default);
+        await Registry.PublishAsync(Samples.Model("b", 0.9), default);
+        await Registry.PublishAsync(Samples.Model("b", 0.3), default);
+        var active = await Registry.ActivateAsync(Samples.Model("a", 0.7) with { Reason = "prices of „b“ are wrong" }, default);
+        Assert.Equal(active, await Registry.ActivateAsync(Samples.Model("a", 0.7) with { Reason = "again" }, default));
+        Assert.Equal(active, await Registry.CurrentAsync(default));
+
+        var history = await Registry.HistoryAsync(default);
+        Assert.Equal([("a", null), ("b", "a"), ("a", "b")], history.Select(change => (change.Version, change.Before)));
+        Assert.Contains("first model", history[0].Reason, StringComparison.Ordinal);
+        Assert.Equal("prices of „b“ are wrong", history[^1].Reason);
+        Assert.Equal(active.PublishedAt, history[^1].At);
+        // The candidates' own times are equal.
+        Assert.True(history[0].At < history[1].At && history[1].At < history[2].At);
+    }
+
+    [Fact]
+    public async Task A_line_that_a_crash_kept_from_the_history_is_added_later()
+    {
+        var lost = Samples.Model("a", 0.7) with { Reason = "it is the first model" };
+        var current = _azurite.Blobs.GetBlobContainerClient(Containers.Models).GetBlobClient(BlobNames.CurrentModel);
+        await current.UploadAsync(BinaryData.FromObjectAsJson(lost, PipelineJson.Options));
+        await Registry.PublishAsync(Samples.Model("a", 0.7), default);
+        Assert.Equal(["a"], (await Registry.HistoryAsync(default)).Select(change => change.Version));
+
+        var again = Samples.Model("b", 0.6) with { Reason = "better", PublishedAt = DateTimeOffset.UnixEpoch.AddDays(1), Before = "a" };
+        await current.UploadAsync(BinaryData.FromObjectAsJson(again, PipelineJson.Options), overwrite: true);
+        await Registry.PublishAsync(Samples.Model("c", 0.5), default);
+        Assert.Equal(["a", "b", "c"], (await Registry.HistoryAsync(default)).Select(change => change.Version));
+    }
+
+    [Fact]
+    public async Task Changes_at_the_same_time_are_all_in_the_history_in_their_order()
+    {
+        var versions = new[] { "a", "b", "c" };
+        await Task.WhenAll(versions.Select(
+            version => Registry.ActivateAsync(Samples.Model(version, 1) with { Reason = $"{version} it is" }, default)));
+        var history = await Registry.HistoryAsync(default);
+        Assert.Equal(versions, history.Select(change => change.Version).Order());
+        Assert.Equal(history.Select(change => change.Version), history.Skip(1).Select(change => change.Before)
+            .Append((await Registry.CurrentAsync(default))!.Version));
+    }
+
+    [Fact]
     public async Task A_model_whose_folder_is_not_whole_is_not_published()
     {
         await Assert.ThrowsAsync<PermanentFailureException>(() => Registry.PublishAsync(Samples.Model("unfinished", 0.1), default));

@@ -22,6 +22,10 @@ public sealed class RunDocumentStore(BlobServiceClient blobs, TimeProvider time)
     public Task WriteJobAsync(TrainingJob job, CancellationToken cancellationToken) =>
         Blob(new RunBlobs(job.Run).Request).WriteJsonAsync(job, null, cancellationToken);
 
+    /// <summary>Reads the job's request; null when no job was started.</summary>
+    public async Task<TrainingJob?> JobAsync(string run, CancellationToken cancellationToken) =>
+        (await Blob(new RunBlobs(run).Request).ReadJsonAsync<TrainingJob>(cancellationToken))?.Document;
+
     /// <summary>Stores the started job.</summary>
     public Task RememberAsync(string run, StartedJob job, CancellationToken cancellationToken) =>
         Blob(new RunBlobs(run).Job).WriteJsonAsync(job, null, cancellationToken);
