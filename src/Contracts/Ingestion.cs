@@ -56,6 +56,9 @@ public static class Rejection
 
     /// <summary>The row cannot be read, because the dataset's file is damaged.</summary>
     public const string UnreadableRow = "unreadable-row";
+
+    /// <summary>The image was changed or deleted after its correction.</summary>
+    public const string Changed = "changed";
 }
 
 /// <summary>

@@ -19,6 +19,11 @@ public sealed record RunRequest
 
     /// <summary>True to publish the fine-tuned model when its validation loss is no worse than the serving model's.</summary>
     public bool Publish { get; init; } = true;
+
+    /// <summary>
+    /// True to train on corrected images too, those that have not changed since: their splits follow the dataset's rule.
+    /// </summary>
+    public bool IncludeCorrections { get; init; }
 }
 
 /// <summary>A dataset on the Hugging Face Hub and the part of it to use.</summary>
@@ -143,6 +148,9 @@ public sealed record RunProgress
     /// <summary>Number of rows in the dataset view.</summary>
     public long? TotalRows { get; init; }
 
+    /// <summary>Counts of the corrections that the run includes; null when it includes none.</summary>
+    public RowCounts? Corrections { get; init; }
+
     /// <summary>Throughput of the ingestion.</summary>
     public IngestRate? Rate { get; init; }
 
@@ -170,4 +178,8 @@ public enum RunPhase
 /// <summary>Outcome of a completed run: its dataset, its training, and its publication; the orchestration's output.</summary>
 /// <param name="Published">True when the fine-tuned model now serves.</param>
 /// <param name="PublishDecision">Reason for publishing the model or not.</param>
-public sealed record RunOutcome(IngestReport Dataset, TrainingResult Result, bool Published, string PublishDecision);
+public sealed record RunOutcome(IngestReport Dataset, TrainingResult Result, bool Published, string PublishDecision)
+{
+    /// <summary>Report of the corrections that the run included; null when it included none.</summary>
+    public IngestReport? Corrections { get; init; }
+}

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Azure.Storage.Blobs;
 using Azure.Storage.Blobs.Models;
 using Azure.Storage.Blobs.Specialized;
@@ -29,6 +30,7 @@ public sealed class DatasetIngestion : IDisposable
     private readonly DatasetResolver _resolver;
     private readonly DatasetInspector _inspector;
     private readonly ManifestStore _manifests;
+    private readonly CorrectionReader _corrections;
 
     /// <param name="hub">Client of the Hub that datasets are read from.</param>
     /// <param name="blobs">Storage account that datasets are written to; the container <see cref="Containers.Datasets"/> must
@@ -48,6 +50,7 @@ public sealed class DatasetIngestion : IDisposable
         _resolver = new DatasetResolver(lookup, _plans, _options);
         _inspector = new DatasetInspector(lookup);
         _manifests = new ManifestStore(_container);
+        _corrections = new CorrectionReader(blobs, _options.ImageLimits.MaxBytes);
     }
 
     public void Dispose()
@@ -104,26 +107,35 @@ public sealed class DatasetIngestion : IDisposable
     {
         var plan = await _plans.ReadAsync(dataset, cancellationToken);
         var work = plan.Units[unit];
-        var manifest = dataset.Manifest(work.Split, work.Number);
-        if (await _manifests.CountAsync(manifest, cancellationToken) is { } there) return there;
-        var images = new ImageStore(_container, dataset, _options.ImageLimits, _decoding);
+        if (await _manifests.CountAsync(dataset.Manifest(work.Split, work.Number), cancellationToken) is { } there) return there;
         using var memory = await _memory.TakeAsync(work, cancellationToken);
-        var statuses = new List<ManifestRow>();
         var blob = _container.GetBlobClient(dataset.File(plan.Files.First(file => file.Hub.Path == work.File).ContentId));
         await using var file =
             await blob.OpenReadAsync(new BlobOpenReadOptions(allowModifications: false) { BufferSize = ReadAhead }, cancellationToken);
-        await using (var progress = new UnitProgress(
-            (counts, token) => _manifests.NoteAsync(dataset, work, counts, token), _time, cancellationToken))
+        var rows = ParquetRows.ReadAsync(file, plan.Columns, work, plan.Splits[work.Split], cancellationToken);
+        return await IngestAsync(plan, work, rows, cancellationToken);
+    }
+
+    /// <summary>
+    /// Ingests the corrections of uploaded images, as they are now, into shards of their own. The same corrections are ingested once.
+    /// </summary>
+    /// <param name="dataset">The dataset that the corrections are trained with, whose rule of splits they follow.</param>
+    public async Task<IngestReport> IngestCorrectionsAsync(DatasetBlobs dataset, CancellationToken cancellationToken = default)
+    {
+        var started = _time.GetTimestamp();
+        var corrections = await _corrections.ListAsync(cancellationToken);
+        var plan = await _plans.KeepAsync(
+            CorrectionPlan.Of(corrections, await _plans.ReadAsync(dataset, cancellationToken), _options.UnitRows), cancellationToken);
+        var resolved = plan.Resolved(await _container.GetBlobClient(plan.Blobs.Report).ReadJsonAsync<IngestReport>(cancellationToken));
+        if (resolved.Report is { } there) return there;
+        foreach (var unit in plan.Units)
         {
-            var ingestion = new UnitIngestion(plan, work, images, _downloader, progress, _options);
-            await foreach (var rows in ParquetRows.ReadAsync(file, plan.Columns, work, plan.Splits[work.Split], cancellationToken))
-                statuses.AddRange(await ingestion.IngestAsync(rows, cancellationToken));
+            if (await _manifests.CountAsync(plan.Blobs.Manifest(unit.Split, unit.Number), cancellationToken) is null)
+                await IngestAsync(plan, unit, ReadAsync(corrections, unit, cancellationToken), cancellationToken);
         }
-        await _manifests.WriteAsync(manifest, statuses, cancellationToken);
-        await _manifests.ForgetAsync(dataset, work, cancellationToken);
-        // A concurrent execution of this activity may have written the manifest first; the counts of the stored manifest are the valid
-        // ones.
-        return (await _manifests.CountAsync(manifest, cancellationToken))!;
+        var summary = await WriteCatalogAsync(plan.Blobs, cancellationToken);
+        for (var shard = 0; shard < resolved.Shards; shard++) await PreprocessAsync(plan.Blobs, shard, cancellationToken);
+        return await WriteReportAsync(plan.Blobs, summary, _time.GetElapsedTime(started).TotalSeconds, cancellationToken);
     }
 
     /// <summary>Reads the progress of a dataset's units.</summary>
@@ -206,4 +218,34 @@ public sealed class DatasetIngestion : IDisposable
     public async Task<IReadOnlyList<ShardInfo>> ReadShardsAsync(DatasetBlobs dataset, CancellationToken cancellationToken = default) =>
         await _container.GetBlobClient(dataset.ShardList).ReadJsonAsync<IReadOnlyList<ShardInfo>>(cancellationToken)
         ?? throw new InvalidOperationException($"{Containers.Datasets}/{dataset.ShardList} is gone; ingest the dataset again");
+
+    /// <summary>Stores the images of a unit and writes its manifest.</summary>
+    /// <param name="rows">The unit's rows in batches.</param>
+    private async Task<RowCounts> IngestAsync(
+        IngestPlan plan, IngestUnit unit, IAsyncEnumerable<IReadOnlyList<DatasetRow>> rows, CancellationToken cancellationToken)
+    {
+        var images = new ImageStore(_container, plan.Blobs, _options.ImageLimits, _decoding);
+        var statuses = new List<ManifestRow>();
+        await using (var progress = new UnitProgress(
+            (counts, token) => _manifests.NoteAsync(plan.Blobs, unit, counts, token), _time, cancellationToken))
+        {
+            var ingestion = new UnitIngestion(plan, unit, images, _downloader, progress, _options);
+            await foreach (var batch in rows.WithCancellation(cancellationToken))
+                statuses.AddRange(await ingestion.IngestAsync(batch, cancellationToken));
+        }
+        var manifest = plan.Blobs.Manifest(unit.Split, unit.Number);
+        await _manifests.WriteAsync(manifest, statuses, cancellationToken);
+        await _manifests.ForgetAsync(plan.Blobs, unit, cancellationToken);
+        // A concurrent execution of this activity may have written the manifest first; the counts of the stored manifest are the valid
+        // ones.
+        return (await _manifests.CountAsync(manifest, cancellationToken))!;
+    }
+
+    private async IAsyncEnumerable<IReadOnlyList<DatasetRow>> ReadAsync(
+        IReadOnlyList<CorrectedImage> corrections, IngestUnit unit, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var rows = Enumerable.Range((int)unit.Start, (int)unit.Count);
+        foreach (var batch in rows.Chunk(_options.Concurrency))
+            yield return await Task.WhenAll(batch.Select(row => _corrections.ReadAsync(corrections[row], row, cancellationToken)));
+    }
 }

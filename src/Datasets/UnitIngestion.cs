@@ -46,7 +46,7 @@ internal sealed class UnitIngestion(IngestPlan plan, IngestUnit unit, ImageStore
             // JSON cannot represent NaN and infinity.
             Price = row.Price is { } number && double.IsFinite(number) ? number : null,
         };
-        if (row.Fault is { } fault) return status with { Reason = Rejection.UnreadableRow, Detail = fault };
+        if (row.Fault is { } fault) return status with { Reason = row.FaultReason, Detail = fault };
         if (row.Price is { } price && (!double.IsFinite(price) || price < 0))
             return status with { Reason = Rejection.BadPrice, Detail = $"{row.PriceText ?? $"{price}"} is no price" };
         if (row.Title is null && row.Category is null && row.Price is null)
@@ -87,8 +87,6 @@ internal sealed class UnitIngestion(IngestPlan plan, IngestUnit unit, ImageStore
 internal sealed class SplitRule
 {
     private readonly HashSet<string> _own;
-    private readonly double _validation;
-    private readonly double _test;
 
     /// <param name="splits">The dataset's own splits that have rows.</param>
     public SplitRule(IEnumerable<string> splits, DatasetRequest request)
@@ -97,9 +95,15 @@ internal sealed class SplitRule
         _own = [.. names.Where(name => name is Splits.Validation or Splits.Test)];
         // A dataset with only a validation or test split has no other rows to train on, so that those are divided.
         if (_own.Count == names.Count) _own.Clear();
-        _validation = _own.Contains(Splits.Validation) ? 0 : request.ValidationFraction;
-        _test = _own.Contains(Splits.Test) ? 0 : request.TestFraction;
+        Validation = _own.Contains(Splits.Validation) ? 0 : request.ValidationFraction;
+        Test = _own.Contains(Splits.Test) ? 0 : request.TestFraction;
     }
+
+    /// <summary>Share of the other splits' products that are used for validation; 0 when the dataset has a validation split.</summary>
+    public double Validation { get; }
+
+    /// <summary>Share of the other splits' products that are used for the test; 0 when the dataset has a test split.</summary>
+    public double Test { get; }
 
     /// <summary>Creates the rule of a dataset.</summary>
     public static SplitRule Of(IngestPlan dataset) =>
@@ -116,8 +120,8 @@ internal sealed class SplitRule
         var hash = product is null ? image : SHA256.HashData(Encoding.UTF8.GetBytes(product));
         // The first 64 bits of the hash are uniform in [0, 2^64): validation is the lowest interval, test the next one.
         var place = BinaryPrimitives.ReadUInt64BigEndian(hash);
-        if (place < _validation * ulong.MaxValue) return Splits.Validation;
-        return place < (_validation + _test) * ulong.MaxValue ? Splits.Test : Splits.Train;
+        if (place < Validation * ulong.MaxValue) return Splits.Validation;
+        return place < (Validation + Test) * ulong.MaxValue ? Splits.Test : Splits.Train;
     }
 }
 

@@ -51,6 +51,31 @@ public class FineTuneTests
     }
 
     [Fact]
+    public async Task Corrections_are_trained_on_when_the_request_asks_for_them()
+    {
+        StartGpuJobInput? started = null;
+        var report = Samples.Report with { Repo = "corrections", Commit = "5a4d", Counts = new RowCounts { Rows = 3, Stored = 3 } };
+        var orchestration = Orchestration(Samples.Report, Samples.Request with { IncludeCorrections = true })
+            .On<DatasetBlobs, IngestReport>("IngestCorrections", dataset => dataset == Samples.Dataset ? report : Samples.Report)
+            .On<StartGpuJobInput, string>("StartGpuJob", input =>
+            {
+                started = input;
+                return "run-1-1";
+            });
+        var outcome = await FineTune.RunAsync(orchestration);
+        Assert.Equal(new DatasetBlobs("corrections", "5a4d", "v1"), started!.Corrections);
+        Assert.Equal(Samples.Dataset, started.Dataset);
+        Assert.Equal(3, outcome.Corrections!.Counts.Stored);
+        var statuses = orchestration.Statuses.Cast<RunProgress>().ToList();
+        Assert.Equal(3, statuses[^1].Corrections!.Stored);
+        Assert.Equal(statuses.Select(status => status.Phase).Order(), statuses.Select(status => status.Phase));
+
+        var without = Orchestration(Samples.Report);
+        Assert.Null((await FineTune.RunAsync(without)).Corrections);
+        Assert.DoesNotContain("IngestCorrections", without.Calls);
+    }
+
+    [Fact]
     public async Task A_base_model_that_cannot_be_mirrored_fails_the_run_without_waiting_for_the_dataset()
     {
         var orchestration = Orchestration(Samples.Report)

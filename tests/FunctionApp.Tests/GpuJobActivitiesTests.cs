@@ -46,6 +46,20 @@ public sealed class GpuJobActivitiesTests(AzuriteFixture azurite) : IClassFixtur
     }
 
     [Fact]
+    public async Task The_shards_of_corrections_follow_those_of_the_dataset()
+    {
+        var corrections = new DatasetBlobs("corrections", "5a4d", "v1");
+        var shard = new ShardInfo(corrections.Shard(Splits.Validation, 0), Splits.Validation, 2, 200);
+        await azurite.Blobs.GetBlobContainerClient(Containers.Datasets).GetBlobClient(corrections.ShardList)
+            .UploadAsync(BinaryData.FromObjectAsJson(new[] { shard }, PipelineJson.Options), overwrite: true);
+        await Activities.StartGpuJob(new StartGpuJobInput(_job with { Shards = [] }, Samples.Dataset, 1, corrections), default);
+        var job = (await Store.JobAsync(_job.Run, default))!;
+        Assert.Equal([.. _job.Shards, shard], job.Shards);
+        // The dataset's only shard is one of training.
+        Assert.Equal("corrections/5a4d/v1", job.ValidationViews);
+    }
+
+    [Fact]
     public async Task A_job_of_a_run_that_was_cancelled_meanwhile_is_stopped()
     {
         _jobs.OnStart = () => Store.MarkCancelledAsync(_job.Run, default);

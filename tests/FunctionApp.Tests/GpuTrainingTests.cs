@@ -132,7 +132,7 @@ public class GpuTrainingTests
 
     private Task<TrainingResult> RunAsync(FakeOrchestration orchestration) =>
         GpuTraining.RunAsync(
-            orchestration, Samples.Job, Samples.Dataset, Policy, (message, heartbeat) => _reports.Add((message, heartbeat)));
+            orchestration, Samples.Job, Samples.Dataset, null, Policy, (message, heartbeat) => _reports.Add((message, heartbeat)));
 
     /// <summary>The readings in their order; the last one again and again.</summary>
     private static FakeOrchestration Orchestration(params GpuJobReading[] readings)

@@ -11,7 +11,7 @@ internal sealed class DatasetResolver(DatasetLookup lookup, PlanStore plans, Ing
 {
     // Version of the format of plans, manifests, shards and catalogs. Part of the view's hash, so that views in an older format are
     // ingested again.
-    private const int Layout = 3;
+    public const int Layout = 3;
 
     /// <summary>Validates a request against the schema of one file of the dataset; returns the commit that it resolves to.</summary>
     public async Task<string> CheckAsync(DatasetRequest request, CancellationToken cancellationToken)

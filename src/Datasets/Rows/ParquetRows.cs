@@ -93,8 +93,13 @@ internal static class ParquetRows
 internal sealed record DatasetRow(long Row, string? ImageUrl, ReadOnlyMemory<byte>? ImageBytes, string? Title, string? Category,
     double? Price, string? Product)
 {
-    /// <summary>Reason why the row could not be read, with column and page; all other members are null then.</summary>
+    /// <summary>
+    /// Reason why the row could not be read, such as column and page; the members that the model learns from may be null then.
+    /// </summary>
     public string? Fault { get; init; }
+
+    /// <summary>One of <see cref="Rejection"/>, for a row with a fault.</summary>
+    public string FaultReason { get; init; } = Rejection.UnreadableRow;
 
     /// <summary>Original text of the price, when it is not a number.</summary>
     public string? PriceText { get; init; }

@@ -42,6 +42,11 @@ public sealed class DatasetActivities(DatasetIngestion ingestion)
     public Task PreprocessShard([ActivityTrigger] DatasetItem shard, CancellationToken cancellationToken) =>
         ingestion.PreprocessAsync(shard.Dataset, shard.Number, cancellationToken);
 
+    /// <summary>Ingests the corrections of uploaded images into shards that are trained on together with the dataset's.</summary>
+    [Function(nameof(IngestCorrections))]
+    public Task<IngestReport> IngestCorrections([ActivityTrigger] DatasetBlobs dataset, CancellationToken cancellationToken) =>
+        ingestion.IngestCorrectionsAsync(dataset, cancellationToken);
+
     [Function(nameof(WriteReport))]
     public Task<IngestReport> WriteReport([ActivityTrigger] ReportInput input, CancellationToken cancellationToken) =>
         ingestion.WriteReportAsync(input.Dataset, input.Summary, input.Seconds, cancellationToken);

@@ -9,7 +9,8 @@ namespace FunctionsPipeline.FunctionApp.Activities;
 /// <param name="Job">The job without its shards, whose list is too long for an orchestration's history.</param>
 /// <param name="Dataset">The dataset whose shards the job trains on.</param>
 /// <param name="Attempt">1 for the first start, higher for restarts.</param>
-public sealed record StartGpuJobInput(TrainingJob Job, DatasetBlobs Dataset, int Attempt);
+/// <param name="Corrections">The corrections that the job trains on too; null for none.</param>
+public sealed record StartGpuJobInput(TrainingJob Job, DatasetBlobs Dataset, int Attempt, DatasetBlobs? Corrections = null);
 
 /// <param name="Name">The job's name, as <see cref="GpuJobActivities.StartGpuJob"/> returned it.</param>
 public sealed record ReadGpuJobInput(string Run, string Name);
@@ -32,6 +33,7 @@ public sealed class GpuJobActivities(IGpuJobs jobs, RunDocumentStore store, Data
         // The job is stored after its start. If the activity dies in between, IGpuJobs.StartAsync finds the job in the next execution.
         if (await store.StartedAsync(run, cancellationToken) is { } started && started.Attempt == input.Attempt) return started.Name;
         var shards = await datasets.ReadShardsAsync(input.Dataset, cancellationToken);
+        if (input.Corrections is { } corrections) shards = [.. shards, .. await datasets.ReadShardsAsync(corrections, cancellationToken)];
         await store.WriteJobAsync(input.Job with { Shards = shards }, cancellationToken);
         var name = await jobs.StartAsync(run, input.Attempt, cancellationToken);
         await store.RememberAsync(run, new StartedJob(name, input.Attempt, time.GetUtcNow()), cancellationToken);

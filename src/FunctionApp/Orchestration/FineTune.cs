@@ -32,8 +32,15 @@ public static class FineTune
         await first;
         var dataset = await ingesting;
         RequireSamples(dataset);
+        IngestReport? corrections = null;
+        if (request.IncludeCorrections)
+        {
+            context.SetCustomStatus(Progress(RunPhase.Ingesting, dataset, "reading the corrections of uploaded images"));
+            corrections = await context.CallActivityAsync<IngestReport>(
+                nameof(DatasetActivities.IngestCorrections), Blobs(dataset), Retries.Transient);
+        }
         if (!mirroring.IsCompleted)
-            context.SetCustomStatus(Progress(RunPhase.Mirroring, dataset, $"mirroring {request.BaseModel.Repo}"));
+            context.SetCustomStatus(Progress(RunPhase.Mirroring, dataset, $"mirroring {request.BaseModel.Repo}", corrections));
         var baseModel = await mirroring;
 
         var job = new TrainingJob
@@ -46,20 +53,23 @@ public static class FineTune
             Dataset = $"{dataset.Repo}@{dataset.Commit}",
         };
         var result = await GpuTraining.RunAsync(
-            context, job, new DatasetBlobs(dataset.Repo, dataset.Commit, dataset.View), gpuJobs,
-            (message, heartbeat) => context.SetCustomStatus(Progress(RunPhase.Training, dataset, message) with { Training = heartbeat }));
+            context, job, Blobs(dataset), corrections is null ? null : Blobs(corrections), gpuJobs,
+            (message, heartbeat) => context.SetCustomStatus(
+                Progress(RunPhase.Training, dataset, message, corrections) with { Training = heartbeat }));
 
-        context.SetCustomStatus(Progress(RunPhase.Publishing, dataset, $"comparing {run} with the serving model"));
+        context.SetCustomStatus(Progress(RunPhase.Publishing, dataset, $"comparing {run} with the serving model", corrections));
         var decision = request.Publish
             ? await context.CallActivityAsync<PublishDecision>(
-                nameof(ModelActivities.PublishModel), new PublishModelInput(dataset, result), Retries.Transient)
+                nameof(ModelActivities.PublishModel), new PublishModelInput(result), Retries.Transient)
             : new PublishDecision(false, "the request asked not to publish");
 
         if (decision.Published) await context.CallActivityAsync(nameof(ReadingActivities.WakeImages), run, Retries.Transient);
         var verdict = decision.Published ? "serves" : "does not serve";
-        context.SetCustomStatus(Progress(RunPhase.Done, dataset, $"{run} {verdict}: {decision.Reason}"));
-        return new RunOutcome(dataset, result, decision.Published, decision.Reason);
+        context.SetCustomStatus(Progress(RunPhase.Done, dataset, $"{run} {verdict}: {decision.Reason}", corrections));
+        return new RunOutcome(dataset, result, decision.Published, decision.Reason) { Corrections = corrections };
     }
+
+    private static DatasetBlobs Blobs(IngestReport report) => new(report.Repo, report.Commit, report.View);
 
     private static void RequireSamples(IngestReport dataset)
     {
@@ -77,8 +87,14 @@ public static class FineTune
             + (reasons.Length > 0 ? $" ({reasons})" : "");
     }
 
-    private static RunProgress Progress(RunPhase phase, IngestReport dataset, string message) =>
-        new() { Phase = phase, Message = message, Rows = dataset.Counts, TotalRows = dataset.Counts.Rows };
+    private static RunProgress Progress(RunPhase phase, IngestReport dataset, string message, IngestReport? corrections = null) => new()
+    {
+        Phase = phase,
+        Message = message,
+        Rows = dataset.Counts,
+        TotalRows = dataset.Counts.Rows,
+        Corrections = corrections?.Counts,
+    };
 }
 
 /// <summary>Input of a run's orchestration, fixed when the run starts, so that later changes of settings do not affect it.</summary>

@@ -17,16 +17,18 @@ internal static class GpuTraining
     // EX_TEMPFAIL of sysexits.h: the worker was asked to stop and left a checkpoint.
     private const int PreemptedExit = 75;
 
+    /// <param name="corrections">The corrections that the run trains on together with the dataset; null for none.</param>
     /// <exception cref="RunFailedException">The training failed, or its job exceeded the number of restarts.</exception>
     public static async Task<TrainingResult> RunAsync(
-        TaskOrchestrationContext context, TrainingJob job, DatasetBlobs dataset, GpuJobPolicy policy, Action<string, Heartbeat?> report)
+        TaskOrchestrationContext context, TrainingJob job, DatasetBlobs dataset, DatasetBlobs? corrections, GpuJobPolicy policy,
+        Action<string, Heartbeat?> report)
     {
         var (lost, preempted) = (0, 0);
         report("starting the GPU job", null);
         for (var attempt = 1; ; attempt++)
         {
             var name = await context.CallActivityAsync<string>(
-                nameof(GpuJobActivities.StartGpuJob), new StartGpuJobInput(job, dataset, attempt), Retries.Transient);
+                nameof(GpuJobActivities.StartGpuJob), new StartGpuJobInput(job, dataset, attempt, corrections), Retries.Transient);
             var started = context.CurrentUtcDateTime;
             var reading = await WatchAsync(context, job.Run, name, policy, report);
             if (reading.Result is { } result)
