@@ -53,6 +53,7 @@ public static class PipelineServices
             provider.GetRequiredService<IOptions<PipelineOptions>>().Value.Ingestion, provider.GetRequiredService<TimeProvider>()));
 
         services.AddSingleton<RunDocumentStore>().AddSingleton<RunIndex>().AddSingleton<ModelRegistry>();
+        services.AddSingleton<ModelCatalog>().AddSingleton<CorrectionStore>();
         services.AddPredictions();
 
         services.AddSingleton<LocalProcessGpuJobs>();

@@ -146,12 +146,14 @@ public sealed partial class PagesTests
             .Select(line => HttpFunction().Match(line)).Where(match => match.Success)
             .SelectMany(match => match.Groups[1].Value.Split('|').Select(method => (method.ToUpperInvariant(), match.Groups[2].Value)))];
 
-    // A parameter of the route stands for any one segment.
+    // A parameter of the route stands for any one segment, one with an asterisk for all that follow.
     private static bool Fits((string Method, string Route) function, string path)
     {
         var (expected, actual) = (function.Route.Split('/'), path.Split('?')[0].Split('/'));
-        return expected.Length == actual.Length
-            && expected.Zip(actual).All(pair => pair.First.StartsWith('{') || pair.First == pair.Second);
+        var fits = expected[^1].StartsWith("{*", StringComparison.Ordinal)
+            ? actual.Length >= expected.Length
+            : actual.Length == expected.Length;
+        return fits && expected.Zip(actual).All(pair => pair.First.StartsWith('{') || pair.First == pair.Second);
     }
 
     /// <summary>

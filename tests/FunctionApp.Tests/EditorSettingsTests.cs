@@ -131,7 +131,8 @@ public sealed partial class EditorSettingsTests
         var names = Functions.Select(function => function.Name).ToHashSet();
         foreach (var (line, _, body) in Requests())
         {
-            if (body.Length > 0) Assert.NotNull(JsonNode.Parse(body));
+            // The other bodies are files, which begin with <.
+            if (body.Length > 0 && body[0] != '<') Assert.NotNull(JsonNode.Parse(body));
             if (AdminFunction().Match(line) is { Success: true } match) Assert.Contains(match.Groups[1].Value, names);
         }
         Assert.Contains(Requests(), request => AdminFunction().IsMatch(request.Line));

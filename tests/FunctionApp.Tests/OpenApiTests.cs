@@ -21,12 +21,16 @@ public sealed partial class OpenApiTests
 {
     private const string InvalidRequest = "The request has a mistake; `field` or `errors` names it";
     private const string NotOnTheHub = "The Hub has no such repository, revision or configuration";
-    private const string NoImage = "There is no such image";
     private const string NoAnswer = "The Hub does not answer";
 
-    private static readonly Parameter Run = new("run", "path", "Id of the run");
+    private const string CorrectionPath = "/api/predictions/{name}/correction";
+    private const string NoImage = "There is no such image";
 
-    private static readonly Parameter Image = new("name", "path", "Name of the image in `product-images`, slashes included");
+    private static readonly Parameter Run = new("run", "path", "Id of the run");
+    private static readonly Parameter Image =
+        new("name", "path", "Name of the image in `product-images`; its slashes may be encoded or not");
+
+    private static readonly Parameter IfMatch = new("If-Match", "header", "`ETag` of the image's version that is meant");
 
     private static readonly Parameter[] PredictionFilter =
     [
@@ -122,6 +126,66 @@ public sealed partial class OpenApiTests
         {
             Responses = [new(202, "The images are read again", typeof(ReadAgainAccepted)), Problem(409, "The model does not serve")],
         },
+        ["ListModels"] = new("Lists complete models with their figures and cards, newest first", null, [])
+        {
+            Responses = [new(200, "All complete models, base models too", typeof(ModelList))],
+        },
+        ["GetModelHistory"] = new("Lists the changes of the serving model, newest first", null, [])
+        {
+            Responses = [new(200, "All changes", typeof(ModelChangeList))],
+        },
+        ["ActivateModel"] = new("Makes another fine-tuned model serve, such as the one before", typeof(ActivationRequest),
+            [new("version", "path", "Folder of the model")])
+        {
+            Responses =
+            [
+                new(200, "The model that serves now", typeof(CurrentModel)), Problem(400, InvalidRequest),
+                Problem(404, "There is no such model"), Problem(409, "The model is incomplete or was not fine-tuned by a run"),
+            ],
+        },
+        ["UploadImage"] = new("Uploads an image, raw or as the only file of a form", null,
+        [
+            Image, IfMatch, new("If-None-Match", "header", "`*` to upload only if there is no image of this name"),
+        ])
+        {
+            TakesImage = true,
+            Responses =
+            [
+                new(200, "The image was replaced", typeof(UploadAccepted)),
+                new(201, "The image was uploaded; the header `Location` has the URL of its prediction", typeof(UploadAccepted)),
+                Problem(400, "The name or the form has a mistake"), Problem(412, "`If-Match` or `If-None-Match` does not hold"),
+                Problem(413, "The image is too large"),
+            ],
+        },
+        ["DeleteImage"] = new("Deletes an image", null, [Image, IfMatch])
+        {
+            Responses =
+            [
+                new(204, "The image was deleted"), Problem(400, "The name has a mistake"), Problem(404, NoImage),
+                Problem(412, "`If-Match` does not hold"),
+            ],
+        },
+        ["PutCorrection"] = new(
+            "Stores the right answer to an image, for later runs to learn from", typeof(CorrectionRequest), [Image, IfMatch])
+        {
+            Path = CorrectionPath,
+            Responses =
+            [
+                new(200, "The correction of the image's current version", typeof(Correction)), Problem(400, InvalidRequest),
+                Problem(404, NoImage), Problem(412, "`If-Match` does not hold"),
+            ],
+        },
+        ["GetCorrection"] = new("Returns the right answer to an image", null, [Image])
+        {
+            Function = "GetPrediction",
+            Path = CorrectionPath,
+            Responses = [new(200, "The correction", typeof(Correction)), Problem(404, "There is no correction of this image")],
+        },
+        ["DeleteCorrection"] = new("Withdraws the right answer to an image", null, [Image])
+        {
+            Path = CorrectionPath,
+            Responses = [new(204, "The correction was withdrawn"), Problem(404, "There is no correction of this image")],
+        },
         ["GetHealth"] = new("Returns `ok` or `unreachable` for storage and the GPU worker", null, [])
         {
             Responses = [new(200, "Storage is reachable", typeof(Health)), new(503, "Storage is unreachable", typeof(Health))],
@@ -185,18 +249,23 @@ public sealed partial class OpenApiTests
         foreach (var operation in Operations.Values)
             if (operation.Body is { } body) schemas.Of(body, isRequest: true);
         var functions = File.ReadAllLines(Snapshot).Select(line => HttpFunction().Match(line)).Where(match => match.Success).ToList();
-        Assert.Equal(functions.Select(function => function.Groups["name"].Value).Order(), Operations.Keys.Order());
+        var described = Operations.Select(operation => operation.Value.Function ?? operation.Key).Distinct().Order();
+        Assert.Equal(functions.Select(function => function.Groups["name"].Value).Order(), described);
 
         var paths = new SortedDictionary<string, JsonObject>(StringComparer.Ordinal);
         foreach (var function in functions)
         {
-            var (name, path) = (function.Groups["name"].Value, $"/api/{function.Groups["route"].Value.Replace("{*", "{")}");
-            var operation = Operations[name];
-            var inPath = operation.Parameters.Where(parameter => parameter.In == "path").Select(parameter => parameter.Name);
-            Assert.Equal(RouteParameter().Matches(path).Select(match => match.Groups[1].Value), inPath);
-            if (!paths.TryGetValue(path, out var item)) paths.Add(path, item = []);
-            foreach (var method in function.Groups["methods"].Value.Split('|'))
-                item[method] = Describe(name, operation, function.Groups["level"].Value == "Anonymous", schemas);
+            var name = function.Groups["name"].Value;
+            foreach (var (id, operation) in Operations.Where(operation => (operation.Value.Function ?? operation.Key) == name))
+            {
+                // OpenAPI has no parameters that take the rest of a URL: {*name} is described as {name}.
+                var path = operation.Path ?? $"/api/{function.Groups["route"].Value.Replace("{*", "{", StringComparison.Ordinal)}";
+                var inPath = operation.Parameters.Where(parameter => parameter.In == "path").Select(parameter => parameter.Name);
+                Assert.Equal(RouteParameter().Matches(path).Select(match => match.Groups[1].Value), inPath);
+                if (!paths.TryGetValue(path, out var item)) paths.Add(path, item = []);
+                foreach (var method in function.Groups["methods"].Value.Split('|'))
+                    item[method] = Describe(id, operation, function.Groups["level"].Value == "Anonymous", schemas);
+            }
         }
         return new JsonObject
         {
@@ -243,6 +312,19 @@ public sealed partial class OpenApiTests
                 ["content"] = Content("application/json", schemas.Of(body, isRequest: true)),
             };
         }
+        if (operation.TakesImage)
+        {
+            var form = new JsonObject { ["type"] = "object", ["properties"] = new JsonObject { ["file"] = Binary() } };
+            description["requestBody"] = new JsonObject
+            {
+                ["required"] = true,
+                ["content"] = new JsonObject
+                {
+                    ["image/*"] = new JsonObject { ["schema"] = Binary() },
+                    ["multipart/form-data"] = new JsonObject { ["schema"] = form },
+                },
+            };
+        }
         var responses = new JsonObject();
         foreach (var response in operation.Responses)
         {
@@ -257,6 +339,8 @@ public sealed partial class OpenApiTests
 
     private static JsonObject Content(string mediaType, JsonObject schema) =>
         new() { [mediaType] = new JsonObject { ["schema"] = schema } };
+
+    private static JsonObject Binary() => new() { ["type"] = "string", ["format"] = "binary" };
 
     private static Response Problem(int status, string description) =>
         new(status, description, typeof(Problem), "application/problem+json");
@@ -286,6 +370,15 @@ public sealed partial class OpenApiTests
     private sealed record Operation(string Summary, Type? Body, IReadOnlyList<Parameter> Parameters)
     {
         public required IReadOnlyList<Response> Responses { get; init; }
+
+        /// <summary>Function that answers, when it answers other operations too.</summary>
+        public string? Function { get; init; }
+
+        /// <summary>Path where it says more than the route.</summary>
+        public string? Path { get; init; }
+
+        /// <summary>True when the body is an image, or a form with one.</summary>
+        public bool TakesImage { get; init; }
     }
 
     private sealed record Response(int Status, string Description, Type? Type = null, string MediaType = "application/json");

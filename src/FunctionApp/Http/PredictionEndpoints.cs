@@ -23,7 +23,8 @@ public sealed record PredictionPage(
 public sealed record ReadAgainAccepted(string Id, IReadOnlyDictionary<string, string>? Management = null);
 
 /// <summary>Endpoints for predictions.</summary>
-public sealed class PredictionEndpoints(PredictionStore predictions, ImageReadings readings, ModelRegistry models, TimeProvider time)
+public sealed class PredictionEndpoints(
+    PredictionStore predictions, CorrectionStore corrections, ImageReadings readings, ModelRegistry models, TimeProvider time)
 {
     private const string Waiting = "waiting";
     private const string Retry = "retry";
@@ -58,6 +59,8 @@ public sealed class PredictionEndpoints(PredictionStore predictions, ImageReadin
         [DurableClient] DurableTaskClient client,
         CancellationToken cancellationToken)
     {
+        if (ImageName.IsOfCorrection(name)) return await CorrectionEndpoints.GetAsync(corrections, name, cancellationToken);
+        name = ImageName.Decode(name);
         var document = await predictions.ReadAsync(name, cancellationToken);
         var version = await UploadedVersion.ReadAsync(predictions.Image(name), cancellationToken);
         if (version is not null && version.ETag != document?.ETag)
@@ -81,6 +84,7 @@ public sealed class PredictionEndpoints(PredictionStore predictions, ImageReadin
         FunctionContext context,
         CancellationToken cancellationToken)
     {
+        name = ImageName.Decode(name);
         if (name == Retry) return await RetryAllAsync(request, client, context, cancellationToken);
         const string Suffix = "/" + Retry;
         return name.EndsWith(Suffix, StringComparison.Ordinal)

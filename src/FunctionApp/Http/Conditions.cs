@@ -1,0 +1,31 @@
+using Azure;
+using Azure.Storage.Blobs.Models;
+using FunctionsPipeline.Contracts;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Net.Http.Headers;
+
+namespace FunctionsPipeline.FunctionApp.Http;
+
+/// <summary>Conditional requests (RFC 9110, 13).</summary>
+internal static class Conditions
+{
+    /// <summary>Reads <c>If-Match</c> and <c>If-None-Match</c> as conditions on a blob.</summary>
+    /// <exception cref="RequestException">A header is neither <c>*</c> nor one ETag.</exception>
+    public static BlobRequestConditions Read(HttpRequest request) => new()
+    {
+        IfMatch = Tag(request, HeaderNames.IfMatch),
+        IfNoneMatch = Tag(request, HeaderNames.IfNoneMatch),
+    };
+
+    /// <summary>True for the failure of a condition; a blob that <c>If-None-Match: *</c> finds answers 409.</summary>
+    public static bool HasFailed(RequestFailedException e) =>
+        e.ErrorCode == BlobErrorCode.ConditionNotMet || e.ErrorCode == BlobErrorCode.BlobAlreadyExists;
+
+    private static ETag? Tag(HttpRequest request, string header)
+    {
+        if (request.Headers[header].ToString() is not { Length: > 0 } value) return null;
+        return EntityTagHeaderValue.TryParse(value, out var tag) && !tag.IsWeak
+            ? new ETag(tag.Tag.ToString())
+            : throw new RequestException(header, 400, $"{header} is {value}, must be * or one ETag in double quotes.");
+    }
+}

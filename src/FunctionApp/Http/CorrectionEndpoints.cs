@@ -1,0 +1,107 @@
+using Azure;
+using Azure.Storage.Blobs;
+using Azure.Storage.Blobs.Models;
+using FunctionsPipeline.Contracts;
+using FunctionsPipeline.FunctionApp.Predictions;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Mvc;
+using Microsoft.Azure.Functions.Worker;
+
+namespace FunctionsPipeline.FunctionApp.Http;
+
+/// <summary>Endpoints for the right answers to uploaded images, as people give them.</summary>
+/// <remarks>A parameter with slashes must end its route, so that <c>/correction</c> is part of the parameter.</remarks>
+public sealed class CorrectionEndpoints(CorrectionStore corrections, BlobServiceClient blobs, TimeProvider time)
+{
+    private const string Wanted = "a correction, such as {\"title\": \"Green Coat\", \"category\": \"Coats\", \"price\": 120}";
+    private const double HighestPrice = 1e12;
+
+    /// <summary>
+    /// <c>PUT /api/predictions/{name}/correction</c>: stores the right answer to the image's current version. <c>If-Match</c> names the
+    /// version that the person saw.
+    /// </summary>
+    [Function(nameof(PutCorrection))]
+    public Task<IActionResult> PutCorrection(
+        [HttpTrigger(AuthorizationLevel.Function, "put", Route = "predictions/{*name}")] HttpRequest request,
+        string? name,
+        CancellationToken cancellationToken) =>
+        RespondAsync(name, async image =>
+        {
+            var wanted = await RequestReader.ReadAsync<CorrectionRequest>(request.Body, Wanted, cancellationToken);
+            if (Check(wanted) is { Count: > 0 } errors) return Responses.Problem(errors);
+            if (await VersionAsync(image, Conditions.Read(request), cancellationToken) is not { } version) return Responses.NoImage(image);
+            var correction = new Correction
+            {
+                Image = image,
+                ETag = version.ToString(),
+                Title = wanted.Title,
+                Category = wanted.Category,
+                Price = wanted.Price,
+                At = time.GetUtcNow(),
+            };
+            await corrections.WriteAsync(correction, cancellationToken);
+            return Responses.Json(correction);
+        });
+
+    /// <summary><c>DELETE /api/predictions/{name}/correction</c>: withdraws the right answer to an image.</summary>
+    [Function(nameof(DeleteCorrection))]
+    public Task<IActionResult> DeleteCorrection(
+        [HttpTrigger(AuthorizationLevel.Function, "delete", Route = "predictions/{*name}")] HttpRequest request,
+        string? name,
+        CancellationToken cancellationToken) =>
+        RespondAsync(name, async image => await corrections.DeleteAsync(image, cancellationToken)
+            ? new NoContentResult()
+            : NoCorrection(image));
+
+    /// <summary><c>GET /api/predictions/{name}/correction</c>: the right answer to an image.</summary>
+    /// <remarks>No function of its own: it has the route of <see cref="PredictionEndpoints.GetPrediction"/>.</remarks>
+    internal static Task<IActionResult> GetAsync(CorrectionStore corrections, string name, CancellationToken cancellationToken) =>
+        RespondAsync(name, async image => await corrections.ReadAsync(image, cancellationToken) is { } correction
+            ? Responses.Json(correction)
+            : NoCorrection(image));
+
+    private static async Task<IActionResult> RespondAsync(string? name, Func<string, Task<IActionResult>> respond)
+    {
+        try
+        {
+            return ImageName.ReadCorrection(name) is { } image
+                ? await respond(image)
+                : Responses.Problem(StatusCodes.Status404NotFound, "The URL of a correction is /api/predictions/{name}/correction.");
+        }
+        catch (RequestException e)
+        {
+            return Responses.Problem(e.Status, e.Message, e.Field);
+        }
+        catch (RequestFailedException e) when (Conditions.HasFailed(e))
+        {
+            return Responses.Problem(StatusCodes.Status412PreconditionFailed, "The image is not the version that If-Match names.");
+        }
+    }
+
+    private static IReadOnlyList<FieldError> Check(CorrectionRequest correction)
+    {
+        if (correction is { Title: null, Category: null, Price: null })
+            return [new FieldError(RequestReader.CompleteBody, "A correction has at least one of title, category and price.")];
+        var errors = new ValidationErrors();
+        if (correction.Title is { } title) errors.Text("title", title);
+        if (correction.Category is { } category) errors.Text("category", category);
+        if (correction.Price is { } price) errors.From("price", price, 0, HighestPrice);
+        return errors.All;
+    }
+
+    private static ContentResult NoCorrection(string image) =>
+        Responses.Problem(StatusCodes.Status404NotFound, $"There is no correction of '{image}'.", "name");
+
+    private async Task<ETag?> VersionAsync(string image, BlobRequestConditions conditions, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var blob = blobs.GetBlobContainerClient(Containers.ProductImages).GetBlobClient(image);
+            return (await blob.GetPropertiesAsync(conditions, cancellationToken)).Value.ETag;
+        }
+        catch (RequestFailedException e) when (e.Status == 404)
+        {
+            return null;
+        }
+    }
+}

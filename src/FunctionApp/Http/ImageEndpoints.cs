@@ -1,0 +1,85 @@
+using Azure;
+using Azure.Storage.Blobs;
+using Azure.Storage.Blobs.Models;
+using FunctionsPipeline.Contracts;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Mvc;
+using Microsoft.Azure.Functions.Worker;
+
+namespace FunctionsPipeline.FunctionApp.Http;
+
+/// <summary>Endpoints that upload and delete images, for callers without a storage client.</summary>
+public sealed class ImageEndpoints(BlobServiceClient blobs)
+{
+    private BlobContainerClient Images => blobs.GetBlobContainerClient(Containers.ProductImages);
+
+    /// <summary>
+    /// <c>PUT /api/images/{name}</c>: uploads an image, raw or as the only file of a form. <c>If-Match</c> and <c>If-None-Match</c> apply.
+    /// </summary>
+    [Function(nameof(UploadImage))]
+    public async Task<IActionResult> UploadImage(
+        [HttpTrigger(AuthorizationLevel.Function, "put", Route = "images/{*name}")] HttpRequest request,
+        string? name,
+        CancellationToken cancellationToken)
+    {
+        try
+        {
+            var image = ImageName.Read(name);
+            var conditions = Conditions.Read(request);
+            var body = await ImageBody.ReadAsync(request, cancellationToken);
+            var blob = Images.GetBlobClient(image);
+            // Only the status depends on it: another upload may come in between.
+            var existed = await blob.ExistsAsync(cancellationToken);
+            var options = new BlobUploadOptions
+            {
+                Conditions = conditions,
+                HttpHeaders = new BlobHttpHeaders { ContentType = body.MediaType },
+            };
+            var uploaded = (await blob.UploadAsync(body.Content, options, cancellationToken)).Value;
+            var accepted = new UploadAccepted(image, uploaded.ETag.ToString(), PredictionUrl(request, image));
+            request.HttpContext.Response.Headers.ETag = uploaded.ETag.ToString("H");
+            request.HttpContext.Response.Headers.Location = accepted.PredictionUrl;
+            return Responses.Json(accepted, existed ? StatusCodes.Status200OK : StatusCodes.Status201Created);
+        }
+        catch (RequestException e)
+        {
+            return Responses.Problem(e.Status, e.Message, e.Field);
+        }
+        catch (RequestFailedException e) when (Conditions.HasFailed(e))
+        {
+            return Responses.Problem(
+                StatusCodes.Status412PreconditionFailed, "If-Match or If-None-Match does not hold for the image there.");
+        }
+    }
+
+    /// <summary><c>DELETE /api/images/{name}</c>: deletes an image. <c>If-Match</c> applies.</summary>
+    [Function(nameof(DeleteImage))]
+    public async Task<IActionResult> DeleteImage(
+        [HttpTrigger(AuthorizationLevel.Function, "delete", Route = "images/{*name}")] HttpRequest request,
+        string? name,
+        CancellationToken cancellationToken)
+    {
+        try
+        {
+            var image = ImageName.Read(name);
+            var deleted = await Images.GetBlobClient(image).DeleteIfExistsAsync(
+                conditions: Conditions.Read(request), cancellationToken: cancellationToken);
+            return deleted ? new NoContentResult() : Responses.NoImage(image);
+        }
+        catch (RequestException e)
+        {
+            return Responses.Problem(e.Status, e.Message, e.Field);
+        }
+        catch (RequestFailedException e) when (Conditions.HasFailed(e))
+        {
+            return Responses.Problem(StatusCodes.Status412PreconditionFailed, "If-Match does not hold for the image there.");
+        }
+    }
+
+    // Relative to the request's own path: host.json may change the route prefix.
+    private static string PredictionUrl(HttpRequest request, string image)
+    {
+        var path = $"{request.PathBase}{request.Path.Value}";
+        return $"{path[..path.IndexOf("/images/", StringComparison.OrdinalIgnoreCase)]}/predictions/{ImageName.ToPath(image)}";
+    }
+}
