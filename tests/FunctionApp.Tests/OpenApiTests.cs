@@ -143,6 +143,18 @@ public sealed partial class OpenApiTests
                 Problem(404, "There is no such model"), Problem(409, "The model is incomplete or was not fine-tuned by a run"),
             ],
         },
+        ["Predict"] = new("Answers an image at once; stores nothing", null, [])
+        {
+            TakesImage = true,
+            Responses =
+            [
+                new(200, "The answer, also to an image that is rejected", typeof(Prediction)),
+                Problem(400, "The form has a mistake"), Problem(413, "The image is too large"),
+                Problem(429, "The GPU worker has enough to do; the header `Retry-After` has the seconds until the caller's turn"),
+                Problem(502, "The GPU worker broke or ran out of time over the image"),
+                Problem(503, "The GPU worker is away or has no model yet; the header `Retry-After` may have seconds"),
+            ],
+        },
         ["UploadImage"] = new("Uploads an image, raw or as the only file of a form", null,
         [
             Image, IfMatch, new("If-None-Match", "header", "`*` to upload only if there is no image of this name"),

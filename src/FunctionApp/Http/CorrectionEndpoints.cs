@@ -1,6 +1,4 @@
 using Azure;
-using Azure.Storage.Blobs;
-using Azure.Storage.Blobs.Models;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.FunctionApp.Predictions;
 using Microsoft.AspNetCore.Http;
@@ -11,7 +9,7 @@ namespace FunctionsPipeline.FunctionApp.Http;
 
 /// <summary>Endpoints for the right answers to uploaded images, as people give them.</summary>
 /// <remarks>A parameter with slashes must end its route, so that <c>/correction</c> is part of the parameter.</remarks>
-public sealed class CorrectionEndpoints(CorrectionStore corrections, BlobServiceClient blobs, TimeProvider time)
+public sealed class CorrectionEndpoints(CorrectionStore corrections, PredictionStore predictions, TimeProvider time)
 {
     private const string Wanted = "a correction, such as {\"title\": \"Green Coat\", \"category\": \"Coats\", \"price\": 120}";
     private const double HighestPrice = 1e12;
@@ -29,11 +27,15 @@ public sealed class CorrectionEndpoints(CorrectionStore corrections, BlobService
         {
             var wanted = await RequestReader.ReadAsync<CorrectionRequest>(request.Body, Wanted, cancellationToken);
             if (Check(wanted) is { Count: > 0 } errors) return Responses.Problem(errors);
-            if (await VersionAsync(image, Conditions.Read(request), cancellationToken) is not { } version) return Responses.NoImage(image);
+            var seen = Conditions.Read(request).IfMatch;
+            if (await UploadedVersion.ReadAsync(predictions.Image(image), cancellationToken) is not { } version)
+                return Responses.NoImage(image);
+            if (seen is { } tag && tag != ETag.All && tag != new ETag(version.ETag))
+                return Responses.Problem(StatusCodes.Status412PreconditionFailed, "The image is not the version that If-Match names.");
             var correction = new Correction
             {
                 Image = image,
-                ETag = version.ToString(),
+                ETag = version.ETag,
                 Title = wanted.Title,
                 Category = wanted.Category,
                 Price = wanted.Price,
@@ -72,10 +74,6 @@ public sealed class CorrectionEndpoints(CorrectionStore corrections, BlobService
         {
             return Responses.Problem(e.Status, e.Message, e.Field);
         }
-        catch (RequestFailedException e) when (Conditions.HasFailed(e))
-        {
-            return Responses.Problem(StatusCodes.Status412PreconditionFailed, "The image is not the version that If-Match names.");
-        }
     }
 
     private static IReadOnlyList<FieldError> Check(CorrectionRequest correction)
@@ -91,17 +89,4 @@ public sealed class CorrectionEndpoints(CorrectionStore corrections, BlobService
 
     private static ContentResult NoCorrection(string image) =>
         Responses.Problem(StatusCodes.Status404NotFound, $"There is no correction of '{image}'.", "name");
-
-    private async Task<ETag?> VersionAsync(string image, BlobRequestConditions conditions, CancellationToken cancellationToken)
-    {
-        try
-        {
-            var blob = blobs.GetBlobContainerClient(Containers.ProductImages).GetBlobClient(image);
-            return (await blob.GetPropertiesAsync(conditions, cancellationToken)).Value.ETag;
-        }
-        catch (RequestFailedException e) when (e.Status == 404)
-        {
-            return null;
-        }
-    }
 }

@@ -1,17 +1,45 @@
+using System.Globalization;
 using Azure;
-using Azure.Storage.Blobs;
 using Azure.Storage.Blobs.Models;
 using FunctionsPipeline.Contracts;
+using FunctionsPipeline.FunctionApp.Predictions;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.Azure.Functions.Worker;
 
 namespace FunctionsPipeline.FunctionApp.Http;
 
-/// <summary>Endpoints that upload and delete images, for callers without a storage client.</summary>
-public sealed class ImageEndpoints(BlobServiceClient blobs)
+/// <summary>Endpoints that take images: to answer them at once, or to upload and delete them without a storage client.</summary>
+public sealed class ImageEndpoints(PredictionStore predictions, PredictionClient worker)
 {
-    private BlobContainerClient Images => blobs.GetBlobContainerClient(Containers.ProductImages);
+    /// <summary><c>POST /api/predict</c>: the answer to an image, raw or as the only file of a form; stores nothing.</summary>
+    [Function(nameof(Predict))]
+    public async Task<IActionResult> Predict(
+        [HttpTrigger(AuthorizationLevel.Function, "post", Route = "predict")] HttpRequest request,
+        CancellationToken cancellationToken)
+    {
+        try
+        {
+            var body = await ImageBody.ReadAsync(request, cancellationToken);
+            var image = new byte[body.Content.Length];
+            await body.Content.ReadExactlyAsync(image, cancellationToken);
+            var answer = await worker.PredictAsync(image, cancellationToken);
+            if (answer.Prediction is { } prediction) return Responses.Json(prediction);
+            if (answer.RetryAfter is { } pause)
+                request.HttpContext.Response.Headers.RetryAfter = Math.Ceiling(pause.TotalSeconds).ToString(CultureInfo.InvariantCulture);
+            var status = answer.State switch
+            {
+                ReadingState.Busy => StatusCodes.Status429TooManyRequests,
+                ReadingState.Broken => StatusCodes.Status502BadGateway,
+                _ => StatusCodes.Status503ServiceUnavailable,
+            };
+            return Responses.Problem(status, answer.Reason!);
+        }
+        catch (RequestException e)
+        {
+            return Responses.Problem(e.Status, e.Message, e.Field);
+        }
+    }
 
     /// <summary>
     /// <c>PUT /api/images/{name}</c>: uploads an image, raw or as the only file of a form. <c>If-Match</c> and <c>If-None-Match</c> apply.
@@ -27,7 +55,7 @@ public sealed class ImageEndpoints(BlobServiceClient blobs)
             var image = ImageName.Read(name);
             var conditions = Conditions.Read(request);
             var body = await ImageBody.ReadAsync(request, cancellationToken);
-            var blob = Images.GetBlobClient(image);
+            var blob = predictions.Image(image);
             // Only the status depends on it: another upload may come in between.
             var existed = await blob.ExistsAsync(cancellationToken);
             var options = new BlobUploadOptions
@@ -62,7 +90,7 @@ public sealed class ImageEndpoints(BlobServiceClient blobs)
         try
         {
             var image = ImageName.Read(name);
-            var deleted = await Images.GetBlobClient(image).DeleteIfExistsAsync(
+            var deleted = await predictions.Image(image).DeleteIfExistsAsync(
                 conditions: Conditions.Read(request), cancellationToken: cancellationToken);
             return deleted ? new NoContentResult() : Responses.NoImage(image);
         }

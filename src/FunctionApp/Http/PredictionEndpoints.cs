@@ -68,7 +68,7 @@ public sealed class PredictionEndpoints(
             return Responses.Json(
                 await ImageReadings.FindAsync(client, name, version, cancellationToken), StatusCodes.Status202Accepted);
         }
-        return document is null ? NoImage(name) : Responses.Json(document);
+        return document is null ? Responses.NoImage(name) : Responses.Json(document);
     }
 
     /// <summary>
@@ -116,7 +116,7 @@ public sealed class PredictionEndpoints(
 
     private async Task<IActionResult> RetryAsync(string name, DurableTaskClient client, CancellationToken cancellationToken)
     {
-        if (await UploadedVersion.ReadAsync(predictions.Image(name), cancellationToken) is not { } version) return NoImage(name);
+        if (await UploadedVersion.ReadAsync(predictions.Image(name), cancellationToken) is not { } version) return Responses.NoImage(name);
         var id = await readings.RestartAsync(client, name, version, cancellationToken);
         return Responses.Json(new ReadAgainAccepted(id), StatusCodes.Status202Accepted);
     }
@@ -144,9 +144,6 @@ public sealed class PredictionEndpoints(
         request.HttpContext.Response.Headers.Location = management[ManagementUrls.Status];
         return Responses.Json(new ReadAgainAccepted(id, management), StatusCodes.Status202Accepted);
     }
-
-    private static ContentResult NoImage(string name) =>
-        Responses.Problem(StatusCodes.Status404NotFound, $"There is no image '{name}' in {Containers.ProductImages}.", "name");
 
     private sealed record PredictionQuery(PredictionFilter Filter, bool OnlyWaiting, int Top, string? Continuation)
     {

@@ -38,7 +38,8 @@ internal static class Responses
 
     public static ContentResult NoRun(string run) => Problem(StatusCodes.Status404NotFound, $"There is no run '{run}'.", "run");
 
-    public static ContentResult NoImage(string image) => Problem(StatusCodes.Status404NotFound, $"There is no image '{image}'.", "name");
+    public static ContentResult NoImage(string image) =>
+        Problem(StatusCodes.Status404NotFound, $"There is no image '{image}' in {Containers.ProductImages}.", "name");
 
     private static ContentResult Problem(Problem problem) =>
         Content(JsonSerializer.Serialize(problem, PipelineJson.Options), MediaTypeNames.Application.ProblemJson, problem.Status);

@@ -1,6 +1,8 @@
 using System.Diagnostics;
 using System.Net;
+using System.Net.Http.Headers;
 using System.Net.Http.Json;
+using System.Net.Mime;
 using System.Text.Json;
 using FunctionsPipeline.Contracts;
 
@@ -22,6 +24,14 @@ public sealed class PredictionClient(HttpClient http, TimeSpan timeout)
         using var span = PipelineTracing.Source.StartActivity("ask the GPU worker", ActivityKind.Client);
         span?.SetTag("pipeline.image", request.Blob);
         return await AskAsync(JsonContent.Create(request, options: PipelineJson.Compact), cancellationToken);
+    }
+
+    /// <summary>Requests the prediction for an image that is not in storage.</summary>
+    public async Task<WorkerAnswer> PredictAsync(ReadOnlyMemory<byte> image, CancellationToken cancellationToken)
+    {
+        using var content = new ReadOnlyMemoryContent(image);
+        content.Headers.ContentType = new MediaTypeHeaderValue(MediaTypeNames.Application.Octet);
+        return await AskAsync(content, cancellationToken);
     }
 
     /// <summary>Asks the worker to load the serving model, without waiting for it.</summary>
