@@ -58,6 +58,20 @@ public sealed class PredictorTests : IAsyncLifetime
         }
     }
 
+    [Theory]
+    [InlineData(torch.ScalarType.BFloat16)]
+    [InlineData(torch.ScalarType.Float16)]
+    public void Half_precision_answers_too(torch.ScalarType precision)
+    {
+        using var predictor = new Predictor(_folder, torch.CPU, precision);
+        var answers = predictor.Answer([Prepare(predictor, 80, 60), Prepare(predictor, 60, 200)], default);
+        Assert.All(answers, answer =>
+        {
+            Assert.NotNull(answer.Read);
+            Assert.InRange(answer.Confidence.Answer, 0, 1);
+        });
+    }
+
     [Fact]
     public void A_model_with_free_answers_writes_what_it_finds_most_likely()
     {
@@ -75,7 +89,9 @@ public sealed class PredictorTests : IAsyncLifetime
         using var predictor = new Predictor(_folder, torch.CPU, torch.float32);
         var image = Prepare(predictor, 80, 60);
         var pieces = await predictor.StreamAsync(image, predictor.Generation).ToListAsync();
-        Assert.Equal(predictor.Answer([image], default)[0].Text, string.Concat(pieces));
+        var answer = predictor.Answer([image], default)[0];
+        Assert.Equal(answer.Text, string.Concat(pieces.Select(piece => piece.Text)));
+        Assert.Equal(answer.Generated.Tokens.Count, pieces[^1].Tokens);
     }
 
     [Fact]

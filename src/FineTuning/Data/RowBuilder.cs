@@ -13,6 +13,7 @@ public sealed class RowBuilder
     private const int Image = -1;
 
     private readonly Tokenizer _tokenizer;
+    private readonly PromptTemplate _prompts;
     private readonly AnswerTemplate _answers;
     private readonly int[] _before, _after;
 
@@ -22,9 +23,8 @@ public sealed class RowBuilder
     {
         _tokenizer = tokenizer;
         _answers = new AnswerTemplate(settings.AnswerTemplate);
-        var prompt = PromptBuilder.Build(tokenizer, new PromptTemplate(settings.PromptTemplate).Ask(settings.Question), [1]);
-        var image = Array.IndexOf(prompt, Image);
-        (_before, _after) = ([tokenizer.BeginOfText, .. prompt[..image]], prompt[(image + 1)..]);
+        _prompts = new PromptTemplate(settings.PromptTemplate);
+        (_before, _after) = AroundImage(settings.Question);
         StopTokens = new HashSet<int> { tokenizer.Id(SpecialTokens.End), tokenizer.Id(SpecialTokens.EndOfText) };
     }
 
@@ -33,7 +33,12 @@ public sealed class RowBuilder
 
     /// <summary>Builds the ids up to the answer, the start of generation.</summary>
     /// <param name="imageTokens">Number of tokens of the image.</param>
-    public int[] Prompt(int imageTokens) => [.. _before, .. Enumerable.Repeat(Image, imageTokens), .. _after];
+    /// <param name="question">Question in place of the one in the settings, without a tag of an image.</param>
+    public int[] Prompt(int imageTokens, string? question = null)
+    {
+        var (before, after) = question is null ? (_before, _after) : AroundImage(question);
+        return [.. before, .. Enumerable.Repeat(Image, imageTokens), .. after];
+    }
 
     /// <summary>Builds the row of prompt and answer.</summary>
     /// <param name="imageTokens">Number of tokens of the image.</param>
@@ -63,6 +68,13 @@ public sealed class RowBuilder
             .. Enumerable.Range(0, spans.Count).Where(i =>
                 Math.Max(spans[i].Start, field.Value.Start.Value) < Math.Min(spans[i].End, field.Value.End.Value)),
         ]);
+    }
+
+    private (int[] Before, int[] After) AroundImage(string question)
+    {
+        var prompt = PromptBuilder.Build(_tokenizer, _prompts.Ask(question), [1]);
+        var image = Array.IndexOf(prompt, Image);
+        return ([_tokenizer.BeginOfText, .. prompt[..image]], prompt[(image + 1)..]);
     }
 
     private int[] Reply(Answer answer) =>

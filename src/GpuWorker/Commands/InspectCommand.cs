@@ -83,6 +83,7 @@ internal static class InspectCommand
         {
             var serving = ServingSettings.Load(folder);
             Line("asked", $"\"{serving.Question}\", {serving.NumCrops} crops at most, answers of {serving.MaxAnswerTokens} tokens at most");
+            if (serving.Classes is { } classes) Line("categories", Number(classes.Count));
         }
         if (!weights) return;
         foreach (var weight in model.Weights) Console.WriteLine($"{weight.Name} {weight.Dtype} [{string.Join(",", weight.Shape)}]");

@@ -29,6 +29,7 @@ internal static class PredictCommand
         var freeAnswers = SharedOptions.FreeAnswers();
         var threads = SharedOptions.Threads();
         var device = SharedOptions.Device();
+        var precision = SharedOptions.Precision();
         var command = new Command("predict",
             """
             Prints what a model reads in image files, as it comes. Ends with 1 when a file could not be read; the others are
@@ -38,13 +39,14 @@ internal static class PredictCommand
                       predict --model models/spring-catalog shirt.jpg --json | jq .confidence.category
                       predict --model models/spring-catalog shirt.jpg --temperature 0.7 --top-p 0.9 --seed 1 --max-tokens 40
             """)
-        { model, json, images, freeAnswers, threads, device };
+        { model, json, images, freeAnswers, threads, device, precision };
         generation.AddTo(command);
         command.SetAction(async (parsed, cancellationToken) =>
         {
             torch.set_num_threads(parsed.GetValue(threads));
+            var computesOn = SharedOptions.Resolve(parsed.GetValue(device));
             using var predictor = new Predictor(
-                parsed.GetRequiredValue(model).FullName, SharedOptions.Resolve(parsed.GetValue(device)), torch.float32,
+                parsed.GetRequiredValue(model).FullName, computesOn, SharedOptions.Resolve(parsed.GetValue(precision), computesOn),
                 parsed.GetValue(freeAnswers));
             var settings = generation.Read(parsed, predictor.Generation);
             var code = CommandLine.Done;
@@ -66,11 +68,12 @@ internal static class PredictCommand
         var begun = false;
         try
         {
-            await foreach (var piece in predictor.StreamAsync(predictor.Prepare(Read(image)), settings, cancellationToken))
+            await foreach (var (text, _) in predictor.StreamAsync(predictor.Prepare(Read(image)), settings, cancellationToken))
             {
+                if (text.Length == 0) continue;
                 if (!begun) Console.Write($"{image.Name}: ");
                 begun = true;
-                Console.Write(piece);
+                Console.Write(text);
                 Console.Out.Flush();
             }
             Console.WriteLine(begun ? "" : $"{image.Name}:");

@@ -12,16 +12,10 @@ namespace FunctionsPipeline.GpuWorker.Serving;
 /// </summary>
 /// <param name="places">Requests in progress.</param>
 internal sealed class PredictEndpoint(
-    ServingOptions options, ConcurrencyLimiter places, PacedRetry pace, UploadReader uploads, ModelFollower models, BatchLoop batches,
-    IHostApplicationLifetime lifetime, TimeProvider time, ILogger<PredictEndpoint> logger)
+    ServingOptions options, ConcurrencyLimiter places, PacedRetry pace, UploadReader uploads, ImageDesk desk, ModelFollower models,
+    BatchLoop batches, IHostApplicationLifetime lifetime, TimeProvider time, ILogger<PredictEndpoint> logger)
 {
     private static readonly TimeSpan StorageRetry = TimeSpan.FromSeconds(5);
-
-    // Images in memory: a batch that is computed, and one that is made ready meanwhile.
-    private readonly SemaphoreSlim _images = new(2 * options.Batch);
-
-    // Large images take hundreds of megabytes while they are decoded, and computing needs cores too.
-    private readonly SemaphoreSlim _decoders = new(Math.Max(1, Environment.ProcessorCount / 2));
 
     /// <summary>
     /// Answers 200 with the prediction, also for what is not an image; 400, 404, 412, 429 or 503 with a problem.
@@ -41,6 +35,10 @@ internal sealed class PredictEndpoint(
         catch (JsonException e)
         {
             return Problem(400, $"The body is no prediction request: {e.Message}");
+        }
+        catch (BadHttpRequestException e)
+        {
+            return Problem(e.StatusCode, e.Message);
         }
         catch (RequestFailedException e) when (e.Status is 404 or 412)
         {
@@ -63,7 +61,7 @@ internal sealed class PredictEndpoint(
             if (request is not { Blob.Length: > 0, ETag.Length: > 0 }) return Problem(400, "The body must be {\"blob\": …, \"etag\": …}.");
         }
         var name = request?.Blob ?? "An image";
-        await _images.WaitAsync(cancellationToken);
+        using var room = await desk.EnterAsync(cancellationToken);
         try
         {
             var bytes = request is null
@@ -73,7 +71,7 @@ internal sealed class PredictEndpoint(
             ImageReader.Identify(bytes);
             using var model = models.Lease();
             if (model is null) return Busy(context, 503, models.Problem ?? "The model is being exchanged.", models.RetryAfter);
-            var image = await PrepareAsync(model, bytes, cancellationToken);
+            var image = await desk.PrepareAsync(model, bytes, question: null, cancellationToken);
             var answer = await batches.AnswerAsync(model.Predictor, image, cancellationToken);
             var seconds = time.GetElapsedTime(started).TotalSeconds;
             logger.Predicted(name, answer.Text, seconds);
@@ -102,23 +100,6 @@ internal sealed class PredictEndpoint(
                 Seconds = time.GetElapsedTime(started).TotalSeconds,
                 At = time.GetUtcNow(),
             });
-        }
-        finally
-        {
-            _images.Release();
-        }
-    }
-
-    private async Task<PreparedImage> PrepareAsync(ModelLease model, byte[] bytes, CancellationToken cancellationToken)
-    {
-        await _decoders.WaitAsync(cancellationToken);
-        try
-        {
-            return await Task.Run(() => model.Predictor.Prepare(bytes), cancellationToken);
-        }
-        finally
-        {
-            _decoders.Release();
         }
     }
 

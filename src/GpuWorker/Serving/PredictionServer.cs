@@ -3,7 +3,6 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Threading.RateLimiting;
 using FunctionsPipeline.Contracts;
-using FunctionsPipeline.Images;
 using OpenTelemetry.Metrics;
 
 namespace FunctionsPipeline.GpuWorker.Serving;
@@ -32,11 +31,7 @@ public static class PredictionServer
         }
         builder.Logging.ClearProviders().AddSimpleConsole(console => console.SingleLine = true);
         builder.Logging.AddFilter("Azure", LogLevel.Warning).AddFilter("Microsoft.AspNetCore", LogLevel.Warning);
-        builder.WebHost.ConfigureKestrel(kestrel =>
-        {
-            kestrel.Listen(options.Endpoint);
-            kestrel.Limits.MaxRequestBodySize = ImageLimits.Default.MaxBytes;
-        });
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(options.Endpoint));
         AddServices(builder, options);
 
         var app = builder.Build();
@@ -48,6 +43,7 @@ public static class PredictionServer
             var result = await context.RequestServices.GetRequiredService<PredictEndpoint>().HandleAsync(context);
             await result.ExecuteAsync(context);
         });
+        app.MapChat();
         // The model is loaded from the start on: a call that reaches this server has woken whatever starts it.
         app.MapPost("/warm", (ModelFollower models) => models.Serving is null ? Results.Accepted() : Results.Ok());
         app.MapGet("/livez", () => Results.Ok()).DisableHttpMetrics();
@@ -73,7 +69,7 @@ public static class PredictionServer
         builder.Services.AddSingleton(options);
         builder.Services.AddSingleton(new ConcurrencyLimiter(new ConcurrencyLimiterOptions { PermitLimit = options.Queue }));
         builder.Services.AddSingleton<PacedRetry>().AddSingleton<ServingMetrics>();
-        builder.Services.AddSingleton<UploadReader>().AddSingleton<PredictEndpoint>();
+        builder.Services.AddSingleton<UploadReader>().AddSingleton<ImageDesk>().AddSingleton<PredictEndpoint>();
         // Stopped in the opposite order, after the web server: requests in progress end first.
         builder.Services.AddSingleton<ModelFollower>().AddHostedService(services => services.GetRequiredService<ModelFollower>());
         builder.Services.AddSingleton<BatchLoop>().AddHostedService(services => services.GetRequiredService<BatchLoop>());

@@ -29,6 +29,7 @@ public sealed class Predictor : IDisposable
     {
         _device = device;
         var settings = ServingSettings.Load(folder);
+        Question = settings.Question;
         _loaded = ModelFolder.Load(folder, device, precision);
         _loaded.Model.eval();
         _rows = new RowBuilder(_loaded.Tokenizer, settings);
@@ -42,6 +43,9 @@ public sealed class Predictor : IDisposable
         };
     }
 
+    /// <summary>Question that the model was trained on.</summary>
+    public string Question { get; }
+
     /// <summary>
     /// Default generation settings: greedy decoding, up to the number of tokens that the model was trained to answer with, and answers that
     /// keep to the template.
@@ -50,13 +54,14 @@ public sealed class Predictor : IDisposable
 
     /// <summary>Decodes an image and resizes it for the model. Safe for concurrent use, also while an answer is generated.</summary>
     /// <param name="bytes">Encoded image.</param>
+    /// <param name="question">Question about the image in place of <see cref="Question"/>, without a tag of an image.</param>
     /// <exception cref="UnreadableImageException">The bytes cannot be decoded as an image.</exception>
-    public PreparedImage Prepare(ReadOnlyMemory<byte> bytes)
+    public PreparedImage Prepare(ReadOnlyMemory<byte> bytes, string? question = null)
     {
         using var image = ImageReader.Read(bytes);
         var fitted = _processor.Fit(image);
         const int side = Phi3VisionConfig.ViewSize;
-        return new PreparedImage(fitted, _rows.Prompt(ProcessedImage.TokensOf(fitted.Height / side, fitted.Width / side)));
+        return new PreparedImage(fitted, _rows.Prompt(ProcessedImage.TokensOf(fitted.Height / side, fitted.Width / side), question));
     }
 
     /// <summary>Generates the answers to a batch of images with the settings in <see cref="Generation"/>. One call at a time.</summary>
@@ -78,16 +83,17 @@ public sealed class Predictor : IDisposable
         return [.. _generator.Generate(prompts.Input, settings, cancellationToken).Select(Read)];
     }
 
-    /// <summary>Generates the answer to an image and yields its text in pieces as they become available. One call at a time.</summary>
+    /// <summary>Generates the answer to an image and yields it in pieces, one for each token. One call at a time.</summary>
     /// <inheritdoc cref="Answer(IReadOnlyList{PreparedImage}, GenerationSettings, CancellationToken)"/>
-    public async IAsyncEnumerable<string> StreamAsync(
+    public async IAsyncEnumerable<AnswerPiece> StreamAsync(
         PreparedImage image, GenerationSettings settings, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         using var prompt = new PromptTensors(Prompts([image]), _device);
         var text = new StreamingDetokenizer(_loaded.Tokenizer, _rows);
+        var tokens = 0;
         await foreach (var token in _generator.StreamAsync(prompt.Input, settings, cancellationToken))
-            if (text.Add(token.Id) is { Length: > 0 } piece) yield return piece;
-        if (text.Finish() is { Length: > 0 } rest) yield return rest;
+            yield return new AnswerPiece(text.Add(token.Id), ++tokens);
+        yield return new AnswerPiece(text.Finish(), tokens);
     }
 
     /// <inheritdoc/>
@@ -117,6 +123,11 @@ public sealed class Predictor : IDisposable
         tokens.Count == 0 ? 1 : Math.Exp(tokens.Average(token => token.LogProbability));
 }
 
+/// <summary>Piece of an answer in progress.</summary>
+/// <param name="Text">Text that follows the pieces before; empty while the text of the latest token is not certain.</param>
+/// <param name="Tokens">Number of tokens up to here; fewer than were allowed when the model itself ended the answer.</param>
+public readonly record struct AnswerPiece(string Text, int Tokens);
+
 /// <summary>An image resized for the model, with its prompt, in managed memory.</summary>
 public sealed class PreparedImage
 {
@@ -125,6 +136,10 @@ public sealed class PreparedImage
     /// <summary>The image before it is cut into views, which take four to eight times the memory.</summary>
     internal PaddedImage Fitted { get; }
 
+    /// <summary>Number of tokens of the prompt, those of the image included.</summary>
+    public int PromptTokens => Prompt.Length;
+
+    /// <summary>Token ids of the prompt, image positions (negative ids) included.</summary>
     internal int[] Prompt { get; }
 }
 

@@ -31,6 +31,9 @@ internal sealed class ServingMetrics
     public void CountBatch(IReadOnlyList<PredictedAnswer> answers)
     {
         _batches.Record(answers.Count);
-        _tokens.Add(answers.Sum(answer => answer.Generated.Tokens.Count));
+        CountTokens(answers.Sum(answer => answer.Generated.Tokens.Count));
     }
+
+    /// <summary>Counts generated tokens.</summary>
+    public void CountTokens(int tokens) => _tokens.Add(tokens);
 }

@@ -3,12 +3,15 @@ using Azure.Storage.Blobs;
 using Azure.Storage.Blobs.Models;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.Images;
+using Microsoft.AspNetCore.Http.Features;
 
 namespace FunctionsPipeline.GpuWorker.Serving;
 
 /// <summary>Reads images from blob storage or from the body of a request.</summary>
 internal sealed class UploadReader(BlobServiceClient blobs)
 {
+    private const int BufferBytes = 1 << 16;
+
     /// <summary>Downloads exactly the requested version of an image.</summary>
     /// <exception cref="RequestFailedException">404: the blob does not exist. 412: it has another version.</exception>
     /// <exception cref="UnreadableImageException">The blob exceeds the size limit of images.</exception>
@@ -28,17 +31,17 @@ internal sealed class UploadReader(BlobServiceClient blobs)
     /// <exception cref="UnreadableImageException">The body exceeds the size limit of images.</exception>
     public static async Task<byte[]> ReadAsync(HttpRequest request, CancellationToken cancellationToken)
     {
-        // Before the body is read, so that a client that asks with "Expect: 100-continue" need not send it.
-        if (request.ContentLength is { } length && length > ImageLimits.Default.MaxBytes) throw TooLarge($"{length:N0} bytes");
+        // The server closes the connection beyond its own limit, so that the client would not see the answer.
+        request.HttpContext.Features.GetRequiredFeature<IHttpMaxRequestBodySizeFeature>().MaxRequestBodySize = null;
+        var limit = ImageLimits.Default.MaxBytes;
+        if (request.ContentLength is { } length && length > limit) throw TooLarge($"{length:N0} bytes");
         using var body = new MemoryStream();
-        try
+        var buffer = new byte[BufferBytes];
+        int read;
+        while ((read = await request.Body.ReadAsync(buffer, cancellationToken)) > 0)
         {
-            await request.Body.CopyToAsync(body, cancellationToken);
-        }
-        // The server's limit of a body is that of an image.
-        catch (BadHttpRequestException e) when (e.StatusCode == StatusCodes.Status413PayloadTooLarge)
-        {
-            throw TooLarge("too many bytes");
+            body.Write(buffer, 0, read);
+            if (body.Length > limit) throw TooLarge("more bytes");
         }
         return body.ToArray();
     }

@@ -114,7 +114,6 @@ public sealed partial class PredictionServerTests(AzuriteFixture azurite) : ICla
     public async Task A_body_larger_than_an_image_may_be_is_rejected()
     {
         using var http = await _models.StartAsync();
-        http.DefaultRequestHeaders.ExpectContinue = true;
         var (_, prediction) = await http.PredictAsync(new byte[(64 << 20) + 1]);
         Assert.Equal(Rejection.TooLarge, prediction!.Reason);
     }

@@ -115,7 +115,9 @@ internal static partial class ServerClient
 
     /// <summary>Reads the number of requests in progress from <c>/metrics</c>.</summary>
     public static int QueueLength(string metrics) =>
-        int.Parse(Queue().Match(metrics).Groups[1].Value, CultureInfo.InvariantCulture);
+        Queue().Match(metrics) is { Success: true } match
+            ? int.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture)
+            : throw new InvalidDataException($"no queue in '{metrics}'");
 
     /// <summary>Asks for a prediction of an image in storage.</summary>
     public static Task<(HttpStatusCode Status, Prediction? Prediction)> PredictAsync(this HttpClient http, PredictRequest request) =>
@@ -160,12 +162,15 @@ internal sealed class OpenRequest : HttpContent
     /// <summary>Sends the rest of the body.</summary>
     public void Complete() => _complete.SetResult();
 
-    protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context)
+    protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) =>
+        SerializeToStreamAsync(stream, context, CancellationToken.None);
+
+    protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context, CancellationToken cancellationToken)
     {
-        await stream.WriteAsync(_body.AsMemory(0, 1));
-        await stream.FlushAsync();
-        await _complete.Task;
-        await stream.WriteAsync(_body.AsMemory(1));
+        await stream.WriteAsync(_body.AsMemory(0, 1), cancellationToken);
+        await stream.FlushAsync(cancellationToken);
+        await _complete.Task.WaitAsync(cancellationToken);
+        await stream.WriteAsync(_body.AsMemory(1), cancellationToken);
     }
 
     protected override bool TryComputeLength(out long length)
