@@ -43,10 +43,14 @@ public sealed class ReadImageTests
     public async Task An_event_ends_the_wait_at_once()
     {
         var replies = 0;
-        var waits = new FakeOrchestration(Reading) { EventsComeFirst = true };
-        waits.On<ImageReading, WorkerReply>(nameof(ReadingActivities.AskWorker), _ => ++replies < 3
-            ? new WorkerReply(ReadingState.NotReady, TimeSpan.FromDays(1), "no model")
-            : new WorkerReply(ReadingState.Answered));
+        var waits = new FakeOrchestration(Reading with { WaitsSince = Start.AddHours(-1) }) { EventsComeFirst = true };
+        waits.On<ImageReading, WorkerReply>(nameof(ReadingActivities.AskWorker), reading =>
+        {
+            Assert.Equal(replies == 0 ? Start.AddHours(-1) : Start, reading.WaitsSince);
+            return ++replies < 3
+                ? new WorkerReply(ReadingState.NotReady, TimeSpan.FromDays(1), "no model")
+                : new WorkerReply(ReadingState.Answered);
+        });
         Assert.Equal(ReadingState.Answered, await ReadImage.RunAsync(waits));
     }
 

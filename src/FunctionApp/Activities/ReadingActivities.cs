@@ -50,7 +50,7 @@ public sealed class ReadingActivities(
         }
         if (answer.State is ReadingState.NotReady or ReadingState.Away && slots.ShouldWarm()) await worker.WarmAsync(cancellationToken);
         var broken = reading.Broken + (answer.State == ReadingState.Broken ? 1 : 0);
-        var pause = slots.PauseAfter(answer, asked - reading.StartedAt, broken);
+        var pause = slots.PauseAfter(answer, asked - reading.WaitsSince, broken);
         Logs.ImageWaits(logger, reading.Image, pause.TotalSeconds, answer.Reason);
         return new WorkerReply(answer.State, pause, answer.Reason);
     }

@@ -41,7 +41,10 @@ public static class ReadImage
 
             // One wait for the event over all pauses: a second one would not get the event that the first has taken.
             askNow ??= context.WaitForExternalEvent<object?>(AskNow);
-            if (await Task.WhenAny(context.CreateTimer(reply.Pause, CancellationToken.None), askNow) == askNow) askNow = null;
+            if (await Task.WhenAny(context.CreateTimer(reply.Pause, CancellationToken.None), askNow) != askNow) continue;
+            askNow = null;
+            // Pauses begin short again: a model that has just been published is still being loaded.
+            reading = reading with { WaitsSince = context.CurrentUtcDateTime };
         }
         context.ContinueAsNew(reading);
         return ReadingState.Busy;
@@ -56,7 +59,7 @@ public static class ReadImage
         catch (TaskFailedException e)
         {
             // Storage does not answer, or the app stopped in the middle: as temporary as a worker that is away.
-            var pause = PollInterval.After(context.CurrentUtcDateTime - reading.StartedAt.UtcDateTime, 8, LongestPause);
+            var pause = PollInterval.After(context.CurrentUtcDateTime - reading.WaitsSince.UtcDateTime, 8, LongestPause);
             return new WorkerReply(ReadingState.Away, pause, e.FailureDetails.ErrorMessage);
         }
     }
@@ -81,12 +84,13 @@ public static class ReadImage
 /// <summary>Reading of one image version: input and state of <see cref="ReadImage"/>.</summary>
 /// <param name="Image">Name in <see cref="Containers.ProductImages"/>.</param>
 /// <param name="UploadedAt">Time from which the document's queue time counts.</param>
+/// <param name="WaitsSince">Time from which pauses grow: the start, or the last time that the reading was woken.</param>
 /// <param name="Deadline">Time from which the reading fails.</param>
 /// <param name="Tries">Number of times that the worker was asked, without those when it was busy.</param>
 /// <param name="Broken">Number of times that the worker died or ran out of time over the image.</param>
 /// <param name="Failure">Reason for a failed document, which is to be written; null while there is hope.</param>
 public sealed record ImageReading(
-    string Image, string ETag, DateTimeOffset UploadedAt, DateTimeOffset StartedAt, DateTimeOffset Deadline,
+    string Image, string ETag, DateTimeOffset UploadedAt, DateTimeOffset WaitsSince, DateTimeOffset Deadline,
     int Tries = 0, int Broken = 0, ReadingFailure? Failure = null);
 
 /// <param name="Reason">One of <see cref="PredictionFailure"/>.</param>
@@ -98,5 +102,5 @@ public sealed record ReadingProgress(ReadingState State, string? Reason, int Tri
 {
     /// <summary>Describes the wait in one sentence.</summary>
     public override string ToString() => string.Create(
-        CultureInfo.InvariantCulture, $"{(Reason ?? $"{State}").TrimEnd('.')}; asked {Tries} times");
+        CultureInfo.InvariantCulture, $"{(Reason ?? $"{State}").TrimEnd('.')} (try {Tries})");
 }

@@ -51,7 +51,7 @@ public sealed class WorkerSlots
     }
 
     /// <summary>Returns the pause before the next request for an image that got no answer.</summary>
-    /// <param name="waited">Time since the first request for the image.</param>
+    /// <param name="waited">Time that the image has waited since it was last woken.</param>
     /// <param name="broken">Number of requests for the image that broke the worker.</param>
     public TimeSpan PauseAfter(WorkerAnswer answer, TimeSpan waited, int broken)
     {
