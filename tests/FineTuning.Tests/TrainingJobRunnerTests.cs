@@ -85,7 +85,10 @@ public sealed class TrainingJobRunnerTests : IDisposable
 
         Assert.True(File.Exists(Blob("models/r1-model/complete.json")));
         Assert.Contains("| train | 8 |", File.ReadAllText(Blob("models/r1-model/README.md")));
-        Assert.Equal(1, ServingSettings.Load(Blob("models/r1-model")).NumCrops);
+        var serving = ServingSettings.Load(Blob("models/r1-model"));
+        Assert.Equal(1, serving.NumCrops);
+        Assert.Equal(["Coats", "Hats"], serving.Classes);
+        Assert.Equal([["category"]], serving.Fields);
         using var saved = ModelFolder.Load(Blob("models/r1-model"), CPU, ScalarType.Float32);
         Assert.False(Directory.Exists(Path.Combine(_root, "work", "runs", "r1")));
     }

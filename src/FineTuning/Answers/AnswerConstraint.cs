@@ -27,7 +27,11 @@ public sealed class AnswerConstraint : ITokenConstraint
         _tokenizer = tokenizer;
         _stopTokens = stopTokens;
         _language = new AnswerLanguage(new AnswerTemplate(settings.AnswerTemplate), settings.Classes, settings.Fields);
-        _tokens = [.. Enumerable.Range(0, tokenizer.VocabularySize).Select(id => (tokenizer.Bytes(id), id)).Where(token => token.Item1.Length > 0)];
+        _tokens =
+        [
+            .. Enumerable.Range(0, tokenizer.VocabularySize).Select(id => (Bytes: tokenizer.Bytes(id), id))
+                .Where(token => token.Bytes.Length > 0),
+        ];
         Array.Sort(_tokens, (a, b) => a.Bytes.AsSpan().SequenceCompareTo(b.Bytes));
         _needed = new int[_language.Count];
         Array.Fill(_needed, -1);
@@ -87,7 +91,8 @@ public sealed class AnswerConstraint : ITokenConstraint
     }
 
     /// <summary>Narrows a range of tokens, which share their first bytes, to those with the given byte next.</summary>
-    private (int Low, int High) Narrow(int low, int high, int at, byte value) => (First(low, high, at, value), First(low, high, at, value + 1));
+    private (int Low, int High) Narrow(int low, int high, int at, byte value) =>
+        (First(low, high, at, value), First(low, high, at, value + 1));
 
     /// <summary>Finds the first token of a range whose next byte is at least the given one, by binary search.</summary>
     private int First(int low, int high, int at, int value)

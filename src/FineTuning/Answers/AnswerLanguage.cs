@@ -5,8 +5,8 @@ using FunctionsPipeline.Contracts;
 namespace FunctionsPipeline.FineTuning.Answers;
 
 /// <summary>
-/// Deterministic automaton, over characters, of the texts that an answer template reads: parts in order with some of them missing, prices as
-/// numbers, categories from a list where there is one, other values as text in one line. A value of text ends where the next value can
+/// Deterministic automaton, over characters, of the texts that an answer template reads: parts in order with some of them missing, prices
+/// as numbers, categories from a list where there is one, other values as text in one line. A value of text ends where the next value can
 /// begin, as it does when the answer is read. Every state leads to a complete answer.
 /// </summary>
 internal sealed class AnswerLanguage
@@ -53,7 +53,10 @@ internal sealed class AnswerLanguage
         // Every beginning of a UTF-8 sequence is also that of a visible character.
         if (from.Other != None) yield return from.Other;
         foreach (var (rune, next) in from.Edges)
-            if (rune.Utf8SequenceLength > utf8.Length && Encoding.UTF8.GetBytes(rune.ToString()).AsSpan().StartsWith(utf8)) yield return next;
+        {
+            if (rune.Utf8SequenceLength > utf8.Length && Encoding.UTF8.GetBytes(rune.ToString()).AsSpan().StartsWith(utf8))
+                yield return next;
+        }
     }
 
     /// <summary>Returns a shortest text that completes the answer. After each of its characters, the rest is that of the state.</summary>
@@ -114,7 +117,8 @@ internal sealed class AnswerLanguage
         {
             var steps = _states[from].Edges.Select(edge => (From: from, Rune: edge.Key, To: edge.Value));
             if (_states[from].Other == None) return steps;
-            var letter = Enumerable.Range('a', Count + 26).Select(letter => new Rune(letter)).First(r => !_states[from].Edges.ContainsKey(r));
+            var letter = Enumerable.Range('a', 1000).Select(letter => new Rune(letter))
+                .First(letter => !_states[from].Edges.ContainsKey(letter));
             return steps.Append((From: from, Rune: letter, To: _states[from].Other));
         }).ToLookup(step => step.To);
         var shortest = new (Rune, int State)[Count];

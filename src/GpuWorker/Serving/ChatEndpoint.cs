@@ -28,7 +28,7 @@ internal sealed class ChatEndpoint(
         PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
     };
 
-    /// <summary>Answers with the models that a request may name: the serving one and <see cref="Current"/>; none while none serves.</summary>
+    /// <summary>Lists the names that a request may give: the serving model's and <see cref="Current"/>; none while none serves.</summary>
     public IResult Models()
     {
         using var lease = models.Lease();
@@ -193,7 +193,8 @@ internal sealed class ChatEndpoint(
         if (name == Current || name == model.Published.Version) return model;
         var serving = model.Published.Version;
         model.Dispose();
-        throw new ChatException($"The model '{name}' does not serve; '{serving}' does, also as '{Current}'.", "model", "model_not_found", 404);
+        throw new ChatException(
+            $"The model '{name}' does not serve; '{serving}' does, also as '{Current}'.", "model", "model_not_found", 404);
     }
 
     private static ChatException Unavailable(string reason, TimeSpan retryAfter) => new(reason, status: 503) { RetryAfter = retryAfter };

@@ -1,6 +1,8 @@
 namespace FunctionsPipeline.GpuWorker.Tests.Serving;
 
-/// <summary>A test with the npm package <c>openai</c>, which <c>./pipeline test</c> installs; says so when the package is not there.</summary>
+/// <summary>
+/// A test with the npm package <c>openai</c>, which <c>./pipeline test</c> installs; says so when the package is not there.
+/// </summary>
 [AttributeUsage(AttributeTargets.Method)]
 internal sealed class OpenAIFactAttribute : FactAttribute
 {
