@@ -27,11 +27,11 @@ public sealed class RestartedStackTests : IDisposable
             await KillAsync("GpuWorker", "serve", "worker");
             await KillAsync("SampleData", "hub", "hub");
             await KillAsync("LocalHost", "run", "host");
-            StackProcesses.Of(_folder).First(process => process.Words is ["node", ..]).Kill();
+            await StackProcesses.Of(_folder).First(process => process.Words is ["node", ..]).KillAsync();
             await UntilAsync(() => said.Contains("azurite runs again"));
             using (var healthy = await http.GetAsync("api/health", limit.Token)) healthy.EnsureSuccessStatusCode();
 
-            (await StackProcesses.FindAsync(_folder, "LocalHost", "run", limit.Token)).Kill();
+            await (await StackProcesses.FindAsync(_folder, "LocalHost", "run", limit.Token)).KillAsync();
             await UntilAsync(() => said.Count(line => line.StartsWith("host ended with exit code 137", StringComparison.Ordinal)) == 2);
             await StackProcesses.FindAsync(_folder, "LocalHost", "run", limit.Token);
             await stop.CancelAsync();
@@ -41,7 +41,7 @@ public sealed class RestartedStackTests : IDisposable
 
         async Task KillAsync(string project, string command, string name)
         {
-            (await StackProcesses.FindAsync(_folder, project, command, limit.Token)).Kill();
+            await (await StackProcesses.FindAsync(_folder, project, command, limit.Token)).KillAsync();
             await UntilAsync(() => said.Contains($"{name} runs again"));
             Assert.Contains(said, line => line.StartsWith($"{name} ended with exit code 137", StringComparison.Ordinal));
         }

@@ -3,8 +3,9 @@ using FunctionsPipeline.LocalHost.Processes;
 namespace FunctionsPipeline.LocalHost.Chaos;
 
 /// <summary>Kills processes of a local stack, which starts them again, and has its models take turns.</summary>
-/// <param name="models">Versions that take turns; the first one serves.</param>
-internal sealed class FaultInjector(LocalStack stack, RandomModels models, IReadOnlyList<string> versions)
+/// <param name="versions">Models that take turns; the first one serves.</param>
+/// <param name="unloaded">Model that the GPU worker does not have at hand.</param>
+internal sealed class FaultInjector(LocalStack stack, RandomModels models, IReadOnlyList<string> versions, string unloaded)
 {
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(20);
 
@@ -28,17 +29,20 @@ internal sealed class FaultInjector(LocalStack stack, RandomModels models, IRead
     {
         switch (fault)
         {
-            case Fault.SwapModel: return $"{await SwapAsync(cancellationToken)} begins to serve";
+            case Fault.SwapModel:
+                var next = versions[++_served % versions.Count];
+                await models.ActivateAsync(next, cancellationToken);
+                return $"{next} begins to serve";
             case Fault.KillHost: return await KillAsync("LocalHost", "run", cancellationToken);
             case Fault.KillFunctionsWorker: return await KillAsync("FunctionApp", null, cancellationToken);
             case Fault.KillGpuWorker: return await KillAsync("GpuWorker", "serve", cancellationToken);
             case Fault.KillGpuWorkerInSwap:
-                // Found before the swap: the search takes longer than the load of a tiny model.
+                // Found before the swap: the search may take longer than the load of a tiny model.
                 var worker = await StackProcesses.FindAsync(stack.Options.StateFolder, "GpuWorker", "serve", cancellationToken);
-                var version = await SwapAsync(cancellationToken);
-                await UntilItLoadsAsync(version, cancellationToken);
-                worker.Kill();
-                return $"kill -9 of {worker.Id}, GpuWorker serve, while it loads {version}";
+                await models.ActivateAsync(unloaded, cancellationToken);
+                await UntilDownloadAsync(cancellationToken);
+                await worker.KillAsync();
+                return $"kill -9 of {worker.Id}, GpuWorker serve, while it loads {unloaded}";
             case Fault.KillStorage: return await KillStorageAsync(cancellationToken);
             default: throw new ArgumentOutOfRangeException(nameof(fault));
         }
@@ -47,26 +51,15 @@ internal sealed class FaultInjector(LocalStack stack, RandomModels models, IRead
     private async Task<string> KillAsync(string project, string? command, CancellationToken cancellationToken)
     {
         var process = await StackProcesses.FindAsync(stack.Options.StateFolder, project, command, cancellationToken);
-        process.Kill();
+        await process.KillAsync();
         return $"kill -9 of {process.Id}, {project} {command}".TrimEnd();
     }
 
-    private async Task<string> SwapAsync(CancellationToken cancellationToken)
+    // The worker downloads a model to a folder of its cache before it loads it.
+    private async Task UntilDownloadAsync(CancellationToken cancellationToken)
     {
-        var version = versions[++_served % versions.Count];
-        await models.ActivateAsync(version, cancellationToken);
-        return version;
-    }
-
-    private async Task UntilItLoadsAsync(string version, CancellationToken cancellationToken)
-    {
-        // The worker downloads a model to its cache before it loads it; without a trace of that, the kill comes a little later.
-        var cache = Path.Combine(stack.Options.StateFolder, "cache", "models");
-        for (var i = 0; i < 150; i++)
-        {
-            if (Directory.Exists(cache) && Directory.GetDirectories(cache, $"{version}-*").Length > 0) return;
+        while (Directory.GetDirectories(stack.Options.ModelCache, $"{unloaded}-*", SearchOption.AllDirectories).Length == 0)
             await Task.Delay(PollInterval, cancellationToken);
-        }
     }
 
     private async Task<string> KillStorageAsync(CancellationToken cancellationToken)
@@ -79,7 +72,7 @@ internal sealed class FaultInjector(LocalStack stack, RandomModels models, IRead
             List<StackProcess> others = [.. all.Where(process => process.Words is ["dotnet", ..])];
             foreach (var process in others) process.Suspend();
             await Task.Delay(UntilSaved, CancellationToken.None);
-            storage.Kill();
+            await storage.KillAsync();
             foreach (var process in others) process.Resume();
             return $"kill -9 of {storage.Id}, Azurite";
         }

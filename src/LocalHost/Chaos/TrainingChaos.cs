@@ -64,7 +64,7 @@ internal sealed class TrainingChaos(LocalStack stack, BlobServiceClient blobs, P
         {
             while (await StepAsync(run, cancellationToken) < after * steps) await Task.Delay(PollInterval / 10, cancellationToken);
             var process = await StackProcesses.FindAsync(stack.Options.StateFolder, project, command, cancellationToken);
-            process.Kill();
+            await process.KillAsync();
             screen.Say($"fault: kill -9 of {process.Id}, {project} {command}");
         }
     }

@@ -19,6 +19,8 @@ internal sealed class UploadChaos(LocalStack stack, BlobServiceClient blobs, Htt
     // Uploads ahead of the documents, as a share of all: the faults strike among uploads as well as among documents.
     private const double Lead = 0.3;
 
+    // The GPU worker keeps the last two models at hand, so that it must fetch the third one.
+    private const string Unloaded = "chaos-c";
     private static readonly string[] Versions = ["chaos-a", "chaos-b"];
     private static readonly TimeSpan PollInterval = TimeSpan.FromSeconds(1);
 
@@ -36,7 +38,7 @@ internal sealed class UploadChaos(LocalStack stack, BlobServiceClient blobs, Htt
         var plan = ChaosPlan.Draw(options.Seed, options.Uploads, pictures.Count, options.Faults);
         foreach (var fault in plan.Faults)
             screen.Say(string.Create(CultureInfo.InvariantCulture, $"planned: after {fault.After:P0} of the documents {fault.Fault}"));
-        var injector = new FaultInjector(stack, models, Versions);
+        var injector = new FaultInjector(stack, models, Versions, Unloaded);
         List<ChaosClient> clients = [.. plan.Clients.Select(_ => new ChaosClient(blobs, pictures))];
 
         var clock = Stopwatch.StartNew();
@@ -74,14 +76,13 @@ internal sealed class UploadChaos(LocalStack stack, BlobServiceClient blobs, Htt
 
     private double Progress(ChaosPlan plan) => (double)_stored.Documents.Count / plan.Names;
 
-    /// <summary>Publishes two models and records what they answer undisturbed.</summary>
+    /// <summary>Publishes the models and records what they answer undisturbed.</summary>
     private async Task<Pictures> PrepareAsync(RandomModels models, CancellationToken cancellationToken)
     {
         List<byte[]> files = [.. HeldOutImage.Load(stack.Options.HeldOutFolder)
             .Select(image => File.ReadAllBytes(Path.Combine(stack.Options.HeldOutFolder, image.File)))];
         var pictures = new Pictures(files);
-        // The first one again at the end: it serves when the faults begin.
-        foreach (var version in Versions.Append(Versions[0]))
+        foreach (var version in (string[])[Unloaded, .. Versions, Versions[0]])
         {
             screen.Say($"publishing {version}");
             if (!pictures.Answers.ContainsKey((version, 0))) await models.CreateAsync(version, seed: version[^1], cancellationToken);

@@ -135,10 +135,8 @@ public sealed class LocalStack : IAsyncDisposable
     private async Task StartWorkerAsync(Action<string> say, CancellationToken cancellationToken)
     {
         var port = Port(Options.WorkerPort);
-        // A cache of its own: a worker removes models that it no longer serves.
-        var cache = Path.Combine(Options.StateFolder, "cache");
         await StartAsync(
-            "worker", port, [.. Applications.GpuWorker, "serve", "--port", $"{port}", "--cache", cache],
+            "worker", port, [.. Applications.GpuWorker, "serve", "--port", $"{port}", "--cache", Options.ModelCache],
             new Dictionary<string, string?> { ["PipelineStorage"] = Storage }, cancellationToken);
         Worker = new Uri($"http://127.0.0.1:{port}");
         say($"GPU worker    {Worker}");
@@ -251,6 +249,9 @@ public sealed record LocalStackOptions
 
     /// <summary>Folder with the images that are in no split, and <c>truth.jsonl</c>.</summary>
     public string HeldOutFolder => Path.Combine(StateFolder, "held-out");
+
+    /// <summary>Folder of the GPU worker's models; its own, as a worker removes those that it no longer serves.</summary>
+    public string ModelCache => Path.Combine(StateFolder, "cache");
 
     /// <summary>Folder with the log files of all processes.</summary>
     public string LogFolder => Path.Combine(StateFolder, "logs");

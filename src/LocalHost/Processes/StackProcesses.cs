@@ -35,7 +35,7 @@ public static class StackProcesses
     }
 
     // The kernel separates environment variables and arguments by zeros.
-    private static IReadOnlyList<string> Read(int id, string file)
+    internal static IReadOnlyList<string> Read(int id, string file)
     {
         try
         {
@@ -70,8 +70,13 @@ public sealed record StackProcess(int Id, IReadOnlyList<string> Words)
         }
     }
 
-    /// <summary>Ends the process at once, as <c>kill -9</c> does.</summary>
-    public void Kill() => Signals.Send(Id, Signals.Kill);
+    /// <summary>Ends the process at once, as <c>kill -9</c> does, and returns when it has ended.</summary>
+    public async Task KillAsync()
+    {
+        Signals.Send(Id, Signals.Kill);
+        // A process that its parent has not noticed to be dead has no words any more.
+        while (StackProcesses.Read(Id, "cmdline").Count > 0) await Task.Delay(5);
+    }
 
     /// <summary>Halts the process.</summary>
     public void Suspend() => Signals.Send(Id, Signals.Stop);
