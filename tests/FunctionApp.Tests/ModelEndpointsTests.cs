@@ -50,13 +50,14 @@ public sealed class ModelEndpointsTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task An_earlier_model_can_be_made_to_serve_again_and_the_history_says_why()
+    public async Task An_earlier_model_serves_again_with_the_figures_of_its_run()
     {
         await PublishAsync("first", 0.4);
         await TrainAsync("second", 0.3);
         await PublishAsync("second", 0.3);
 
-        var current = Read<CurrentModel>(await ActivateAsync("first", """{"reason": "it knows hats"}"""));
+        var candidate = await Catalog.CandidateAsync("first", DateTimeOffset.UtcNow, default);
+        var current = await new ModelRegistry(_azurite.Blobs).ActivateAsync(candidate with { Reason = "it knows hats" }, default);
 
         Assert.Equal(("first", "first", 0.4, "samples--garments/c0ffee/v1"),
             (current.Version, current.Run, current.ValidationLoss, current.Dataset));
@@ -89,7 +90,8 @@ public sealed class ModelEndpointsTests : IAsyncLifetime
 
     private ModelEndpoints Endpoints => new(new ModelRegistry(_azurite.Blobs), Catalog, TimeProvider.System);
 
-    private Task<IActionResult> ActivateAsync(string version, string body) => Endpoints.ActivateModel(Request(body), version, default);
+    private Task<IActionResult> ActivateAsync(string version, string body) =>
+        Endpoints.ActivateModel(Request(body), version, null!, default);
 
     private async Task PublishAsync(string run, double loss)
     {

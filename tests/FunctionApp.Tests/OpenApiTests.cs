@@ -115,7 +115,8 @@ public sealed partial class OpenApiTests
         {
             Responses =
             [
-                new(202, "The images are read again", typeof(ReadAgainAccepted)), Problem(400, "`status` is missing"), Problem(404, NoImage),
+                new(202, "The images are read again", typeof(ReadAgainAccepted)),
+                Problem(400, "`status` is missing"), Problem(404, NoImage),
             ],
         },
         ["Repredict"] = new("Has all images read again that another model answered", null,

@@ -85,7 +85,8 @@ public sealed class PredictTests
         return request;
     }
 
-    private static string Detail(ContentResult answer) => JsonSerializer.Deserialize<Problem>(answer.Content!, PipelineJson.Options)!.Detail;
+    private static string Detail(ContentResult answer) =>
+        JsonSerializer.Deserialize<Problem>(answer.Content!, PipelineJson.Options)!.Detail;
 
     /// <summary>A GPU worker that takes images as bodies.</summary>
     private sealed class RawWorker(Func<HttpRequestMessage, HttpResponseMessage> answer) : HttpMessageHandler

@@ -87,6 +87,20 @@ public class RunEndpointsTests(PipelineFixture pipeline) : IClassFixture<Pipelin
         var worse = await UntilAsync(second.Run, run => run.RuntimeStatus is not ("Pending" or "Running"));
         Assert.False(worse.Outcome!.Published);
         await AssertListedAsync(second.Run, "whole");
+        await AssertActivatedAsync(second.Run, "whole");
+    }
+
+    private async Task AssertActivatedAsync(string version, string before)
+    {
+        var answer = await pipeline.Http.PostAsJsonAsync($"/api/models/{version}/activate", new { reason = "it knows hats" });
+        Assert.True(answer.IsSuccessStatusCode, await answer.Content.ReadAsStringAsync());
+        var current = (await answer.Content.ReadFromJsonAsync<CurrentModel>(PipelineJson.Options))!;
+        Assert.Equal(current, await pipeline.Http.GetFromJsonAsync<CurrentModel>("/api/models/current", PipelineJson.Options));
+        Assert.Equal((version, before, "it knows hats"), (current.Version, current.Before, current.Reason));
+        var history = (await pipeline.Http.GetFromJsonAsync<ModelChangeList>("/api/models/history", PipelineJson.Options))!;
+        Assert.Equal([version, before], history.Changes.Select(change => change.Version));
+        var models = (await pipeline.Http.GetFromJsonAsync<ModelList>("/api/models", PipelineJson.Options))!.Models;
+        Assert.Equal(version, Assert.Single(models, model => model.Serves).Version);
     }
 
     private async Task AssertMetricsAsync(string run)

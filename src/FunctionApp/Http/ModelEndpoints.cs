@@ -1,8 +1,10 @@
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.FunctionApp.Models;
+using FunctionsPipeline.FunctionApp.Predictions;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.Azure.Functions.Worker;
+using Microsoft.DurableTask.Client;
 
 namespace FunctionsPipeline.FunctionApp.Http;
 
@@ -43,6 +45,7 @@ public sealed class ModelEndpoints(ModelRegistry models, ModelCatalog catalog, T
     public async Task<IActionResult> ActivateModel(
         [HttpTrigger(AuthorizationLevel.Function, "post", Route = "models/{version}/activate")] HttpRequest request,
         string version,
+        [DurableClient] DurableTaskClient client,
         CancellationToken cancellationToken)
     {
         try
@@ -52,7 +55,9 @@ public sealed class ModelEndpoints(ModelRegistry models, ModelCatalog catalog, T
             errors.Text("reason", activation.Reason, LongestReason);
             if (errors.All is { Count: > 0 } all) return Responses.Problem(all);
             var candidate = await catalog.CandidateAsync(version, time.GetUtcNow(), cancellationToken);
-            return Responses.Json(await models.ActivateAsync(candidate with { Reason = activation.Reason }, cancellationToken));
+            var current = await models.ActivateAsync(candidate with { Reason = activation.Reason }, cancellationToken);
+            await ImageReadings.WakeAsync(client, cancellationToken);
+            return Responses.Json(current);
         }
         catch (RequestException e)
         {
