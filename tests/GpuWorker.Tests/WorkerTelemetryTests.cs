@@ -4,6 +4,7 @@ using System.Net;
 using System.Net.Http.Json;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.GpuWorker.Serving;
+using FunctionsPipeline.GpuWorker.Tests.Serving;
 using FunctionsPipeline.Telemetry;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -15,6 +16,7 @@ namespace FunctionsPipeline.GpuWorker.Tests;
 /// <summary>
 /// Traces of the worker continue those of its callers. The collector takes OTLP over HTTP, in which a trace id is 16 bytes.
 /// </summary>
+[Collection(nameof(ServingCollection))]
 public sealed class WorkerTelemetryTests : IAsyncLifetime
 {
     // Nothing listens there: what is asked for is not needed.

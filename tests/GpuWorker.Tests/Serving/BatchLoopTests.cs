@@ -9,7 +9,8 @@ using SixLabors.ImageSharp.PixelFormats;
 
 namespace FunctionsPipeline.GpuWorker.Tests.Serving;
 
-public sealed class BatchLoopTests(AzuriteFixture azurite) : IClassFixture<AzuriteFixture>, IAsyncLifetime
+[Collection(nameof(ServingCollection))]
+public sealed class BatchLoopTests(AzuriteFixture azurite) : IAsyncLifetime
 {
     private ServedModels _models = null!;
 
@@ -21,22 +22,23 @@ public sealed class BatchLoopTests(AzuriteFixture azurite) : IClassFixture<Azuri
     public async Task Images_get_the_same_answers_together_and_alone()
     {
         await _models.PublishAsync("v1", tokens: 12);
-        using var together = await _models.StartAsync(options => options with { BatchWait = TimeSpan.FromSeconds(10) });
-        using var alone = await _models.StartAsync(options => options with { Batch = 1 });
-        await together.ReadyAsync("\"v1\"");
-        await alone.ReadyAsync("\"v1\"");
         // Of different shapes, so that prompts have different lengths.
         var images = Enumerable.Range(0, 8).Select(i => Noise(i, 100 + 40 * i, 140)).ToList();
+        using var together = await _models.StartAsync(options => options with { BatchWait = TimeSpan.FromSeconds(10) });
+        await together.ReadyAsync("\"v1\"");
         var batched = await Task.WhenAll(images.Select(image => together.PredictAsync(image)));
+        // One batch of eight: it was full before its ten seconds were over.
+        foreach (var sample in new[] { @"^pipeline_serving_batch(_\w+)?_sum\S* 8\b", @"^pipeline_serving_batch(_\w+)?_count\S* 1\b" })
+            await together.UntilAsync("/metrics", page => Regex.IsMatch(page, sample, RegexOptions.Multiline));
+
+        using var alone = await _models.StartAsync(options => options with { Batch = 1 });
+        await alone.ReadyAsync("\"v1\"");
         foreach (var (image, (_, answer)) in images.Zip(batched))
         {
             var (_, expected) = await alone.PredictAsync(image);
             Assert.Equal(expected!.Answer, answer!.Answer);
             Assert.Equal(expected.Confidence!.Answer, answer.Confidence!.Answer, 1e-4);
         }
-        // One batch of eight: it was full before its ten seconds were over.
-        foreach (var sample in new[] { @"^pipeline_serving_batch(_\w+)?_sum\S* 8\b", @"^pipeline_serving_batch(_\w+)?_count\S* 1\b" })
-            await together.UntilAsync("/metrics", page => Regex.IsMatch(page, sample, RegexOptions.Multiline));
     }
 
     [Fact]

@@ -6,7 +6,8 @@ using TorchSharp;
 
 namespace FunctionsPipeline.GpuWorker.Tests.Serving;
 
-public sealed class ModelFollowerTests(AzuriteFixture azurite) : IClassFixture<AzuriteFixture>, IAsyncLifetime
+[Collection(nameof(ServingCollection))]
+public sealed class ModelFollowerTests(AzuriteFixture azurite) : IAsyncLifetime
 {
     private ServedModels _models = null!;
 

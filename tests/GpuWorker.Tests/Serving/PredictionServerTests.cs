@@ -10,7 +10,8 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace FunctionsPipeline.GpuWorker.Tests.Serving;
 
-public sealed partial class PredictionServerTests(AzuriteFixture azurite) : IClassFixture<AzuriteFixture>, IAsyncLifetime
+[Collection(nameof(ServingCollection))]
+public sealed partial class PredictionServerTests(AzuriteFixture azurite) : IAsyncLifetime
 {
     private ServedModels _models = null!;
 

@@ -5,7 +5,8 @@ using FunctionsPipeline.Tests;
 
 namespace FunctionsPipeline.GpuWorker.Tests.Serving;
 
-public sealed class ServeCommandTests(AzuriteFixture azurite) : IClassFixture<AzuriteFixture>
+[Collection(nameof(ServingCollection))]
+public sealed class ServeCommandTests(AzuriteFixture azurite)
 {
     [Fact]
     public async Task A_server_that_is_asked_to_stop_answers_what_it_has_taken_in()

@@ -8,9 +8,17 @@ using FunctionsPipeline.Contracts;
 using FunctionsPipeline.FineTuning;
 using FunctionsPipeline.FineTuning.Tests;
 using FunctionsPipeline.GpuWorker.Serving;
+using FunctionsPipeline.Tests;
 using Microsoft.AspNetCore.Builder;
 
 namespace FunctionsPipeline.GpuWorker.Tests.Serving;
+
+/// <summary>
+/// Tests that start a server share Azurite and run one after another: OpenTelemetry takes instruments of the same name for one, so that
+/// servers of one process spoil each other's <c>/metrics</c>.
+/// </summary>
+[CollectionDefinition(nameof(ServingCollection))]
+public sealed class ServingCollection : ICollectionFixture<AzuriteFixture>;
 
 /// <summary>A storage account with models, and servers that follow it. Models published before are forgotten.</summary>
 internal sealed class ServedModels : IAsyncDisposable
