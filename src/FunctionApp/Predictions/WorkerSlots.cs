@@ -9,9 +9,7 @@ namespace FunctionsPipeline.FunctionApp.Predictions;
 /// </summary>
 public sealed class WorkerSlots
 {
-    private const double Smoothing = 0.1;
     private static readonly TimeSpan Shortest = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan Longest = TimeSpan.FromMinutes(5);
     private static readonly TimeSpan LongestWhileAway = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan WarmInterval = TimeSpan.FromSeconds(30);
 
@@ -21,16 +19,16 @@ public sealed class WorkerSlots
     private readonly Lock _lock = new();
     private readonly TimeProvider _time;
     private readonly int _count;
-    private readonly RetryPacing _busy, _away;
+    private readonly PacedRetry _busy, _away;
     private int _free;
-    private double _seconds = 1;
     private DateTimeOffset _warmed = DateTimeOffset.MinValue;
 
     public WorkerSlots(IOptions<PipelineOptions> options, TimeProvider time)
     {
         _time = time;
         _count = _free = options.Value.Worker.Concurrency;
-        (_busy, _away) = (new RetryPacing(time, Longest), new RetryPacing(time, Longest));
+        (_busy, _away) = (new PacedRetry(time), new PacedRetry(time));
+        _away.Completed(1, PollSpacing);
     }
 
     /// <summary>Takes a slot, to be disposed after the request; null when all are taken.</summary>
@@ -45,10 +43,7 @@ public sealed class WorkerSlots
     }
 
     /// <summary>Returns the pause before the next request for an image that got no slot.</summary>
-    public TimeSpan PauseWithoutSlot()
-    {
-        lock (_lock) return Bounded(_busy.Next(TimeSpan.FromSeconds(_seconds / _count)));
-    }
+    public TimeSpan PauseWithoutSlot() => Bounded(_busy.Next(inProgress: 0));
 
     /// <summary>Returns the pause before the next request for an image that got no answer.</summary>
     /// <param name="waited">Time that the image has waited since it was last woken.</param>
@@ -62,7 +57,7 @@ public sealed class WorkerSlots
             // 5, 15, … seconds, half as much or half as much again: images that were read together with one that breaks the worker
             // come back apart from it.
             ReadingState.Broken => TimeSpan.FromSeconds(5 * Math.Pow(3, broken - 1) * (0.5 + Random.Shared.NextDouble())),
-            _ => Max(Max(growing, answer.RetryAfter ?? TimeSpan.Zero), _away.Next(PollSpacing)),
+            _ => Max(Max(growing, answer.RetryAfter ?? TimeSpan.Zero), _away.Next(inProgress: 0)),
         };
         return Bounded(pause);
     }
@@ -79,17 +74,15 @@ public sealed class WorkerSlots
         }
     }
 
-    private static TimeSpan Bounded(TimeSpan pause) => TimeSpan.FromTicks(Math.Clamp(pause.Ticks, Shortest.Ticks, Longest.Ticks));
+    private static TimeSpan Bounded(TimeSpan pause) => TimeSpan.FromTicks(Math.Clamp(pause.Ticks, Shortest.Ticks, PacedRetry.Longest.Ticks));
 
     private static TimeSpan Max(TimeSpan a, TimeSpan b) => a > b ? a : b;
 
     private void Release(long taken)
     {
-        lock (_lock)
-        {
-            _free++;
-            _seconds += Smoothing * (_time.GetElapsedTime(taken).TotalSeconds - _seconds);
-        }
+        // All slots together complete as many requests in the time that one request takes.
+        _busy.Completed(_count, _time.GetElapsedTime(taken));
+        lock (_lock) _free++;
     }
 
     private sealed class Slot(WorkerSlots slots, long taken) : IDisposable

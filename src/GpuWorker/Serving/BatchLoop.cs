@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using FunctionsPipeline.Shared;
 
 namespace FunctionsPipeline.GpuWorker.Serving;
 

@@ -5,6 +5,7 @@ using System.Threading.Channels;
 using System.Threading.RateLimiting;
 using FunctionsPipeline.Images;
 using FunctionsPipeline.Phi3Vision.Model;
+using FunctionsPipeline.Shared;
 using Microsoft.AspNetCore.Http.Features;
 
 namespace FunctionsPipeline.GpuWorker.Serving;

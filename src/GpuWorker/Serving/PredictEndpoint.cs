@@ -4,6 +4,7 @@ using System.Threading.RateLimiting;
 using Azure;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.Images;
+using FunctionsPipeline.Shared;
 
 namespace FunctionsPipeline.GpuWorker.Serving;
 

@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Threading.RateLimiting;
 using FunctionsPipeline.Contracts;
+using FunctionsPipeline.Shared;
 using OpenTelemetry.Metrics;
 
 namespace FunctionsPipeline.GpuWorker.Serving;

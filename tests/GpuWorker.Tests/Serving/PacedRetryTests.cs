@@ -1,4 +1,4 @@
-using FunctionsPipeline.GpuWorker.Serving;
+using FunctionsPipeline.Shared;
 using FunctionsPipeline.Tests;
 
 namespace FunctionsPipeline.GpuWorker.Tests.Serving;

@@ -1,4 +1,4 @@
-namespace FunctionsPipeline.GpuWorker.Serving;
+namespace FunctionsPipeline.Shared;
 
 /// <summary>
 /// Tells callers that are turned away when to come back. Each gets the next slot of a virtual queue behind the requests in progress, so that
