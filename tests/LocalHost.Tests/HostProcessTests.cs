@@ -25,6 +25,27 @@ public sealed class HostProcessTests(AzuriteFixture azurite) : IClassFixture<Azu
     }
 
     [Fact]
+    public async Task An_upload_in_the_hands_of_a_killed_host_is_taken_by_the_next_one_at_once()
+    {
+        var port = FreePort.Next();
+        var uploads = azurite.Blobs.GetBlobContainerClient("tiny-uploads");
+        var notes = azurite.Blobs.GetBlobContainerClient("tiny-notes");
+        using (var killed = await HostProcess.StartAsync(azurite.ConnectionString, port))
+        {
+            await uploads.CreateIfNotExistsAsync();
+            await uploads.UploadBlobAsync("killed/a.txt", BinaryData.FromString("slow"));
+            await NoteAsync("started/killed/a.txt");
+            killed.Kill();
+        }
+        Assert.False(await notes.GetBlobClient("blobs/killed/a.txt").ExistsAsync());
+        using var next = await HostProcess.StartAsync(azurite.ConnectionString, port);
+        await NoteAsync("blobs/killed/a.txt");
+
+        Task NoteAsync(string name) =>
+            TinyAppClient.UntilAsync(async () => await notes.GetBlobClient(name).ExistsAsync(), name);
+    }
+
+    [Fact]
     public async Task A_host_that_is_asked_to_end_does_so_with_its_worker()
     {
         using var host = await HostProcess.StartAsync(azurite.ConnectionString);

@@ -16,6 +16,11 @@ public sealed class Triggers(Notes notes)
     {
         var text = (await blob.DownloadContentAsync(cancellationToken)).Value.Content.ToString();
         if (text == "broken") throw new InvalidDataException("the upload is broken");
+        if (text == "slow")
+        {
+            await notes.WriteAsync($"started/{folder}/{name}", text, cancellationToken);
+            await Task.Delay(TimeSpan.FromSeconds(2), cancellationToken);
+        }
         await notes.WriteAsync($"blobs/{folder}/{name}", $"{context.BindingContext.BindingData["BlobTrigger"]}: {text}", cancellationToken);
     }
 

@@ -5,6 +5,7 @@ using System.Xml.Linq;
 using Azure.Core;
 using Azure.Core.Pipeline;
 using Azure.Storage.Blobs;
+using Azure.Storage.Queues;
 using FunctionsPipeline.LocalHost.Http;
 using Microsoft.Azure.WebJobs;
 using Microsoft.Azure.WebJobs.Extensions.DurableTask;
@@ -49,7 +50,7 @@ internal static class WebJobsHost
         IReadOnlyDictionary<string, string?> hostJson, IConfiguration settings, int port, Type functions, WebHooks hooks,
         FailureHandler failures, Action<ILoggingBuilder> configureLogging)
     {
-        var firstListed = new FirstListedPolicy();
+        var (firstListed, taken) = (new FirstListedPolicy(), new TakenMessages(port));
         return new HostBuilder()
             .ConfigureWebJobs(
                 jobs => jobs.AddAzureStorageCoreServices().AddDurableTask().AddAzureStorageBlobs().AddAzureStorageQueues().AddTimers())
@@ -73,6 +74,7 @@ internal static class WebJobsHost
             .ConfigureServices(services => services.AddAzureClients(clients => clients.ConfigureDefaults(options =>
             {
                 if (options is BlobClientOptions) options.AddPolicy(firstListed, HttpPipelinePosition.PerCall);
+                if (options is QueueClientOptions) options.AddPolicy(taken, HttpPipelinePosition.PerCall);
             })))
             .ConfigureServices(services => services
                 .AddSingleton<IHostLifetime, EmbeddedLifetime>()
