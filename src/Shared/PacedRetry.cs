@@ -1,8 +1,8 @@
 namespace FunctionsPipeline.Shared;
 
 /// <summary>
-/// Tells callers that are turned away when to come back. Each gets the next slot of a virtual queue behind the requests in progress, so that
-/// a crowd comes back one after another and each of it about once. Thread-safe.
+/// Tells callers that are turned away when to come back. Each gets the next slot of a virtual queue behind the requests in progress, so
+/// that a crowd comes back one after another and each of it about once. Thread-safe.
 /// </summary>
 internal sealed class PacedRetry(TimeProvider time)
 {

@@ -11,7 +11,7 @@ namespace FunctionsPipeline.Shared;
 
 /// <summary>
 /// Client of the pipeline's storage account, from the settings of one connection as the Functions host reads them: a connection string, or
-/// <c>__blobServiceUri</c> with <c>__credential</c> and <c>__clientId</c> for an identity. Compiled into the app, the GPU worker and the local host.
+/// <c>__blobServiceUri</c> with <c>__credential</c> and <c>__clientId</c> for an identity. Compiled into the app and into the GPU worker.
 /// </summary>
 internal static class PipelineStorage
 {

@@ -62,12 +62,16 @@ internal sealed class ServeBenchmark : IBenchmark
             var latencies = servers.Select(server => new Timing(server.TakeLatencies())).ToArray();
             var idle = meter.Measure(
                 "one image at a time",
-                [() => Meter.Time(() => Loop(images[..1])), .. servers.Select(server => (Func<double>)(() => server.Send(images[..1], 1)))]);
+                [
+                    () => Meter.Time(() => Loop(images[..1])),
+                    .. servers.Select(server => (Func<double>)(() => server.Send(images[..1], 1))),
+                ]);
             return new Section(
-                $"The tiny preset with random weights, float32, {Threads} threads, photographs of 640×480 pixels as JPEG (one crop), answers of " +
-                $"{Number(tokens)} tokens. The loop decodes and answers one image after another in the benchmark's process. The servers are " +
-                $"processes of their own, to which {Clients} clients at a time send images in bodies of requests; all take turns with {Images} " +
-                "images each. Idle: one client, an image at a time. Latencies are those of clients.",
+                $"The tiny preset with random weights, float32, {Threads} threads, photographs of 640×480 pixels as JPEG (one crop), " +
+                $"answers of {Number(tokens)} tokens. The loop decodes and answers one image after another in the benchmark's " +
+                $"process. The servers are processes of their own, to which {Clients} clients at a time send images in bodies of " +
+                $"requests; all take turns with {Images} images each. Idle: one client, an image at a time. Latencies are those of " +
+                "clients.",
                 LoadTable(loaded, latencies), IdleTable(idle));
         }
         finally
@@ -103,9 +107,8 @@ internal sealed class ServeBenchmark : IBenchmark
         var table = new Table("idle", "p50 ms", "p95 ms", "p99 ms", "× loop");
         for (var i = 0; i < rounds.Length; i++)
         {
-            table.Add([
-                i == 0 ? "model in a loop" : $"--batch {Batches[i - 1]}", .. Percentiles(rounds[i]), Times(rounds[i].Median, rounds[0].Median),
-            ]);
+            var name = i == 0 ? "model in a loop" : $"--batch {Batches[i - 1]}";
+            table.Add([name, .. Percentiles(rounds[i]), Times(rounds[i].Median, rounds[0].Median)]);
         }
         return table;
     }

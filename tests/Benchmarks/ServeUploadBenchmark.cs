@@ -49,13 +49,13 @@ internal sealed class ServeUploadBenchmark : IBenchmark
         meter.Say($"measuring: {Load} uploads, {Clients} at a time");
         var (load, loadSeconds) = await measured.UploadAllAsync(Load, Clients);
         return new Section(
-            $"The complete local stack on an Azurite that keeps everything in files, the tiny preset with random weights, drawn pictures of " +
-            $"400 to 600 pixels. Idle: {Idle} uploads, each after the document of the one before. Trigger: from the end of the upload to the " +
-            "start of the orchestration, mostly the wait for the next scan of the container. Orchestration and HTTP: from there until the " +
-            "worker has the request; HTTP alone is what a client's request takes beyond the worker's own time. Document: from the worker's " +
-            $"answer until a client reads the document, asking every {MeasuredUploads.PollInterval.TotalMilliseconds:0} ms. Under load: " +
-            $"{Load} uploads by {Clients} clients, from the end of an upload to the worker's answer; beside {Load} images that {Clients} " +
-            "clients send to the worker themselves.",
+            "The complete local stack on an Azurite that keeps everything in files, the tiny preset with random weights, drawn " +
+            $"pictures of 400 to 600 pixels. Idle: {Idle} uploads, each after the document of the one before. Trigger: from the end " +
+            "of the upload to the start of the orchestration, mostly the wait for the next scan of the container. Orchestration and " +
+            "HTTP: from there until the worker has the request; HTTP alone is what a client's request takes beyond the worker's own " +
+            "time. Document: from the worker's answer until a client reads the document, asking every " +
+            $"{MeasuredUploads.PollInterval.TotalMilliseconds:0} ms. Under load: {Load} uploads by {Clients} clients, from the end " +
+            $"of an upload to the worker's answer; beside {Load} images that {Clients} clients send to the worker themselves.",
             IdleTable(idle, alone.Overheads), LoadTable(alone, load, loadSeconds));
     }
 

@@ -48,7 +48,7 @@ public sealed class NvidiaGpu
     /// <summary>Memory that no process uses, in bytes; null when NVML does not report it.</summary>
     public long? FreeBytes => nvmlDeviceGetMemoryInfo(_device, out var memory) == 0 ? (long)memory.Free : null;
 
-    /// <summary>True when the GPU has instructions for products of bf16, from compute capability 8.0 on; false when it is unknown.</summary>
+    /// <summary>True when the GPU has instructions for products of bf16, from compute capability 8.0 on; false when unknown.</summary>
     public bool HasBf16 => nvmlDeviceGetCudaComputeCapability(_device, out var major, out _) == 0 && major >= 8;
 
     /// <summary>Finds the first GPU that this process may use; null without a driver or when NVML fails.</summary>

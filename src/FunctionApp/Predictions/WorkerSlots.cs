@@ -74,7 +74,8 @@ public sealed class WorkerSlots
         }
     }
 
-    private static TimeSpan Bounded(TimeSpan pause) => TimeSpan.FromTicks(Math.Clamp(pause.Ticks, Shortest.Ticks, PacedRetry.Longest.Ticks));
+    private static TimeSpan Bounded(TimeSpan pause) =>
+        TimeSpan.FromTicks(Math.Clamp(pause.Ticks, Shortest.Ticks, PacedRetry.Longest.Ticks));
 
     private static TimeSpan Max(TimeSpan a, TimeSpan b) => a > b ? a : b;
 

@@ -34,7 +34,7 @@ internal static class SharedOptions
     {
         var option = new Option<string?>("--precision")
         {
-            Description = "Type of the weights: float32, bfloat16 or float16; when left out, float32 on a CPU, bfloat16 on a GPU that has it "
+            Description = "Type of the weights: float32, bfloat16 or float16; left out: float32 on a CPU, bfloat16 on a GPU that has it "
                 + "and float16 on an older one.",
         };
         option.AcceptOnlyFromAmong("float32", "bfloat16", "float16");

@@ -34,6 +34,7 @@ internal static class DeviceMemory
         if (!File.Exists(MemoryInfo)) return allowed;
         // MemAvailable:    1234567 kB
         var line = File.ReadLines(MemoryInfo).First(line => line.StartsWith("MemAvailable:", StringComparison.Ordinal));
-        return Math.Min(allowed, 1024 * long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture));
+        var kibibytes = line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1];
+        return Math.Min(allowed, 1024 * long.Parse(kibibytes, CultureInfo.InvariantCulture));
     }
 }

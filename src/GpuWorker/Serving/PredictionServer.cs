@@ -26,9 +26,10 @@ public static class PredictionServer
         var key = builder.Configuration[Key];
         if (string.IsNullOrEmpty(key) && !IPAddress.IsLoopback(options.Endpoint.Address))
         {
+            var variable = Key.Replace(":", "__", StringComparison.Ordinal);
             throw new CommandException(
-                $"Others can reach {options.Endpoint.Address}: set {Key} (in the environment {Key.Replace(":", "__", StringComparison.Ordinal)}) " +
-                "to a key that callers must give, here and in the app.");
+                $"Others can reach {options.Endpoint.Address}: set {Key} (in the environment {variable}) to a key that callers must " +
+                "give, here and in the app.");
         }
         builder.Logging.ClearProviders().AddSimpleConsole(console => console.SingleLine = true);
         builder.Logging.AddFilter("Azure", LogLevel.Warning).AddFilter("Microsoft.AspNetCore", LogLevel.Warning);
@@ -81,9 +82,9 @@ public static class PredictionServer
         var expected = Encoding.UTF8.GetBytes($"Bearer {key}");
         return async (context, next) =>
         {
+            var given = Encoding.UTF8.GetBytes(context.Request.Headers.Authorization.ToString());
             // Compared in a time that tells nothing of the key.
-            if (IsProbe(context.Request.Path)
-                || CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(context.Request.Headers.Authorization.ToString()), expected))
+            if (IsProbe(context.Request.Path) || CryptographicOperations.FixedTimeEquals(given, expected))
             {
                 await next(context);
                 return;

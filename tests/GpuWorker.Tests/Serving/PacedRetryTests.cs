@@ -5,7 +5,9 @@ namespace FunctionsPipeline.GpuWorker.Tests.Serving;
 
 public sealed class PacedRetryTests
 {
-    private readonly ManualTimeProvider _time = new(new DateTimeOffset(2026, 3, 1, 12, 0, 0, TimeSpan.Zero));
+    private static readonly DateTimeOffset Start = new(2026, 3, 1, 12, 0, 0, TimeSpan.Zero);
+
+    private readonly ManualTimeProvider _time = new(Start);
     private readonly PacedRetry _pace;
 
     public PacedRetryTests() => _pace = new PacedRetry(_time);
@@ -69,6 +71,6 @@ public sealed class PacedRetryTests
             _time.Advance(TimeSpan.FromSeconds(1));
         }
         Assert.InRange(calls, 2000, 5000);
-        Assert.InRange(_time.GetUtcNow() - new DateTimeOffset(2026, 3, 1, 12, 0, 0, TimeSpan.Zero), TimeSpan.Zero, TimeSpan.FromSeconds(230));
+        Assert.InRange(_time.GetUtcNow() - Start, TimeSpan.Zero, TimeSpan.FromSeconds(230));
     }
 }

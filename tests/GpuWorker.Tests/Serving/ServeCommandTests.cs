@@ -33,7 +33,8 @@ public sealed class ServeCommandTests(AzuriteFixture azurite)
             open.Complete();
             using var response = await open.Response;
             Assert.Equal(HttpStatusCode.OK, response.StatusCode);
-            Assert.Contains(nameof(PredictionStatus.Predicted), await response.Content.ReadAsStringAsync(), StringComparison.OrdinalIgnoreCase);
+            var answer = await response.Content.ReadAsStringAsync();
+            Assert.Contains(nameof(PredictionStatus.Predicted), answer, StringComparison.OrdinalIgnoreCase);
             await process.WaitForExitAsync(limit.Token);
             Assert.Equal(0, process.ExitCode);
         }
