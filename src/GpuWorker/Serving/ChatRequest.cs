@@ -73,8 +73,8 @@ internal sealed record ChatRequest
         var parts = message.Content.ValueKind == JsonValueKind.Array ? message.Content.Deserialize<ChatPart[]>(ChatEndpoint.Json)! : [];
         if (parts.FirstOrDefault(part => part.Type is not ("text" or "image_url")) is { } other)
             throw new ChatException($"A part of type '{other.Type}' is not supported: text and image_url are.", "messages");
-        var images = parts.Where(part => part.Type == "image_url").ToList();
-        if (images is not [{ ImageUrl.Url: { } url }])
+        var images = parts.Select(part => part.ImageUrl?.Url).OfType<string>().ToList();
+        if (images is not [var url])
             throw new ChatException($"The message has {images.Count} images; the model answers to exactly one.", "messages");
         var text = string.Join('\n', parts.Select(part => part.Text).OfType<string>()).Trim();
         if (text.Length > LongestText)

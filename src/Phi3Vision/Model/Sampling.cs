@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using static TorchSharp.torch;
 
 namespace FunctionsPipeline.Phi3Vision.Model;
@@ -6,18 +7,18 @@ namespace FunctionsPipeline.Phi3Vision.Model;
 /// <param name="answers">The rows' answers where they are constrained; none otherwise.</param>
 internal abstract class TokenChoice(IReadOnlyList<IConstrainedAnswer> answers)
 {
-    private bool[]? _forbidden;
-
     /// <param name="logits">F32 [B, V].</param>
     /// <returns>A token for each row, with the logarithm of its probability under the logits.</returns>
     public (int Id, double LogProbability)[] Choose(Tensor logits)
     {
         if (answers.Count == 0) return Choose(logits, null);
-        var width = (int)logits.shape[1];
-        _forbidden ??= new bool[answers.Count * width];
-        Array.Fill(_forbidden, true);
-        for (var row = 0; row < answers.Count; row++) answers[row].Allow(_forbidden.AsSpan(row * width, width));
-        var chosen = Choose(logits, _forbidden);
+        // Written in the tensor's own memory: an array of this size would be copied at every step.
+        using var forbidden = empty(logits.shape, dtype: ScalarType.Bool);
+        var entries = Entries(forbidden);
+        entries.Fill(true);
+        var width = entries.Length / answers.Count;
+        for (var row = 0; row < answers.Count; row++) answers[row].Allow(entries.Slice(row * width, width));
+        var chosen = Choose(logits, forbidden);
         for (var row = 0; row < answers.Count; row++) answers[row].Add(chosen[row].Id);
         return chosen;
     }
@@ -35,18 +36,18 @@ internal abstract class TokenChoice(IReadOnlyList<IConstrainedAnswer> answers)
     }
 
     /// <param name="logits">F32 [B, V].</param>
-    /// <param name="forbidden">True for each of the B · V tokens that must not be chosen; null to choose from all.</param>
-    protected abstract (int Id, double LogProbability)[] Choose(Tensor logits, bool[]? forbidden);
+    /// <param name="forbidden">True for each token that must not be chosen, bool [B, V] on the CPU; null to choose from all.</param>
+    protected abstract (int Id, double LogProbability)[] Choose(Tensor logits, Tensor? forbidden);
+
+    private static Span<bool> Entries(Tensor forbidden) => MemoryMarshal.Cast<byte, bool>(forbidden.bytes);
 
     /// <summary>Greedy choice without penalty, on the logits' device: log p = logit - logsumexp(logits).</summary>
     private sealed class MostLikely(IReadOnlyList<IConstrainedAnswer> answers) : TokenChoice(answers)
     {
-        protected override (int Id, double LogProbability)[] Choose(Tensor logits, bool[]? forbidden)
+        protected override (int Id, double LogProbability)[] Choose(Tensor logits, Tensor? forbidden)
         {
             using var scope = NewDisposeScope();
-            var candidates = forbidden is null
-                ? logits
-                : logits.Masked(tensor(forbidden, logits.shape, device: logits.device), double.NegativeInfinity);
+            var candidates = forbidden is null ? logits : logits.Masked(forbidden.to(logits.device), double.NegativeInfinity);
             var ids = candidates.argmax(-1, keepdim: true);
             var logProbabilities = (logits.gather(1, ids) - logits.logsumexp(-1, keepdim: true)).cpu().data<float>().ToArray();
             return [.. ids.cpu().data<long>().ToArray().Zip(logProbabilities, (id, value) => ((int)id, (double)value))];
@@ -55,7 +56,7 @@ internal abstract class TokenChoice(IReadOnlyList<IConstrainedAnswer> answers)
 
     private sealed class RowByRow(IReadOnlyList<IConstrainedAnswer> answers, RowSampler[] rows) : TokenChoice(answers)
     {
-        protected override (int Id, double LogProbability)[] Choose(Tensor logits, bool[]? forbidden)
+        protected override (int Id, double LogProbability)[] Choose(Tensor logits, Tensor? forbidden)
         {
             using var scope = NewDisposeScope();
             var values = logits.cpu().contiguous().data<float>().ToArray();
@@ -63,7 +64,7 @@ internal abstract class TokenChoice(IReadOnlyList<IConstrainedAnswer> answers)
             return
             [
                 .. rows.Select((row, i) => row.Choose(
-                    values.AsSpan(i * width, width), forbidden is null ? [] : forbidden.AsSpan(i * width, width))),
+                    values.AsSpan(i * width, width), forbidden is null ? [] : Entries(forbidden).Slice(i * width, width))),
             ];
         }
     }

@@ -10,7 +10,8 @@ using FunctionsPipeline.Tests;
 
 namespace FunctionsPipeline.GpuWorker.Tests.Serving;
 
-public sealed class ChatEndpointTests(AzuriteFixture azurite) : IClassFixture<AzuriteFixture>, IAsyncLifetime
+[Collection(nameof(ServingCollection))]
+public sealed class ChatEndpointTests(AzuriteFixture azurite) : IAsyncLifetime
 {
     private const int Tokens = 64;
 
@@ -63,6 +64,7 @@ public sealed class ChatEndpointTests(AzuriteFixture azurite) : IClassFixture<Az
 
     [Theory]
     [InlineData("\"What?\"", "has 0 images")]
+    [InlineData("[{\"type\": \"image_url\"}]", "has 0 images")]
     [InlineData("[IMAGE, IMAGE]", "has 2 images")]
     [InlineData("[IMAGE, {\"type\": \"input_audio\"}]", "'input_audio'")]
     [InlineData("[IMAGE, {\"type\": \"text\", \"text\": \"<|end|>\"}]", "'<|'")]
