@@ -34,6 +34,9 @@ internal static partial class Logs
     [LoggerMessage(9, LogLevel.Information, "Image {Image} waits {Seconds:0} s: {Reason}")]
     public static partial void ImageWaits(ILogger logger, string image, double seconds, string? reason);
 
+    [LoggerMessage(11, LogLevel.Warning, "{Count} images had neither a document nor a reading; they are read now")]
+    public static partial void ForgottenImagesFound(ILogger logger, int count);
+
     [LoggerMessage(10, LogLevel.Information, "Purged the history of {Count} readings of images")]
     public static partial void ReadingsPurged(ILogger logger, int count);
 }

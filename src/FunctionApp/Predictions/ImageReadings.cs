@@ -36,6 +36,9 @@ public sealed class ImageReadings(IOptions<PipelineOptions> options, TimeProvide
     public const string Prefix = "image.";
     private const int AtOnce = 8;
 
+    // A reading that waits asks every five minutes at least.
+    private static readonly TimeSpan LongestSilence = TimeSpan.FromMinutes(30);
+
     // Enough for the worker to be busy until the pauses of the others end; an event for each of 10,000 images would take minutes.
     private const int MostWoken = 500;
 
@@ -60,6 +63,28 @@ public sealed class ImageReadings(IOptions<PipelineOptions> options, TimeProvide
         // and the second writes nothing new.
         if (await client.GetInstanceAsync(Id(image, version.ETag), cancellationToken) is null)
             await ScheduleAsync(client, image, version, cancellationToken);
+    }
+
+    /// <summary>
+    /// Starts the reading of a version that has no document although it should. A reading in progress is left alone unless nothing has been
+    /// heard of it for long: it is terminated, and the next call starts another.
+    /// </summary>
+    /// <returns>True when a reading was started.</returns>
+    public async Task<bool> StartForgottenAsync(
+        DurableTaskClient client, string image, UploadedVersion version, CancellationToken cancellationToken)
+    {
+        var id = Id(image, version.ETag);
+        var instance = await client.GetInstanceAsync(id, cancellationToken);
+        // Its document was deleted, or the image was superseded for a moment.
+        if (instance?.RuntimeStatus == OrchestrationRuntimeStatus.Completed) return false;
+        if (instance is { IsCompleted: false })
+        {
+            if (time.GetUtcNow() - instance.LastUpdatedAt > LongestSilence)
+                await client.TerminateInstanceAsync(id, "nothing was heard of it", cancellationToken);
+            return false;
+        }
+        await ScheduleAsync(client, image, version, cancellationToken);
+        return true;
     }
 
     /// <summary>Starts the reading of an image version again; has the worker asked at once when its reading is in progress.</summary>

@@ -45,6 +45,10 @@ public sealed class PredictionStore(BlobServiceClient blobs)
         }
     }
 
+    /// <summary>Lists the blobs of all documents, with their metadata, in the order of their names.</summary>
+    internal IAsyncEnumerable<BlobItem> ListAsync(CancellationToken cancellationToken) =>
+        Predictions.GetBlobsAsync(new GetBlobsOptions { Traits = BlobTraits.Metadata }, cancellationToken);
+
     /// <summary>Lists a page of documents in the order of their names.</summary>
     /// <param name="top">Maximum number of documents; fewer can come although there are more.</param>
     /// <param name="continuation">Continuation of the page before; null for the first page.</param>
@@ -94,14 +98,18 @@ public sealed record PredictionFilter(
     // Metadata of the blobs, which listing reads: a filter needs no document.
     private const string StatusKey = "status";
     private const string ModelKey = "model";
+    private const string ETagKey = "imageetag";
 
     /// <summary>Returns the metadata of a document's blob.</summary>
     internal static Dictionary<string, string> Metadata(PredictionDocument prediction)
     {
-        var metadata = new Dictionary<string, string> { [StatusKey] = $"{prediction.Status}" };
+        var metadata = new Dictionary<string, string> { [StatusKey] = $"{prediction.Status}", [ETagKey] = prediction.ETag };
         if (prediction.Model is { } model) metadata[ModelKey] = model;
         return metadata;
     }
+
+    /// <summary>Returns the version of the image that a document is about; null when its blob's metadata lacks it.</summary>
+    internal static string? ETag(BlobItem blob) => blob.Metadata.TryGetValue(ETagKey, out var etag) ? etag : null;
 
     /// <summary>True when a document passes, by its blob's metadata.</summary>
     internal bool Passes(BlobItem blob)
