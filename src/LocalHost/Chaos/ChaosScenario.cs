@@ -56,7 +56,8 @@ public static class ChaosScenario
         if (options.TrainingSteps > 0)
         {
             var client = new PipelineClient(http, blobs);
-            promises.AddRange(await new TrainingChaos(stack, blobs, client, screen).RunAsync(options.TrainingSteps, cancellationToken));
+            promises.AddRange(await new TrainingChaos(stack, blobs, client, screen).RunAsync(
+                options.TrainingSteps, options.KilledInTraining, cancellationToken));
         }
     }
 
@@ -108,13 +109,19 @@ public sealed record ChaosOptions
         [Fault.KillStorage] = 1,
     };
 
-    /// <summary>Options of a run within about a minute: few uploads and one kill of each process.</summary>
+    /// <summary>Programs that are killed in the middle of the training run, by project and command.</summary>
+    internal IReadOnlyList<(string Project, string Command)> KilledInTraining { get; init; } = [Job, ("LocalHost", "run"), Job];
+
+    private static (string Project, string Command) Job => ("GpuWorker", "train");
+
+    /// <summary>Options of a short run: few uploads and one kill of each process.</summary>
     public static ChaosOptions Short(string stateFolder) => new()
     {
         StateFolder = stateFolder,
         Uploads = 60,
         Pictures = 12,
-        TrainingSteps = 20,
+        TrainingSteps = 12,
+        KilledInTraining = [Job],
         Limit = TimeSpan.FromMinutes(5),
         Faults = new Dictionary<Fault, int>
         {

@@ -15,16 +15,18 @@ internal sealed class TrainingChaos(LocalStack stack, BlobServiceClient blobs, P
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(500);
 
     /// <param name="steps">Number of training steps.</param>
-    public async Task<IReadOnlyList<Promise>> RunAsync(int steps, CancellationToken cancellationToken)
+    /// <param name="killed">Programs to kill, at even distances: the project and its command.</param>
+    public async Task<IReadOnlyList<Promise>> RunAsync(
+        int steps, IReadOnlyList<(string Project, string Command)> killed, CancellationToken cancellationToken)
     {
         var calm = await TrainAsync(Calm, steps, [], cancellationToken);
-        (double, string, string)[] faults = [(0.25, "GpuWorker", "train"), (0.5, "LocalHost", "run"), (0.75, "GpuWorker", "train")];
-        var disturbed = await TrainAsync(Disturbed, steps, faults, cancellationToken);
+        var disturbed = await TrainAsync(Disturbed, steps, killed, cancellationToken);
         return
         [
             new Promise($"the undisturbed run ends ({calm.RuntimeStatus})", calm.Outcome is not null, [calm.Error ?? ""]),
             new Promise(
-                $"the run whose job is killed twice and whose host is killed once ends ({disturbed.RuntimeStatus})",
+                $"the run ends in the middle of which {string.Join(", ", killed.Select(program => program.Project))} are killed "
+                    + $"({disturbed.RuntimeStatus})",
                 disturbed.Outcome is not null, [disturbed.Error ?? ""]),
             new Promise(
                 "both end with the same model, byte for byte",
@@ -35,10 +37,10 @@ internal sealed class TrainingChaos(LocalStack stack, BlobServiceClient blobs, P
     }
 
     private async Task<RunView> TrainAsync(
-        string run, int steps, IReadOnlyList<(double After, string Project, string Command)> faults, CancellationToken cancellationToken)
+        string run, int steps, IReadOnlyList<(string Project, string Command)> killed, CancellationToken cancellationToken)
     {
         await client.StartRunAsync(Request(run, steps), cancellationToken);
-        var striking = StrikeAsync(run, steps, faults, cancellationToken);
+        var striking = StrikeAsync(run, steps, killed, cancellationToken);
         while (true)
         {
             await Task.Delay(PollInterval, cancellationToken);
@@ -58,11 +60,12 @@ internal sealed class TrainingChaos(LocalStack stack, BlobServiceClient blobs, P
     }
 
     private async Task StrikeAsync(
-        string run, int steps, IReadOnlyList<(double After, string Project, string Command)> faults, CancellationToken cancellationToken)
+        string run, int steps, IReadOnlyList<(string Project, string Command)> killed, CancellationToken cancellationToken)
     {
-        foreach (var (after, project, command) in faults)
+        foreach (var (i, (project, command)) in killed.Index())
         {
-            while (await StepAsync(run, cancellationToken) < after * steps) await Task.Delay(PollInterval / 10, cancellationToken);
+            while (await StepAsync(run, cancellationToken) < (i + 1) * steps / (killed.Count + 1))
+                await Task.Delay(PollInterval / 10, cancellationToken);
             var process = await StackProcesses.FindAsync(stack.Options.StateFolder, project, command, cancellationToken);
             await process.KillAsync();
             screen.Say($"fault: kill -9 of {process.Id}, {project} {command}");

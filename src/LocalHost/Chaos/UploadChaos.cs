@@ -82,10 +82,11 @@ internal sealed class UploadChaos(LocalStack stack, BlobServiceClient blobs, Htt
         List<byte[]> files = [.. HeldOutImage.Load(stack.Options.HeldOutFolder)
             .Select(image => File.ReadAllBytes(Path.Combine(stack.Options.HeldOutFolder, image.File)))];
         var pictures = new Pictures(files);
-        foreach (var version in (string[])[Unloaded, .. Versions, Versions[0]])
+        string[] inOrder = [Unloaded, .. Versions, Versions[0]];
+        screen.Say($"asking {string.Join(", ", inOrder.Distinct())} for their undisturbed answers");
+        await Task.WhenAll(inOrder.Distinct().Select(version => models.CreateAsync(version, seed: version[^1], cancellationToken)));
+        foreach (var version in inOrder)
         {
-            screen.Say($"publishing {version}");
-            if (!pictures.Answers.ContainsKey((version, 0))) await models.CreateAsync(version, seed: version[^1], cancellationToken);
             await models.ActivateAsync(version, cancellationToken);
             await models.WaitUntilServedAsync(version, cancellationToken);
             for (var i = 0; i < files.Count && !pictures.Answers.ContainsKey((version, i)); i++)

@@ -115,9 +115,12 @@ public sealed class LocalStack : IAsyncDisposable
     public async Task CreateRandomModelAsync(string folder, int seed, CancellationToken cancellationToken)
     {
         var texts = Path.Combine(Options.StateFolder, "texts.txt");
-        var content = await ChildProcess.RunAsync(
-            "texts", [.. Applications.SampleData, "texts", .. CatalogArguments()], cancellationToken);
-        await File.WriteAllTextAsync(texts, content, cancellationToken);
+        if (!File.Exists(texts))
+        {
+            var content = await ChildProcess.RunAsync(
+                "texts", [.. Applications.SampleData, "texts", .. CatalogArguments()], cancellationToken);
+            await File.WriteAllTextAsync(texts, content, cancellationToken);
+        }
         List<string> command =
         [
             .. Applications.GpuWorker, "init", "--preset", "tiny", "--out", folder, "--texts", texts,
