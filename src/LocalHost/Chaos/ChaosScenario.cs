@@ -122,7 +122,8 @@ public sealed record ChaosOptions
         Pictures = 12,
         TrainingSteps = 12,
         KilledInTraining = [Job],
-        Limit = TimeSpan.FromMinutes(5),
+        // A message that was on its way to a host when that was killed is hidden for ten minutes, see TakenMessages.
+        Limit = TimeSpan.FromMinutes(15),
         Faults = new Dictionary<Fault, int>
         {
             [Fault.KillHost] = 1,

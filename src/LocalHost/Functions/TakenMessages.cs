@@ -12,7 +12,8 @@ namespace FunctionsPipeline.LocalHost.Functions;
 /// </summary>
 /// <remarks>
 /// Source: <c>QueueListener</c> of Microsoft.Azure.WebJobs.Extensions.Storage.Queues 5.3.10. A message that was deleted or taken again
-/// meanwhile has another pop receipt, so that the service refuses its return.
+/// meanwhile has another pop receipt, so that the service refuses its return. A message that was still on its way to the killed host is in no
+/// file, and stays hidden.
 /// </remarks>
 internal sealed class TakenMessages : HttpPipelinePolicy
 {
@@ -98,7 +99,7 @@ internal sealed class TakenMessages : HttpPipelinePolicy
         {
             if (receipt is not null) _taken[url] = receipt;
             else if (!_taken.Remove(url)) return;
-            if (_lines++ % MostLines == 0) File.WriteAllLines(_file, _taken.Select(taken => $"{taken.Key} {taken.Value}"));
+            if (_lines++ % MostLines == 0) File.WriteAllLines(_file, _taken.Concat(_left).Select(taken => $"{taken.Key} {taken.Value}"));
             else File.AppendAllText(_file, receipt is null ? $"{url}\n" : $"{url} {receipt}\n");
         }
     }
