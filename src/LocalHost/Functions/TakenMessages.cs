@@ -12,8 +12,8 @@ namespace FunctionsPipeline.LocalHost.Functions;
 /// </summary>
 /// <remarks>
 /// Source: <c>QueueListener</c> of Microsoft.Azure.WebJobs.Extensions.Storage.Queues 5.3.10. A message that was deleted or taken again
-/// meanwhile has another pop receipt, so that the service refuses its return. A message that was still on its way to the killed host is in no
-/// file, and stays hidden.
+/// meanwhile has another pop receipt, so that the service refuses its return. A message that was still on its way to the killed host is in
+/// no file, and stays hidden.
 /// </remarks>
 internal sealed class TakenMessages : HttpPipelinePolicy
 {
