@@ -34,7 +34,7 @@ public sealed class ReadForgottenImages(
         if (started > 0) Logs.ForgottenImagesFound(logger, started);
     }
 
-    /// <summary>Lists images whose current version has no document, by walking both containers side by side in the order of names.</summary>
+    /// <summary>Lists images whose current version has no document: walks both containers side by side in the order of names.</summary>
     private async IAsyncEnumerable<BlobItem> ImagesWithoutDocumentAsync(
         [EnumeratorCancellation] CancellationToken cancellationToken)
     {
