@@ -9,7 +9,9 @@ public sealed class ChildProcess : IAsyncDisposable
     // The session of its own (setsid) keeps the terminal's Ctrl-C from the child, because this process stops its children in order.
     // exec and setsid keep the process id $$: setsid forks only as the leader of a process group, which this shell is not. The watcher's
     // output goes to /dev/null, as it would hold the pipe of the child's output open after the child's end.
-    private const string EndsWithParent = "exec 3<&0; (cat <&3; kill -9 $$) >/dev/null 2>&1 & exec setsid \"$@\" 3<&- </dev/null";
+    // The watcher outlives a signal to the process group that it shares with this process.
+    private const string EndsWithParent =
+        "exec 3<&0; (trap '' HUP INT TERM; cat <&3; kill -9 $$) >/dev/null 2>&1 & exec setsid \"$@\" 3<&- </dev/null";
 
     private readonly Process _process;
     private readonly Task _output;
