@@ -199,7 +199,7 @@ public sealed class ReadingActivitiesTests(AzuriteFixture azurite) : IClassFixtu
         await AskAsync(outer.Client(), reading, slots);
         Assert.Equal(ReadingState.Answered, Assert.Single(answered).State);
         Assert.All(replies, reply => Assert.Equal(ReadingState.Busy, reply.State));
-        Assert.Equal([1, 2, 3], replies.Select(reply => Math.Round(reply.Pause.TotalSeconds, 1)));
+        Assert.Equal([1, 1, 1.5], replies.Select(reply => Math.Round(reply.Pause.TotalSeconds, 1)));
     }
 
     [Fact]

@@ -6,11 +6,12 @@ using FunctionsPipeline.FunctionApp.Predictions;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.Azure.Functions.Worker;
+using Microsoft.DurableTask.Client;
 
 namespace FunctionsPipeline.FunctionApp.Http;
 
 /// <summary>Endpoints that take images: to answer them at once, or to upload and delete them without a storage client.</summary>
-public sealed class ImageEndpoints(PredictionStore predictions, PredictionClient worker)
+public sealed class ImageEndpoints(PredictionStore predictions, ImageReadings readings, PredictionClient worker)
 {
     /// <summary><c>POST /api/predict</c>: the answer to an image, raw or as the only file of a form; stores nothing.</summary>
     [Function(nameof(Predict))]
@@ -48,6 +49,7 @@ public sealed class ImageEndpoints(PredictionStore predictions, PredictionClient
     public async Task<IActionResult> UploadImage(
         [HttpTrigger(AuthorizationLevel.Function, "put", Route = "images/{*name}")] HttpRequest request,
         string? name,
+        [DurableClient] DurableTaskClient client,
         CancellationToken cancellationToken)
     {
         try
@@ -64,7 +66,10 @@ public sealed class ImageEndpoints(PredictionStore predictions, PredictionClient
                 HttpHeaders = new BlobHttpHeaders { ContentType = body.MediaType },
             };
             var uploaded = (await blob.UploadAsync(body.Content, options, cancellationToken)).Value;
-            var accepted = new UploadAccepted(image, uploaded.ETag.ToString(), PredictionUrl(request, image));
+            // Sooner than the blob trigger, which then finds the reading started.
+            var version = new UploadedVersion(uploaded.ETag.ToString(), uploaded.LastModified);
+            await readings.StartAsync(client, image, version, cancellationToken);
+            var accepted = new UploadAccepted(image, version.ETag, PredictionUrl(request, image));
             request.HttpContext.Response.Headers.ETag = uploaded.ETag.ToString("H");
             request.HttpContext.Response.Headers.Location = accepted.PredictionUrl;
             return Responses.Json(accepted, existed ? StatusCodes.Status200OK : StatusCodes.Status201Created);

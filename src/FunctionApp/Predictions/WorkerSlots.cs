@@ -28,6 +28,8 @@ public sealed class WorkerSlots
         _time = time;
         _count = _free = options.Value.Worker.Concurrency;
         (_busy, _away) = (new PacedRetry(time), new PacedRetry(time));
+        // A guess until requests are measured.
+        _busy.Completed(_count, TimeSpan.FromSeconds(1));
         _away.Completed(1, PollSpacing);
     }
 
