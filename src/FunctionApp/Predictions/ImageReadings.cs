@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using System.Text;
 using Azure;
@@ -126,7 +125,7 @@ public sealed class ImageReadings(IOptions<PipelineOptions> options, TimeProvide
     /// <summary>Has images that wait for a model asked again at once: a model has been published.</summary>
     public static async Task WakeAsync(DurableTaskClient client, CancellationToken cancellationToken)
     {
-        var waiting = InstancesAsync(client, InProgress, cancellationToken)
+        var waiting = client.GetAllInstancesAsync(InProgress)
             .Where(instance => Progress(instance)?.State == ReadingState.NotReady);
         var parallel = new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = cancellationToken };
         await Parallel.ForEachAsync(waiting.Take(MostWoken), parallel, async (instance, stop) =>
@@ -148,7 +147,7 @@ public sealed class ImageReadings(IOptions<PipelineOptions> options, TimeProvide
         };
         var purged = 0;
         var parallel = new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = cancellationToken };
-        await Parallel.ForEachAsync(InstancesAsync(client, ended, cancellationToken), parallel, async (instance, stop) =>
+        await Parallel.ForEachAsync(client.GetAllInstancesAsync(ended), parallel, async (instance, stop) =>
         {
             await client.PurgeInstanceAsync(instance.InstanceId, cancellation: stop);
             Interlocked.Increment(ref purged);
@@ -167,12 +166,6 @@ public sealed class ImageReadings(IOptions<PipelineOptions> options, TimeProvide
         client.ScheduleNewOrchestrationInstanceAsync(
             nameof(ReadImage), Begin(image, version), new StartOrchestrationOptions(InstanceId: Id(image, version.ETag)),
             cancellationToken);
-
-    private static async IAsyncEnumerable<OrchestrationMetadata> InstancesAsync(
-        DurableTaskClient client, OrchestrationQuery query, [EnumeratorCancellation] CancellationToken cancellationToken)
-    {
-        await foreach (var instance in client.GetAllInstancesAsync(query).WithCancellation(cancellationToken)) yield return instance;
-    }
 
     private static ReadingProgress? Progress(OrchestrationMetadata instance) =>
         instance.SerializedCustomStatus is null ? null : instance.ReadCustomStatusAs<ReadingProgress>();

@@ -23,32 +23,30 @@ public sealed class ReadForgottenImages(
     public async Task RunAsync(
         [TimerTrigger("0 */15 * * * *")] TimerInfo timer, [DurableClient] DurableTaskClient client, CancellationToken cancellationToken)
     {
-        var oldest = time.GetUtcNow() - Oldest;
         var started = 0;
-        await foreach (var image in ImagesWithoutDocumentAsync(cancellationToken))
-        {
-            if (image.Properties.LastModified is not { } uploaded || uploaded < oldest) continue;
-            var version = new UploadedVersion($"\"{image.Properties.ETag}\"", uploaded);
-            if (await readings.StartForgottenAsync(client, image.Name, version, cancellationToken)) started++;
-        }
+        await foreach (var (image, version) in ImagesWithoutDocumentAsync(time.GetUtcNow() - Oldest, cancellationToken))
+            if (await readings.StartForgottenAsync(client, image, version, cancellationToken)) started++;
         if (started > 0) Logs.ForgottenImagesFound(logger, started);
     }
 
     /// <summary>Lists images whose current version has no document: walks both containers side by side in the order of names.</summary>
-    private async IAsyncEnumerable<BlobItem> ImagesWithoutDocumentAsync(
-        [EnumeratorCancellation] CancellationToken cancellationToken)
+    /// <param name="oldest">Time of upload of the oldest image to list.</param>
+    private async IAsyncEnumerable<(string Image, UploadedVersion Version)> ImagesWithoutDocumentAsync(
+        DateTimeOffset oldest, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         await using var documents = predictions.ListAsync(cancellationToken).GetAsyncEnumerator(cancellationToken);
         var more = await documents.MoveNextAsync();
         var images = blobs.GetBlobContainerClient(Containers.ProductImages).GetBlobsAsync(new GetBlobsOptions(), cancellationToken);
         await foreach (var image in images)
         {
+            if (image.Properties.LastModified is not { } uploaded || uploaded < oldest) continue;
             var name = BlobNames.Prediction(image.Name);
             while (more && string.CompareOrdinal(documents.Current.Name, name) < 0) more = await documents.MoveNextAsync();
             var etag = $"\"{image.Properties.ETag}\"";
             if (more && documents.Current.Name == name && PredictionFilter.ETag(documents.Current) == etag) continue;
             // The suffix .json puts a few documents in another order than their images; those are looked up one by one.
-            if ((await predictions.ReadAsync(image.Name, cancellationToken))?.ETag != etag) yield return image;
+            if ((await predictions.ReadAsync(image.Name, cancellationToken))?.ETag != etag)
+                yield return (image.Name, new UploadedVersion(etag, uploaded));
         }
     }
 }
