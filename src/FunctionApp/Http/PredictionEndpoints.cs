@@ -39,14 +39,17 @@ public sealed class PredictionEndpoints(
         var errors = new ValidationErrors();
         var query = PredictionQuery.Read(request.Query, errors);
         if (errors.All is { Count: > 0 } all) return Responses.Problem(all);
-        if (query.OnlyWaiting)
+        return await Responses.PageAsync(query.Continuation, async () =>
         {
-            var (images, next) = await ImageReadings.ListAsync(
-                client, query.Filter.Prefix, query.Top, query.Continuation, cancellationToken);
-            return Responses.Json(new PredictionPage(null, images, next));
-        }
-        var (documents, continuation) = await predictions.ListAsync(query.Filter, query.Top, query.Continuation, cancellationToken);
-        return Responses.Json(new PredictionPage(documents, null, continuation));
+            if (query.OnlyWaiting)
+            {
+                var (images, next) = await ImageReadings.ListAsync(
+                    client, query.Filter.Prefix, query.Top, query.Continuation, cancellationToken);
+                return new PredictionPage(null, images, next);
+            }
+            var (documents, continuation) = await predictions.ListAsync(query.Filter, query.Top, query.Continuation, cancellationToken);
+            return new PredictionPage(documents, null, continuation);
+        });
     }
 
     /// <summary>

@@ -1,5 +1,6 @@
 using System.Net.Mime;
 using System.Text.Json;
+using Azure;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.Datasets.Hub;
 using Microsoft.AspNetCore.Http;
@@ -15,6 +16,19 @@ internal static class Responses
 {
     public static ContentResult Json<T>(T document, int status = StatusCodes.Status200OK) =>
         Content(JsonSerializer.Serialize(document, PipelineJson.Options), MediaTypeNames.Application.Json, status);
+
+    /// <summary>Responds with a page of a list, or with a problem when storage does not know the continuation.</summary>
+    public static async Task<IActionResult> PageAsync<T>(string? continuation, Func<Task<T>> read)
+    {
+        try
+        {
+            return Json(await read());
+        }
+        catch (RequestFailedException e) when (e.Status == StatusCodes.Status400BadRequest && continuation is not null)
+        {
+            return Problem(StatusCodes.Status400BadRequest, "continuation must be the one of an earlier answer.", "continuation");
+        }
+    }
 
     /// <summary>Responds with JSON lines.</summary>
     public static ContentResult Lines(string lines) => Content(lines, "application/jsonl", StatusCodes.Status200OK);

@@ -79,14 +79,7 @@ public sealed class RunEndpoints(
         var errors = new ValidationErrors();
         var query = RunListQuery.Read(request.Query, errors);
         if (errors.All is { Count: > 0 } all) return Responses.Problem(all);
-        try
-        {
-            return Responses.Json(await RunReader.ListAsync(client, index, query, cancellationToken));
-        }
-        catch (RequestFailedException e) when (e.Status == StatusCodes.Status400BadRequest && query.Continuation is not null)
-        {
-            return Responses.Problem(StatusCodes.Status400BadRequest, "continuation must be the one of an earlier answer.", "continuation");
-        }
+        return await Responses.PageAsync(query.Continuation, () => RunReader.ListAsync(client, index, query, cancellationToken));
     }
 
     /// <summary><c>GET /api/runs/{run}</c>: the state of a run.</summary>
