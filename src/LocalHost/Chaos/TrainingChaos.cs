@@ -1,3 +1,4 @@
+using System.Net;
 using System.Security.Cryptography;
 using Azure;
 using Azure.Storage.Blobs;
@@ -39,7 +40,7 @@ internal sealed class TrainingChaos(LocalStack stack, BlobServiceClient blobs, P
     private async Task<RunView> TrainAsync(
         string run, int steps, IReadOnlyList<(string Project, string Command)> killed, CancellationToken cancellationToken)
     {
-        await client.StartRunAsync(Request(run, steps), cancellationToken);
+        await StartAsync(Request(run, steps), cancellationToken);
         var striking = StrikeAsync(run, steps, killed, cancellationToken);
         while (true)
         {
@@ -55,6 +56,23 @@ internal sealed class TrainingChaos(LocalStack stack, BlobServiceClient blobs, P
             catch (HttpRequestException)
             {
                 // The host is being started again.
+            }
+        }
+    }
+
+    private async Task StartAsync(RunRequest request, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            try
+            {
+                await client.StartRunAsync(request, cancellationToken);
+                return;
+            }
+            catch (HttpRequestException e) when (e.StatusCode is null or >= HttpStatusCode.InternalServerError)
+            {
+                // The last fault among the uploads may have been the host's or its worker's, which is being started again.
+                await Task.Delay(PollInterval, cancellationToken);
             }
         }
     }
