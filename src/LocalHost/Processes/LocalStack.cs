@@ -199,6 +199,8 @@ public sealed class LocalStack : IAsyncDisposable
         Func<CancellationToken, Task<bool>>? isReady = null, TimeSpan? grace = null)
     {
         environment[Mark] = Options.StateFolder;
+        // Threads of libtorch that spin while they wait take the cores from the other processes of the stack.
+        environment["OMP_WAIT_POLICY"] = "passive";
         var part = new StackPart(
             name, port, () => ChildProcess.Start(name, Options.LogFolder, command, environment, grace), TimeProvider.System, isReady);
         _parts.Add(part);
