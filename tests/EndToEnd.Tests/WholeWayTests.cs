@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Http.Headers;
+using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -72,6 +73,37 @@ public sealed class WholeWayTests(PipelineFixture pipeline) : IClassFixture<Pipe
         Assert.Equal($"new/{image.File}", prediction.Image);
         Assert.Equal(pipeline.Run.Outcome!.Result.Model, prediction.Model);
         Assert.NotNull(prediction.Answer);
+    }
+
+    [Fact]
+    public async Task A_run_trains_on_an_upload_that_a_person_corrected()
+    {
+        const string name = "corrected/shoe.jpg";
+        var image = HeldOutImage.Load(pipeline.Stack.Options.HeldOutFolder)[1];
+        await using var file = File.OpenRead(Path.Combine(pipeline.Stack.Options.HeldOutFolder, image.File));
+        await pipeline.Client.UploadAsync(name, file, CancellationToken.None);
+        Assert.NotNull(await pipeline.Client.WaitForPredictionAsync(name, PredictionLimit, CancellationToken.None));
+        using var corrected = await pipeline.Http.PutAsJsonAsync(
+            $"api/predictions/{name}/correction", new { title = "Red Shoe", category = "Shoes", price = 120 });
+        Assert.True(corrected.IsSuccessStatusCode, await corrected.Content.ReadAsStringAsync());
+
+        var request = pipeline.Request();
+        await pipeline.Client.StartRunAsync(
+            request with
+            {
+                Run = "corrected",
+                IncludeCorrections = true,
+                Publish = false,
+                Dataset = request.Dataset with { MaxRows = 8 },
+                Training = request.Training with { MaxSteps = null, Epochs = 1, BatchSize = 1 },
+            },
+            CancellationToken.None);
+        RunView? run = null;
+        await foreach (var view in pipeline.Client.FollowAsync("corrected", CancellationToken.None)) run = view;
+
+        Assert.True(run!.Outcome is not null, run.Error);
+        Assert.Equal(1, run.Outcome.Corrections!.Splits[Splits.Train]);
+        Assert.Equal(run.Outcome.Dataset.Splits[Splits.Train] + 1, run.Outcome.Result.Steps);
     }
 
     [Theory]

@@ -77,6 +77,28 @@ public sealed class ModelFollowerTests(AzuriteFixture azurite) : IAsyncLifetime
         Assert.Equal(["v2", "v3"], Cached());
     }
 
+    [Fact]
+    public async Task A_model_serves_on_while_storage_is_away_and_the_next_one_when_it_is_back()
+    {
+        var port = azurite.Blobs.Uri.Port;
+        await using var relay = new TcpRelay(port);
+        var connection = azurite.ConnectionString.Replace($":{port}/", $":{relay.Port}/", StringComparison.Ordinal);
+        await using var models = await ServedModels.CreateAsync(azurite.Blobs, connection);
+        using var http = await models.StartAsync();
+        await models.PublishAsync("v1");
+        await http.ReadyAsync("\"v1\"");
+
+        await relay.CloseAsync();
+        await Task.Delay(TimeSpan.FromSeconds(3));
+        await models.PublishAsync("v2");
+        Assert.Equal("v1", (await http.PredictAsync(TestImages.Png())).Prediction!.Model);
+        Assert.Contains("\"model\": \"v1\"", await http.ReadyAsync(""));
+
+        relay.Open();
+        await http.ReadyAsync("\"v2\"");
+        Assert.Equal("v2", (await http.PredictAsync(TestImages.Png())).Prediction!.Model);
+    }
+
     private static void CutWeights(string folder)
     {
         using var file = File.OpenWrite(Path.Combine(folder, "model.safetensors"));
