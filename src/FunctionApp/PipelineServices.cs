@@ -26,6 +26,7 @@ public static class PipelineServices
     private static readonly TimeSpan ShutdownTimeout = TimeSpan.FromSeconds(4);
 
     private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan ConnectionLifetime = TimeSpan.FromMinutes(2);
 
     /// <summary>
     /// Registers the pipeline's services. Their settings, <see cref="PipelineOptions"/> and those of <see cref="PipelineStorage"/>, are
@@ -74,10 +75,17 @@ public static class PipelineServices
                 if (options.Key is { Length: > 0 } key)
                     http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", key);
             })
-            .ConfigurePrimaryHttpMessageHandler(() => new SocketsHttpHandler { ConnectTimeout = ConnectTimeout });
-        services.AddTransient(provider => new PredictionClient(
+            .ConfigurePrimaryHttpMessageHandler(() => new SocketsHttpHandler
+            {
+                ConnectTimeout = ConnectTimeout,
+                // One client lives as long as the app; new connections follow a change of the worker's IP address.
+                PooledConnectionLifetime = ConnectionLifetime,
+            })
+            .SetHandlerLifetime(Timeout.InfiniteTimeSpan);
+        services.AddSingleton(provider => new PredictionClient(
             provider.GetRequiredService<IHttpClientFactory>().CreateClient(nameof(PredictionClient)),
-            provider.GetRequiredService<IOptions<PipelineOptions>>().Value.Worker.Timeout));
+            provider.GetRequiredService<IOptions<PipelineOptions>>().Value.Worker.Timeout,
+            provider.GetRequiredService<TimeProvider>()));
     }
 
     // The worker serializes durable inputs, outputs and custom statuses with these options. Unlike documents, they allow unknown members:

@@ -284,6 +284,7 @@ public sealed class TwoAccountsFixture : IAsyncLifetime
         builder.Logging.ClearProviders();
         builder.WebHost.UseUrls("http://127.0.0.1:0");
         var app = builder.Build();
+        app.MapGet("/livez", () => Results.Ok());
         app.MapPost("/predict", async (HttpRequest request) =>
         {
             var asked = (await request.ReadFromJsonAsync<PredictRequest>(PipelineJson.Options))!;

@@ -57,7 +57,7 @@ public sealed class PredictTests
         Assert.Equal(503, answer.StatusCode);
         Assert.Contains("Connection refused", Detail(answer), StringComparison.Ordinal);
 
-        answer = await PredictAsync(new PredictionClient(new HttpClient(), TimeSpan.FromMinutes(1)), Request(null));
+        answer = await PredictAsync(new PredictionClient(new HttpClient(), TimeSpan.FromMinutes(1), TimeProvider.System), Request(null));
         Assert.Equal(503, answer.StatusCode);
         Assert.Contains("Worker:Url", Detail(answer), StringComparison.Ordinal);
     }
@@ -96,11 +96,12 @@ public sealed class PredictTests
         public MediaTypeHeaderValue? Type { get; private set; }
 
         public PredictionClient Client =>
-            new(new HttpClient(this) { BaseAddress = new Uri("http://worker.test") }, TimeSpan.FromMinutes(1));
+            new(new HttpClient(this) { BaseAddress = new Uri("http://worker.test") }, TimeSpan.FromMinutes(1), TimeProvider.System);
 
         protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
         {
-            Assert.Equal("/predict", request.RequestUri!.AbsolutePath);
+            if (request.RequestUri!.AbsolutePath == "/livez") return new HttpResponseMessage(HttpStatusCode.OK);
+            Assert.Equal("/predict", request.RequestUri.AbsolutePath);
             Body = await request.Content!.ReadAsByteArrayAsync(cancellationToken);
             Type = request.Content.Headers.ContentType;
             return answer(request);

@@ -153,9 +153,26 @@ public sealed class ReadingActivitiesTests(AzuriteFixture azurite) : IClassFixtu
     }
 
     [Fact]
+    public async Task A_worker_that_does_not_answer_at_all_is_not_asked_to_read_and_one_that_just_has_is_asked_at_once()
+    {
+        var worker = new FakeWorker(_ => FakeWorker.Ok(Answer("m1"))) { IsStarting = true };
+        var (client, reading) = (worker.Client(), await UploadAsync("one"));
+        var reply = await AskAsync(client, reading);
+        Assert.Equal(ReadingState.Away, reply.State);
+        Assert.Contains("does not answer", reply.Reason, StringComparison.Ordinal);
+        Assert.Empty(worker.Requests);
+
+        worker.IsStarting = false;
+        Assert.Equal(ReadingState.Answered, (await AskAsync(client, reading)).State);
+        worker.IsStarting = true;
+        await AskAsync(client, reading);
+        Assert.Equal(2, worker.Requests.Count);
+    }
+
+    [Fact]
     public async Task A_missing_setting_of_the_worker_is_named_and_waited_for()
     {
-        var worker = new PredictionClient(new HttpClient(), TimeSpan.FromMinutes(1));
+        var worker = new PredictionClient(new HttpClient(), TimeSpan.FromMinutes(1), TimeProvider.System);
         var reply = await AskAsync(worker, await UploadAsync("one"));
         Assert.Equal(ReadingState.Away, reply.State);
         Assert.Contains("Worker:Url", reply.Reason, StringComparison.Ordinal);
@@ -273,8 +290,11 @@ internal sealed class FakeWorker(Func<PredictRequest, Task<HttpResponseMessage>>
     /// <summary>Number of times that the worker was asked to load its model.</summary>
     public int Warmed { get; private set; }
 
+    /// <summary>True for a worker that leaves requests without an answer until it has started.</summary>
+    public bool IsStarting { get; set; }
+
     public PredictionClient Client(TimeSpan? timeout = null) =>
-        new(new HttpClient(this) { BaseAddress = new Uri("http://worker.test") }, timeout ?? TimeSpan.FromMinutes(1));
+        new(new HttpClient(this) { BaseAddress = new Uri("http://worker.test") }, timeout ?? TimeSpan.FromMinutes(1), TimeProvider.System);
 
     public static FakeWorker Answering(HttpStatusCode status, TimeSpan? retryAfter = null) => new(_ =>
     {
@@ -288,8 +308,10 @@ internal sealed class FakeWorker(Func<PredictRequest, Task<HttpResponseMessage>>
 
     protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
+        if (request.RequestUri!.AbsolutePath == "/livez")
+            return IsStarting ? throw new TaskCanceledException() : new HttpResponseMessage(HttpStatusCode.OK);
         Assert.Equal(HttpMethod.Post, request.Method);
-        if (request.RequestUri!.AbsolutePath == "/warm")
+        if (request.RequestUri.AbsolutePath == "/warm")
         {
             Warmed++;
             return new HttpResponseMessage(HttpStatusCode.Accepted);

@@ -270,7 +270,8 @@ public class RunEndpointsTests(PipelineFixture pipeline) : IClassFixture<Pipelin
     {
         // Nothing listens at either.
         var blobs = new BlobServiceClient("DefaultEndpointsProtocol=http;AccountName=a;AccountKey=YQ==;BlobEndpoint=http://127.0.0.1:9/a;");
-        var worker = new PredictionClient(new HttpClient { BaseAddress = new Uri("http://127.0.0.1:9") }, TimeSpan.FromMinutes(1));
+        var http = new HttpClient { BaseAddress = new Uri("http://127.0.0.1:9") };
+        var worker = new PredictionClient(http, TimeSpan.FromMinutes(1), TimeProvider.System);
         var functions = new HealthEndpoints(blobs, worker);
         var request = new DefaultHttpContext().Request;
         var anonymous = Assert.IsType<ContentResult>(await functions.GetHealth(request, default));

@@ -11,11 +11,19 @@ namespace FunctionsPipeline.FunctionApp.Predictions;
 /// <summary>HTTP client of the GPU worker's prediction endpoints.</summary>
 /// <param name="http">Client with the worker's URL as base address; none when the setting is missing.</param>
 /// <param name="timeout">Time limit of one prediction.</param>
-public sealed class PredictionClient(HttpClient http, TimeSpan timeout)
+public sealed class PredictionClient(HttpClient http, TimeSpan timeout, TimeProvider time)
 {
     private const string NoUrl = "The setting Worker:Url is missing: where the GPU worker answers, such as http://127.0.0.1:8080.";
+    private const string Ok = "ok";
     private const int QuotedCharacters = 500;
     private static readonly TimeSpan HealthTimeout = TimeSpan.FromSeconds(5);
+
+    // Less than Container Apps keep a replica without requests.
+    private static readonly TimeSpan AwakeTime = TimeSpan.FromMinutes(1);
+
+    private long _answeredAt;
+
+    private bool IsAwake => Volatile.Read(ref _answeredAt) is not 0 and var answered && time.GetElapsedTime(answered) < AwakeTime;
 
     /// <summary>Requests the prediction for an image in storage. Every state of the worker is an answer, none an exception.</summary>
     public async Task<WorkerAnswer> PredictAsync(PredictRequest request, CancellationToken cancellationToken)
@@ -57,7 +65,7 @@ public sealed class PredictionClient(HttpClient http, TimeSpan timeout)
         try
         {
             using var response = await http.GetAsync("livez", limit.Token);
-            return response.IsSuccessStatusCode ? "ok" : $"answers {(int)response.StatusCode}";
+            return response.IsSuccessStatusCode ? Ok : $"answers {(int)response.StatusCode}";
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
@@ -72,10 +80,15 @@ public sealed class PredictionClient(HttpClient http, TimeSpan timeout)
     private async Task<WorkerAnswer> AskAsync(HttpContent content, CancellationToken cancellationToken)
     {
         if (http.BaseAddress is null) return new WorkerAnswer(ReadingState.Away, NoUrl);
+        // Container Apps hold a request to an app without replicas until one has started, for up to four minutes, and cut it then: that
+        // would look as if the image had stopped the worker.
+        if (!IsAwake && await HealthAsync(cancellationToken) is var health and not Ok)
+            return new WorkerAnswer(ReadingState.Away, $"The GPU worker at {http.BaseAddress} is away or starts: {health}.");
         using var limit = Limit(timeout, cancellationToken);
         try
         {
             using var response = await http.PostAsync("predict", content, limit.Token);
+            if (response.StatusCode < HttpStatusCode.InternalServerError) Volatile.Write(ref _answeredAt, time.GetTimestamp());
             if (!response.IsSuccessStatusCode) return await RefusalAsync(response, limit.Token);
             return await response.Content.ReadFromJsonAsync<Prediction>(PipelineJson.Compact, limit.Token) is { } prediction
                 ? new WorkerAnswer(ReadingState.Answered) { Prediction = prediction }
@@ -83,6 +96,7 @@ public sealed class PredictionClient(HttpClient http, TimeSpan timeout)
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
+            Volatile.Write(ref _answeredAt, 0);
             // The client's own limit covers the connection alone, and counts as a worker that is away.
             return limit.IsCancellationRequested
                 ? new WorkerAnswer(ReadingState.Broken, $"The GPU worker did not answer within {timeout.TotalSeconds:0} s.")
