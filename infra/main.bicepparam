@@ -1,0 +1,17 @@
+using 'main.bicep'
+
+param environmentName = readEnvironmentVariable('AZURE_ENV_NAME')
+param location = readEnvironmentVariable('AZURE_LOCATION', 'swedencentral')
+param workerKey = readEnvironmentVariable('WORKER_KEY')
+param trainExists = bool(readEnvironmentVariable('SERVICE_TRAIN_RESOURCE_EXISTS', 'false'))
+param serveExists = bool(readEnvironmentVariable('SERVICE_SERVE_RESOURCE_EXISTS', 'false'))
+param servingProfile = readEnvironmentVariable('SERVING_PROFILE', 'Consumption-GPU-NC8as-T4')
+param servingReplicas = int(readEnvironmentVariable('SERVING_REPLICAS', '1'))
+param alertEmail = readEnvironmentVariable('ALERT_EMAIL', '')
+param alertGpuHours = int(readEnvironmentVariable('ALERT_GPU_HOURS', '24'))
+param monthlyBudget = int(readEnvironmentVariable('MONTHLY_BUDGET', '0'))
+param isPrivate = bool(readEnvironmentVariable('PRIVATE_NETWORK', 'false'))
+param authClientId = readEnvironmentVariable('AUTH_CLIENT_ID', '')
+param useScheduler = bool(readEnvironmentVariable('DURABLE_TASK_SCHEDULER', 'false'))
+param developerPrincipalId = readEnvironmentVariable('DEVELOPER_PRINCIPAL_ID', '')
+param appSettings = json(readEnvironmentVariable('APP_SETTINGS', '{}'))

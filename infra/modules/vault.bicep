@@ -1,0 +1,38 @@
+@description('Region of the vault.')
+param location string
+
+@description('Tags of every resource.')
+param tags { *: string }
+
+@description('Name of the vault.')
+@minLength(3)
+@maxLength(24)
+param name string
+
+@description('Key that the serving worker asks for.')
+@secure()
+@minLength(32)
+param workerKey string
+
+@description('Closes the vault to all but private endpoints and trusted services.')
+param isPrivate bool
+
+resource vault 'Microsoft.KeyVault/vaults@2026-05-15' = {
+  name: name
+  location: location
+  tags: tags
+  properties: {
+    tenantId: tenant().tenantId
+    sku: { family: 'A', name: 'standard' }
+    enableRbacAuthorization: true
+    enableSoftDelete: true
+    softDeleteRetentionInDays: 7
+    networkAcls: { defaultAction: isPrivate ? 'Deny' : 'Allow', bypass: 'AzureServices' }
+  }
+}
+
+resource workerKeySecret 'Microsoft.KeyVault/vaults/secrets@2026-05-15' = {
+  parent: vault
+  name: 'worker-key'
+  properties: { value: workerKey }
+}

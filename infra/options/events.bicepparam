@@ -1,0 +1,5 @@
+using '../modules/event-subscription.bicep'
+
+param topicName = 'evgt-example'
+param functionAppName = 'func-example'
+param storageAccountName = 'stdataexample'

@@ -1,0 +1,18 @@
+using '../main.bicep'
+
+param environmentName = 'example'
+param location = 'swedencentral'
+param workerKey = 'a-key-of-at-least-thirty-two-letters'
+param trainExists = true
+param serveExists = true
+param servingProfile = 'Consumption-GPU-NC24-A100'
+param servingReplicas = 1
+param alertEmail = 'people@example.com'
+param alertGpuHours = 24
+param monthlyBudget = 500
+param budgetStart = '2026-12-01'
+param isPrivate = true
+param authClientId = ''
+param useScheduler = false
+param developerPrincipalId = ''
+param appSettings = {}
