@@ -17,7 +17,8 @@ public sealed partial class PagesTests
     private static readonly HashSet<string> Settings = ReadSettings();
     private static readonly string Help = Repository.Read("pipeline").Split("<<'HELP'")[1].Split("\nHELP\n")[0];
     private static readonly Lazy<string> AllCode = new(() =>
-        Repository.Code("src") + Repository.Code("tests") + Repository.Read("pipeline") + Repository.Read("src/FunctionApp/host.json"));
+        Repository.Code("src") + Repository.Code("tests") + Repository.Read("pipeline") + Repository.Read("src/FunctionApp/host.json")
+        + Repository.Read("infra/main.bicepparam"));
 
     [Theory]
     [MemberData(nameof(Pages))]
