@@ -132,6 +132,15 @@ public sealed record GpuWorkerOptions
 /// <summary>Settings of configuration section <c>GpuJobs</c>.</summary>
 public sealed record GpuJobsOptions
 {
+    /// <summary>
+    /// Resource id of the Container Apps job that trains, whose executions are started with the identity of <c>PipelineStorage</c>; jobs
+    /// are child processes of the app when left out.
+    /// </summary>
+    public string? JobId { get; init; }
+
+    /// <summary>Azure Resource Manager; another one in sovereign clouds.</summary>
+    public Uri ArmEndpoint { get; init; } = new("https://management.azure.com");
+
     /// <summary>Maximum number of restarts of a lost job.</summary>
     public int MaxRestarts { get; init; } = 2;
 

@@ -1,6 +1,8 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Text.Json.Nodes;
+using Azure.Identity;
+using Azure.Monitor.OpenTelemetry.Exporter;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.Datasets;
 using FunctionsPipeline.FunctionApp.Gpu;
@@ -71,6 +73,37 @@ public sealed class AppTelemetryTests : IDisposable
         Assert.NotNull(services.GetService<MeterProvider>());
         var worker = services.GetRequiredService<IOptions<Microsoft.Azure.Functions.Worker.WorkerOptions>>().Value;
         Assert.Contains("WorkerOpenTelemetryEnabled", worker.Capabilities.Keys);
+    }
+
+    [Theory]
+    [InlineData(null, false)]
+    [InlineData("Authorization=AAD", true)]
+    [InlineData("ClientId=00000000-0000-0000-0000-000000000001;Authorization=AAD", true)]
+    public void Azure_Monitor_is_asked_with_the_identity_of_the_settings(string? setting, bool hasIdentity)
+    {
+        var builder = FunctionsApplication.CreateBuilder([]);
+        builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>
+        {
+            [TelemetryServices.AzureMonitor] =
+                "InstrumentationKey=00000000-0000-0000-0000-000000000001;IngestionEndpoint=http://127.0.0.1:9/",
+            [TelemetryServices.AzureMonitorIdentity] = setting,
+        });
+        builder.AddAppTelemetry();
+        using var services = builder.Services.BuildServiceProvider();
+        var credential = services.GetRequiredService<IOptions<AzureMonitorExporterOptions>>().Value.Credential;
+        Assert.Equal(hasIdentity ? typeof(ManagedIdentityCredential) : null, credential?.GetType());
+    }
+
+    [Fact]
+    public void An_identity_that_cannot_be_read_stops_the_start()
+    {
+        var builder = FunctionsApplication.CreateBuilder([]);
+        builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>
+        {
+            [TelemetryServices.AzureMonitor] = "InstrumentationKey=00000000-0000-0000-0000-000000000001",
+            [TelemetryServices.AzureMonitorIdentity] = "ClientId=1",
+        });
+        Assert.Throws<InvalidOperationException>(() => builder.AddAppTelemetry());
     }
 
     [Fact]

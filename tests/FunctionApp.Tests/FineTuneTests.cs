@@ -103,7 +103,7 @@ public class FineTuneTests
         }
     }
 
-    private static FakeOrchestration Orchestration(IngestReport report, RunRequest? request = null, Action<TrainingJob>? onStart = null) =>
+    internal static FakeOrchestration Orchestration(IngestReport report, RunRequest? request = null, Action<TrainingJob>? onStart = null) =>
         new FakeOrchestration(new FineTuneInput(request ?? Samples.Request, new GpuJobPolicy(0, 0, TimeSpan.FromMinutes(5))))
             .On<DatasetRequest, IngestReport>("IngestDataset", _ => report)
             .On<BaseModelRequest, string>("MirrorBaseModel", model => $"samples--tiny@{model.Revision}")

@@ -2,10 +2,12 @@ using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using System.Diagnostics.Metrics;
 using FunctionsPipeline.Contracts;
+using FunctionsPipeline.FunctionApp.Orchestration;
 using FunctionsPipeline.FunctionApp.Predictions;
 using FunctionsPipeline.SampleData;
 using FunctionsPipeline.Tests;
 using Microsoft.Azure.Functions.Worker;
+using TaskFailedException = Microsoft.DurableTask.TaskFailedException;
 
 namespace FunctionsPipeline.FunctionApp.Tests;
 
@@ -74,6 +76,19 @@ public sealed class PipelineMetricsTests(AzuriteFixture azurite) : IClassFixture
 
         Assert.Equal(1, metrics.Sum("pipeline.failures"));
         Assert.Equal(1, metrics.Sum("pipeline.failures", ("name", "IngestUnit"), ("error.type", nameof(IOException))));
+    }
+
+    [Fact]
+    public async Task A_run_that_fails_for_good_is_counted_and_one_that_succeeds_is_not()
+    {
+        using var metrics = new MetricsRecorder();
+        await FineTune.RunAsync(FineTuneTests.Orchestration(Samples.Report));
+        Assert.Equal(0, metrics.Sum("pipeline.failures", ("name", "FineTune")));
+
+        var failing = FineTuneTests.Orchestration(Samples.Report)
+            .On<BaseModelRequest, string>("MirrorBaseModel", string (_) => throw new PermanentFailureException("gated"));
+        await Assert.ThrowsAsync<TaskFailedException>(() => FineTune.RunAsync(failing));
+        Assert.Equal(1, metrics.Sum("pipeline.failures", ("name", "FineTune"), ("error.type", nameof(TaskFailedException))));
     }
 
     [Fact]

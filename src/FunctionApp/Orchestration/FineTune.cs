@@ -15,6 +15,20 @@ public static class FineTune
     [Function(nameof(FineTune))]
     public static async Task<RunOutcome> RunAsync([OrchestrationTrigger] TaskOrchestrationContext context)
     {
+        try
+        {
+            return await TrainAsync(context);
+        }
+        // The middleware that counts failed calls sees none of an orchestrator.
+        catch (Exception e) when (!context.IsReplaying)
+        {
+            PipelineMetrics.CountFailure(nameof(FineTune), e.GetType());
+            throw;
+        }
+    }
+
+    private static async Task<RunOutcome> TrainAsync(TaskOrchestrationContext context)
+    {
         var (request, gpuJobs) = context.GetInput<FineTuneInput>()!;
         var run = context.InstanceId;
 

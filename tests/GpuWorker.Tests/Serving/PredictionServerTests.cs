@@ -195,7 +195,7 @@ public sealed partial class PredictionServerTests(AzuriteFixture azurite) : IAsy
         {
             @"^http_server_request_duration_seconds_count\{.*http_response_status_code=""200"".*http_route=""/predict"".*\} 1",
             @"^pipeline_serving_batch(_\w+)?_bucket\{.*le=""8"".*\} 1", @"^pipeline_serving_tokens(_\w+)?_total\S* [1-9]",
-            @"^pipeline_serving_model\{.*version=""v1"".*\} 1",
+            @"^pipeline_serving_model\{.*version=""v1"".*\} 1", @"^pipeline_worker_time(_\w+)?_total\S* [0-9.]*[1-9]",
         })
             Assert.True(lines.Any(line => Regex.IsMatch(line, sample)), $"no {sample} in\n{text}");
     }
