@@ -93,6 +93,7 @@ var names = {
   app: 'func-${token}'
   topic: 'evgt-${token}'
   scheduler: 'dts-${token}'
+  // As host.json has it.
   taskHub: 'FunctionsPipeline'
 }
 var containers = ['datasets', 'runs', 'models', 'product-images', 'predictions', 'corrections']
@@ -323,7 +324,6 @@ module functions 'modules/functions.bicep' = {
     workerUrl: 'https://${names.worker}.${containerApps.outputs.domain}'
     workerKeyUri: '${secretsUri}/worker-key'
     schedulerName: useScheduler ? names.scheduler : null
-    taskHubName: names.taskHub
     authClientId: authClientId
     subnet: isPrivate ? '${subnets}/functions' : null
     settings: appSettings

@@ -41,7 +41,7 @@ var rules = [
     every: 'PT15M'
     window: 'PT15M'
     threshold: 0
-    query: 'AppMetrics | where Name == "pipeline.failures" and tostring(Properties.name) in ("FineTune", "train")'
+    query: 'AppMetrics | where Name == "pipeline.failures" and tostring(Properties.name) == "FineTune"'
     measure: 'Sum'
   }
   {

@@ -37,9 +37,6 @@ param workerKeyUri string
 @description('Name of the Durable Task Scheduler; null for Azure Storage.')
 param schedulerName string?
 
-@description('Name of the task hub in the scheduler.')
-param taskHubName string
-
 @description('Application that people sign in to; empty for none.')
 param authClientId string
 
@@ -85,7 +82,6 @@ var ofScheduler = {
   '${durable}__type': 'azureManaged'
   '${durable}__connectionStringName': 'DURABLE_TASK_SCHEDULER_CONNECTION_STRING'
   DURABLE_TASK_SCHEDULER_CONNECTION_STRING: 'Endpoint=${scheduler!.properties.endpoint};Authentication=ManagedIdentity;ClientID=${clientId}'
-  TASKHUB_NAME: taskHubName
 }
 
 resource plan 'Microsoft.Web/serverfarms@2025-03-01' = {

@@ -55,7 +55,7 @@ resource job 'Microsoft.App/jobs@2026-07-01' = {
       replicaRetryLimit: 0
       replicaTimeout: 604800
       registries: [{ server: registryServer, identity: identity.id }]
-      identitySettings: [{ identity: identity.id, lifecycle: 'All' }]
+      identitySettings: [{ identity: identity.id, lifecycle: 'Main' }]
     }
     template: {
       containers: [

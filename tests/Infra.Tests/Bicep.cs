@@ -18,7 +18,11 @@ internal sealed class Bicep : IDisposable
     /// <param name="environment">Variables that parameter files read.</param>
     public Bicep(IReadOnlyDictionary<string, string>? environment = null)
     {
-        var start = new ProcessStartInfo(Executable, ["jsonrpc", "--stdio"]) { RedirectStandardInput = true, RedirectStandardOutput = true };
+        var start = new ProcessStartInfo(Executable, ["jsonrpc", "--stdio"])
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+        };
         // The executable unpacks itself there.
         start.Environment["DOTNET_BUNDLE_EXTRACT_BASE_DIR"] = Path.Combine(AppContext.BaseDirectory, "bicep");
         foreach (var (name, value) in environment ?? new Dictionary<string, string>()) start.Environment[name] = value;
@@ -39,7 +43,10 @@ internal sealed class Bicep : IDisposable
         var result = await _rpc.InvokeWithParameterObjectAsync<JsonObject>(
             "bicep/compileParams", new { path, parameterOverrides = new Dictionary<string, JsonNode>() });
         var diagnostics = result["diagnostics"]!.AsArray().Select(found =>
-            $"{Path.GetFileName((string)found!["source"]!)}:{(int)found["range"]!["start"]!["line"]! + 1} {found["code"]}: {found["message"]}");
+        {
+            var place = $"{Path.GetFileName((string)found!["source"]!)}:{(int)found["range"]!["start"]!["line"]! + 1}";
+            return $"{place} {found["code"]}: {found["message"]}";
+        });
         return ([.. diagnostics], (string?)result["parameters"]);
     }
 

@@ -37,7 +37,8 @@ public sealed record Mutant(string File, string Right, string Wrong, string Find
         ["property_that_is_none"] = new(
             "modules/serving.bicep", "cooldownPeriod: 600", "coolDownPeriod: 600", "\"coolDownPeriod\""),
         ["setting_that_is_none"] = new(
-            "modules/functions.bicep", "  Worker__Url: workerUrl\n", "  Worker__Adress: workerUrl\n", "the app has no setting Worker:Adress"),
+            "modules/functions.bicep", "  Worker__Url: workerUrl\n", "  Worker__Adress: workerUrl\n",
+            "the app has no setting Worker:Adress"),
         ["setting_that_is_missing"] = new(
             "modules/functions.bicep", "  PipelineStorage__clientId: clientId\n", "",
             "the host's setting PipelineStorage:clientId is not set"),

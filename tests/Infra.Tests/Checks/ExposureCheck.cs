@@ -74,13 +74,14 @@ internal static partial class ExposureCheck
     }
 
     private static IEnumerable<string> Uploads(JsonNode properties) => Missing(
-        ("takes other events than uploads", properties["filter"]!["includedEventTypes"]!.ToJsonString() == """["Microsoft.Storage.BlobCreated"]"""),
+        ("takes other events than uploads",
+            properties["filter"]!["includedEventTypes"]!.ToJsonString() == """["Microsoft.Storage.BlobCreated"]"""),
         ("takes the events of other containers",
             (string?)properties["filter"]!["subjectBeginsWith"] == $"/blobServices/default/containers/{Containers.ProductImages}/"),
         ("calls another function", ((string?)properties["destination"]!["properties"]!["endpointUrl"])!
             .Contains($"functionName=Host.Functions.{nameof(UploadedImage)}&", StringComparison.Ordinal)),
-        ("loses events", (string?)properties["deadLetterWithResourceIdentity"]?["deadLetterDestination"]?["properties"]?["blobContainerName"]
-            == "dead-letters"));
+        ("loses events", "dead-letters" == (string?)properties["deadLetterWithResourceIdentity"]?["deadLetterDestination"]?
+            ["properties"]?["blobContainerName"]));
 
     private static IEnumerable<string> Missing(params (string Finding, bool Holds)[] rules) =>
         rules.Where(rule => !rule.Holds).Select(rule => rule.Finding);

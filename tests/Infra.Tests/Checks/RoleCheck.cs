@@ -21,7 +21,8 @@ internal static partial class RoleCheck
         var roles = Role().Matches(page).ToDictionary(row => row.Groups["id"].Value, row => row.Groups["role"].Value);
         var rows = GrantRow().Matches(page)
             .Select(row => (When: row.Groups["when"].Value.Trim(), Grant: new Grant(
-                row.Groups["who"].Value, row.Groups["role"].Value, row.Groups["scope"].Value.Trim().Replace("`", "", StringComparison.Ordinal))))
+                row.Groups["who"].Value, row.Groups["role"].Value,
+                row.Groups["scope"].Value.Trim().Replace("`", "", StringComparison.Ordinal))))
             .Where(row => roles.ContainsValue(row.Grant.Role)).ToList();
         foreach (var option in deployment.Options.Where(option => option.Snapshot is not null))
         {

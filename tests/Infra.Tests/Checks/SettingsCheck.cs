@@ -25,7 +25,7 @@ internal static partial class SettingsCheck
     private static readonly Dictionary<string, string[]> OfHostIn = new()
     {
         ["auth"] = [Polling, "OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID"],
-        ["dts"] = [$"{Provider}:type", $"{Provider}:connectionStringName", "DURABLE_TASK_SCHEDULER_CONNECTION_STRING", "TASKHUB_NAME"],
+        ["dts"] = [$"{Provider}:type", $"{Provider}:connectionStringName", "DURABLE_TASK_SCHEDULER_CONNECTION_STRING"],
     };
 
     private const string Provider = "AzureFunctionsJobHost:extensions:durableTask:storageProvider";
@@ -37,7 +37,7 @@ internal static partial class SettingsCheck
         "HF_ENDPOINT", "HF_TOKEN", "Ingestion", "Predictions", "Worker:Timeout", "Worker:Concurrency",
         // For jobs that are processes of one machine.
         "GpuWorker:Command", "GpuJobs:LogFolder", "GpuJobs:StopTimeout",
-        "GpuJobs:MaxRestarts", "GpuJobs:MaxPreemptions", "GpuJobs:HeartbeatTimeout",
+        "GpuJobs:ArmEndpoint", "GpuJobs:MaxRestarts", "GpuJobs:MaxPreemptions", "GpuJobs:HeartbeatTimeout",
     ];
 
     /// <summary>Variables that the worker reads and Bicep leaves out.</summary>
@@ -50,6 +50,9 @@ internal static partial class SettingsCheck
         "MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME", "MLFLOW_TRACKING_TOKEN", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD",
         "CUDA_VISIBLE_DEVICES",
     ];
+
+    private static readonly Lazy<string> WorkerCode = new(() => Repository.Code("src/GpuWorker") + Repository.Code("src/FineTuning")
+        + Repository.Code("src/Telemetry") + File.ReadAllText(Path.Combine(Repository.Root, "src/Contracts/PipelineTracing.cs")));
 
     public static IEnumerable<string> Findings(Deployment deployment) =>
         deployment.Options.Where(option => option.Snapshot is not null && option.Name != Deployment.Events)
@@ -66,13 +69,15 @@ internal static partial class SettingsCheck
         return set.Except(options).Except(host).Select(name => $"the app has no setting {name}")
             .Concat(host.Except(set).Select(name => $"the host's setting {name} is not set"))
             .Concat(options.Except(set).Where(name => !IsLeft(name)).Select(name => $"the app's setting {name} is not set"))
-            .Concat(AppDefaults.Where(name => !options.Any(member => Covers(name, member))).Select(name => $"the app has no setting {name}"));
+            .Concat(AppDefaults.Where(name => !options.Any(member => Covers(name, member)))
+                .Select(name => $"the app has no setting {name}"));
     }
 
     private static IEnumerable<string> Worker(CompiledOption option)
     {
-        var read = Variable().Matches(Repository.Code("src/GpuWorker") + Repository.Code("src/FineTuning") + Repository.Code("src/Telemetry")
-            + File.ReadAllText(Path.Combine(Repository.Root, "src/Contracts/PipelineTracing.cs"))).Select(match => match.Groups[1].Value)
+        var read = Variable().Matches(WorkerCode.Value).Select(match => match.Groups[1].Value)
+            // An error of MLflow.
+            .Where(name => name != "RESOURCE_DOES_NOT_EXIST")
             .Concat(["PipelineStorage:blobServiceUri", "PipelineStorage:credential", "PipelineStorage:clientId"]).ToHashSet();
         foreach (var type in new[] { "Microsoft.App/jobs", "Microsoft.App/containerApps" })
         {

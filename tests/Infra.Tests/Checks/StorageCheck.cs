@@ -23,7 +23,8 @@ internal static class StorageCheck
             if ((bool?)properties["supportsHttpsTrafficOnly"] != true) yield return $"{account["name"]} takes plain HTTP";
             if ((string?)properties["minimumTlsVersion"] is not ("TLS1_2" or "TLS1_3")) yield return $"{account["name"]} takes an old TLS";
             var isClosed = (string?)properties["networkAcls"]?["defaultAction"] == "Deny";
-            if (isClosed != (option.Name == "network")) yield return $"{account["name"]} {(isClosed ? "is closed" : "is open to all networks")}";
+            if (isClosed != (option.Name == "network"))
+                yield return $"{account["name"]} {(isClosed ? "is closed" : "is open to all networks")}";
         }
 
         var containers = Of(option, "Microsoft.Storage/storageAccounts/blobServices/containers").ToList();

@@ -90,7 +90,8 @@ internal static class TypeCheck
     }
 
     private static IEnumerable<string> Range(JsonNode value, IntegerType type, string path) =>
-        value.GetValueKind() == JsonValueKind.Number && (value.GetValue<double>() < type.MinValue || value.GetValue<double>() > type.MaxValue)
+        value.GetValueKind() == JsonValueKind.Number && (value.GetValue<double>() is var number)
+            && (number < type.MinValue || number > type.MaxValue)
             ? [$"{path} is {value}, must be from {type.MinValue} to {type.MaxValue}"]
             : [];
 
