@@ -15,5 +15,11 @@ internal sealed class TemporaryFolder : IDisposable
         return file;
     }
 
+    /// <summary>Gives every user the rights of its owner.</summary>
+    public void Open()
+    {
+        if (!OperatingSystem.IsWindows()) File.SetUnixFileMode(Path, File.GetUnixFileMode(Path) | (UnixFileMode)0b000_111_111);
+    }
+
     public void Dispose() => Directory.Delete(Path, recursive: true);
 }
