@@ -1,3 +1,4 @@
+using System.Collections;
 using System.Diagnostics;
 
 namespace FunctionsPipeline.Infra.Tests.Shipping;
@@ -7,7 +8,17 @@ internal sealed record Command(int ExitCode, string Output, string Error)
 {
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
 
-    /// <summary>Output and errors of a program that has to succeed.</summary>
+    /// <summary>Variables of this process for a build that leaves no server behind, which would keep the test's process from ending.</summary>
+    public static Dictionary<string, string> BuildEnvironment()
+    {
+        var variables = Environment.GetEnvironmentVariables().Cast<DictionaryEntry>()
+            .ToDictionary(variable => (string)variable.Key, variable => (string)variable.Value!);
+        variables["UseSharedCompilation"] = "false";
+        variables["MSBUILDDISABLENODEREUSE"] = "1";
+        return variables;
+    }
+
+    /// <summary>Returns the output of a program that has to succeed.</summary>
     public string Succeeded() => ExitCode == 0 ? Output : throw new InvalidOperationException($"exit code {ExitCode}\n{Output}\n{Error}");
 
     /// <summary>Runs a program to its end.</summary>

@@ -47,12 +47,9 @@ internal sealed partial class ImageBuild : IDisposable
     {
         Directory.CreateDirectory(root);
         List<IReadOnlyList<string>> layers = [];
-        var (folder, environment) = (root, Environment.GetEnvironmentVariables().Cast<System.Collections.DictionaryEntry>()
-            // Set by a pipeline, it would have packages.lock.json kept, which is of another machine than the image's.
-            .Where(variable => (string)variable.Key != "CI").ToDictionary(variable => (string)variable.Key, variable => (string)variable.Value!));
-        // A compiler that stays would keep the test's process from ending.
-        environment["UseSharedCompilation"] = "false";
-        environment["MSBUILDDISABLENODEREUSE"] = "1";
+        var (folder, environment) = (root, Command.BuildEnvironment());
+        // Set by a pipeline, it would ask for the packages of packages.lock.json, which the image has others than.
+        environment.Remove("CI");
         foreach (var instruction in stage)
         {
             switch (instruction.Name)
