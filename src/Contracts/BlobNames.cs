@@ -126,6 +126,12 @@ public sealed record RunBlobs(string Run)
     /// <summary>Marker of a cancelled run; stops a job whose start races with the cancellation.</summary>
     public string Cancelled => $"{Run}/cancelled.json";
 
+    /// <summary>Lock of the app's instance that starts a job.</summary>
+    public string StartLock => $"{Run}/start.lock";
+
+    /// <summary>Lock of the worker that trains the run; a second one meets it and ends.</summary>
+    public string WorkerLock => $"{Run}/worker.lock";
+
     public string Request => $"{Run}/request.json";
 
     public string Metrics => $"{Run}/metrics.jsonl";

@@ -39,4 +39,10 @@ internal static partial class Logs
 
     [LoggerMessage(10, LogLevel.Information, "Purged the history of {Count} readings of images")]
     public static partial void ReadingsPurged(ILogger logger, int count);
+
+    [LoggerMessage(12, LogLevel.Information, "GPU job {Job} started as an execution of {ContainerAppsJob}")]
+    public static partial void ExecutionStarted(ILogger logger, string job, string containerAppsJob);
+
+    [LoggerMessage(13, LogLevel.Warning, "The status of GPU job {Job} cannot be read at the moment: {Reason}")]
+    public static partial void JobUnreadable(ILogger logger, string job, string reason);
 }

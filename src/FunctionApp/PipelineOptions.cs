@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using FunctionsPipeline.Datasets;
 using FunctionsPipeline.FunctionApp.Gpu;
 using FunctionsPipeline.FunctionApp.Orchestration;
@@ -6,7 +7,7 @@ using Microsoft.Extensions.Configuration;
 namespace FunctionsPipeline.FunctionApp;
 
 /// <summary>The app's settings, apart from those of the connection <c>PipelineStorage</c>.</summary>
-public sealed record PipelineOptions
+public sealed partial record PipelineOptions
 {
     /// <summary>Base URL of the Hugging Face Hub.</summary>
     [ConfigurationKeyName("HF_ENDPOINT")]
@@ -71,6 +72,15 @@ public sealed record PipelineOptions
         if (GpuJobs.MaxPreemptions is < 0 or > 10_000) yield return "GpuJobs:MaxPreemptions must be from 0 to 10000.";
         if (GpuJobs.StopTimeout < TimeSpan.Zero) yield return "GpuJobs:StopTimeout must not be negative; 00:00:20 gives a job 20 seconds.";
         if (GpuJobs.HeartbeatTimeout <= TimeSpan.Zero) yield return "GpuJobs:HeartbeatTimeout must be above zero, such as 00:05:00.";
+        if (GpuJobs.SilenceTimeout < GpuJobs.HeartbeatTimeout)
+            yield return "GpuJobs:SilenceTimeout must be at least GpuJobs:HeartbeatTimeout, such as 01:00:00.";
+        if (!string.IsNullOrWhiteSpace(GpuJobs.JobId) && !JobId().IsMatch(GpuJobs.JobId))
+        {
+            yield return "GpuJobs:JobId must be the resource id of a Container Apps job: "
+                + "/subscriptions/{id}/resourceGroups/{name}/providers/Microsoft.App/jobs/{name}.";
+        }
+        if (GpuJobs.ArmEndpoint is not { IsAbsoluteUri: true, Scheme: "https", AbsolutePath: "/" })
+            yield return "GpuJobs:ArmEndpoint must be an https URL without a path, such as https://management.azure.com.";
         if (string.IsNullOrWhiteSpace(GpuJobs.LogFolder)) yield return "GpuJobs:LogFolder must name a folder.";
     }
 
@@ -89,6 +99,10 @@ public sealed record PipelineOptions
         address is { IsAbsoluteUri: true, Scheme: "http" or "https" or "mailto" } && address.AbsoluteUri.AsSpan().IndexOfAny('(', ')') < 0;
 
     private static bool IsHttp(Uri? address) => address is { IsAbsoluteUri: true, Scheme: "http" or "https" };
+
+    [GeneratedRegex(
+        @"\A/subscriptions/[0-9a-f-]{36}/resourceGroups/[-\w.()]+/providers/Microsoft\.App/jobs/[-\w]+\z", RegexOptions.IgnoreCase)]
+    private static partial Regex JobId();
 }
 
 /// <summary>Settings of configuration section <c>Worker</c>.</summary>
@@ -145,8 +159,8 @@ public sealed record GpuJobsOptions
     public int MaxRestarts { get; init; } = 2;
 
     /// <summary>
-    /// Maximum number of restarts of a preempted job, one that was asked to stop and left a checkpoint. Counted apart from
-    /// restarts of lost jobs.
+    /// Maximum number of restarts of a preempted job: one that was asked to stop and left a checkpoint, or that was killed further on
+    /// than those before it. Counted apart from restarts of lost jobs.
     /// </summary>
     public int MaxPreemptions { get; init; } = 50;
 
@@ -159,8 +173,14 @@ public sealed record GpuJobsOptions
     /// <summary>Age of the last heartbeat from which a job of unknown state counts as lost.</summary>
     public TimeSpan HeartbeatTimeout { get; init; } = TimeSpan.FromMinutes(5);
 
+    /// <summary>
+    /// Time without a heartbeat, from the start on, after which a job that is said to run counts as lost and is stopped. Container Apps
+    /// may take 25 minutes to pull the image onto an A100, and may call an execution running for ever.
+    /// </summary>
+    public TimeSpan SilenceTimeout { get; init; } = TimeSpan.FromHours(1);
+
     /// <summary>Job policy that an orchestration copies when it starts.</summary>
-    internal GpuJobPolicy Policy => new(MaxRestarts, MaxPreemptions, HeartbeatTimeout);
+    internal GpuJobPolicy Policy => new(MaxRestarts, MaxPreemptions, HeartbeatTimeout, SilenceTimeout);
 
     /// <summary>Folder for the output and the process ids of local jobs.</summary>
     public string LogFolder { get; init; } = Path.Combine(Path.GetTempPath(), "functions-pipeline", "jobs");

@@ -58,8 +58,15 @@ public static class PipelineServices
         services.AddPredictions();
 
         services.AddSingleton<LocalProcessGpuJobs>();
-        services.AddSingleton<IGpuJobs>(provider => provider.GetRequiredService<LocalProcessGpuJobs>());
         services.AddHostedService(provider => provider.GetRequiredService<LocalProcessGpuJobs>());
+        services.AddSingleton<IGpuJobs>(provider =>
+        {
+            var options = provider.GetRequiredService<IOptions<PipelineOptions>>().Value.GpuJobs;
+            if (string.IsNullOrWhiteSpace(options.JobId)) return provider.GetRequiredService<LocalProcessGpuJobs>();
+            var credential = PipelineStorage.Credential(configuration.GetSection(PipelineStorage.Connection));
+            var client = new ContainerAppsClient(options.ArmEndpoint, options.JobId, credential, () => new ArmOptions());
+            return ActivatorUtilities.CreateInstance<ContainerAppJobs>(provider, client, options.JobId);
+        });
         return services;
     }
 

@@ -3,7 +3,8 @@ using Azure.Storage.Blobs;
 using FunctionsPipeline.Contracts;
 
 // Replaces the GPU worker in tests that are not about training. `train --run RUN` reads the run's request and writes its result at once;
-// the validation loss is a hundredth of the request's seed. A run whose name starts with "endless" trains until SIGTERM.
+// the validation loss is a hundredth of the request's seed. A run whose name starts with "endless" trains until SIGTERM; the first attempt
+// of one that starts with "preempted" leaves a checkpoint.
 if (args is not ["train", "--run", var run])
 {
     await Console.Error.WriteLineAsync("usage: train --run RUN");
@@ -36,6 +37,7 @@ if (run.StartsWith("endless", StringComparison.Ordinal))
     Console.WriteLine("asked to stop");
     return 0;
 }
+if (run.StartsWith("preempted", StringComparison.Ordinal) && Environment.GetEnvironmentVariable("RUN_ATTEMPT") == "1") return 75;
 
 await WriteAsync(Containers.Runs, names.Metrics, new MetricsLine { Step = 3, Epoch = 1, Seconds = 1, Loss = 1.25 });
 await WriteAsync(Containers.Models, BlobNames.ModelComplete(job.OutputModel), new { });

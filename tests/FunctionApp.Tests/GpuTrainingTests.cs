@@ -7,10 +7,13 @@ namespace FunctionsPipeline.FunctionApp.Tests;
 
 public class GpuTrainingTests
 {
-    private static readonly GpuJobPolicy Policy = new(MaxRestarts: 2, MaxPreemptions: 3, HeartbeatTimeout: TimeSpan.FromMinutes(5));
+    private static readonly GpuJobPolicy Policy = new(
+        MaxRestarts: 2, MaxPreemptions: 3, HeartbeatTimeout: TimeSpan.FromMinutes(5), SilenceTimeout: TimeSpan.FromHours(1));
+
     private static readonly GpuJobStatus Running = new(GpuJobState.Running);
 
     private readonly List<(string Message, Heartbeat? Heartbeat)> _reports = [];
+    private readonly List<StopGpuJobInput> _stopped = [];
 
     [Fact]
     public async Task A_job_is_watched_until_it_has_a_result()
@@ -109,17 +112,88 @@ public class GpuTrainingTests
     {
         var orchestration = Orchestration(new GpuJobReading(new GpuJobStatus(GpuJobState.Unknown), null, null));
         await Assert.ThrowsAsync<RunFailedException>(() => RunAsync(orchestration));
-        var waited = orchestration.Timers.Aggregate(TimeSpan.Zero, (sum, pause) => sum + pause);
-        Assert.InRange(waited, 3 * Policy.HeartbeatTimeout, 3 * Policy.HeartbeatTimeout + TimeSpan.FromMinutes(1));
+        Assert.InRange(Waited(orchestration), 3 * Policy.HeartbeatTimeout, 3 * Policy.HeartbeatTimeout + TimeSpan.FromMinutes(1));
     }
 
     [Fact]
-    public async Task A_running_job_that_is_silent_is_left_alone_and_the_silence_is_reported()
+    public async Task A_running_job_may_be_silent_for_as_long_as_a_large_image_is_pulled()
     {
-        var readings = Enumerable.Repeat(new GpuJobReading(Running, null, null), 200)
+        var readings = Enumerable.Repeat(new GpuJobReading(Running, null, null), 230)
             .Append(new GpuJobReading(new GpuJobStatus(GpuJobState.Exited, 0), Samples.Succeeded, null)).ToArray();
-        Assert.True((await RunAsync(Orchestration(readings))).Succeeded);
+        var orchestration = Orchestration(readings);
+        Assert.True((await RunAsync(orchestration)).Succeeded);
+        Assert.InRange(Waited(orchestration), TimeSpan.FromMinutes(25), Policy.SilenceTimeout!.Value);
         Assert.Contains(_reports, report => report.Message.Contains("silent", StringComparison.Ordinal));
+        Assert.Empty(_stopped);
+    }
+
+    [Fact]
+    public async Task A_job_that_is_said_to_run_and_never_sends_a_heartbeat_is_stopped_and_started_again()
+    {
+        var orchestration = Orchestration(new GpuJobReading(Running, null, null));
+        var failure = await Assert.ThrowsAsync<RunFailedException>(() => RunAsync(orchestration));
+        Assert.Contains("GpuJobs:SilenceTimeout", failure.Message, StringComparison.Ordinal);
+        Assert.InRange(Waited(orchestration), 3 * Policy.SilenceTimeout!.Value, 3 * Policy.SilenceTimeout.Value + TimeSpan.FromMinutes(5));
+        Assert.Equal(["run-1-1", "run-1-2", "run-1-3"], _stopped.Select(stop => stop.Name));
+        Assert.All(_stopped, stop => Assert.Equal(TimeSpan.Zero, stop.Grace));
+    }
+
+    [Fact]
+    public async Task A_job_that_never_ends_is_stopped_when_its_result_is_there()
+    {
+        var result = await RunAsync(Orchestration(new GpuJobReading(Running, Samples.Succeeded, null)));
+        Assert.True(result.Succeeded);
+        Assert.Equal([new StopGpuJobInput("run-1-1", TimeSpan.FromMinutes(1))], _stopped);
+    }
+
+    [Fact]
+    public async Task A_preempted_job_that_never_ends_is_stopped_and_goes_on_without_counting_as_lost()
+    {
+        var readings = Enumerable.Repeat(new GpuJobReading(Running, null, Beat(4, Heartbeat.Preempted)), 150)
+            .Append(new GpuJobReading(new GpuJobStatus(GpuJobState.Exited, 0), Samples.Succeeded, null)).ToArray();
+        var orchestration = Orchestration(readings);
+        Assert.True((await RunAsync(orchestration, Policy with { MaxRestarts = 0 })).Succeeded);
+        Assert.Equal("run-1-1", Assert.Single(_stopped).Name);
+        Assert.InRange(Waited(orchestration), Policy.HeartbeatTimeout, 2 * Policy.HeartbeatTimeout);
+    }
+
+    [Fact]
+    public async Task A_killed_job_counts_as_preempted_as_long_as_each_comes_further_than_those_before()
+    {
+        static GpuJobReading Killed(int step) => new(new GpuJobStatus(GpuJobState.Exited, 137), null, Beat(step));
+        var succeeded = new GpuJobReading(new GpuJobStatus(GpuJobState.Exited, 0), Samples.Succeeded, null);
+        Assert.True((await RunAsync(Orchestration(Killed(5), Killed(9), succeeded), Policy with { MaxRestarts = 0 })).Succeeded);
+
+        var failure = await Assert.ThrowsAsync<RunFailedException>(
+            () => RunAsync(Orchestration(Killed(5), Killed(5)), Policy with { MaxRestarts = 1 }));
+        Assert.Contains("lost 2 times", failure.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_job_that_met_another_worker_of_its_run_lets_that_one_train()
+    {
+        // 69: another worker held the lease on the run.
+        var busy = new GpuJobStatus(GpuJobState.Exited, 69);
+        var orchestration = Orchestration(
+            new GpuJobReading(busy, null, Beat(4)), new GpuJobReading(busy, null, Beat(8)),
+            new GpuJobReading(busy, Samples.Succeeded, Beat(9)));
+        Assert.True((await RunAsync(orchestration)).Succeeded);
+        Assert.Single(orchestration.Calls, call => call == "StartGpuJob");
+        Assert.Single(_stopped);
+
+        var failure = await Assert.ThrowsAsync<RunFailedException>(() => RunAsync(Orchestration(new GpuJobReading(busy, null, null))));
+        Assert.Contains("exit code 69", failure.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task An_outage_of_the_service_during_a_pull_is_not_taken_for_a_loss()
+    {
+        var unknown = new GpuJobReading(new GpuJobStatus(GpuJobState.Unknown), null, null);
+        var readings = Enumerable.Repeat(new GpuJobReading(Running, null, null), 200).Append(unknown)
+            .Append(new GpuJobReading(new GpuJobStatus(GpuJobState.Exited, 0), Samples.Succeeded, null)).ToArray();
+        var orchestration = Orchestration(readings);
+        Assert.True((await RunAsync(orchestration)).Succeeded);
+        Assert.Single(orchestration.Calls, call => call == "StartGpuJob");
     }
 
     [Fact]
@@ -130,16 +204,25 @@ public class GpuTrainingTests
         Assert.InRange(looks, 100, 1000);
     }
 
-    private Task<TrainingResult> RunAsync(FakeOrchestration orchestration) =>
+    private static TimeSpan Waited(FakeOrchestration orchestration) =>
+        orchestration.Timers.Aggregate(TimeSpan.Zero, (sum, pause) => sum + pause);
+
+    // Always newer than the start of any job.
+    private static Heartbeat Beat(int step, string phase = "training") =>
+        new() { Run = "run-1", At = new DateTimeOffset(2026, 1, 1, 0, 0, 5, default), Phase = phase, Step = step };
+
+    private Task<TrainingResult> RunAsync(FakeOrchestration orchestration, GpuJobPolicy? policy = null) =>
         GpuTraining.RunAsync(
-            orchestration, Samples.Job, Samples.Dataset, null, Policy, (message, heartbeat) => _reports.Add((message, heartbeat)));
+            orchestration, Samples.Job, Samples.Dataset, null, policy ?? Policy,
+            (message, heartbeat) => _reports.Add((message, heartbeat)));
 
     /// <summary>The readings in their order; the last one again and again.</summary>
-    private static FakeOrchestration Orchestration(params GpuJobReading[] readings)
+    private FakeOrchestration Orchestration(params GpuJobReading[] readings)
     {
         var next = 0;
         return new FakeOrchestration(Samples.Job)
             .On<StartGpuJobInput, string>("StartGpuJob", input => $"{input.Job.Run}-{input.Attempt}")
+            .On<StopGpuJobInput>("StopGpuJob", _stopped.Add)
             .On<ReadGpuJobInput, GpuJobReading>("ReadGpuJob", _ => readings[Math.Min(next++, readings.Length - 1)]);
     }
 }

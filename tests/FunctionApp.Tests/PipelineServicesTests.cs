@@ -1,6 +1,7 @@
 using System.Reflection;
 using Azure.Identity;
 using Azure.Storage.Blobs;
+using FunctionsPipeline.FunctionApp.Gpu;
 using FunctionsPipeline.Images;
 using FunctionsPipeline.Shared;
 using Microsoft.Extensions.Configuration;
@@ -19,6 +20,10 @@ public class PipelineServicesTests
     [InlineData("GpuWorker:Command", "\"\"")]
     [InlineData("GpuJobs:MaxRestarts", "-1")]
     [InlineData("GpuJobs:HeartbeatTimeout", "-00:00:01")]
+    [InlineData("GpuJobs:SilenceTimeout", "00:01:00")]
+    [InlineData("GpuJobs:JobId", "train-vision")]
+    [InlineData("GpuJobs:JobId", "/subscriptions/34adfa4f-cedf-4dc0-ba29-b6d1a69ab345/resourceGroups/rg/providers/Microsoft.App/jobs/a/b")]
+    [InlineData("GpuJobs:ArmEndpoint", "http://management.azure.com")]
     [InlineData("GpuJobs:LogFolder", " ")]
     [InlineData("HF_ENDPOINT", "huggingface.co")]
     [InlineData("Ingestion:UnitRows", "0")]
@@ -115,6 +120,16 @@ public class PipelineServicesTests
         var ingestion = host.Services.GetRequiredService<IOptions<PipelineOptions>>().Value.Ingestion;
         Assert.Equal(1000, ingestion.ImageLimits.MaxBytes);
         Assert.NotEqual(1000, ImageLimits.Default.MaxBytes);
+    }
+
+    [Theory]
+    [InlineData(null, typeof(LocalProcessGpuJobs))]
+    [InlineData(" ", typeof(LocalProcessGpuJobs))]
+    [InlineData(FakeArm.JobId, typeof(ContainerAppJobs))]
+    public void Jobs_run_where_the_settings_say(string? job, Type expected)
+    {
+        using var host = Build("GpuJobs:JobId", job);
+        Assert.IsType(expected, host.Services.GetRequiredService<IGpuJobs>());
     }
 
     [Theory]

@@ -15,6 +15,9 @@ public sealed record StartGpuJobInput(TrainingJob Job, DatasetBlobs Dataset, int
 /// <param name="Name">The job's name, as <see cref="GpuJobActivities.StartGpuJob"/> returned it.</param>
 public sealed record ReadGpuJobInput(string Run, string Name);
 
+/// <param name="Grace">Time that the job has to end by itself.</param>
+public sealed record StopGpuJobInput(string Name, TimeSpan Grace);
+
 /// <summary>State of a run's GPU job.</summary>
 /// <param name="Result">Result of the run; null while there is none.</param>
 /// <param name="Heartbeat">Last heartbeat; null before the first.</param>
@@ -23,6 +26,8 @@ public sealed record GpuJobReading(GpuJobStatus Status, TrainingResult? Result, 
 /// <summary>Starts and watches the job that trains a run.</summary>
 public sealed class GpuJobActivities(IGpuJobs jobs, RunDocumentStore store, DatasetIngestion datasets, TimeProvider time)
 {
+    private static readonly TimeSpan StopPause = TimeSpan.FromSeconds(2);
+
     /// <summary>
     /// Starts the job and returns its name. A second execution for the same attempt returns the job that is already running.
     /// </summary>
@@ -30,6 +35,8 @@ public sealed class GpuJobActivities(IGpuJobs jobs, RunDocumentStore store, Data
     public async Task<string> StartGpuJob([ActivityTrigger] StartGpuJobInput input, CancellationToken cancellationToken)
     {
         var run = input.Job.Run;
+        // The engine may run an activity twice at once, on two instances of the app: the second finds what the first has started.
+        await using var starting = await store.LockStartAsync(run, cancellationToken);
         // The job is stored after its start. If the activity dies in between, IGpuJobs.StartAsync finds the job in the next execution.
         if (await store.StartedAsync(run, cancellationToken) is { } started && started.Attempt == input.Attempt) return started.Name;
         var shards = await datasets.ReadShardsAsync(input.Dataset, cancellationToken);
@@ -51,5 +58,18 @@ public sealed class GpuJobActivities(IGpuJobs jobs, RunDocumentStore store, Data
         var status = await jobs.GetStatusAsync(input.Name, cancellationToken);
         var result = await store.ResultAsync(input.Run, cancellationToken);
         return new GpuJobReading(status, result, await store.HeartbeatAsync(input.Run, cancellationToken));
+    }
+
+    /// <summary>Stops a job that does not end by itself in time.</summary>
+    [Function(nameof(StopGpuJob))]
+    public async Task StopGpuJob([ActivityTrigger] StopGpuJobInput input, CancellationToken cancellationToken)
+    {
+        var asked = time.GetTimestamp();
+        while ((await jobs.GetStatusAsync(input.Name, cancellationToken)).State == GpuJobState.Running
+            && time.GetElapsedTime(asked) < input.Grace)
+        {
+            await Task.Delay(StopPause, time, cancellationToken);
+        }
+        await jobs.StopAsync(input.Name, cancellationToken);
     }
 }

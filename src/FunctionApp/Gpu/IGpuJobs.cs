@@ -34,4 +34,5 @@ public enum GpuJobState
 /// <summary>State of a job.</summary>
 /// <param name="ExitCode">Exit code of the job, where the service reports one.</param>
 /// <param name="LastOutput">Last lines of the output of a job that has ended.</param>
-public sealed record GpuJobStatus(GpuJobState State, int? ExitCode = null, string? LastOutput = null);
+/// <param name="Reason">The service's words on the end of a job.</param>
+public sealed record GpuJobStatus(GpuJobState State, int? ExitCode = null, string? LastOutput = null, string? Reason = null);

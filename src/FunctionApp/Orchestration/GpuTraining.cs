@@ -17,13 +17,22 @@ internal static class GpuTraining
     // EX_TEMPFAIL of sysexits.h: the worker was asked to stop and left a checkpoint.
     private const int PreemptedExit = 75;
 
+    // SIGKILL: memory ran out, or a job's worker had no time to leave a checkpoint when its machine was taken away.
+    private const int KilledExit = 137;
+
+    // EX_UNAVAILABLE of sysexits.h: another worker trains the run.
+    private const int BusyExit = 69;
+
+    // A worker that has written its result still reports to its trackers and sends its telemetry.
+    private static readonly TimeSpan EndGrace = TimeSpan.FromMinutes(1);
+
     /// <param name="corrections">The corrections that the run trains on together with the dataset; null for none.</param>
     /// <exception cref="RunFailedException">The training failed, or its job exceeded the number of restarts.</exception>
     public static async Task<TrainingResult> RunAsync(
         TaskOrchestrationContext context, TrainingJob job, DatasetBlobs dataset, DatasetBlobs? corrections, GpuJobPolicy policy,
         Action<string, Heartbeat?> report)
     {
-        var (lost, preempted) = (0, 0);
+        var (lost, preempted, furthest) = (0, 0, 0);
         report("starting the GPU job", null);
         for (var attempt = 1; ; attempt++)
         {
@@ -31,9 +40,21 @@ internal static class GpuTraining
                 nameof(GpuJobActivities.StartGpuJob), new StartGpuJobInput(job, dataset, attempt, corrections), Retries.Transient);
             var started = context.CurrentUtcDateTime;
             var reading = await WatchAsync(context, job.Run, name, policy, report);
+            if (reading.Status is not { State: GpuJobState.Exited } or { ExitCode: BusyExit })
+            {
+                // Container Apps may call an execution running for ever, which costs a GPU.
+                var stop = new StopGpuJobInput(name, reading.Result is null ? TimeSpan.Zero : EndGrace);
+                await context.CallActivityAsync(nameof(GpuJobActivities.StopGpuJob), stop, Retries.Transient);
+            }
             if (reading.Result is { } result)
                 return result.Succeeded ? result : throw new RunFailedException($"The training failed: {result.Error}");
-            if (IsPreempted(reading, started))
+
+            // A job that was killed after it came further than those before it is no failing one: a full fine-tuning has no time for a
+            // checkpoint when its machine is taken away.
+            var step = reading.Heartbeat is { } last && last.At.UtcDateTime >= started ? last.Step : 0;
+            var killed = reading.Status.ExitCode == KilledExit && step > furthest;
+            furthest = Math.Max(furthest, step);
+            if (killed || IsPreempted(reading, started))
             {
                 if (++preempted > policy.MaxPreemptions)
                     throw new RunFailedException($"The GPU job was preempted {preempted} times (setting GpuJobs:MaxPreemptions).");
@@ -51,14 +72,14 @@ internal static class GpuTraining
     // Not every service reports exit codes, so a last heartbeat that is newer than the job's start counts as well.
     private static bool IsPreempted(GpuJobReading reading, DateTime started) =>
         reading.Status.ExitCode == PreemptedExit
-        || (reading is { Status.State: not GpuJobState.Running, Heartbeat: { Phase: Heartbeat.Preempted } last }
-            && last.At.UtcDateTime >= started);
+        || (reading.Heartbeat is { Phase: Heartbeat.Preempted } last && last.At.UtcDateTime >= started);
 
     /// <summary>Polls the job until it has a result or is lost.</summary>
     private static async Task<GpuJobReading> WatchAsync(
         TaskOrchestrationContext context, string run, string name, GpuJobPolicy policy, Action<string, Heartbeat?> report)
     {
         var started = context.CurrentUtcDateTime;
+        var seen = started;
 #pragma warning disable DURABLE0011 // The loop ends with the watched job, and growing pauses keep the history short.
         while (true)
 #pragma warning restore DURABLE0011
@@ -70,10 +91,22 @@ internal static class GpuTraining
 
             // The heartbeat of an earlier attempt is older than this start and does not count.
             var lastSign = reading.Heartbeat is { } heartbeat && heartbeat.At.UtcDateTime > started ? heartbeat.At.UtcDateTime : started;
-            var silence = context.CurrentUtcDateTime - lastSign;
-            if (reading.Status.State == GpuJobState.Exited || IsPreempted(reading, started)) return reading;
-            // A running job is left alone however silent it is: its own end, or a cancellation of the run, ends the watch.
-            if (reading.Status.State == GpuJobState.Unknown && silence > policy.HeartbeatTimeout) return reading;
+            var now = context.CurrentUtcDateTime;
+            var silence = now - lastSign;
+            var preempted = IsPreempted(reading, started);
+            switch (reading.Status)
+            {
+                // Another worker trains the run, whose result and heartbeats are as good as those of this job.
+                case { ExitCode: BusyExit } or { State: GpuJobState.Unknown }:
+                    if (preempted || (silence > policy.HeartbeatTimeout && now - seen > policy.HeartbeatTimeout)) return reading;
+                    break;
+                case { State: GpuJobState.Exited }:
+                    return reading;
+                default:
+                    if (silence > (preempted ? policy.HeartbeatTimeout : policy.SilenceTimeout)) return reading;
+                    seen = now;
+                    break;
+            }
             var message = silence > policy.HeartbeatTimeout
                 ? $"the GPU job has been silent for {silence.TotalMinutes:0} minutes"
                 : "training";
@@ -86,9 +119,11 @@ internal static class GpuTraining
         var end = status switch
         {
             { State: GpuJobState.Unknown } => "nothing is known of it and it sent no heartbeat",
+            { State: GpuJobState.Running } => "it sent no heartbeat (setting GpuJobs:SilenceTimeout) and was stopped",
             { ExitCode: { } code } => $"it ended with exit code {code} and left no result",
             _ => "it is gone and left no result",
         };
+        if (status.Reason is not null) end += $" ({status.Reason})";
         return status.LastOutput is null ? $"{end}." : $"{end}. Its last output:\n{status.LastOutput}";
     }
 }
@@ -97,7 +132,10 @@ internal static class GpuTraining
 /// <param name="MaxRestarts">Maximum number of restarts of a lost job.</param>
 /// <param name="MaxPreemptions">Maximum number of restarts of a preempted job, one that was asked to stop and left a checkpoint.</param>
 /// <param name="HeartbeatTimeout">Age of the last heartbeat from which a job of unknown state counts as lost.</param>
-public sealed record GpuJobPolicy(int MaxRestarts, int MaxPreemptions, TimeSpan HeartbeatTimeout)
+/// <param name="SilenceTimeout">
+/// Time without a heartbeat after which a job that is said to run counts as lost; null, in inputs of earlier versions, for no limit.
+/// </param>
+public sealed record GpuJobPolicy(int MaxRestarts, int MaxPreemptions, TimeSpan HeartbeatTimeout, TimeSpan? SilenceTimeout = null)
 {
     private static readonly TimeSpan LongestPause = TimeSpan.FromMinutes(1);
 

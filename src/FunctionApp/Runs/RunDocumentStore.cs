@@ -5,12 +5,16 @@ using Azure.Storage.Blobs.Models;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.Datasets.Storage;
 using FunctionsPipeline.FunctionApp.Storage;
+using FunctionsPipeline.Shared;
 
 namespace FunctionsPipeline.FunctionApp.Runs;
 
 /// <summary>Reads and writes the documents of runs in blob storage.</summary>
 public sealed class RunDocumentStore(BlobServiceClient blobs, TimeProvider time)
 {
+    // Container Apps may take minutes to show an execution that it has accepted.
+    private static readonly TimeSpan StartPatience = TimeSpan.FromMinutes(10);
+
     /// <summary>Claims a run id by creating its request document. False when the id is taken.</summary>
     public Task<bool> ClaimAsync(string run, RunRequest request, CancellationToken cancellationToken) =>
         Blob(new RunBlobs(run).Accepted).WriteJsonAsync(request, JsonBlobs.New, cancellationToken);
@@ -25,6 +29,12 @@ public sealed class RunDocumentStore(BlobServiceClient blobs, TimeProvider time)
     /// <summary>Reads the job's request; null when no job was started.</summary>
     public async Task<TrainingJob?> JobAsync(string run, CancellationToken cancellationToken) =>
         (await Blob(new RunBlobs(run).Request).ReadJsonAsync<TrainingJob>(cancellationToken))?.Document;
+
+    /// <summary>Waits for the lock under which a run's jobs are started.</summary>
+    /// <exception cref="TimeoutException">Another instance holds it for too long.</exception>
+    internal async Task<IAsyncDisposable> LockStartAsync(string run, CancellationToken cancellationToken) =>
+        await BlobLock.AcquireAsync(Blob(new RunBlobs(run).StartLock), StartPatience, time, cancellationToken)
+            ?? throw new TimeoutException($"Another instance of the app has been starting a job of {run} for {StartPatience}.");
 
     /// <summary>Stores the started job.</summary>
     public Task RememberAsync(string run, StartedJob job, CancellationToken cancellationToken) =>
