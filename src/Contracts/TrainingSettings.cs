@@ -122,6 +122,11 @@ public sealed record TrainingSettings
     /// <summary>Number of steps between two checkpoints; one at every validation when left out.</summary>
     public int? CheckpointEvery { get; init; }
 
+    /// <summary>
+    /// Maximum number of minutes between two checkpoints, from which a run resumes whose machine was taken away without time for another.
+    /// </summary>
+    public double CheckpointEveryMinutes { get; init; } = 30;
+
     /// <summary>Number of newest checkpoints kept, in addition to the one with the lowest validation loss.</summary>
     public int KeepCheckpoints { get; init; } = 2;
 

@@ -73,6 +73,16 @@ internal sealed class AdamWOptimizer : IDisposable
         foreach (var (entry, step) in steps) entry.State.Steps = step.item<long>();
     }
 
+    /// <summary>Number of bytes of the optimizer's state.</summary>
+    public long Bytes
+    {
+        get
+        {
+            using var scope = NewDisposeScope();
+            return Tensors(entry => torch.tensor(entry.State.Steps)).Sum(state => state.Tensor.numel() * state.Tensor.element_size());
+        }
+    }
+
     public void Dispose()
     {
         foreach (var entry in _entries) entry.Dispose();

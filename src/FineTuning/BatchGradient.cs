@@ -38,14 +38,16 @@ internal sealed class BatchGradient
     /// <summary>Adds a step's gradient to the parameters' gradients, which should be clear.</summary>
     /// <param name="parts">Samples of the step, at most <see cref="PartSize"/> in each part.</param>
     /// <param name="seed">Seed of the step's dropout masks.</param>
+    /// <param name="cancellationToken">Ends the computation between two parts; the gradients are not usable then.</param>
     /// <returns>The mean loss over all labels, in nats. When it is not finite, the gradients are not usable.</returns>
-    public double Add(IReadOnlyList<TrainingBatch> parts, long seed = 0)
+    public double Add(IReadOnlyList<TrainingBatch> parts, long seed = 0, CancellationToken cancellationToken = default)
     {
         // Each part's sum is divided by the labels of all parts, so that the parts' gradients add up to that of the mean over the step.
         var labels = parts.Sum(part => (long)part.Labels);
         double loss = 0;
         foreach (var part in parts)
         {
+            cancellationToken.ThrowIfCancellationRequested();
             if (_dropout is not null) _dropout.DropoutSeed = seed++;
             loss += _loss.AddGradient(part, labels);
             if (!double.IsFinite(loss)) break;

@@ -35,4 +35,13 @@ internal static partial class Logs
     [LoggerMessage(9, LogLevel.Warning,
         "The run is not tracked: MLFLOW_TRACKING_URI is '{Server}', but must begin with http://, https:// or azureml://.")]
     public static partial void MlflowUnusable(this ILogger logger, string server);
+
+    [LoggerMessage(10, LogLevel.Information, "A checkpoint of run {Run} takes {Gigabytes:0.000} GB.")]
+    public static partial void CheckpointSize(this ILogger logger, string run, double gigabytes);
+
+    [LoggerMessage(11, LogLevel.Warning,
+        "A checkpoint of run {Run} takes {Gigabytes:0.0} GB, too much to be stored in the {Seconds} seconds between SIGTERM and the end of "
+        + "the process on a machine that is taken away. The run then resumes from a checkpoint up to {Minutes:0.#} minutes old "
+        + "(training.checkpointEveryMinutes). Checkpoints of the method lora are small enough.")]
+    public static partial void CheckpointTooLarge(this ILogger logger, string run, double gigabytes, int seconds, double minutes);
 }

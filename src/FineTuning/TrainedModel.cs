@@ -86,6 +86,9 @@ internal sealed class TrainedModel : IDisposable
             Precision == ScalarType.BFloat16);
     }
 
+    /// <summary>Number of bytes that <see cref="Save"/> writes, but for headers.</summary>
+    public long CheckpointBytes => Parameters.Bytes + Optimizer.Bytes;
+
     /// <summary>Saves the trainable parameters and the optimizer's state.</summary>
     public void Save(string folder)
     {
@@ -149,6 +152,9 @@ internal sealed class ParameterSelection
 
     /// <summary>Number of trained values.</summary>
     public long Count => All.Sum(trained => trained.Parameter.numel());
+
+    /// <summary>Number of bytes of the trained values, in their types.</summary>
+    public long Bytes => All.Sum(trained => trained.Parameter.numel() * trained.Parameter.element_size());
 
     /// <summary>Selects the parameters and sets <c>requires_grad</c> so that gradients reach exactly these.</summary>
     /// <param name="adapters">Adapters of the model with the method <c>lora</c>; null with <c>full</c>.</param>

@@ -105,6 +105,12 @@ public sealed class TrainingJobRunner(
 /// </summary>
 internal sealed class FineTuner : IDisposable
 {
+    // Container Apps kills a container 30 seconds after SIGTERM; a third is for the micro-batch in progress and for the end of the process.
+    private const int SecondsToStop = 20;
+
+    // Through a disk and into storage, by a careful guess.
+    private const double BytesPerSecond = 100e6;
+
     // Images that the vision tower takes from the batch reader at a time; a heartbeat follows each.
     private const int FeaturesTogether = 4;
 
@@ -155,6 +161,9 @@ internal sealed class FineTuner : IDisposable
         _loop = new TrainingLoop(settings, _trained, _data.Training, _reader, checkpoints, progressWriter, time);
         logger.Starting(
             job.Run, _data.Training.Count, _data.Validation.Count, _data.Test.Count, _data.Dropped, _trained.Parameters.Count, _loop.Steps);
+        var gigabytes = _trained.CheckpointBytes / 1e9;
+        if (_trained.CheckpointBytes <= SecondsToStop * BytesPerSecond) logger.CheckpointSize(job.Run, gigabytes);
+        else logger.CheckpointTooLarge(job.Run, gigabytes, SecondsToStop, settings.CheckpointEveryMinutes);
     }
 
     /// <summary>Evaluates, trains, evaluates again, and saves the model.</summary>

@@ -28,6 +28,7 @@ internal sealed class TrainingLoop
     private readonly LearningRateSchedule _schedule;
     private readonly long _total;
     private int? _saved;
+    private long _savedAt;
 
     /// <param name="samples">The training split.</param>
     public TrainingLoop(
@@ -68,6 +69,7 @@ internal sealed class TrainingLoop
         var started = _time.GetTimestamp();
         var before = state.Seconds;
         _saved = state.Step == 0 ? null : state.Step;
+        _savedAt = started;
         _schedule.WarmupEnd = TimeSpan.FromSeconds(state.WarmupEndSeconds);
         var gradient = new BatchGradient(
             _trained.Model, _trained.Device, _settings.BatchSize, _settings.MicroBatchSize, _settings.RecomputeActivations,
@@ -96,12 +98,12 @@ internal sealed class TrainingLoop
                 if (ends) return state;
                 cancellationToken.ThrowIfCancellationRequested();
                 if (!steps.MoveNext()) throw new InvalidOperationException($"The data ended at step {state.Step} of {Steps}.");
-                state = Step(state, gradient, steps.Current);
+                state = Step(state, gradient, steps.Current, cancellationToken);
             }
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
-            // A cancellation is thrown between steps or in a validation, never inside a step: weights, optimizer and state are of one step.
+            // A cancellation is thrown before a step has changed anything or in a validation: weights, optimizer and state are of one step.
             if (state.Step > 0) Save(state);
             throw;
         }
@@ -110,15 +112,18 @@ internal sealed class TrainingLoop
     /// <summary>Converts a number of samples to epochs, passes over the training split.</summary>
     public double Epoch(long samples) => (double)samples / _samples.Count;
 
-    private bool IsDue(TrainingState state, bool validated) =>
-        _settings.CheckpointEvery is { } every
+    private bool IsDue(TrainingState state, bool validated)
+    {
+        if (state.Step > 0 && _time.GetElapsedTime(_savedAt).TotalMinutes >= _settings.CheckpointEveryMinutes) return true;
+        return _settings.CheckpointEvery is { } every
             ? state.Step > 0 && state.Step % every == 0 || WantsBest && validated && state.BestStep == state.Step
             : validated;
+    }
 
     private void Save(TrainingState state)
     {
         if (_saved != state.Step) _checkpoints.Write(state, _trained.Save);
-        _saved = state.Step;
+        (_saved, _savedAt) = (state.Step, _time.GetTimestamp());
     }
 
     private IEnumerable<TrainingBatch[]> StepsOf(
@@ -137,14 +142,14 @@ internal sealed class TrainingLoop
         }
     }
 
-    private TrainingState Step(TrainingState state, BatchGradient gradient, TrainingBatch[] parts)
+    private TrainingState Step(TrainingState state, BatchGradient gradient, TrainingBatch[] parts, CancellationToken cancellationToken)
     {
         using var scope = NewDisposeScope();
         var begun = _time.GetTimestamp();
         var factor = _schedule.Factor(state.Step, TimeSpan.FromSeconds(state.Seconds));
         var number = state.Step + 1;
         // The seed of the dropout masks is a function of the step's number, so that a resumed run draws the same masks.
-        var loss = gradient.Add(parts, SeededRandom.At(_settings.Seed, number).NextInt64());
+        var loss = gradient.Add(parts, SeededRandom.At(_settings.Seed, number).NextInt64(), cancellationToken);
         if (!double.IsFinite(loss)) throw Diverged("loss", loss, factor, number);
         var norm = _trained.Optimizer.ClipAndStep(_settings.MaxGradNorm, factor);
         if (!double.IsFinite(norm)) throw Diverged("gradient norm", norm, factor, number);

@@ -19,6 +19,11 @@ public static class CommandLine
     /// </summary>
     public const int Preempted = 75;
 
+    /// <summary>
+    /// Exit code of a training that met another worker of its run, or lost its lock to one (<c>EX_UNAVAILABLE</c> of sysexits.h).
+    /// </summary>
+    public const int Busy = 69;
+
     /// <summary>Exit code of an invalid command line (<c>EX_USAGE</c> of sysexits.h): retrying cannot help.</summary>
     public const int Usage = 64;
 
@@ -34,8 +39,8 @@ public static class CommandLine
             """
             The GPU worker: fine-tunes Phi-3-Vision and answers what product images show.
 
-            Exit codes: 0 done; 1 failed; 64 the command line makes no sense (2 for verify, which has its own); 75 a training was asked
-            to stop and resumes from its checkpoint when it is started again.
+            Exit codes: 0 done; 1 failed; 64 the command line makes no sense (2 for verify, which has its own); 69 another worker trains
+            the run; 75 a training was asked to stop and resumes from its checkpoint when it is started again.
             """);
         root.Add(TrainCommand.Create());
         root.Add(ServeCommand.Create());

@@ -153,6 +153,9 @@ public sealed class RestartedTrainingTests : IDisposable
         losses = [.. Enumerable.Range(first, end - first).Select(step => Step(model, adapters, optimizer, settings, step))];
         trained.Save(weights);
         optimizer.Save(state);
+        // The rest are the headers.
+        var written = new FileInfo(weights).Length + new FileInfo(state).Length;
+        Assert.InRange(written - trained.Bytes - optimizer.Bytes, 1, 100_000);
         return trained.All.ToDictionary(p => p.Name, p => p.Parameter.detach().bytes.ToArray());
     }
 

@@ -107,6 +107,7 @@ public class RequestRulesTests
         foreach (var samples in new[] { -1, 1001 }) data.Add("training.gallerySamples", Training(t => t with { GallerySamples = samples }));
         data.Add("training.earlyStopping", Training(t => t with { EarlyStopping = 0 }));
         data.Add("training.checkpointEvery", Training(t => t with { CheckpointEvery = 0 }));
+        data.Add("training.checkpointEveryMinutes", Training(t => t with { CheckpointEveryMinutes = 0 }));
         data.Add("training.keepCheckpoints", Training(t => t with { KeepCheckpoints = 0 }));
         data.Add("training.device", Training(t => t with { Device = "tpu" }));
         return data;

@@ -59,6 +59,20 @@ public sealed class ResumeTests : IDisposable
     }
 
     [Fact]
+    public async Task A_run_that_calls_for_no_checkpoint_has_some_by_time()
+    {
+        var folder = Prepare("timed", FineTuningMethod.Lora);
+        WriteJob(folder, FineTuningMethod.Lora, change: settings =>
+            settings with { CheckpointEvery = null, EvaluateEvery = 10 * Steps, CheckpointEveryMinutes = 0.001 });
+        using var process = Start(folder);
+        await UntilStepAsync(folder, 60, process);
+        process.Kill(entireProcessTree: true);
+        await process.WaitForExitAsync();
+        var checkpoints = Path.Combine(folder, "runs", "r1", "checkpoints");
+        Assert.NotEmpty(Directory.GetFiles(checkpoints, "complete.json", SearchOption.AllDirectories));
+    }
+
+    [Fact]
     public async Task Checkpoints_of_other_settings_are_refused_with_the_way_out()
     {
         var folder = Prepare("other", FineTuningMethod.Full);
@@ -82,7 +96,8 @@ public sealed class ResumeTests : IDisposable
         return folder;
     }
 
-    private static void WriteJob(string folder, FineTuningMethod method, double learningRate = 1e-2)
+    private static void WriteJob(
+        string folder, FineTuningMethod method, double learningRate = 1e-2, Func<TrainingSettings, TrainingSettings>? change = null)
     {
         var job = new TrainingJob
         {
@@ -109,6 +124,7 @@ public sealed class ResumeTests : IDisposable
                 CheckpointEvery = 7,
             },
         };
+        if (change is not null) job = job with { Settings = change(job.Settings) };
         var path = Path.Combine(folder, "runs", "r1", "request.json");
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
         File.WriteAllBytes(path, JsonSerializer.SerializeToUtf8Bytes(job, PipelineJson.Options));

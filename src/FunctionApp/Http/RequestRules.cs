@@ -134,6 +134,7 @@ internal static partial class RequestRules
         errors.From("training.gallerySamples", training.GallerySamples, 0, 1000);
         errors.AtLeast("training.earlyStopping", training.EarlyStopping, 1);
         errors.AtLeast("training.checkpointEvery", training.CheckpointEvery, 1);
+        errors.Above("training.checkpointEveryMinutes", training.CheckpointEveryMinutes, above: 0, to: 60 * 24 * 30);
         errors.AtLeast("training.keepCheckpoints", training.KeepCheckpoints, 1);
         errors.From("training.maxAnswerTokens", training.MaxAnswerTokens, 1, 1024);
         errors.Text("training.question", training.Question, longest: 1000);

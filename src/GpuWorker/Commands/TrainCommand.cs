@@ -1,10 +1,13 @@
 using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
+using System.Runtime.InteropServices;
 using System.Text.Json;
+using Azure.Storage.Blobs;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.FineTuning;
 using FunctionsPipeline.FineTuning.Tracking;
+using FunctionsPipeline.Shared;
 using FunctionsPipeline.Telemetry;
 using TorchSharp;
 
@@ -13,6 +16,9 @@ namespace FunctionsPipeline.GpuWorker.Commands;
 /// <summary><c>train</c>: trains one run, from its request to its result.</summary>
 internal static class TrainCommand
 {
+    // Longer than a killed worker's lock lives.
+    private static readonly TimeSpan LockPatience = TimeSpan.FromMinutes(1);
+
     public static Command Create()
     {
         var run = new Option<string>("--run")
@@ -31,7 +37,8 @@ internal static class TrainCommand
             Fine-tunes a model as a run's request says, and publishes it as a model folder.
 
             A run that was interrupted resumes from its last checkpoint, and ends with the weights it would have had otherwise. SIGTERM
-            and Ctrl-C write a checkpoint first (exit code 75).
+            and Ctrl-C write a checkpoint first (exit code 75). A run has one worker: another waits a minute for it and ends (exit code
+            69).
 
             Reads runs/{id}/request.json (a TrainingJob), the shards and the base model from blob storage; writes runs/{id}/metrics.jsonl,
             heartbeat.json, result.json, checkpoints/, samples/ and tensorboard/, and the model. Storage is the setting
@@ -77,7 +84,19 @@ internal static class TrainCommand
         TrainingResult result;
         try
         {
-            result = await runner.RunAsync(await ReadJobAsync(store, run, cancellationToken), cancellationToken);
+            var job = await ReadJobAsync(store, run, cancellationToken);
+            await using var runLock = folder is null
+                ? await LockAsync(host.Services.GetRequiredService<BlobServiceClient>(), run, cancellationToken)
+                : null;
+            if (folder is null && runLock is null)
+            {
+                await Console.Error.WriteLineAsync($"Another worker trains {run} and still holds its lock: this one ends.");
+                return CommandLine.Busy;
+            }
+            // A start that was cancelled before its job was known to anybody.
+            if (await store.ReadAsync(Containers.Runs, new RunBlobs(run).Cancelled, cancellationToken) is not null)
+                throw new CommandException($"{run} was cancelled.");
+            result = await runner.RunAsync(job, cancellationToken);
         }
         catch (OperationCanceledException)
         {
@@ -101,6 +120,30 @@ internal static class TrainCommand
             $"and {result.FineTuned?.Loss:0.000} after {result.Steps} steps.");
         return CommandLine.Done;
     }
+
+    /// <summary>Waits for the lock of the run; null when another worker keeps it.</summary>
+    private static async Task<BlobLock?> LockAsync(BlobServiceClient blobs, string run, CancellationToken cancellationToken)
+    {
+        var blob = blobs.GetBlobContainerClient(Containers.Runs).GetBlobClient(new RunBlobs(run).WorkerLock);
+        var runLock = await BlobLock.AcquireAsync(blob, TimeSpan.Zero, TimeProvider.System, cancellationToken);
+        if (runLock is null)
+        {
+            Console.WriteLine($"Another worker holds the lock of {run}. Waiting up to {LockPatience.TotalSeconds} seconds for its end.");
+            runLock = await BlobLock.AcquireAsync(blob, LockPatience, TimeProvider.System, cancellationToken);
+        }
+        runLock?.Lost.Register(() =>
+        {
+            // At once and without a checkpoint: whatever this process writes now would mix with what the other one writes.
+            Console.Error.WriteLine($"Another worker has taken the lock of {run}: this one ends.");
+            Exit(CommandLine.Busy);
+        });
+        return runLock;
+    }
+
+    // Environment.Exit runs the destructors of libtorch while its threads still compute, which ends in a segmentation fault.
+    [DllImport("libc", EntryPoint = "_exit")]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static extern void Exit(int code);
 
     private static async Task<TrainingJob> ReadJobAsync(IRunStore store, string run, CancellationToken cancellationToken)
     {
