@@ -5,10 +5,14 @@ using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Azure.Core;
+using Azure.Core.Pipeline;
+using FunctionsPipeline.FunctionApp.Gpu;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace FunctionsPipeline.FunctionApp.Tests;
 
@@ -133,6 +137,21 @@ internal sealed class FakeArm : IAsyncDisposable
     {
         ServerCertificateCustomValidationCallback = (_, certificate, _, _) => certificate?.Thumbprint == _certificate.Thumbprint,
     };
+
+    /// <summary>Makes the client of the job, with short pauses.</summary>
+    public ContainerAppJobs Jobs()
+    {
+        var client = new ContainerAppsClient(Url, JobId, new FixedCredential($"{Url}.default"), () => new ArmOptions
+        {
+            Transport = new HttpClientTransport(Handler()),
+            Retry = { Delay = TimeSpan.FromMilliseconds(1) },
+        });
+        return new ContainerAppJobs(client, JobId, TimeProvider.System, NullLogger<ContainerAppJobs>.Instance)
+        {
+            ListPatience = TimeSpan.FromMilliseconds(500),
+            ListPause = TimeSpan.FromMilliseconds(20),
+        };
+    }
 
     /// <summary>Lets the next request for an operation fail: job, start, list, execution or stop.</summary>
     public void Fail(string operation, Fault fault) => _faults.GetOrAdd(operation, _ => new()).Enqueue(fault);
@@ -309,6 +328,19 @@ internal sealed class FakeArm : IAsyncDisposable
         var resource = query["resource"].ToString();
         await Results.Json(new { access_token = Token, expires_on = expires, resource, token_type = "Bearer" }).ExecuteAsync(http);
     }
+}
+
+/// <summary>Credential with the token of a <see cref="FakeArm"/> for one scope.</summary>
+internal sealed class FixedCredential(string scope) : TokenCredential
+{
+    public override AccessToken GetToken(TokenRequestContext requestContext, CancellationToken cancellationToken)
+    {
+        Assert.Equal([scope], requestContext.Scopes);
+        return new AccessToken(FakeArm.Token, DateTimeOffset.UtcNow.AddHours(1));
+    }
+
+    public override ValueTask<AccessToken> GetTokenAsync(TokenRequestContext requestContext, CancellationToken cancellationToken) =>
+        new(GetToken(requestContext, cancellationToken));
 }
 
 /// <summary>Failure of one request.</summary>

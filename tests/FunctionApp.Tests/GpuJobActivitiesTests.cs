@@ -15,7 +15,7 @@ public sealed class GpuJobActivitiesTests(AzuriteFixture azurite) : IClassFixtur
 
     private RunDocumentStore Store => new(azurite.Blobs, TimeProvider.System);
 
-    private GpuJobActivities Activities => new(_jobs, Store, Datasets, TimeProvider.System);
+    private GpuJobActivities Activities => ActivitiesOf(_jobs);
 
     private DatasetIngestion Datasets => new(new HubClient(new HttpClient(), new HubOptions()), azurite.Blobs);
 
@@ -68,6 +68,53 @@ public sealed class GpuJobActivitiesTests(AzuriteFixture azurite) : IClassFixtur
     }
 
     [Fact]
+    public async Task An_activity_that_runs_twice_at_once_on_two_instances_starts_one_execution()
+    {
+        await using var arm = await FakeArm.StartAsync();
+        arm.ListsBehind = 3;
+        var input = new StartGpuJobInput(_job with { Shards = [] }, Samples.Dataset, 1);
+        var names = await Task.WhenAll(Enumerable.Range(0, 3).Select(_ => ActivitiesOf(arm.Jobs()).StartGpuJob(input, default)));
+        Assert.Equal(Assert.Single(arm.Executions).Name, Assert.Single(names.Distinct()));
+    }
+
+    [Fact]
+    public async Task An_activity_that_dies_between_start_and_note_is_followed_by_one_that_finds_the_execution()
+    {
+        await using var arm = await FakeArm.StartAsync();
+        var name = await arm.Jobs().StartAsync(_job.Run, 1, default);
+        var input = new StartGpuJobInput(_job with { Shards = [] }, Samples.Dataset, 1);
+        Assert.Equal(name, await ActivitiesOf(arm.Jobs()).StartGpuJob(input, default));
+        Assert.Single(arm.Executions);
+    }
+
+    [Fact]
+    public async Task An_execution_of_a_run_that_is_cancelled_during_its_start_is_stopped()
+    {
+        await using var arm = await FakeArm.StartAsync();
+        (arm.AnswersLater, arm.ListsBehind) = (true, 2);
+        arm.OnStart = _ => Store.MarkCancelledAsync(_job.Run, default).Wait();
+        await ActivitiesOf(arm.Jobs()).StartGpuJob(new StartGpuJobInput(_job with { Shards = [] }, Samples.Dataset, 1), default);
+        Assert.Equal("Stopped", Assert.Single(arm.Executions).Status);
+    }
+
+    [Fact]
+    public async Task A_job_that_ends_by_itself_has_its_time_to_do_so()
+    {
+        var looks = 0;
+        _jobs.OnStatus = () =>
+        {
+            if (++looks == 2) _jobs.State = GpuJobState.Exited;
+            return Task.CompletedTask;
+        };
+        await Activities.StopGpuJob(new StopGpuJobInput("job", TimeSpan.FromMinutes(1)), default);
+        Assert.Equal(2, looks);
+
+        _jobs.State = GpuJobState.Running;
+        await Activities.StopGpuJob(new StopGpuJobInput("other", TimeSpan.Zero), default);
+        Assert.Equal(["job", "other"], _jobs.Stopped);
+    }
+
+    [Fact]
     public async Task A_result_that_is_written_while_the_job_ends_is_not_missed()
     {
         // The job writes its result and ends after its status was asked for.
@@ -98,8 +145,12 @@ public sealed class GpuJobActivitiesTests(AzuriteFixture azurite) : IClassFixtur
         await azurite.Blobs.GetBlobContainerClient(Containers.Runs).GetBlobClient($"{_job.Run}/{name}")
             .UploadAsync(BinaryData.FromObjectAsJson(document, PipelineJson.Options));
 
+    private GpuJobActivities ActivitiesOf(IGpuJobs jobs) => new(jobs, Store, Datasets, TimeProvider.System);
+
     private sealed class FakeJobs : IGpuJobs
     {
+        public GpuJobState State { get; set; } = GpuJobState.Running;
+
         public List<int> Started { get; } = [];
 
         public List<string> Stopped { get; } = [];
@@ -118,7 +169,7 @@ public sealed class GpuJobActivitiesTests(AzuriteFixture azurite) : IClassFixtur
         public async Task<GpuJobStatus> GetStatusAsync(string job, CancellationToken cancellationToken)
         {
             await OnStatus();
-            return new GpuJobStatus(GpuJobState.Running);
+            return new GpuJobStatus(State);
         }
 
         public Task StopAsync(string job, CancellationToken cancellationToken)

@@ -147,6 +147,14 @@ public class GpuTrainingTests
     }
 
     [Fact]
+    public async Task A_job_that_cannot_be_stopped_fails_no_run()
+    {
+        var orchestration = Orchestration(new GpuJobReading(Running, Samples.Succeeded, null));
+        orchestration.On<StopGpuJobInput>("StopGpuJob", _ => throw new InvalidOperationException("no answer"));
+        Assert.True((await RunAsync(orchestration)).Succeeded);
+    }
+
+    [Fact]
     public async Task A_preempted_job_that_never_ends_is_stopped_and_goes_on_without_counting_as_lost()
     {
         var readings = Enumerable.Repeat(new GpuJobReading(Running, null, Beat(4, Heartbeat.Preempted)), 150)

@@ -28,8 +28,6 @@ internal sealed class ContainerAppJobs(
     private static readonly TimeSpan DefaultRetryAfter = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan LongestRetryAfter = TimeSpan.FromMinutes(2);
 
-    private readonly SemaphoreSlim _starting = new(1);
-
     /// <summary>Time that an accepted start has to appear in the list of executions.</summary>
     internal TimeSpan ListPatience { get; init; } = TimeSpan.FromMinutes(2);
 
@@ -38,8 +36,6 @@ internal sealed class ContainerAppJobs(
 
     public async Task<string> StartAsync(string run, int attempt, CancellationToken cancellationToken)
     {
-        // The semaphore joins look and start: two executions of the activity at once start one job.
-        await _starting.WaitAsync(cancellationToken);
         try
         {
             return await FindOrStartAsync(run, attempt, cancellationToken);
@@ -47,10 +43,6 @@ internal sealed class ContainerAppJobs(
         catch (RequestFailedException e) when (e.Status is 400 or 403 or 404)
         {
             throw new PermanentFailureException(Describe(e), e);
-        }
-        finally
-        {
-            _starting.Release();
         }
     }
 
@@ -110,7 +102,7 @@ internal sealed class ContainerAppJobs(
                 continue;
             }
             catch (Exception e) when (
-                e is RequestFailedException { Status: 0 or >= 500 } or OperationCanceledException
+                e is RequestFailedException { Status: 0 or 408 or >= 500 } or OperationCanceledException
                 && !cancellationToken.IsCancellationRequested)
             {
                 open = e;
@@ -145,17 +137,17 @@ internal sealed class ContainerAppJobs(
         }
     }
 
-    /// <summary>Stops an execution that runs another image or has other resources than were asked for.</summary>
+    /// <summary>Stops an execution that runs another image than was asked for.</summary>
     private async Task CheckAsync(string name, ExecutionTemplate asked, CancellationToken cancellationToken)
     {
         // Seen after deployments: the service starts what the job's template was before.
         if ((await client.GetExecutionAsync(name, cancellationToken))?.Properties.Template?.Containers is not [var given, ..]) return;
-        var expected = asked.Containers![0];
-        if (given.Image == expected.Image && (given.Resources is null || given.Resources == expected.Resources)) return;
+        var image = asked.Containers![0].Image;
+        if (given.Image == image) return;
         await client.StopAsync(name, cancellationToken);
         throw new PermanentFailureException(
-            $"Container Apps started {name} with a stale template ({given.Image}, {given.Resources}) in place of {expected.Image}, "
-            + $"{expected.Resources}. It was stopped. Start the run again in some minutes; if that repeats, deploy the job again.");
+            $"Container Apps started {name} with a stale template: its image is {given.Image} in place of {image}. It was stopped. "
+            + "Start the run again in some minutes; if that repeats, deploy the job again.");
     }
 
     /// <summary>Copies the job's template and adds the run. A start replaces the template, so nothing may be left out.</summary>

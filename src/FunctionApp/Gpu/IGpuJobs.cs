@@ -6,7 +6,10 @@ public interface IGpuJobs
     /// <summary>Reason why no job can be started with the current settings; null when no such reason is known.</summary>
     string? SetupProblem => null;
 
-    /// <summary>Starts the training of a run. Returns the running job when one was already started for the same run and attempt.</summary>
+    /// <summary>
+    /// Starts the training of a run. Returns the running job when one was already started for the same run and attempt. A run is not
+    /// started twice at once: callers hold its lock.
+    /// </summary>
     /// <param name="run">The run, whose <c>request.json</c> is in storage.</param>
     /// <param name="attempt">1 for the first start, higher for restarts.</param>
     /// <param name="cancellationToken">Ends the wait for the start, not the job.</param>

@@ -131,6 +131,8 @@ public sealed class RunEndpoints(
         if (view.RuntimeStatus is nameof(OrchestrationRuntimeStatus.Completed) or nameof(OrchestrationRuntimeStatus.Failed)
             or nameof(OrchestrationRuntimeStatus.Terminated))
         {
+            // A stop that failed can be repeated.
+            if (view.RuntimeStatus is nameof(OrchestrationRuntimeStatus.Terminated)) await StopJobAsync(run, cancellationToken);
             return Responses.Problem(StatusCodes.Status409Conflict, $"Run '{run}' has ended already: {view.RuntimeStatus}.", "run");
         }
 
@@ -138,9 +140,14 @@ public sealed class RunEndpoints(
         // its job.
         await store.MarkCancelledAsync(run, cancellationToken);
         await client.TerminateInstanceAsync(run, new TerminateInstanceOptions("cancelled", Recursive: true), cancellationToken);
-        if (await store.StartedAsync(run, cancellationToken) is { } job) await jobs.StopAsync(job.Name, cancellationToken);
+        await StopJobAsync(run, cancellationToken);
         Logs.RunCancelled(logger, run);
         return Responses.Json(await RunReader.GetAsync(client, run, cancellationToken) ?? view, StatusCodes.Status202Accepted);
+    }
+
+    private async Task StopJobAsync(string run, CancellationToken cancellationToken)
+    {
+        if (await store.StartedAsync(run, cancellationToken) is { } job) await jobs.StopAsync(job.Name, cancellationToken);
     }
 
     /// <summary>Returns the URL path of a run, relative to the request's own path: host.json may change the route prefix.</summary>

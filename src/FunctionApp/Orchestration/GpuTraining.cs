@@ -42,9 +42,7 @@ internal static class GpuTraining
             var reading = await WatchAsync(context, job.Run, name, policy, report);
             if (reading.Status is not { State: GpuJobState.Exited } or { ExitCode: BusyExit })
             {
-                // Container Apps may call an execution running for ever, which costs a GPU.
-                var stop = new StopGpuJobInput(name, reading.Result is null ? TimeSpan.Zero : EndGrace);
-                await context.CallActivityAsync(nameof(GpuJobActivities.StopGpuJob), stop, Retries.Transient);
+                await StopAsync(context, new StopGpuJobInput(name, reading.Result is null ? TimeSpan.Zero : EndGrace));
             }
             if (reading.Result is { } result)
                 return result.Succeeded ? result : throw new RunFailedException($"The training failed: {result.Error}");
@@ -111,6 +109,19 @@ internal static class GpuTraining
                 ? $"the GPU job has been silent for {silence.TotalMinutes:0} minutes"
                 : "training";
             report(message, reading.Heartbeat);
+        }
+    }
+
+    // Container Apps may call an execution running for ever, which costs a GPU.
+    private static async Task StopAsync(TaskOrchestrationContext context, StopGpuJobInput stop)
+    {
+        try
+        {
+            await context.CallActivityAsync(nameof(GpuJobActivities.StopGpuJob), stop, Retries.Transient);
+        }
+        catch (TaskFailedException)
+        {
+            // No reason to fail a run: the lock on it keeps a job that cannot be stopped apart from the next one.
         }
     }
 
