@@ -110,14 +110,10 @@ public sealed record RunBlobs(string Run)
     /// <summary>Prefix of the index of all runs; cannot collide with a run, as run ids have no underscores.</summary>
     public const string Index = "_index/";
 
-    /// <summary>
-    /// The run's entry in the index, an empty blob. The name starts with the inverted time, as blobs list in ascending order and the newest
-    /// run must come first.
-    /// </summary>
-    // 19 digits hold the largest number of ticks: names of equal length sort like numbers.
-    public string IndexEntry(DateTimeOffset acceptedAt) => $"{Index}{DateTimeOffset.MaxValue.UtcTicks - acceptedAt.UtcTicks:D19}-{Run}";
+    /// <summary>Prefix of the index of all sweeps.</summary>
+    public const string SweepIndex = "_sweeps/";
 
-    /// <summary>The accepted request with pinned commits; creating this blob claims the run id.</summary>
+    /// <summary>The accepted request of a run or a sweep with pinned commits; creating this blob claims the id.</summary>
     public string Accepted => $"{Run}/accepted.json";
 
     /// <summary>The last job started, recorded so that an activity that runs twice does not start a second one.</summary>

@@ -21,6 +21,9 @@ public sealed record TrainingJob
     /// <summary>Source of the shards, cited in the model card: <c>owner/name@commit</c>.</summary>
     public string? Dataset { get; init; }
 
+    /// <summary>The sweep that the run belongs to, by which trackers group runs; null for none.</summary>
+    public string? Sweep { get; init; }
+
     /// <summary>The dataset views of the validation shards; validation losses on different views are not compared.</summary>
     [JsonIgnore]
     public string ValidationViews => string.Join('+', Shards.Where(shard => shard.Split == Splits.Validation)
@@ -39,6 +42,9 @@ public sealed record Heartbeat
     /// or <c>done</c>; <see cref="Preempted"/> when the worker was asked to stop and has written a checkpoint to resume from.
     /// </summary>
     public required string Phase { get; init; }
+
+    /// <summary>Phase of the optimizer steps, with the validations between them.</summary>
+    public const string Training = "training";
 
     /// <summary>Last phase of a worker that was asked to stop.</summary>
     public const string Preempted = "preempted";
@@ -173,6 +179,9 @@ public sealed record TrainingResult
     /// <summary>Reason for the failure; null when the run succeeded.</summary>
     public string? Error { get; init; }
 
+    /// <summary>The early end of a run that its sweep has pruned: such a run has no model. Null for every other run.</summary>
+    public PrunedTraining? Pruned { get; init; }
+
     /// <summary>Folder of the fine-tuned model in <see cref="Containers.Models"/>.</summary>
     public string? Model { get; init; }
 
@@ -199,6 +208,11 @@ public sealed record TrainingResult
     /// <summary>Number of samples of all splits left out because they exceed the token limit.</summary>
     public int DroppedSamples { get; init; }
 }
+
+/// <summary>Early end of a run that was worse than others of its sweep.</summary>
+/// <param name="Step">Step of the last validation.</param>
+/// <param name="ValidationLoss">Lowest validation loss.</param>
+public sealed record PrunedTraining(string Reason, int Step, double ValidationLoss);
 
 /// <summary>
 /// Answers of a run's model to a few validation samples over the course of training: <c>runs/{run}/samples/samples.json</c>.

@@ -175,7 +175,7 @@ internal sealed class FineTuner : IDisposable
         if (_features is not null) Fill(_features, [.. _data.Training, .. _data.Validation, .. _data.Test], cancellationToken);
         var state = resumed is var (known, folder) ? Resume(known, folder) : Begin(cancellationToken);
 
-        _progressWriter.EnterPhase("training");
+        _progressWriter.EnterPhase(Heartbeat.Training);
         state = _loop.Run(state, at => Validate(at, cancellationToken), cancellationToken);
         var best = _loop.WantsBest && state.BestStep < state.Step && state.BestLoss is not null ? state.BestStep : default(int?);
         if (best is { } step) _trained.LoadWeights(_checkpoints.FolderAsync(step, cancellationToken).GetAwaiter().GetResult());

@@ -34,9 +34,14 @@ internal static partial class FailureReason
     public static string? Of(OrchestrationMetadata instance)
     {
         if (instance.RuntimeStatus != OrchestrationRuntimeStatus.Failed) return null;
-        var message = instance.FailureDetails is { } failure ? Cause(failure).ErrorMessage : Message(instance.SerializedOutput);
-        return message is null ? "The run failed without saying why." : TaskFailed().Replace(message, "");
+        if (instance.FailureDetails is { } failure) return Of(failure);
+        return Message(instance.SerializedOutput) is { } message
+            ? TaskFailed().Replace(message, "")
+            : "The run failed without saying why.";
     }
+
+    /// <summary>Returns the message of the innermost failure.</summary>
+    public static string Of(TaskFailureDetails failure) => TaskFailed().Replace(Cause(failure).ErrorMessage, "");
 
     // The orchestrator's own failure only names the task that failed.
     private static TaskFailureDetails Cause(TaskFailureDetails failure) =>

@@ -45,4 +45,13 @@ internal static partial class Logs
 
     [LoggerMessage(13, LogLevel.Warning, "The status of GPU job {Job} cannot be read at the moment: {Reason}")]
     public static partial void JobUnreadable(ILogger logger, string job, string reason);
+
+    [LoggerMessage(14, LogLevel.Information, "Sweep {Sweep} of {Runs} runs accepted: {Dataset} at {DatasetCommit}")]
+    public static partial void SweepAccepted(ILogger logger, string sweep, int runs, string dataset, string datasetCommit);
+
+    [LoggerMessage(15, LogLevel.Information, "Sweep {Sweep} cancelled")]
+    public static partial void SweepCancelled(ILogger logger, string sweep);
+
+    [LoggerMessage(16, LogLevel.Information, "Run {Run} {Reason}")]
+    public static partial void RunPruned(ILogger logger, string run, string reason);
 }

@@ -53,7 +53,8 @@ public static class PipelineServices
             provider.GetRequiredService<HubClient>(), provider.GetRequiredService<BlobServiceClient>(),
             provider.GetRequiredService<IOptions<PipelineOptions>>().Value.Ingestion, provider.GetRequiredService<TimeProvider>()));
 
-        services.AddSingleton<RunDocumentStore>().AddSingleton<RunIndex>().AddSingleton<ModelRegistry>();
+        services.AddSingleton<RunDocumentStore>().AddSingleton<RunIndex>().AddSingleton<SweepIndex>();
+        services.AddSingleton<RunStarter>().AddSingleton<RunCanceller>().AddSingleton<ModelRegistry>();
         services.AddSingleton<ModelCatalog>().AddSingleton<CorrectionStore>();
         services.AddPredictions();
 

@@ -2,6 +2,7 @@ using FunctionsPipeline.Contracts;
 using FunctionsPipeline.FunctionApp.Activities;
 using FunctionsPipeline.FunctionApp.Gpu;
 using FunctionsPipeline.FunctionApp.Orchestration;
+using FunctionsPipeline.FunctionApp.Sweeps;
 
 namespace FunctionsPipeline.FunctionApp.Tests;
 
@@ -205,12 +206,69 @@ public class GpuTrainingTests
     }
 
     [Fact]
+    public async Task A_run_of_a_sweep_is_judged_once_after_each_validation_and_ends_when_it_is_pruned()
+    {
+        var pruned = new PrunedTraining("it was worse", 20, 2);
+        var judged = new List<double>();
+        PruneRunInput? stopped = null;
+        var orchestration = Orchestration(
+            Reading("evaluating-base", 5), Reading(Heartbeat.Training, 5), Reading(Heartbeat.Training, 3),
+            Reading(Heartbeat.Training, 3), Reading(Heartbeat.Training, 3), Reading(Heartbeat.Training, 2))
+            .On<JudgeRunInput, Verdict>("JudgeRun", input =>
+            {
+                judged.Add(input.Loss);
+                // At first the metrics of the second validation are not in storage yet.
+                return new Verdict(judged.Count != 2, input.Loss == 2 ? pruned : null);
+            })
+            .On<PruneRunInput, TrainingResult>("PruneRun", input =>
+            {
+                stopped = input;
+                return new TrainingResult { Run = input.Run, Succeeded = false, Pruned = input.Pruned };
+            });
+        var result = await RunAsync(orchestration, sweep: new SweepMember("lr", 4, new PruningSettings()));
+        Assert.Equal([5, 3, 3, 2], judged);
+        Assert.Equal(new PruneRunInput("run-1", "run-1-1", pruned), stopped);
+        Assert.Equal(pruned, result.Pruned);
+        Assert.Single(orchestration.Calls, call => call == "StartGpuJob");
+    }
+
+    [Fact]
+    public async Task A_run_that_ended_before_it_could_be_pruned_keeps_its_result()
+    {
+        var orchestration = Orchestration(Reading(Heartbeat.Training, 5))
+            .On<JudgeRunInput, Verdict>("JudgeRun", _ => new Verdict(true, new PrunedTraining("it was worse", 20, 5)))
+            .On<PruneRunInput, TrainingResult>("PruneRun", _ => Samples.Succeeded);
+        Assert.True((await RunAsync(orchestration, sweep: new SweepMember("lr", 4, new PruningSettings()))).Succeeded);
+    }
+
+    [Fact]
+    public async Task Without_a_sweep_or_a_rule_no_run_is_judged()
+    {
+        var none = new SweepMember("lr", 4, new PruningSettings { Rule = PruningRule.None });
+        foreach (var sweep in new[] { null, none })
+        {
+            var orchestration = Orchestration(
+                Reading(Heartbeat.Training, 5), new GpuJobReading(new GpuJobStatus(GpuJobState.Exited, 0), Samples.Succeeded, null));
+            Assert.True((await RunAsync(orchestration, sweep: sweep)).Succeeded);
+            Assert.DoesNotContain("JudgeRun", orchestration.Calls);
+        }
+    }
+
+    [Fact]
     public void A_job_of_ten_hours_is_looked_at_less_than_a_thousand_times()
     {
         var looks = 0;
         for (var running = TimeSpan.Zero; running < TimeSpan.FromHours(10); running += GpuJobPolicy.Pause(running)) looks++;
         Assert.InRange(looks, 100, 1000);
     }
+
+    private static GpuJobReading Reading(string phase, double validationLoss) => new(Running, null, new Heartbeat
+    {
+        Run = "run-1",
+        At = DateTimeOffset.UnixEpoch,
+        Phase = phase,
+        ValidationLoss = validationLoss,
+    });
 
     private static TimeSpan Waited(FakeOrchestration orchestration) =>
         orchestration.Timers.Aggregate(TimeSpan.Zero, (sum, pause) => sum + pause);
@@ -219,10 +277,11 @@ public class GpuTrainingTests
     private static Heartbeat Beat(int step, string phase = "training") =>
         new() { Run = "run-1", At = new DateTimeOffset(2026, 1, 1, 0, 0, 5, default), Phase = phase, Step = step };
 
-    private Task<TrainingResult> RunAsync(FakeOrchestration orchestration, GpuJobPolicy? policy = null) =>
+    private Task<TrainingResult> RunAsync(
+        FakeOrchestration orchestration, GpuJobPolicy? policy = null, SweepMember? sweep = null) =>
         GpuTraining.RunAsync(
             orchestration, Samples.Job, Samples.Dataset, null, policy ?? Policy,
-            (message, heartbeat) => _reports.Add((message, heartbeat)));
+            (message, heartbeat) => _reports.Add((message, heartbeat)), sweep);
 
     /// <summary>The readings in their order; the last one again and again.</summary>
     private FakeOrchestration Orchestration(params GpuJobReading[] readings)

@@ -27,6 +27,7 @@ public sealed partial class OpenApiTests
     private const string NoImage = "There is no such image";
 
     private static readonly Parameter Run = new("run", "path", "Id of the run");
+    private static readonly Parameter Sweep = new("sweep", "path", "Id of the sweep");
     private static readonly Parameter Image =
         new("name", "path", "Name of the image in `product-images`; its slashes may be encoded or not");
 
@@ -86,6 +87,35 @@ public sealed partial class OpenApiTests
             [
                 new(202, "The run is being cancelled", typeof(RunView)), Problem(404, "There is no such run"),
                 Problem(409, "The run has ended already"),
+            ],
+        },
+        ["StartSweep"] = new("Starts a sweep: runs that differ in some training settings; publishes the best", typeof(SweepRequest), [])
+        {
+            Responses =
+            [
+                new(202, "The sweep has been accepted; the header `Location` has the URL of its state", typeof(SweepAccepted)),
+                Problem(400, InvalidRequest), Problem(404, NotOnTheHub), Problem(409, "A sweep or a run with this id exists"),
+                Problem(503, $"No GPU worker is set up, or: {NoAnswer}"),
+            ],
+        },
+        ["ListSweeps"] = new("Lists sweeps without their runs, newest first", null,
+        [
+            new("top", "query", "Maximum number of sweeps on the page, 1 to 200; 50 when left out", "integer"),
+            new("continuation", "query", "The token of the page before; the first page when left out"),
+        ])
+        {
+            Responses = [new(200, "A page of sweeps", typeof(SweepPage)), Problem(400, "A parameter has a mistake; `field` names it")],
+        },
+        ["GetSweep"] = new("Returns the state of a sweep and of each of its runs", null, [Sweep])
+        {
+            Responses = [new(200, "The sweep", typeof(SweepView)), Problem(404, "There is no such sweep")],
+        },
+        ["CancelSweep"] = new("Cancels a sweep: terminates its orchestration and cancels its runs", null, [Sweep])
+        {
+            Responses =
+            [
+                new(202, "The sweep is being cancelled", typeof(SweepView)), Problem(404, "There is no such sweep"),
+                Problem(409, "The sweep has ended already"),
             ],
         },
         ["GetCurrentModel"] = new("Returns the serving model", null, [])

@@ -22,7 +22,7 @@ public sealed class RunIndexTests(AzuriteFixture azurite) : IClassFixture<Azurit
     public async Task Runs_come_newest_first_in_pages()
     {
         Assert.Equal(["run-4", "run-3", "run-2", "run-1", "run-0"], await AllAsync(null, null, 2));
-        Assert.Equal((await _index.ReadAsync(null, null, 2, null, default)).Runs, ["run-4", "run-3"]);
+        Assert.Equal((await _index.ReadAsync(null, null, 2, null, default)).Ids, ["run-4", "run-3"]);
     }
 
     [Fact]

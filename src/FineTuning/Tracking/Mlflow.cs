@@ -113,7 +113,7 @@ internal sealed class MlflowTracking : IMetricsSink, IAsyncDisposable
         var experiment = await _client.ExperimentAsync(_options.Experiment, _stop.Token);
         // Searched first: the call is repeated when its answer is lost, and must then find the run that it created.
         if (await _client.FindRunAsync(experiment, _job.Run, _stop.Token) is not { } id)
-            return await _client.CreateRunAsync(experiment, _job.Run, _time.GetUtcNow(), _stop.Token);
+            return await _client.CreateRunAsync(experiment, _job.Run, _job.Sweep, _time.GetUtcNow(), _stop.Token);
         await _client.UpdateRunAsync(id, "RUNNING", ended: null, _stop.Token);
         return id;
     }
@@ -244,6 +244,9 @@ internal sealed class MlflowClient : IDisposable
     /// <summary>Name of the tag that identifies a run on the server.</summary>
     private const string RunTag = "functions_pipeline_run";
 
+    // MLflow's page groups runs by any tag.
+    private const string SweepTag = "functions_pipeline_sweep";
+
     // Azure Machine Learning's limit for a parameter's value, in characters; newer MLflow servers accept more.
     private const int MostValueLength = 500;
 
@@ -290,15 +293,19 @@ internal sealed class MlflowClient : IDisposable
     }
 
     /// <summary>Creates an MLflow run that tracks a run.</summary>
+    /// <param name="sweep">The sweep that the run belongs to; null for none.</param>
     /// <returns>The id of the MLflow run.</returns>
-    public async Task<string> CreateRunAsync(string experiment, string run, DateTimeOffset started, CancellationToken cancellationToken)
+    public async Task<string> CreateRunAsync(
+        string experiment, string run, string? sweep, DateTimeOffset started, CancellationToken cancellationToken)
     {
+        var tags = new List<(string Key, string Value)> { (RunTag, run), ("mlflow.runName", run) };
+        if (sweep is not null) tags.Add((SweepTag, sweep));
         var created = await PostAsync("runs/create", new
         {
             experiment_id = experiment,
             run_name = run,
             start_time = started.ToUnixTimeMilliseconds(),
-            tags = new[] { new { key = RunTag, value = run }, new { key = "mlflow.runName", value = run } },
+            tags = tags.Select(tag => new { key = tag.Key, value = tag.Value }),
         }, cancellationToken);
         return created.GetProperty("run").GetProperty("info").GetProperty("run_id").GetString()!;
     }

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Numerics;
 using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
 using System.Text.RegularExpressions;
 using FunctionsPipeline.Contracts;
 using Microsoft.AspNetCore.Http;
@@ -14,10 +15,11 @@ internal static class RequestReader
     public const string CompleteBody = "$";
 
     // Requests are typed by hand, so nulls in required members and duplicate members are reported as mistakes.
-    private static readonly JsonSerializerOptions Options = new(PipelineJson.Options)
+    internal static JsonSerializerOptions Options { get; } = new(PipelineJson.Options)
     {
         RespectNullableAnnotations = true,
         AllowDuplicateProperties = false,
+        TypeInfoResolver = new DefaultJsonTypeInfoResolver(),
     };
 
     /// <param name="what">Description of the expected body, with an example, for error messages.</param>

@@ -2,31 +2,19 @@ using System.Globalization;
 using System.Text.Json;
 using Azure;
 using FunctionsPipeline.Contracts;
-using FunctionsPipeline.Datasets;
 using FunctionsPipeline.Datasets.Hub;
 using FunctionsPipeline.FunctionApp.Gpu;
-using FunctionsPipeline.FunctionApp.Orchestration;
 using FunctionsPipeline.FunctionApp.Runs;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.Azure.Functions.Worker;
-using Microsoft.DurableTask;
 using Microsoft.DurableTask.Client;
-using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Options;
 
 namespace FunctionsPipeline.FunctionApp.Http;
 
 /// <summary>Endpoints that start, list, show and cancel runs.</summary>
 public sealed class RunEndpoints(
-    DatasetIngestion datasets,
-    ModelMirror models,
-    RunDocumentStore store,
-    RunIndex index,
-    IGpuJobs jobs,
-    IOptions<PipelineOptions> options,
-    TimeProvider time,
-    ILogger<RunEndpoints> logger)
+    RunStarter starter, RunCanceller canceller, RunDocumentStore store, RunIndex index, IGpuJobs jobs, TimeProvider time)
 {
     private const string Wanted = "a run request, such as {\"dataset\": {\"repo\": \"owner/name\", …}}";
 
@@ -43,9 +31,9 @@ public sealed class RunEndpoints(
             var wanted = await RequestReader.ReadAsync<RunRequest>(request.Body, Wanted, cancellationToken);
             if (RequestRules.Check(wanted) is { Count: > 0 } errors) return Responses.Problem(errors);
             if (jobs.SetupProblem is { } missing) return Responses.Problem(StatusCodes.Status503ServiceUnavailable, missing);
-            var pinned = await PinAsync(wanted with { Run = wanted.Run ?? InstanceIds.New("run", time) }, cancellationToken);
+            var pinned = await starter.PinAsync(wanted with { Run = wanted.Run ?? InstanceIds.New("run", time) }, cancellationToken);
             var run = pinned.Run!;
-            if (!await TryStartAsync(client, pinned, cancellationToken))
+            if (!await starter.TryStartAsync(client, pinned, cancellationToken))
             {
                 return Responses.Problem(
                     StatusCodes.Status409Conflict, $"There is a run '{run}' already; choose another id or leave it out.", "run");
@@ -128,72 +116,20 @@ public sealed class RunEndpoints(
         CancellationToken cancellationToken)
     {
         if (await RunReader.GetAsync(client, run, cancellationToken) is not { } view) return Responses.NoRun(run);
-        if (view.RuntimeStatus is nameof(OrchestrationRuntimeStatus.Completed) or nameof(OrchestrationRuntimeStatus.Failed)
-            or nameof(OrchestrationRuntimeStatus.Terminated))
+        if (RunReader.HasEnded(view.RuntimeStatus))
         {
             // A stop that failed can be repeated.
-            if (view.RuntimeStatus is nameof(OrchestrationRuntimeStatus.Terminated)) await StopJobAsync(run, cancellationToken);
+            if (view.RuntimeStatus is nameof(OrchestrationRuntimeStatus.Terminated)) await canceller.StopJobAsync(run, cancellationToken);
             return Responses.Problem(StatusCodes.Status409Conflict, $"Run '{run}' has ended already: {view.RuntimeStatus}.", "run");
         }
 
-        // Races with StartGpuJob, which stores the job and then checks the mark: marking first means that either it sees our mark or we see
-        // its job.
-        await store.MarkCancelledAsync(run, cancellationToken);
-        await client.TerminateInstanceAsync(run, new TerminateInstanceOptions("cancelled", Recursive: true), cancellationToken);
-        await StopJobAsync(run, cancellationToken);
-        Logs.RunCancelled(logger, run);
+        await canceller.CancelAsync(client, run, cancellationToken);
         return Responses.Json(await RunReader.GetAsync(client, run, cancellationToken) ?? view, StatusCodes.Status202Accepted);
-    }
-
-    private async Task StopJobAsync(string run, CancellationToken cancellationToken)
-    {
-        if (await store.StartedAsync(run, cancellationToken) is { } job) await jobs.StopAsync(job.Name, cancellationToken);
     }
 
     /// <summary>Returns the URL path of a run, relative to the request's own path: host.json may change the route prefix.</summary>
     internal static string Location(HttpRequest request, string run) =>
         $"{request.PathBase}{request.Path.Value?.TrimEnd('/')}/{run}";
-
-    /// <summary>
-    /// Replaces the request's revisions with the commits that they point to now; throws when the Hub lacks a repository or revision.
-    /// </summary>
-    private async Task<RunRequest> PinAsync(RunRequest request, CancellationToken cancellationToken)
-    {
-        var dataset = await datasets.CheckAsync(request.Dataset, cancellationToken);
-        var model = await models.ResolveCommitAsync(request.BaseModel, cancellationToken);
-        return request with
-        {
-            Dataset = request.Dataset with { Revision = dataset },
-            BaseModel = request.BaseModel with { Revision = model },
-        };
-    }
-
-    /// <summary>Starts the run's orchestration. False when the run id is taken.</summary>
-    private async Task<bool> TryStartAsync(DurableTaskClient client, RunRequest request, CancellationToken cancellationToken)
-    {
-        var run = request.Run!;
-        // Orchestrations without a claim, such as those of ingestions, have their ids in the task hub alone.
-        if (await client.GetInstanceAsync(run, cancellationToken) is not null) return false;
-        if (!await store.ClaimAsync(run, request, cancellationToken)) return false;
-        var acceptedAt = time.GetUtcNow();
-        try
-        {
-            // Before the orchestration starts, as a crash in between must not hide a run: lists skip entries without an orchestration.
-            await index.AddAsync(run, acceptedAt, cancellationToken);
-            var input = new FineTuneInput(request, options.Value.GpuJobs.Policy);
-            await client.ScheduleNewOrchestrationInstanceAsync(
-                nameof(FineTune), input, new StartOrchestrationOptions(InstanceId: run), cancellationToken);
-        }
-        catch
-        {
-            // Without the caller's token: the caller may be gone, and the id must become free all the same.
-            await index.RemoveAsync(run, acceptedAt);
-            await store.UnclaimAsync(run);
-            throw;
-        }
-        Logs.RunAccepted(logger, run, request.Dataset.Repo, request.Dataset.Revision, request.BaseModel.Repo, request.BaseModel.Revision);
-        return true;
-    }
 
     private static string LinesAfter(int step, string lines) => string.Concat(
         lines.Split('\n', StringSplitOptions.RemoveEmptyEntries)

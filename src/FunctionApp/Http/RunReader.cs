@@ -37,6 +37,10 @@ internal static class RunReader
         }
     }
 
+    /// <summary>True for the runtime status of an orchestration that does nothing any more.</summary>
+    public static bool HasEnded(string runtimeStatus) => runtimeStatus is nameof(OrchestrationRuntimeStatus.Completed)
+        or nameof(OrchestrationRuntimeStatus.Failed) or nameof(OrchestrationRuntimeStatus.Terminated);
+
     private static bool IsRun(OrchestrationMetadata instance) => instance.Name == nameof(FineTune);
 
     private static async Task<RunView?> ListedAsync(
@@ -81,7 +85,8 @@ internal static class RunReader
         LastUpdatedAt = instance.LastUpdatedAt,
     };
 
-    private static T? Read<T>(OrchestrationMetadata instance, string? data)
+    /// <summary>Deserializes the input, output or custom status of an orchestration; null when there is none.</summary>
+    internal static T? Read<T>(OrchestrationMetadata instance, string? data)
         where T : class => data is null ? null : instance.DataConverter?.Deserialize<T>(data);
 }
 

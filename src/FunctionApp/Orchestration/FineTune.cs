@@ -1,6 +1,7 @@
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.FunctionApp.Activities;
 using FunctionsPipeline.FunctionApp.Models;
+using FunctionsPipeline.FunctionApp.Sweeps;
 using Microsoft.Azure.Functions.Worker;
 using Microsoft.DurableTask;
 
@@ -29,33 +30,16 @@ public static class FineTune
 
     private static async Task<RunOutcome> TrainAsync(TaskOrchestrationContext context)
     {
-        var (request, gpuJobs) = context.GetInput<FineTuneInput>()!;
+        var input = context.GetInput<FineTuneInput>()!;
+        var (request, gpuJobs) = input;
         var run = context.InstanceId;
-
-        context.SetCustomStatus(new RunProgress
+        if (input.Sweep is not null)
         {
-            Phase = RunPhase.Ingesting,
-            Message = $"reading {request.Dataset.Repo} and {request.BaseModel.Repo}",
-        });
-        var ingesting = context.CallSubOrchestratorAsync<IngestReport>(
-            nameof(IngestDataset), request.Dataset, new SubOrchestrationOptions(instanceId: IngestionId(run)));
-        var mirroring = context.CallActivityAsync<string>(nameof(ModelActivities.MirrorBaseModel), request.BaseModel, Retries.Transient);
-
-        // Awaiting the first task to end rethrows its failure at once, without waiting for the other one.
-        var first = await Task.WhenAny((Task)ingesting, mirroring);
-        await first;
-        var dataset = await ingesting;
-        RequireSamples(dataset);
-        IngestReport? corrections = null;
-        if (request.IncludeCorrections)
-        {
-            context.SetCustomStatus(Progress(RunPhase.Ingesting, dataset, "reading the corrections of uploaded images"));
-            corrections = await context.CallActivityAsync<IngestReport>(
-                nameof(DatasetActivities.IngestCorrections), Blobs(dataset), Retries.Transient);
+            await context.CallActivityAsync(
+                nameof(SweepActivities.AcceptRun), new AcceptRunInput(request, context.CurrentUtcDateTime), Retries.Transient);
         }
-        if (!mirroring.IsCompleted)
-            context.SetCustomStatus(Progress(RunPhase.Mirroring, dataset, $"mirroring {request.BaseModel.Repo}", corrections));
-        var baseModel = await mirroring;
+        var (dataset, corrections, baseModel) = input.Data
+            ?? await RunData.PrepareAsync(context, request, progress => context.SetCustomStatus(progress));
 
         var job = new TrainingJob
         {
@@ -65,55 +49,38 @@ public static class FineTune
             OutputModel = run,
             Settings = request.Training,
             Dataset = $"{dataset.Repo}@{dataset.Commit}",
+            Sweep = input.Sweep?.Sweep,
         };
         var result = await GpuTraining.RunAsync(
-            context, job, Blobs(dataset), corrections is null ? null : Blobs(corrections), gpuJobs,
+            context, job, RunData.Blobs(dataset), corrections is null ? null : RunData.Blobs(corrections), gpuJobs,
             (message, heartbeat) => context.SetCustomStatus(
-                Progress(RunPhase.Training, dataset, message, corrections) with { Training = heartbeat }));
+                RunData.Progress(RunPhase.Training, dataset, message, corrections) with { Training = heartbeat }),
+            input.Sweep);
 
-        context.SetCustomStatus(Progress(RunPhase.Publishing, dataset, $"comparing {run} with the serving model", corrections));
-        var decision = request.Publish
-            ? await context.CallActivityAsync<PublishDecision>(
-                nameof(ModelActivities.PublishModel), new PublishModelInput(result), Retries.Transient)
-            : new PublishDecision(false, "the request asked not to publish");
-
-        if (decision.Published) await context.CallActivityAsync(nameof(ReadingActivities.WakeImages), run, Retries.Transient);
+        PublishDecision decision;
+        if (result.Pruned is { } pruned) decision = new PublishDecision(false, pruned.Reason);
+        else if (input.Sweep is { Sweep: var sweep }) decision = new PublishDecision(false, $"the sweep {sweep} publishes its best run");
+        else
+        {
+            context.SetCustomStatus(RunData.Progress(RunPhase.Publishing, dataset, $"comparing {run} with the serving model", corrections));
+            decision = await Publication.RunAsync(context, request, result);
+        }
         var verdict = decision.Published ? "serves" : "does not serve";
-        context.SetCustomStatus(Progress(RunPhase.Done, dataset, $"{run} {verdict}: {decision.Reason}", corrections));
+        context.SetCustomStatus(RunData.Progress(RunPhase.Done, dataset, $"{run} {verdict}: {decision.Reason}", corrections));
         return new RunOutcome(dataset, result, decision.Published, decision.Reason) { Corrections = corrections };
     }
-
-    private static DatasetBlobs Blobs(IngestReport report) => new(report.Repo, report.Commit, report.View);
-
-    private static void RequireSamples(IngestReport dataset)
-    {
-        foreach (var split in new[] { Splits.Train, Splits.Validation })
-        {
-            if (dataset.Splits.GetValueOrDefault(split) == 0)
-                throw new RunFailedException($"{dataset.Repo} has no usable {split} samples: {Describe(dataset.Counts)}.");
-        }
-    }
-
-    private static string Describe(RowCounts counts)
-    {
-        var reasons = string.Join(", ", counts.RejectedBy.Select(reason => $"{reason.Value} {reason.Key}"));
-        return $"of {counts.Rows} rows {counts.Stored} were stored, {counts.Duplicates} were duplicates, {counts.Rejected} were rejected"
-            + (reasons.Length > 0 ? $" ({reasons})" : "");
-    }
-
-    private static RunProgress Progress(RunPhase phase, IngestReport dataset, string message, IngestReport? corrections = null) => new()
-    {
-        Phase = phase,
-        Message = message,
-        Rows = dataset.Counts,
-        TotalRows = dataset.Counts.Rows,
-        Corrections = corrections?.Counts,
-    };
 }
 
 /// <summary>Input of a run's orchestration, fixed when the run starts, so that later changes of settings do not affect it.</summary>
 /// <param name="Request">The request, with its revisions pinned to commits.</param>
-public sealed record FineTuneInput(RunRequest Request, GpuJobPolicy GpuJobs);
+public sealed record FineTuneInput(RunRequest Request, GpuJobPolicy GpuJobs)
+{
+    /// <summary>The run's data when it is in storage already; null when the run prepares it.</summary>
+    public RunData? Data { get; init; }
+
+    /// <summary>The sweep that the run belongs to; null for none.</summary>
+    public SweepMember? Sweep { get; init; }
+}
 
 /// <summary>A run failed for good; the message gives the reason.</summary>
 public sealed class RunFailedException(string message) : Exception(message);

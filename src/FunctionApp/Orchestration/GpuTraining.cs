@@ -1,6 +1,7 @@
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.FunctionApp.Activities;
 using FunctionsPipeline.FunctionApp.Gpu;
+using FunctionsPipeline.FunctionApp.Sweeps;
 using Microsoft.DurableTask;
 
 namespace FunctionsPipeline.FunctionApp.Orchestration;
@@ -27,11 +28,13 @@ internal static class GpuTraining
     private static readonly TimeSpan EndGrace = TimeSpan.FromMinutes(1);
 
     /// <param name="corrections">The corrections that the run trains on together with the dataset; null for none.</param>
+    /// <param name="sweep">The sweep that may prune the run; null for none.</param>
     /// <exception cref="RunFailedException">The training failed, or its job exceeded the number of restarts.</exception>
     public static async Task<TrainingResult> RunAsync(
         TaskOrchestrationContext context, TrainingJob job, DatasetBlobs dataset, DatasetBlobs? corrections, GpuJobPolicy policy,
-        Action<string, Heartbeat?> report)
+        Action<string, Heartbeat?> report, SweepMember? sweep = null)
     {
+        var pruner = sweep is { Pruning.Rule: not PruningRule.None } ? new RunPruner(context, job.Run, sweep) : null;
         var (lost, preempted, furthest) = (0, 0, 0);
         report("starting the GPU job", null);
         for (var attempt = 1; ; attempt++)
@@ -39,13 +42,17 @@ internal static class GpuTraining
             var name = await context.CallActivityAsync<string>(
                 nameof(GpuJobActivities.StartGpuJob), new StartGpuJobInput(job, dataset, attempt, corrections), Retries.Transient);
             var started = context.CurrentUtcDateTime;
-            var reading = await WatchAsync(context, job.Run, name, policy, report);
+            var reading = await WatchAsync(context, job.Run, name, policy, report, pruner);
             if (reading.Status is not { State: GpuJobState.Exited } or { ExitCode: BusyExit })
             {
                 await StopAsync(context, new StopGpuJobInput(name, reading.Result is null ? TimeSpan.Zero : EndGrace));
             }
             if (reading.Result is { } result)
-                return result.Succeeded ? result : throw new RunFailedException($"The training failed: {result.Error}");
+            {
+                return result.Succeeded || result.Pruned is not null
+                    ? result
+                    : throw new RunFailedException($"The training failed: {result.Error}");
+            }
 
             // A job that was killed after it came further than those before it is no failing one: a full fine-tuning has no time for a
             // checkpoint when its machine is taken away.
@@ -74,7 +81,8 @@ internal static class GpuTraining
 
     /// <summary>Polls the job until it has a result or is lost.</summary>
     private static async Task<GpuJobReading> WatchAsync(
-        TaskOrchestrationContext context, string run, string name, GpuJobPolicy policy, Action<string, Heartbeat?> report)
+        TaskOrchestrationContext context, string run, string name, GpuJobPolicy policy, Action<string, Heartbeat?> report,
+        RunPruner? pruner)
     {
         var started = context.CurrentUtcDateTime;
         var seen = started;
@@ -109,6 +117,7 @@ internal static class GpuTraining
                 ? $"the GPU job has been silent for {silence.TotalMinutes:0} minutes"
                 : "training";
             report(message, reading.Heartbeat);
+            if (pruner is not null && await pruner.PruneAsync(name, reading.Heartbeat) is { } result) return reading with { Result = result };
         }
     }
 

@@ -1,10 +1,11 @@
-using System.Globalization;
+using System.Text.Json;
 using Azure;
 using Azure.Storage.Blobs;
 using Azure.Storage.Blobs.Models;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.Datasets.Storage;
 using FunctionsPipeline.FunctionApp.Storage;
+using FunctionsPipeline.FunctionApp.Sweeps;
 using FunctionsPipeline.Shared;
 
 namespace FunctionsPipeline.FunctionApp.Runs;
@@ -15,12 +16,16 @@ public sealed class RunDocumentStore(BlobServiceClient blobs, TimeProvider time)
     // Container Apps may take minutes to show an execution that it has accepted.
     private static readonly TimeSpan StartPatience = TimeSpan.FromMinutes(10);
 
-    /// <summary>Claims a run id by creating its request document. False when the id is taken.</summary>
-    public Task<bool> ClaimAsync(string run, RunRequest request, CancellationToken cancellationToken) =>
-        Blob(new RunBlobs(run).Accepted).WriteJsonAsync(request, JsonBlobs.New, cancellationToken);
+    /// <summary>Claims the id of a run or a sweep by creating its request document. False when the id is taken.</summary>
+    public Task<bool> ClaimAsync<T>(string id, T request, CancellationToken cancellationToken) =>
+        Blob(new RunBlobs(id).Accepted).WriteJsonAsync(request, JsonBlobs.New, cancellationToken);
 
-    /// <summary>Releases a claimed id when the run could not be started.</summary>
-    public Task UnclaimAsync(string run) => Blob(new RunBlobs(run).Accepted).DeleteIfExistsAsync();
+    /// <summary>Releases a claimed id when the run or sweep could not be started.</summary>
+    public Task UnclaimAsync(string id) => Blob(new RunBlobs(id).Accepted).DeleteIfExistsAsync();
+
+    /// <summary>Reads the request document of a run or a sweep; null when there is none.</summary>
+    public async Task<T?> AcceptedAsync<T>(string id, CancellationToken cancellationToken)
+        where T : class => (await Blob(new RunBlobs(id).Accepted).ReadJsonAsync<T>(cancellationToken))?.Document;
 
     /// <summary>Writes the job's request, which the GPU worker reads.</summary>
     public Task WriteJobAsync(TrainingJob job, CancellationToken cancellationToken) =>
@@ -57,6 +62,26 @@ public sealed class RunDocumentStore(BlobServiceClient blobs, TimeProvider time)
     public async Task<TrainingResult?> ResultAsync(string run, CancellationToken cancellationToken) =>
         (await Blob(new RunBlobs(run).Result).ReadJsonAsync<TrainingResult>(cancellationToken))?.Document;
 
+    /// <summary>Writes the result of a run unless there is one.</summary>
+    /// <returns>The result in storage.</returns>
+    public async Task<TrainingResult> EnsureResultAsync(TrainingResult result, CancellationToken cancellationToken)
+    {
+        var isNew = await Blob(new RunBlobs(result.Run).Result).WriteJsonAsync(result, JsonBlobs.New, cancellationToken);
+        return isNew ? result : (await ResultAsync(result.Run, cancellationToken))!;
+    }
+
+    /// <summary>Reads a run's validations of the training in the order of their steps, without that of the base model.</summary>
+    public async Task<IReadOnlyList<Validation>> ValidationsAsync(string run, CancellationToken cancellationToken)
+    {
+        if (await MetricsAsync(run, null, cancellationToken) is not { Lines: { } lines }) return [];
+        return [.. lines.ToString().Split('\n')
+            // Most lines are of steps and need not be parsed. A last line may be incomplete, while it is appended.
+            .Where(line => line.Contains("\"validation\":", StringComparison.Ordinal) && line.EndsWith('}'))
+            .Select(line => JsonSerializer.Deserialize<MetricsLine>(line, PipelineJson.Compact)!)
+            .Where(line => line is { Step: > 0, Validation: not null })
+            .Select(line => new Validation(line.Step, line.Epoch, line.Validation!.Loss))];
+    }
+
     /// <summary>Reads the metrics written so far, as JSON lines with their ETag; null when there are none yet.</summary>
     /// <param name="known">ETag that the caller already has: when it is still current, the lines are null.</param>
     public async Task<(BinaryData? Lines, ETag ETag)?> MetricsAsync(string run, ETag? known, CancellationToken cancellationToken)
@@ -83,51 +108,3 @@ public sealed class RunDocumentStore(BlobServiceClient blobs, TimeProvider time)
 /// <param name="Name">The job's name, which identifies it when it is watched or stopped.</param>
 /// <param name="Attempt">1 for the first start, higher for restarts.</param>
 public sealed record StartedJob(string Name, int Attempt, DateTimeOffset StartedAt);
-
-/// <summary>Index of accepted runs, newest first: one empty blob per run, whose name holds the time and the run id.</summary>
-/// <remarks>The Durable Task storage cannot page runs by time: it sorts by id and mixes runs with their sub-orchestrations.</remarks>
-public sealed class RunIndex(BlobServiceClient blobs)
-{
-    private const int TickDigits = 19;
-
-    private BlobContainerClient Container => blobs.GetBlobContainerClient(Containers.Runs);
-
-    public Task AddAsync(string run, DateTimeOffset acceptedAt, CancellationToken cancellationToken) =>
-        Container.GetBlobClient(new RunBlobs(run).IndexEntry(acceptedAt)).UploadAsync(BinaryData.Empty, overwrite: true, cancellationToken);
-
-    public Task RemoveAsync(string run, DateTimeOffset acceptedAt) =>
-        Container.GetBlobClient(new RunBlobs(run).IndexEntry(acceptedAt)).DeleteIfExistsAsync();
-
-    /// <summary>Reads one page of the runs that were accepted in a time range, both ends included.</summary>
-    /// <param name="most">Maximum number of runs on the page. A page may hold fewer or none and still have a successor.</param>
-    /// <param name="continuation">Continuation token of the previous page; null for the first page.</param>
-    public async Task<(IReadOnlyList<string> Runs, string? Continuation)> ReadAsync(
-        DateTimeOffset? from, DateTimeOffset? to, int most, string? continuation, CancellationToken cancellationToken)
-    {
-        try
-        {
-            await foreach (var page in Container.GetBlobsAsync(new GetBlobsOptions { Prefix = RunBlobs.Index }, cancellationToken)
-                .AsPages(continuation, most).WithCancellation(cancellationToken))
-            {
-                var entries = page.Values.Select(blob => Parse(blob.Name)).ToList();
-                var runs = entries.Where(entry => !(entry.AcceptedAt < from) && !(entry.AcceptedAt > to)).Select(entry => entry.Run);
-                // Entries list newest first, so that one before the range ends it. Those after the range are read and skipped.
-                var isLast = string.IsNullOrEmpty(page.ContinuationToken) || entries.Count > 0 && entries[^1].AcceptedAt < from;
-                return ([.. runs], isLast ? null : page.ContinuationToken);
-            }
-        }
-        catch (RequestFailedException e) when (e.ErrorCode == BlobErrorCode.ContainerNotFound)
-        {
-            // The container does not exist yet, so there are no runs.
-        }
-        return ([], null);
-    }
-
-    private static (string Run, DateTimeOffset AcceptedAt) Parse(string name)
-    {
-        // _index/{19 digits: ticks from the acceptance to the end of time}-{run}
-        var entry = name.AsSpan(RunBlobs.Index.Length);
-        var ticks = DateTimeOffset.MaxValue.UtcTicks - long.Parse(entry[..TickDigits], CultureInfo.InvariantCulture);
-        return (entry[(TickDigits + 1)..].ToString(), new DateTimeOffset(ticks, TimeSpan.Zero));
-    }
-}
