@@ -113,6 +113,9 @@ public sealed record RunBlobs(string Run)
     /// <summary>Prefix of the index of all sweeps.</summary>
     public const string SweepIndex = "_sweeps/";
 
+    /// <summary>The last push to the dataset whose run has not been started yet.</summary>
+    public const string WaitingPush = "_retraining/push.json";
+
     /// <summary>The accepted request of a run or a sweep with pinned commits; creating this blob claims the id.</summary>
     public string Accepted => $"{Run}/accepted.json";
 

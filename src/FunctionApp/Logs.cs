@@ -54,4 +54,7 @@ internal static partial class Logs
 
     [LoggerMessage(16, LogLevel.Information, "Run {Run} {Reason}")]
     public static partial void RunPruned(ILogger logger, string run, string reason);
+
+    [LoggerMessage(15, LogLevel.Information, "Retraining for {Cause}: {Outcome}, {Reason}")]
+    public static partial void RetrainingDecided(ILogger logger, string cause, RetrainingOutcome outcome, string reason);
 }

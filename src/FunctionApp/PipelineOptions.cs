@@ -1,6 +1,9 @@
+using System.Text.Json;
 using System.Text.RegularExpressions;
+using FunctionsPipeline.Contracts;
 using FunctionsPipeline.Datasets;
 using FunctionsPipeline.FunctionApp.Gpu;
+using FunctionsPipeline.FunctionApp.Http;
 using FunctionsPipeline.FunctionApp.Orchestration;
 using Microsoft.Extensions.Configuration;
 
@@ -31,6 +34,9 @@ public sealed partial record PipelineOptions
 
     /// <summary>Section <c>GpuJobs</c>: start and supervision of training jobs.</summary>
     public GpuJobsOptions GpuJobs { get; init; } = new();
+
+    /// <summary>Section <c>Retraining</c>: runs that start by themselves; none do by default.</summary>
+    public RetrainingOptions Retraining { get; init; } = new();
 
     /// <summary>Lists the mistakes in the settings, each with its correction; empty when the settings are valid.</summary>
     public IEnumerable<string> Mistakes()
@@ -82,6 +88,7 @@ public sealed partial record PipelineOptions
         if (GpuJobs.ArmEndpoint is not { IsAbsoluteUri: true, Scheme: "https", AbsolutePath: "/" })
             yield return "GpuJobs:ArmEndpoint must be an https URL without a path, such as https://management.azure.com.";
         if (string.IsNullOrWhiteSpace(GpuJobs.LogFolder)) yield return "GpuJobs:LogFolder must name a folder.";
+        foreach (var mistake in Retraining.Mistakes()) yield return mistake;
     }
 
     private static bool IsDownloadTime(TimeSpan time) => time > TimeSpan.Zero && time <= TimeSpan.FromHours(1);
@@ -184,4 +191,58 @@ public sealed record GpuJobsOptions
 
     /// <summary>Folder for the output and the process ids of local jobs.</summary>
     public string LogFolder { get; init; } = Path.Combine(Path.GetTempPath(), "functions-pipeline", "jobs");
+}
+
+/// <summary>Settings of configuration section <c>Retraining</c>: what starts a run by itself.</summary>
+public sealed record RetrainingOptions
+{
+    private const int ShortestSecret = 16;
+
+    /// <summary>Request of these runs: the JSON of <c>POST /api/runs</c> without <c>run</c>.</summary>
+    public string? Request { get; init; }
+
+    /// <summary>Secret of a Hugging Face webhook that reports pushes to the request's dataset; no webhook is taken when left out.</summary>
+    public string? WebhookSecret { get; init; }
+
+    /// <summary>True to ask the Hub every 15 minutes for a new commit of the request's dataset.</summary>
+    public bool Poll { get; init; }
+
+    /// <summary>Number of corrections since the last such run that starts a run; they start none when left out.</summary>
+    public int? Corrections { get; init; }
+
+    /// <summary>Reads the request, which must be valid.</summary>
+    internal RunRequest ReadRequest() => JsonSerializer.Deserialize<RunRequest>(Request!, RequestReader.Options)!;
+
+    /// <summary>Lists the mistakes in the settings; empty when they are valid.</summary>
+    internal IEnumerable<string> Mistakes()
+    {
+        if (WebhookSecret is { Length: > 0 } secret && (secret.Length < ShortestSecret || !secret.All(char.IsAscii)))
+            yield return $"Retraining:WebhookSecret must have at least {ShortestSecret} characters, all of them ASCII.";
+        if (Corrections < 1) yield return "Retraining:Corrections must be at least 1.";
+        if (string.IsNullOrWhiteSpace(Request))
+        {
+            if (WebhookSecret is { Length: > 0 } || Poll || Corrections is not null)
+                yield return "Retraining:Request is missing: the run that the other settings of Retraining start, as for POST /api/runs.";
+            yield break;
+        }
+        if (RequestMistake() is { } mistake) yield return $"Retraining:Request is not the request of a run: {mistake}";
+    }
+
+    private string? RequestMistake()
+    {
+        RunRequest request;
+        try
+        {
+            request = ReadRequest();
+        }
+        catch (JsonException e)
+        {
+            return e.Message;
+        }
+        return request is null ? "it is null."
+            : RequestRules.Check(request) is [var error, ..] ? error.Message
+            : request.Run is not null ? "run must be left out, as every run gets an id of its own."
+            : Corrections is not null && !request.IncludeCorrections ? "includeCorrections must be true for Retraining:Corrections."
+            : null;
+    }
 }

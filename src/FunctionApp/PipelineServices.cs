@@ -7,6 +7,7 @@ using FunctionsPipeline.Datasets.Hub;
 using FunctionsPipeline.FunctionApp.Gpu;
 using FunctionsPipeline.FunctionApp.Models;
 using FunctionsPipeline.FunctionApp.Predictions;
+using FunctionsPipeline.FunctionApp.Retraining;
 using FunctionsPipeline.FunctionApp.Runs;
 using FunctionsPipeline.FunctionApp.Storage;
 using FunctionsPipeline.Shared;
@@ -55,7 +56,7 @@ public static class PipelineServices
 
         services.AddSingleton<RunDocumentStore>().AddSingleton<RunIndex>().AddSingleton<SweepIndex>();
         services.AddSingleton<RunStarter>().AddSingleton<RunCanceller>().AddSingleton<ModelRegistry>();
-        services.AddSingleton<ModelCatalog>().AddSingleton<CorrectionStore>();
+        services.AddSingleton<ModelCatalog>().AddSingleton<CorrectionStore>().AddSingleton<Retrainer>();
         services.AddPredictions();
 
         services.AddSingleton<LocalProcessGpuJobs>();

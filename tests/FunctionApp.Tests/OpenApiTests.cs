@@ -118,6 +118,17 @@ public sealed partial class OpenApiTests
                 Problem(409, "The sweep has ended already"),
             ],
         },
+        ["HuggingFaceHook"] = new(
+            "Takes an event of a Hugging Face webhook: starts the configured run for a new commit of its dataset", typeof(HubEvent),
+            [new("X-Webhook-Secret", "header", "Secret of the webhook, the setting `Retraining__WebhookSecret`")])
+        {
+            Responses =
+            [
+                new(200, "The event starts no run", typeof(RetrainingDecision)),
+                new(202, "A run was started, or waits", typeof(RetrainingDecision)), Problem(400, InvalidRequest),
+                Problem(401, "The request does not have the secret"), Problem(404, "No webhook is taken"),
+            ],
+        },
         ["GetCurrentModel"] = new("Returns the serving model", null, [])
         {
             Responses = [new(200, "The serving model", typeof(CurrentModel)), Problem(404, "No model serves yet")],

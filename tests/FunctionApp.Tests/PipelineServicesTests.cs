@@ -50,6 +50,32 @@ public class PipelineServicesTests
     }
 
     [Theory]
+    [InlineData("Retraining:WebhookSecret", "0123456789abcde", null, "Retraining:WebhookSecret must have at least 16")]
+    [InlineData("Retraining:WebhookSecret", "0123456789abcdefé", null, "Retraining:WebhookSecret must have at least 16")]
+    [InlineData("Retraining:Corrections", "0", null, "Retraining:Corrections must be at least 1")]
+    [InlineData("Retraining:Poll", "true", "", "Retraining:Request is missing")]
+    [InlineData("Retraining:WebhookSecret", "0123456789abcdef", "", "Retraining:Request is missing")]
+    [InlineData("Retraining:Poll", "true", "{", "Retraining:Request is not the request of a run: ")]
+    [InlineData("Retraining:Poll", "false", "null", "Retraining:Request is not the request of a run: it is null")]
+    [InlineData("Retraining:Poll", "true", "{\"dataset\": {\"repo\": \"none\"}}", "dataset.repo must be")]
+    [InlineData("Retraining:Poll", "true", "{\"dataset\": {\"repo\": \"a/b\"}, \"run\": \"mine\"}", "run must be left out")]
+    [InlineData("Retraining:Corrections", "5", null, "includeCorrections must be true")]
+    public void A_mistake_in_the_settings_of_retraining_is_named(string setting, string value, string? request, string told)
+    {
+        using var host = Build("Retraining:Request", request ?? "{\"dataset\": {\"repo\": \"a/b\"}}", (setting, value));
+        var failure = Assert.Throws<OptionsValidationException>(() => host.Services.GetRequiredService<IOptions<PipelineOptions>>().Value);
+        Assert.Contains(failure.Failures, mistake => mistake.Contains(told, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Retraining_is_off_unless_a_setting_asks_for_it()
+    {
+        using var host = Build("Retraining:WebhookSecret", "");
+        Assert.Equal(
+            new RetrainingOptions { WebhookSecret = "" }, host.Services.GetRequiredService<IOptions<PipelineOptions>>().Value.Retraining);
+    }
+
+    [Theory]
     [InlineData("Worker:Url")]
     [InlineData("GpuWorker:Command")]
     public async Task What_only_some_functions_need_stops_no_start(string setting)

@@ -7,14 +7,12 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.Azure.Functions.Worker;
 using Microsoft.DurableTask.Client;
-using Microsoft.Extensions.Logging;
 
 namespace FunctionsPipeline.FunctionApp.Http;
 
 /// <summary>Endpoints that start, list, show and cancel sweeps.</summary>
 public sealed class SweepEndpoints(
-    RunStarter starter, RunCanceller canceller, RunDocumentStore store, SweepIndex index, IGpuJobs jobs, TimeProvider time,
-    ILogger<SweepEndpoints> logger)
+    RunStarter starter, RunCanceller canceller, RunDocumentStore store, SweepIndex index, IGpuJobs jobs, TimeProvider time)
 {
     private const string Wanted = "a sweep request, such as {\"run\": {…}, \"space\": {\"learningRate\": {\"values\": [0.0001, 0.0002]}}}";
 
@@ -96,15 +94,7 @@ public sealed class SweepEndpoints(
                 StatusCodes.Status409Conflict, $"Sweep '{sweep}' has ended already: {view.RuntimeStatus}.", "sweep");
         }
         var runs = view.Runs!.Where(run => run.RuntimeStatus is not { } status || !RunReader.HasEnded(status)).Select(run => run.Run).ToList();
-        // Races with a run that starts: it checks its mark, so that either it sees the mark or it is in progress when runs are looked up.
-        foreach (var run in runs) await store.MarkCancelledAsync(run, cancellationToken);
-        await client.TerminateInstanceAsync(sweep, new TerminateInstanceOptions("cancelled", Recursive: true), cancellationToken);
-        foreach (var run in runs)
-        {
-            if (await client.GetInstanceAsync(run, cancellationToken) is { IsCompleted: false })
-                await canceller.CancelAsync(client, run, cancellationToken);
-        }
-        Logs.SweepCancelled(logger, sweep);
+        await canceller.CancelAsync(client, sweep, runs, cancellationToken);
         var cancelled = await SweepReader.GetAsync(client, store, sweep, cancellationToken);
         return Responses.Json(cancelled ?? view, StatusCodes.Status202Accepted);
     }

@@ -23,6 +23,9 @@ public sealed record SweepPlan(SweepRequest Request, IReadOnlyList<IReadOnlyDict
     /// </summary>
     /// <param name="number">Number of the run, counted from 0.</param>
     public static string RunId(string sweep, int number) => string.Create(CultureInfo.InvariantCulture, $"{sweep}.{number + 1:D2}");
+
+    /// <summary>Returns the id of the sweep that a run belongs to; null when it belongs to none.</summary>
+    public static string? SweepOf(string run) => run.Split('.') is [var sweep, _] ? sweep : null;
 }
 
 /// <summary>A run's membership in a sweep.</summary>

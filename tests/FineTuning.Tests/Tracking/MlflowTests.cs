@@ -64,6 +64,17 @@ public sealed class MlflowTrackingTests
         Assert.All(server.Calls, call => Assert.Equal("Bearer secret", call.Authorization));
     }
 
+    [Theory]
+    [InlineData(null, null)]
+    [InlineData("lr", "functions_pipeline_sweep=lr")]
+    public async Task Runs_of_a_sweep_have_a_tag_to_be_grouped_by(string? sweep, string? tag)
+    {
+        await using var server = new FakeMlflow();
+        await using (var tracking = Start(server, Job with { Sweep = sweep })) await tracking.EndAsync(Succeeded, default);
+        var tags = Assert.Single(server.Runs).Value.Created["tags"]!.AsArray().Select(one => $"{one!["key"]}={one["value"]}");
+        Assert.Equal([.. new[] { "functions_pipeline_run=r1", "mlflow.runName=r1", tag }.OfType<string>()], tags);
+    }
+
     [Fact]
     public async Task An_attempt_that_goes_on_goes_on_in_the_same_run()
     {
@@ -179,9 +190,11 @@ public sealed class MlflowTrackingTests
         Assert.InRange(logger.Warnings, 1, 3);
     }
 
-    private static MlflowTracking Start(FakeMlflow server, ILogger? logger = null) => new(
+    private static MlflowTracking Start(FakeMlflow server, ILogger? logger = null) => Start(server, Job, logger);
+
+    private static MlflowTracking Start(FakeMlflow server, TrainingJob job, ILogger? logger = null) => new(
         new MlflowOptions(server.Server, "shop", new AuthenticationHeaderValue("Bearer", "secret")),
-        Job, TimeProvider.System, logger ?? NullLogger.Instance, Quick);
+        job, TimeProvider.System, logger ?? NullLogger.Instance, Quick);
 
     private static MetricsLine Line(int step) => new() { Step = step, Epoch = 0, Seconds = 0, Loss = 1.0 / (step + 1) };
 

@@ -1,0 +1,14 @@
+using Microsoft.Azure.Functions.Worker;
+using Microsoft.DurableTask.Client;
+
+namespace FunctionsPipeline.FunctionApp.Retraining;
+
+/// <summary>Timer trigger that starts the configured run when there is a cause; does nothing unless a setting of Retraining asks for it.</summary>
+public sealed class Retrain(Retrainer retrainer)
+{
+    // Between the quarters of an hour, at which other timers run.
+    [Function(nameof(Retrain))]
+    public Task RunAsync(
+        [TimerTrigger("0 5/15 * * * *")] TimerInfo timer, [DurableClient] DurableTaskClient client, CancellationToken cancellationToken) =>
+        retrainer.TickAsync(client, cancellationToken);
+}
