@@ -6,7 +6,7 @@ using System.Text.Json.Nodes;
 return await Hook.RunAsync(async () =>
 {
     await Gpus.CheckQuotaAsync(Hook.Required("AZURE_SUBSCRIPTION_ID"), Hook.Required("AZURE_RESOURCE_GROUP"));
-    WriteLocalSettings();
+    if (Hook.Setting("CI") is null) WriteLocalSettings();
 });
 
 static void WriteLocalSettings()
@@ -29,11 +29,15 @@ static void WriteLocalSettings()
     if (current is null || JsonNode.DeepEquals(current, sample))
     {
         File.WriteAllText(file, Text(settings));
-        Hook.Say($"Wrote {Path.GetRelativePath(Hook.Root, file)}: func start reads and writes {account} as whoever is signed in with az.");
+        Hook.Say(
+            $"""
+            Wrote {Path.GetRelativePath(Hook.Root, file)}: func start reads and writes {account} as whoever is signed in with az.
+              The roles for that are given to: azd env set DEVELOPER_PRINCIPAL_ID "$(az ad signed-in-user show --query id --output tsv)"
+            """);
     }
     else
     {
-        Hook.Say($"{Path.GetRelativePath(Hook.Root, file)} has settings of your own and stays as it is. With those of Azure it would be:");
+        Hook.Say($"{Path.GetRelativePath(Hook.Root, file)} has settings of your own and stays. With those of Azure it would be:");
         Hook.Say(Text(settings));
     }
 }

@@ -31,7 +31,7 @@ static async Task MakeWorkerKeyAsync()
     if (Hook.Setting("WORKER_KEY") is not null) return;
     // A pipeline starts without the environment: a new key every time would lock the app out until it reads the vault again.
     if (Hook.Setting("CI") is not null)
-        throw new HookException("WORKER_KEY is not set: make it a secret of the pipeline, with the value from azd env get-value WORKER_KEY.");
+        throw new HookException("WORKER_KEY is not set: it is a secret of the pipeline, with the value of azd env get-value WORKER_KEY.");
     var key = RandomNumberGenerator.GetHexString(64, lowercase: true);
     await Hook.RunAsync("azd", "env", "set", "WORKER_KEY", key, "--environment", Hook.Required("AZURE_ENV_NAME"));
     Hook.Say("Made WORKER_KEY, the key that the serving worker asks for, in the azd environment.");

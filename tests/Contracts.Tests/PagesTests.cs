@@ -22,50 +22,29 @@ public sealed partial class PagesTests
 
     [Theory]
     [MemberData(nameof(Pages))]
-    public void Files_that_a_page_names_exist(string page)
-    {
-        var text = Repository.Read(page);
-        var sources = Repository.Files(".cs").Select(file => Path.GetFileName(file)).ToHashSet();
-        Assert.All(SourceFile().Matches(text).Select(match => match.Groups[1].Value), file => Assert.Contains(file, sources));
-        foreach (Match link in Link().Matches(text))
-        {
-            var target = Path.Combine(Repository.Root, Path.GetDirectoryName(page)!, link.Groups[1].Value);
-            Assert.True(Path.Exists(target), $"{page} links to {link.Groups[1].Value}, which is not there");
-        }
-        foreach (Match match in RepositoryPath().Matches(text))
-        {
-            var path = match.Groups[1].Value;
-            Assert.True(Path.Exists(Path.Combine(Repository.Root, path)), $"{page} names {path}, which is not there");
-        }
-    }
+    public void Files_that_a_page_names_exist(string page) => Assert.Empty(MissingFiles(page, Repository.Read(page)));
 
     [Theory]
     [MemberData(nameof(Pages))]
-    public void Commands_that_a_page_names_exist(string page)
-    {
-        foreach (Match match in PipelineCommand().Matches(Repository.Read(page)))
-        {
-            var words = match.Groups[1].Value.Split(' ', StringSplitOptions.RemoveEmptyEntries);
-            Assert.True(IsCommand(words), $"{page} names a command that is not there: {match.Value}");
-        }
-    }
+    public void Commands_that_a_page_names_exist(string page) => Assert.Empty(UnknownCommands(Repository.Read(page)));
 
     [Theory]
     [MemberData(nameof(Pages))]
-    public void Routes_that_a_page_names_exist(string page)
+    public void Routes_that_a_page_names_exist(string page) => Assert.Empty(UnknownRoutes(Repository.Read(page)));
+
+    [Theory]
+    [InlineData("[there](architecture.md#the-house) and [here](#a-page)", 0)]
+    [InlineData("[gone](gone.md)", 1)]
+    [InlineData("[gone](architecture.md#the-flat)", 1)]
+    [InlineData("[gone](#another-page)", 1)]
+    [InlineData("`NoSuchFile.cs` and `infra/no-such.bicep`", 2)]
+    [InlineData("`./pipeline dance`, `./pipeline check everything`, `./pipeline check infra`", 2)]
+    [InlineData("`GET /api/nothing` and http://127.0.0.1:7071/api/none", 2)]
+    public void A_planted_mistake_is_found(string line, int mistakes)
     {
-        var text = Repository.Read(page);
-        foreach (Match match in Request().Matches(text))
-        {
-            Assert.True(
-                Routes.Any(route => Fits(route, match.Groups[2].Value) && route.Method == match.Groups[1].Value),
-                $"{page} names a request that no function answers: {match.Value}");
-        }
-        foreach (Match match in ApiUrl().Matches(text))
-        {
-            Assert.True(
-                Routes.Any(route => Fits(route, match.Groups[1].Value)), $"{page} names a URL that no function answers: {match.Value}");
-        }
+        var text = $"# A page\n\n{line}\n";
+        IEnumerable<string> findings = [.. MissingFiles("docs/page.md", text), .. UnknownCommands(text), .. UnknownRoutes(text)];
+        Assert.Equal(mistakes, findings.Count());
     }
 
     [Fact]
@@ -110,6 +89,42 @@ public sealed partial class PagesTests
     // The exporters read OpenTelemetry's own settings; the other is a macro of TorchSharp's.
     private static bool IsOthers(string name) => name.StartsWith("OTEL_", StringComparison.Ordinal) || name == "CATCH_TENSOR";
 
+    private static IEnumerable<string> MissingFiles(string page, string text)
+    {
+        var sources = Repository.Files(".cs").Select(file => Path.GetFileName(file)).ToHashSet();
+        return
+        [
+            .. SourceFile().Matches(text).Select(match => match.Groups[1].Value).Where(file => !sources.Contains(file)),
+            .. Link().Matches(text).Where(link => !IsThere(page, text, link)).Select(link => link.Value),
+            .. RepositoryPath().Matches(text).Select(match => match.Groups[1].Value)
+                .Where(path => !Path.Exists(Path.Combine(Repository.Root, path))),
+        ];
+    }
+
+    private static bool IsThere(string page, string text, Match link)
+    {
+        var (path, anchor) = (link.Groups["path"].Value, link.Groups["anchor"].Value);
+        var target = Path.Combine(Repository.Root, Path.GetDirectoryName(page)!, path);
+        if (path.Length > 0 && !Path.Exists(target)) return false;
+        var headings = Heading().Matches(path.Length > 0 && anchor.Length > 0 ? File.ReadAllText(target) : text);
+        return anchor.Length == 0 || headings.Any(heading => Anchor(heading.Groups[1].Value) == anchor);
+    }
+
+    // As GitHub makes them of headings.
+    private static string Anchor(string heading) =>
+        NoAnchor().Replace(heading.Trim().ToLowerInvariant(), "").Replace(' ', '-');
+
+    private static IEnumerable<string> UnknownCommands(string text) => PipelineCommand().Matches(text)
+        .Where(match => !IsCommand(match.Groups[1].Value.Split(' ', StringSplitOptions.RemoveEmptyEntries))).Select(match => match.Value);
+
+    private static IEnumerable<string> UnknownRoutes(string text) =>
+    [
+        .. Request().Matches(text)
+            .Where(match => !Routes.Any(route => route.Method == match.Groups[1].Value && Fits(route, match.Groups[2].Value)))
+            .Select(match => match.Value),
+        .. ApiUrl().Matches(text).Where(match => !Routes.Any(route => Fits(route, match.Groups[1].Value))).Select(match => match.Value),
+    ];
+
     private static bool IsCommand(string[] words)
     {
         if (words is [] or ["--help"]) return true;
@@ -127,7 +142,7 @@ public sealed partial class PagesTests
     private static bool Takes(string command, string word) => command switch
     {
         "test" => Directory.Exists(Path.Combine(Repository.Root, "tests", $"{word}.Tests")),
-        "setup" => Help.Contains($"setup {word}", StringComparison.Ordinal),
+        "setup" or "check" => Help.Contains($"{command} {word}", StringComparison.Ordinal),
         // A part of a benchmark's name is enough.
         "bench" when !word.StartsWith("--", StringComparison.Ordinal) =>
             Regex.IsMatch(Repository.Code("tests/Benchmarks"), $"Name => \"[a-z-]*{Regex.Escape(word)}[a-z-]*\""),
@@ -188,8 +203,14 @@ public sealed partial class PagesTests
     private static partial Regex SourceFile();
 
     // Not those to other sites.
-    [GeneratedRegex(@"\]\((?!https?:)([^)#]+)")]
+    [GeneratedRegex(@"\]\((?!https?:)(?<path>[^)#]*)(?:#(?<anchor>[^)]*))?\)")]
     private static partial Regex Link();
+
+    [GeneratedRegex(@"^#+ +(.+)$", RegexOptions.Multiline)]
+    private static partial Regex Heading();
+
+    [GeneratedRegex(@"[^\w\- ]")]
+    private static partial Regex NoAnchor();
 
     // `src/Images`, `tests/FunctionApp.Tests/functions.snapshot.txt`
     [GeneratedRegex(@"`((?:src|tests|docs|infra)/[\w./-]*[\w-])/?`")]

@@ -59,7 +59,7 @@ internal static class Hook
         }
         catch (Win32Exception)
         {
-            throw new HookException($"{program} is not installed, or not on the PATH. The hooks need az (https://aka.ms/azure-cli) and azd.");
+            throw new HookException($"{program} is not installed, or not on the PATH: hooks need az (https://aka.ms/azure-cli) and azd.");
         }
     }
 

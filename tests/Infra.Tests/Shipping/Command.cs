@@ -8,7 +8,7 @@ internal sealed record Command(int ExitCode, string Output, string Error)
 {
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
 
-    /// <summary>Variables of this process for a build that leaves no server behind, which would keep the test's process from ending.</summary>
+    /// <summary>Lists this process's variables, and those for a build that leaves no server behind.</summary>
     public static Dictionary<string, string> BuildEnvironment()
     {
         var variables = Environment.GetEnvironmentVariables().Cast<DictionaryEntry>()

@@ -16,13 +16,16 @@ public sealed class DockerfileTests
     [InlineData("USER $APP_UID", "USER root", "runs as root")]
     [InlineData("USER $APP_UID\n", "", "runs as root")]
     [InlineData("USER $APP_UID", "USER $APP_UID\nHEALTHCHECK CMD true", "HEALTHCHECK")]
-    [InlineData(Run, "RUN --mount=type=cache,target=/root/.nuget dotnet publish", "--mount=type=cache,target=/root/.nuget: needs BuildKit")]
+    [InlineData(Run, "RUN --mount=type=cache,target=/root/.nuget dotnet publish", "--mount=type=cache")]
     [InlineData("COPY --from=build /publish/", "COPY --link --from=build /publish/", "COPY --link: needs BuildKit")]
     [InlineData("# The GPU worker", "# syntax=docker/dockerfile:1\n# The GPU worker", "syntax directive")]
     [InlineData("COPY . .", "COPY <<EOF /source/a.txt", "<<: needs BuildKit")]
     [InlineData("COPY --from=build /torch/ /\n", "", "torch is not the first")]
-    public void A_planted_mistake_is_found(string right, string wrong, string finding) =>
-        Assert.Contains(DockerfileCheck.Findings(Dockerfile.Parse(With(right, wrong))), found => found.Contains(finding, StringComparison.Ordinal));
+    public void A_planted_mistake_is_found(string right, string wrong, string finding)
+    {
+        var findings = DockerfileCheck.Findings(Dockerfile.Parse(With(right, wrong)));
+        Assert.Contains(findings, found => found.Contains(finding, StringComparison.Ordinal));
+    }
 
     [Theory]
     [InlineData("COPY . .", "CPY . .")]

@@ -41,8 +41,9 @@ public sealed class HookTests(BuiltHooks hooks) : IClassFixture<BuiltHooks>, IDi
     {
         _tools.On(ProfileTypes, A100AndT4);
         (await RunAsync("preprovision", Provisioned(("AZURE_RESOURCE_GROUP", "")))).Succeeded();
-        var call = Assert.Single(_tools.Calls);
-        Assert.Contains($"/subscriptions/s1/providers/Microsoft.App/locations/swedencentral/{ProfileTypes}?", call, StringComparison.Ordinal);
+        Assert.Contains(
+            $"/subscriptions/s1/providers/Microsoft.App/locations/swedencentral/{ProfileTypes}?", Assert.Single(_tools.Calls),
+            StringComparison.Ordinal);
     }
 
     [Theory]
@@ -153,14 +154,14 @@ public sealed class HookTests(BuiltHooks hooks) : IClassFixture<BuiltHooks>, IDi
             .On("getFullUrl", NotFound).On("deployment group create", Failure("ERROR: Webhook validation handshake failed"), Answer(""));
         // As azd runs it, also in a pipeline.
         var folder = Path.Combine(Repository.Root, "infra", "hooks");
-        var result = await Command.RunAsync("dotnet", ["run", Path.Combine(folder, "postdeploy.cs")], folder, Variables(Provisioned(("CI", "true"))));
-        result.Succeeded();
+        var variables = Variables(Provisioned(("CI", "true")));
+        (await Command.RunAsync("dotnet", ["run", Path.Combine(folder, "postdeploy.cs")], folder, variables)).Succeeded();
         Assert.Equal(3, _tools.Calls.Count(call => call.Contains(Keys, StringComparison.Ordinal)));
         var deployments = _tools.Calls.Where(call => call.StartsWith("az deployment", StringComparison.Ordinal)).ToList();
         Assert.Equal(2, deployments.Count);
         Assert.EndsWith(
-            $"--template-file {Path.Combine(Repository.Root, "infra", "modules", "event-subscription.bicep")} --parameters topicName=evgt-1 "
-                + "functionAppName=func-1 storageAccountName=stdata1",
+            $"--template-file {Path.Combine(Repository.Root, "infra", "modules", "event-subscription.bicep")} "
+                + "--parameters topicName=evgt-1 functionAppName=func-1 storageAccountName=stdata1",
             deployments[0], StringComparison.Ordinal);
         Assert.Contains("--subscription s1 --resource-group rg-dev", deployments[0], StringComparison.Ordinal);
         Assert.DoesNotContain(_tools.Calls, call => call.Contains("--method delete", StringComparison.Ordinal));
@@ -171,8 +172,9 @@ public sealed class HookTests(BuiltHooks hooks) : IClassFixture<BuiltHooks>, IDi
     [InlineData("k2", false)]
     public async Task Postdeploy_makes_the_subscription_anew_when_its_key_has_changed(string old, bool isNew)
     {
-        var url = Answer($$"""{"endpointUrl":"https://func-1/runtime/webhooks/blobs?functionName=Host.Functions.UploadedImage&code={{old}}"}""");
-        _tools.On(Keys, Key).On("getFullUrl", url, url, NotFound).On("--method delete", Answer("")).On("deployment group create", Answer(""));
+        var url = Answer($$"""{"endpointUrl":"https://func-1/runtime/webhooks/blobs?functionName=UploadedImage&code={{old}}"}""");
+        _tools.On(Keys, Key).On("getFullUrl", url, url, NotFound)
+            .On("--method delete", Answer("")).On("deployment group create", Answer(""));
         (await RunAsync("postdeploy", Provisioned())).Succeeded();
         var calls = _tools.Calls.Select(call => call.Split(' ') switch
         {

@@ -55,8 +55,8 @@ internal sealed partial class ImageBuild : IDisposable
             switch (instruction.Name)
             {
                 case "ARG":
-                    var (name, value) = instruction.Arguments.Split('=') is [var first, var second] ? (first, second) : (instruction.Arguments, "");
-                    environment[name] = _arguments.GetValueOrDefault(name, value);
+                    var argument = instruction.Arguments.Split('=');
+                    environment[argument[0]] = _arguments.GetValueOrDefault(argument[0], argument.ElementAtOrDefault(1) ?? "");
                     break;
                 case "WORKDIR":
                     folder = Directory.CreateDirectory(root + instruction.Arguments).FullName;

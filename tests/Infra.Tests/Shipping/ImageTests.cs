@@ -5,8 +5,8 @@ using System.Text.Json;
 namespace FunctionsPipeline.Infra.Tests.Shipping;
 
 /// <summary>
-/// The image of the GPU worker, built as <c>infra/Dockerfile</c> says but with torch for the CPU, in a bare folder: another user, files that
-/// nobody may write, and no variables but those of the image.
+/// The image of the GPU worker, built as <c>infra/Dockerfile</c> says but with torch for the CPU, in a bare folder: another user, files
+/// that nobody may write, and no variables but those of the image.
 /// </summary>
 public sealed class ImageTests(ImageFixture fixture) : IClassFixture<ImageFixture>, IDisposable
 {
@@ -82,7 +82,8 @@ public sealed class ImageTests(ImageFixture fixture) : IClassFixture<ImageFixtur
             Assert.Equal(HttpStatusCode.OK, (await client.GetAsync($"{url}/livez")).StatusCode);
             Assert.Equal(HttpStatusCode.ServiceUnavailable, (await client.GetAsync($"{url}/readyz")).StatusCode);
 
-            var mapped = File.ReadLines($"/proc/{process.Id}/maps").Select(line => line.IndexOf('/') is >= 0 and var path ? line[path..] : "").ToHashSet();
+            var mapped = File.ReadLines($"/proc/{process.Id}/maps")
+                .Select(line => line.IndexOf('/') is >= 0 and var path ? line[path..] : "").ToHashSet();
             Assert.Contains(mapped, file => file == Path.Combine(Image.WorkingDirectory, "runtimes/linux-x64/native/libtorch_cpu.so"));
             Assert.DoesNotContain(mapped, file => file.StartsWith(Repository.Root, StringComparison.Ordinal) || file.Contains("/.nuget/"));
 

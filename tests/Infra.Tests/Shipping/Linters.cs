@@ -1,6 +1,6 @@
 namespace FunctionsPipeline.Infra.Tests.Shipping;
 
-/// <summary>Linters of other people's: those that <c>./pipeline setup linters</c> installs, and shellcheck where the system has it.</summary>
+/// <summary>Runs the linters that <c>./pipeline setup linters</c> installs, and shellcheck where the system has it.</summary>
 internal static class Linters
 {
     /// <summary>Lists what dockerfilelint has to say of a Dockerfile.</summary>

@@ -15,14 +15,14 @@ public sealed class SchemaTests
 
     [Theory]
     [InlineData("azure.yaml", "azure.yaml.json", "requiredVersions:", "requiredVersion:", "/requiredVersion")]
-    [InlineData("azure.yaml", "azure.yaml.json", "    host: function", "    host: function\n    langauge: dotnet", "/services/functions/langauge")]
+    [InlineData("azure.yaml", "azure.yaml.json", "    host: function", "    hots: function", "/services/functions/hots")]
     [InlineData("azure.yaml", "azure.yaml.json", "  preprovision:", "  beforeprovision:", "/hooks/beforeprovision")]
     [InlineData("azure.yaml", "azure.yaml.json", "remoteBuild: true", "remoteBuild: perhaps", "/services/train/docker/remoteBuild")]
     [InlineData("src/FunctionApp/host.json", "host.json", "\"2.0\"", "\"3.0\"", "/version")]
     [InlineData("src/FunctionApp/local.settings.sample.json", "local.settings.json", "\"dotnet-isolated\"", "\"dotnett\"", "/Values")]
     [InlineData(".github/workflows/ci.yml", "github-workflow.json", "    steps:", "    step:", "/jobs/test")]
     [InlineData(".github/dependabot.yml", "dependabot-2.0.json", "docker", "podman", "/updates/0")]
-    [InlineData(".devcontainer/devcontainer.json", "devcontainer.json", "\"forwardPorts\": [", "\"forwardPorts\": [true, ", "/forwardPorts")]
+    [InlineData(".devcontainer/devcontainer.json", "devcontainer.json", "[7071,", "[[],", "/forwardPorts")]
     public void A_planted_mistake_is_found(string file, string schema, string right, string wrong, string place)
     {
         var text = Read(file);
@@ -35,8 +35,8 @@ public sealed class SchemaTests
     public void Services_and_hooks_of_azure_yaml_are_there()
     {
         var text = Read("azure.yaml");
-        Assert.All(
-            Lines(text, "project: ").Concat(Lines(text, "run: ")), path => Assert.True(Path.Exists(Path.Combine(Repository.Root, path)), path));
+        var paths = Lines(text, "project: ").Concat(Lines(text, "run: "));
+        Assert.All(paths, path => Assert.True(Path.Exists(Path.Combine(Repository.Root, path)), path));
         // Paths of an image begin in the service's folder.
         Assert.All(
             Lines(text, "path: "), path => Assert.True(File.Exists(Path.Combine(Repository.Root, "src", "GpuWorker", path)), path));
