@@ -150,8 +150,8 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
         requireAuthentication: true
         unauthenticatedClientAction: 'RedirectToLoginPage'
         redirectToProvider: 'azureActiveDirectory'
-        // Event Grid, the Hub and probes cannot sign in; all but the health page ask for a key of their own.
-        excludedPaths: ['/api/health', '/runtime/webhooks/blobs']
+        // Event Grid, the Hub and probes cannot sign in; the first asks for its key, the second for its secret.
+        excludedPaths: ['/runtime/webhooks/blobs', '/api/hooks/huggingface', '/api/health']
       }
       identityProviders: {
         azureActiveDirectory: {

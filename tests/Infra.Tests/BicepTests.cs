@@ -34,6 +34,9 @@ public sealed class BicepTests(CompiledInfrastructure infrastructure) : IClassFi
     public void Settings_are_read_and_what_is_read_is_set() => AssertNone(SettingsCheck.Findings(infrastructure.Deployment));
 
     [Fact]
+    public void Workers_have_the_GPU_that_they_need() => AssertNone(GpuCheck.Findings(infrastructure.Deployment));
+
+    [Fact]
     public void Storage_is_closed_and_has_the_containers() => AssertNone(StorageCheck.Findings(infrastructure.Deployment));
 
     [Fact]

@@ -29,13 +29,14 @@ internal sealed record Deployment(string Folder, IReadOnlyList<CompiledOption> O
     {
         var folder = Path.Combine(AppContext.BaseDirectory, "compiled", name);
         if (Directory.Exists(folder)) Directory.Delete(folder, recursive: true);
-        foreach (var file in Directory.EnumerateFiles(Source, "*", SearchOption.AllDirectories)
-            .Where(file => Path.GetExtension(file) is ".bicep" or ".bicepparam" or ".json" or ".md"
-                && !file.EndsWith(CompiledOption.SnapshotExtension, StringComparison.Ordinal)))
+        foreach (var part in new[] { "", "modules", "options" })
         {
-            var copy = Path.Combine(folder, Path.GetRelativePath(Source, file));
-            Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
-            File.Copy(file, copy);
+            Directory.CreateDirectory(Path.Combine(folder, part));
+            foreach (var file in Directory.EnumerateFiles(Path.Combine(Source, part)))
+            {
+                if (!file.EndsWith(CompiledOption.SnapshotExtension, StringComparison.Ordinal))
+                    File.Copy(file, Path.Combine(folder, part, Path.GetFileName(file)));
+            }
         }
         change?.Invoke(folder);
         var compiled = new List<CompiledOption>();
@@ -46,10 +47,6 @@ internal sealed record Deployment(string Folder, IReadOnlyList<CompiledOption> O
     /// <summary>Lists the resources of all options.</summary>
     public IEnumerable<(string Option, JsonObject Resource)> Resources =>
         Options.SelectMany(option => option.Resources.Select(resource => (option.Name, resource)));
-
-    /// <summary>Lists the resources of a type.</summary>
-    public IEnumerable<(string Option, JsonObject Resource)> OfType(string type) =>
-        Resources.Where(found => (string?)found.Resource["type"] == type);
 }
 
 /// <summary>Outcome of compiling one option.</summary>

@@ -56,6 +56,13 @@ public sealed record Mutant(string File, string Right, string Wrong, string Find
             "modules/storage.bicep", "isPrivate ? 'Deny' : 'Allow'", "isPrivate ? 'Allow' : 'Allow'", "is open to all networks", "network"),
         ["container_that_is_missing"] = new(
             "main.bicep", "'predictions', 'corrections']", "'predictions']", "there is no container corrections"),
+        ["GPU_that_is_none"] = new(
+            "modules/training.bicep", "workloadProfileName: 'training'", "workloadProfileName: 'train'", "uses the profile train"),
+        ["type_that_the_GPU_lacks"] = new(
+            "main.bicep", "precision: 'float16' }", "precision: 'bfloat16' }", "computes in bf16 on a Consumption-GPU-NC8as-T4"),
+        ["sign_in_of_Event_Grid"] = new(
+            "modules/functions.bicep", "excludedPaths: ['/runtime/webhooks/blobs', ", "excludedPaths: [",
+            "asks for a sign-in at /runtime/webhooks/blobs", "auth"),
         ["plain_http"] = new(
             "modules/serving.bicep", "allowInsecure: false", "allowInsecure: true", "takes plain HTTP"),
         ["key_in_the_template"] = new(

@@ -7,6 +7,7 @@ internal static class Check
     public static IReadOnlyList<string> AllButSnapshots(Deployment deployment) =>
     [
         .. CompilerCheck.Findings(deployment), .. TypeCheck.Findings(deployment), .. RoleCheck.Findings(deployment),
-        .. SettingsCheck.Findings(deployment), .. StorageCheck.Findings(deployment), .. ExposureCheck.Findings(deployment),
+        .. SettingsCheck.Findings(deployment), .. GpuCheck.Findings(deployment), .. StorageCheck.Findings(deployment),
+        .. ExposureCheck.Findings(deployment),
     ];
 }

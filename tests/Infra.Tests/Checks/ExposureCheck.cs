@@ -22,6 +22,8 @@ internal static partial class ExposureCheck
                 ("takes requests from outside the network", option != "network" || Is(properties?["vnetConfiguration"]?["internal"])),
                 ("sends logs with a key", (string?)properties?["appLogsConfiguration"]?["destination"] == "azure-monitor")),
             "Microsoft.Web/sites" => Missing(("takes plain HTTP", Is(properties?["httpsOnly"]))),
+            "Microsoft.Web/sites/config" when ((string)resource["name"]!).EndsWith("/authsettingsV2", StringComparison.Ordinal) =>
+                SignIn(properties!["globalValidation"]!),
             "Microsoft.Web/sites/basicPublishingCredentialsPolicies" => Missing(("takes passwords", IsNot(properties?["allow"]))),
             "Microsoft.ContainerRegistry/registries" => Missing(
                 ("takes a password", IsNot(properties?["adminUserEnabled"])),
@@ -46,6 +48,15 @@ internal static partial class ExposureCheck
         };
         var named = IdentityName().Matches(resource.ToJsonString()).Select(match => match.Value).ToHashSet();
         return Missing(("runs as the identity of another", own is null || named.All(name => name == own)));
+    }
+
+    private static IEnumerable<string> SignIn(JsonNode validation)
+    {
+        var snapshot = File.ReadAllText(Path.Combine(Repository.Root, "tests/FunctionApp.Tests/functions.snapshot.txt"));
+        var excluded = validation["excludedPaths"]!.AsArray().Select(path => (string)path!).ToList();
+        var open = AnonymousRoute().Matches(snapshot).Select(match => $"/api/{match.Groups[1].Value}").Append("/runtime/webhooks/blobs");
+        return Missing(("lets people in who have not signed in", Is(validation["requireAuthentication"])))
+            .Concat(open.Except(excluded).Select(path => $"asks for a sign-in at {path}"));
     }
 
     private static IEnumerable<string> Serving(JsonNode properties)
@@ -88,6 +99,9 @@ internal static partial class ExposureCheck
 
     [GeneratedRegex("id-(app|train|serve)-")]
     private static partial Regex IdentityName();
+
+    [GeneratedRegex(@"authLevel=Anonymous methods=\S+ route=([^;\s]+)")]
+    private static partial Regex AnonymousRoute();
 
     private static bool Is(JsonNode? value) => (bool?)value == true;
 
