@@ -37,7 +37,8 @@ internal static partial class SettingsCheck
         "HF_ENDPOINT", "HF_TOKEN", "Ingestion", "Predictions", "Worker:Timeout", "Worker:Concurrency",
         // For jobs that are processes of one machine.
         "GpuWorker:Command", "GpuJobs:LogFolder", "GpuJobs:StopTimeout",
-        "GpuJobs:ArmEndpoint", "GpuJobs:MaxRestarts", "GpuJobs:MaxPreemptions", "GpuJobs:HeartbeatTimeout",
+        "GpuJobs:ArmEndpoint", "GpuJobs:MaxRestarts", "GpuJobs:MaxPreemptions", "GpuJobs:HeartbeatTimeout", "GpuJobs:SilenceTimeout",
+        "Retraining",
     ];
 
     /// <summary>Variables that the worker reads and Bicep leaves out.</summary>
