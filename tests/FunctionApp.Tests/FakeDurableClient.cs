@@ -16,7 +16,8 @@ internal sealed class FakeDurableClient() : DurableTaskClient("test")
         _instances[instance] = new OrchestrationMetadata("FineTune", instance) { RuntimeStatus = status };
 
     public override Task<string> ScheduleNewOrchestrationInstanceAsync(
-        TaskName orchestratorName, object? input = null, StartOrchestrationOptions? options = null, CancellationToken cancellation = default)
+        TaskName orchestratorName, object? input = null, StartOrchestrationOptions? options = null,
+        CancellationToken cancellation = default)
     {
         Started.Add(input);
         Set(options!.InstanceId!, OrchestrationRuntimeStatus.Pending);

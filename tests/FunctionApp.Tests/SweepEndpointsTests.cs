@@ -6,7 +6,9 @@ using FunctionsPipeline.FunctionApp.Http;
 
 namespace FunctionsPipeline.FunctionApp.Tests;
 
-/// <summary>Sweeps through HTTP and the durable engine; a run's loss is a hundredth of its seed, and seeds from 1000 on train forever.</summary>
+/// <summary>
+/// Sweeps through HTTP and the durable engine. A run's loss is a hundredth of its seed; one with a seed from 1000 on trains forever.
+/// </summary>
 public sealed class SweepEndpointsTests(PipelineFixture pipeline) : IClassFixture<PipelineFixture>
 {
     private const string Run = """

@@ -88,7 +88,8 @@ public class SweepRulesTests
     [InlineData("\"space\": {\"seed\": {\"values\": [1, 2]}}, \"method\": \"random\"", "budget", "must be given")]
     [InlineData("\"space\": {\"seed\": {\"min\": 1}}, \"method\": \"random\", \"budget\": 1", "space.seed", "both min and max")]
     [InlineData("\"space\": {\"seed\": {\"min\": 1, \"max\": 1}}, \"method\": \"random\", \"budget\": 1", "space.seed.max", "above min")]
-    [InlineData("\"space\": {\"seed\": {\"min\": 0, \"max\": 9, \"log\": true}}, \"method\": \"random\", \"budget\": 1", "space.seed.min", "log")]
+    [InlineData("\"space\": {\"seed\": {\"min\": 0, \"max\": 9, \"log\": true}}, \"method\": \"random\", \"budget\": 1",
+        "space.seed.min", "log")]
     [InlineData("\"space\": {\"seed\": {\"min\": -5, \"max\": 9}}, \"method\": \"random\", \"budget\": 1", "space.seed.min", "at least 0")]
     [InlineData("\"space\": {\"seed\": {\"min\": 0, \"max\": 1e11}}, \"method\": \"random\", \"budget\": 1", "space.seed.max", "cannot be")]
     [InlineData("\"space\": {\"seed\": {\"min\": 1, \"max\": 2}}, \"method\": \"random\", \"budget\": 3", "budget", "has 2 combinations")]
@@ -96,7 +97,8 @@ public class SweepRulesTests
     [InlineData("\"space\": {\"seed\": {\"values\": [1]}}, \"parallelism\": 0", "parallelism", "from 1 to 100")]
     [InlineData("\"space\": {\"seed\": {\"values\": [1]}}, \"sweep\": \"A.b\"", "sweep", "36 lower-case letters")]
     [InlineData("\"space\": {\"seed\": {\"values\": [1]}}, \"pruning\": {\"minRuns\": 0}", "pruning.minRuns", "at least 1")]
-    [InlineData("\"space\": {\"seed\": {\"values\": [1]}}, \"pruning\": {\"afterValidations\": -1}", "pruning.afterValidations", "at least 0")]
+    [InlineData("\"space\": {\"seed\": {\"values\": [1]}}, \"pruning\": {\"afterValidations\": -1}",
+        "pruning.afterValidations", "at least 0")]
     public async Task A_mistake_is_reported_under_its_path_with_the_way_out(string members, string field, string remedy)
     {
         var error = Assert.Single(SweepRules.Check(await ReadRestAsync(members)));

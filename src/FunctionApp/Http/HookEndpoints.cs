@@ -62,7 +62,7 @@ public sealed partial class HookEndpoints(Retrainer retrainer, IOptions<Pipeline
             reason = $"the branch {dataset.Revision} has no new commit";
         else if (branch.NewSha is not { } commit) reason = $"the branch {dataset.Revision} was deleted";
         else if (!Sha().IsMatch(commit))
-            throw new RequestException("updatedRefs.newSha", StatusCodes.Status400BadRequest, $"newSha is '{commit}', must be a commit's SHA.");
+            throw new RequestException("updatedRefs.newSha", 400, $"newSha is '{commit}', must be a commit's SHA.");
         else return commit;
         return null;
     }

@@ -44,10 +44,8 @@ public sealed class SweepEndpoints(
         catch (RequestException e)
         {
             // The Hub's refusals name members of the run.
-            var field = e.Field.StartsWith("dataset.", StringComparison.Ordinal) || e.Field.StartsWith("baseModel.", StringComparison.Ordinal)
-                ? $"run.{e.Field}"
-                : e.Field;
-            return Responses.Problem(e.Status, e.Message, field);
+            var isOfRun = e.Field.Split('.')[0] is "dataset" or "baseModel";
+            return Responses.Problem(e.Status, e.Message, isOfRun ? $"run.{e.Field}" : e.Field);
         }
         catch (HubException e)
         {
@@ -93,8 +91,8 @@ public sealed class SweepEndpoints(
             return Responses.Problem(
                 StatusCodes.Status409Conflict, $"Sweep '{sweep}' has ended already: {view.RuntimeStatus}.", "sweep");
         }
-        var runs = view.Runs!.Where(run => run.RuntimeStatus is not { } status || !RunReader.HasEnded(status)).Select(run => run.Run).ToList();
-        await canceller.CancelAsync(client, sweep, runs, cancellationToken);
+        var runs = view.Runs!.Where(run => run.RuntimeStatus is not { } status || !RunReader.HasEnded(status)).Select(run => run.Run);
+        await canceller.CancelAsync(client, sweep, [.. runs], cancellationToken);
         var cancelled = await SweepReader.GetAsync(client, store, sweep, cancellationToken);
         return Responses.Json(cancelled ?? view, StatusCodes.Status202Accepted);
     }

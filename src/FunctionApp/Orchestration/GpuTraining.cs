@@ -117,7 +117,8 @@ internal static class GpuTraining
                 ? $"the GPU job has been silent for {silence.TotalMinutes:0} minutes"
                 : "training";
             report(message, reading.Heartbeat);
-            if (pruner is not null && await pruner.PruneAsync(name, reading.Heartbeat) is { } result) return reading with { Result = result };
+            if (pruner is not null && await pruner.PruneAsync(name, reading.Heartbeat) is { } result)
+                return reading with { Result = result };
         }
     }
 

@@ -5,7 +5,7 @@ using Microsoft.DurableTask;
 
 namespace FunctionsPipeline.FunctionApp.Orchestration;
 
-/// <summary>Ends a run of a sweep early, from within the run's orchestrator, when a validation shows that it is worse than others.</summary>
+/// <summary>Ends a run of a sweep early, from within the run's orchestrator, when a validation is worse than those of others.</summary>
 internal sealed class RunPruner(TaskOrchestrationContext context, string run, SweepMember sweep)
 {
     private double? _judged;

@@ -36,7 +36,7 @@ public static class Sweep
         return new SweepOutcome(best.Run, best.FineTuned!.Loss, decision.Published, decision.Reason);
     }
 
-    /// <summary>Trains a run to its end. Its failure, or a cancellation of this run alone, is a result that does not end the others.</summary>
+    /// <summary>Trains a run to its end. A failure of the run, or a cancellation of this run alone, does not end the others.</summary>
     private static async Task<TrainingResult> EndAsync(TaskOrchestrationContext context, FineTuneInput input)
     {
         var run = input.Request.Run!;

@@ -3,7 +3,7 @@ using Microsoft.DurableTask.Client;
 
 namespace FunctionsPipeline.FunctionApp.Retraining;
 
-/// <summary>Timer trigger that starts the configured run when there is a cause; does nothing unless a setting of Retraining asks for it.</summary>
+/// <summary>Timer trigger that starts the configured run when there is a cause; does nothing while retraining is off.</summary>
 public sealed class Retrain(Retrainer retrainer)
 {
     // Between the quarters of an hour, at which other timers run.

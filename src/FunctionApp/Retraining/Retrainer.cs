@@ -39,7 +39,7 @@ public sealed class Retrainer(
 
     private BlobClient WaitingPush => blobs.GetBlobContainerClient(Containers.Runs).GetBlobClient(RunBlobs.WaitingPush);
 
-    /// <summary>Starts the run of a commit that was pushed to the dataset. A later tick of the timer starts a run that has to wait.</summary>
+    /// <summary>Starts the run of a commit that was pushed to the dataset; a run that has to wait is started by the timer.</summary>
     public async Task<RetrainingDecision> PushedAsync(DurableTaskClient client, string commit, CancellationToken cancellationToken)
     {
         // Before the start, so that the timer finds a push whose start did not get to its end.
@@ -51,8 +51,11 @@ public sealed class Retrainer(
     public async Task TickAsync(DurableTaskClient client, CancellationToken cancellationToken)
     {
         var retraining = options.Value.Retraining;
-        if (retraining.WebhookSecret is { Length: > 0 } && await WaitingPush.ReadJsonAsync<Push>(cancellationToken) is { Document: var push })
+        if (retraining.WebhookSecret is { Length: > 0 }
+            && await WaitingPush.ReadJsonAsync<Push>(cancellationToken) is { Document: var push })
+        {
             await StartPushedAsync(client, push.Commit, cancellationToken);
+        }
         if (retraining.Poll) await PollAsync(client, retraining.ReadRequest().Dataset, cancellationToken);
         if (retraining.Corrections is { } threshold) await CountCorrectionsAsync(client, threshold, cancellationToken);
     }

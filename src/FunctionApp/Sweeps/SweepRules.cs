@@ -108,8 +108,8 @@ internal static partial class SweepRules
             errors.Add("budget", "must be given for a random search: the number of runs");
         else if (request.Method == SearchMethod.Grid && request.Budget is { } budget && budget < combinations)
         {
-            errors.Add(
-                "budget", $"is {budget}, but the grid has {count} combinations; leave it out to run all, or set method to random to draw some");
+            errors.Add("budget",
+                $"is {budget}, but the grid has {count} combinations; leave it out to run all, or set method to random to draw some");
         }
         else if (request.Method == SearchMethod.Grid && combinations > MostRuns)
         {
