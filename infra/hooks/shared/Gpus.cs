@@ -18,7 +18,9 @@ internal static class Gpus
     {
         var needed = new Dictionary<string, int> { [A100] = 1 };
         var serving = Hook.Setting("SERVING_PROFILE") ?? T4;
-        needed[serving] = needed.GetValueOrDefault(serving) + int.Parse(Hook.Setting("SERVING_REPLICAS") ?? "1");
+        var replicas = Hook.Setting("SERVING_REPLICAS") ?? "1";
+        needed[serving] = needed.GetValueOrDefault(serving)
+            + (int.TryParse(replicas, out var count) ? count : throw new HookException($"SERVING_REPLICAS is no number: {replicas}"));
         return needed;
     }
 

@@ -80,6 +80,14 @@ public sealed class HookTests(BuiltHooks hooks) : IClassFixture<BuiltHooks>, IDi
     }
 
     [Fact]
+    public async Task Preprovision_refuses_a_number_that_is_none()
+    {
+        _tools.On(ProfileTypes, A100AndT4);
+        var result = await RunAsync("preprovision", Provisioned(("SERVING_REPLICAS", "two")));
+        Assert.Equal((1, "SERVING_REPLICAS is no number: two\n"), (result.ExitCode, result.Error));
+    }
+
+    [Fact]
     public async Task Preprovision_in_a_pipeline_makes_no_key()
     {
         var result = await RunAsync("preprovision", Provisioned(("WORKER_KEY", ""), ("CI", "true")));
