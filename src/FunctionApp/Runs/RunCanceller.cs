@@ -12,7 +12,7 @@ public sealed class RunCanceller(RunDocumentStore store, IGpuJobs jobs, ILogger<
     /// <summary>Ends a run and stops its GPU job. A sweep that the run belongs to goes on with its other runs.</summary>
     public async Task CancelAsync(DurableTaskClient client, string run, CancellationToken cancellationToken)
     {
-        // The Durable Task worker cannot read the history of an orchestration whose sub-orchestration was terminated: the sweep would fail.
+        // An orchestration whose sub-orchestration was terminated fails with an error of the Durable Task worker: so would the sweep.
         // The run's next poll finds this result instead.
         var isOfSweep = SweepPlan.SweepOf(run) is { } sweep
             && await client.GetInstanceAsync(sweep, cancellationToken) is { IsCompleted: false };
