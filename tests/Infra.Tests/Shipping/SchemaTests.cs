@@ -19,7 +19,7 @@ public sealed class SchemaTests
     [InlineData("azure.yaml", "azure.yaml.json", "  preprovision:", "  beforeprovision:", "/hooks/beforeprovision")]
     [InlineData("azure.yaml", "azure.yaml.json", "remoteBuild: true", "remoteBuild: perhaps", "/services/train/docker/remoteBuild")]
     [InlineData("src/FunctionApp/host.json", "host.json", "\"2.0\"", "\"3.0\"", "/version")]
-    [InlineData("src/FunctionApp/local.settings.sample.json", "local.settings.schema.json", "\"dotnet-isolated\"", "\"dotnett\"", "/Values")]
+    [InlineData("src/FunctionApp/local.settings.sample.json", "local.settings.schema.json", "dotnet-isolated", "dotnett", "/Values")]
     [InlineData(".github/workflows/ci.yml", "github-workflow.json", "    steps:", "    step:", "/jobs/test")]
     [InlineData(".github/dependabot.yml", "dependabot-2.0.json", "docker", "podman", "/updates/0")]
     [InlineData(".devcontainer/devcontainer.json", "devcontainer.json", "[7071,", "[[],", "/forwardPorts")]
