@@ -210,8 +210,8 @@ internal sealed class ContainerAppJobs(
         {
             403 => $"The app's identity needs the role Container Apps Jobs Operator on {jobId}; a new assignment takes some minutes.",
             404 => $"There is no Container Apps job {jobId} (setting GpuJobs:JobId), or the app's identity must not see it.",
-            _ => "If this speaks of a quota or of capacity, ask for more of 'Managed Environment Consumption NCA100 Gpus' (or T4 Gpus) in "
-                + "the region's quotas of Container Apps, or wait until other jobs have ended.",
+            _ => "If this speaks of a quota or of capacity, ask for more of 'Managed Environment Consumption NCA100 Gpus' (or T4 Gpus) on "
+                + "the Quota page of the Container Apps environment, or wait until other jobs have ended.",
         };
         var answer = refused.Message.Split('\n')[0].TrimEnd();
         return $"Container Apps refused the job ({refused.Status} {refused.ErrorCode}): {answer} {advice}";
