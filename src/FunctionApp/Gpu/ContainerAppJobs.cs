@@ -18,12 +18,6 @@ internal sealed class ContainerAppJobs(
     /// <summary>Environment variable of an execution: its attempt.</summary>
     public const string Attempt = "RUN_ATTEMPT";
 
-    // Exit code of a process that SIGKILL ended.
-    private const int Killed = 128 + 9;
-
-    // EX_TEMPFAIL of sysexits.h: the worker left a checkpoint in time.
-    private const int Preempted = 75;
-
     private const int MaxThrottled = 5;
     private static readonly TimeSpan DefaultRetryAfter = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan LongestRetryAfter = TimeSpan.FromMinutes(2);
@@ -183,7 +177,7 @@ internal sealed class ContainerAppJobs(
                     select container.Code;
         var code = codes.LastOrDefault(code => code is not null);
         // The job's time limit ends in SIGKILL for a worker that could not leave a checkpoint in time.
-        return ended.Reason == "DeadlineExceeded" && code != Preempted ? Killed : code;
+        return ended.Reason == "DeadlineExceeded" && code != GpuJobExit.Preempted ? GpuJobExit.Killed : code;
     }
 
     private static string Reason(ExecutionProperties ended)

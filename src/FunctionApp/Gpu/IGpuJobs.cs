@@ -39,3 +39,21 @@ public enum GpuJobState
 /// <param name="LastOutput">Last lines of the output of a job that has ended.</param>
 /// <param name="Reason">The service's words on the end of a job.</param>
 public sealed record GpuJobStatus(GpuJobState State, int? ExitCode = null, string? LastOutput = null, string? Reason = null);
+
+/// <summary>Exit codes of the GPU worker that decide what becomes of its run.</summary>
+internal static class GpuJobExit
+{
+    /// <summary>EX_USAGE of sysexits.h: the worker rejected its command line. A restart would be rejected as well.</summary>
+    public const int Usage = 64;
+
+    /// <summary>EX_UNAVAILABLE of sysexits.h: another worker trains the run.</summary>
+    public const int Busy = 69;
+
+    /// <summary>EX_TEMPFAIL of sysexits.h: the worker was asked to stop and left a checkpoint.</summary>
+    public const int Preempted = 75;
+
+    /// <summary>
+    /// SIGKILL: memory ran out, or a job's worker had no time to leave a checkpoint when its machine was taken away.
+    /// </summary>
+    public const int Killed = 128 + 9;
+}

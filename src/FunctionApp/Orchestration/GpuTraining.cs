@@ -12,18 +12,6 @@ namespace FunctionsPipeline.FunctionApp.Orchestration;
 /// </summary>
 internal static class GpuTraining
 {
-    // EX_USAGE of sysexits.h: the worker rejected its command line. A restart would be rejected as well.
-    private const int UsageError = 64;
-
-    // EX_TEMPFAIL of sysexits.h: the worker was asked to stop and left a checkpoint.
-    private const int PreemptedExit = 75;
-
-    // SIGKILL: memory ran out, or a job's worker had no time to leave a checkpoint when its machine was taken away.
-    private const int KilledExit = 137;
-
-    // EX_UNAVAILABLE of sysexits.h: another worker trains the run.
-    private const int BusyExit = 69;
-
     // A worker that has written its result still reports to its trackers and sends its telemetry.
     private static readonly TimeSpan EndGrace = TimeSpan.FromMinutes(1);
 
@@ -43,7 +31,7 @@ internal static class GpuTraining
                 nameof(GpuJobActivities.StartGpuJob), new StartGpuJobInput(job, dataset, attempt, corrections), Retries.Transient);
             var started = context.CurrentUtcDateTime;
             var reading = await WatchAsync(context, job.Run, name, policy, report, pruner);
-            if (reading.Status is not { State: GpuJobState.Exited } or { ExitCode: BusyExit })
+            if (reading.Status is not { State: GpuJobState.Exited } or { ExitCode: GpuJobExit.Busy })
             {
                 await StopAsync(context, new StopGpuJobInput(name, reading.Result is null ? TimeSpan.Zero : EndGrace));
             }
@@ -57,7 +45,7 @@ internal static class GpuTraining
             // A job that was killed after it came further than those before it is no failing one: a full fine-tuning has no time for a
             // checkpoint when its machine is taken away.
             var step = reading.Heartbeat is { } last && last.At.UtcDateTime >= started ? last.Step : 0;
-            var killed = reading.Status.ExitCode == KilledExit && step > furthest;
+            var killed = reading.Status.ExitCode == GpuJobExit.Killed && step > furthest;
             furthest = Math.Max(furthest, step);
             if (killed || IsPreempted(reading, started))
             {
@@ -68,7 +56,7 @@ internal static class GpuTraining
                 continue;
             }
             lost++;
-            if (lost > policy.MaxRestarts || reading.Status.ExitCode == UsageError)
+            if (lost > policy.MaxRestarts || reading.Status.ExitCode == GpuJobExit.Usage)
                 throw new RunFailedException($"The GPU job was lost{(lost > 1 ? $" {lost} times" : "")}: {Describe(reading.Status)}");
             report($"starting the lost GPU job again ({lost} of {policy.MaxRestarts})", reading.Heartbeat);
         }
@@ -76,7 +64,7 @@ internal static class GpuTraining
 
     // Not every service reports exit codes, so a last heartbeat that is newer than the job's start counts as well.
     private static bool IsPreempted(GpuJobReading reading, DateTime started) =>
-        reading.Status.ExitCode == PreemptedExit
+        reading.Status.ExitCode == GpuJobExit.Preempted
         || (reading.Heartbeat is { Phase: Heartbeat.Preempted } last && last.At.UtcDateTime >= started);
 
     /// <summary>Polls the job until it has a result or is lost.</summary>
@@ -103,7 +91,7 @@ internal static class GpuTraining
             switch (reading.Status)
             {
                 // Another worker trains the run, whose result and heartbeats are as good as those of this job.
-                case { ExitCode: BusyExit } or { State: GpuJobState.Unknown }:
+                case { ExitCode: GpuJobExit.Busy } or { State: GpuJobState.Unknown }:
                     if (preempted || (silence > policy.HeartbeatTimeout && now - seen > policy.HeartbeatTimeout)) return reading;
                     break;
                 case { State: GpuJobState.Exited }:
