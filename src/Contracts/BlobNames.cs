@@ -148,6 +148,9 @@ public sealed record RunBlobs(string Run)
     /// <summary>Folder of the gallery, the samples answered at every validation: images and <c>samples.json</c>.</summary>
     public string Samples => $"{Run}/samples/";
 
+    /// <summary>The answers to the samples of the evaluations, one <see cref="EvaluatedAnswer"/> per line.</summary>
+    public string Predictions => $"{Run}/predictions.jsonl";
+
     /// <summary>Prefix of TensorBoard's event files: <c>tensorboard --logdir</c> of a copy of this folder shows the run.</summary>
     public string Events => $"{Run}/tensorboard/";
 }

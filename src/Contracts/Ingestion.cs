@@ -214,3 +214,16 @@ public sealed record IngestReport
 /// <param name="BytesPerSecond">Bytes of stored images per second.</param>
 /// <param name="EtaSeconds">Estimated seconds until all rows are read; null when there is no estimate.</param>
 public sealed record IngestRate(double RowsPerSecond, double ImagesPerSecond, double BytesPerSecond, double? EtaSeconds);
+
+/// <summary>A dataset as it was ingested at a commit with certain settings.</summary>
+/// <param name="Repo">Repository id, <c>owner/name</c>.</param>
+/// <param name="View">Short hash of the settings.</param>
+public sealed record DatasetView(string Repo, string Commit, string View, DateTimeOffset IngestedAt);
+
+/// <summary>Ingested datasets, the last one first: the response to <c>GET /api/datasets</c>.</summary>
+public sealed record DatasetViewList(IReadOnlyList<DatasetView> Datasets);
+
+/// <summary>A page of a dataset's rows: the response to <c>GET /api/datasets/{owner}/{name}/{commit}/{view}/rows</c>.</summary>
+/// <param name="Rows">Rows in the order of their splits and indices. A page may be short, even empty, although another follows.</param>
+/// <param name="Continuation">Token that requests the next page; null on the last page.</param>
+public sealed record RowPage(IReadOnlyList<ManifestRow> Rows, string? Continuation);

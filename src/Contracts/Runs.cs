@@ -131,6 +131,30 @@ public sealed record RunView
 /// <param name="Continuation">Token that requests the next page; null on the last page.</param>
 public sealed record RunPage(IReadOnlyList<RunView> Runs, string? Continuation);
 
+/// <summary>A run at a glance: the response to <c>GET /api/runs/{run}/summary</c>.</summary>
+public sealed record RunSummary
+{
+    public required string Run { get; init; }
+
+    /// <summary>Repository id of the dataset.</summary>
+    public required string Dataset { get; init; }
+
+    /// <summary>The sweep that the run belongs to; null for none.</summary>
+    public string? Sweep { get; init; }
+
+    /// <summary>Training losses at no more than 100 steps, spread evenly, in nats per answer token.</summary>
+    public required IReadOnlyList<CurvePoint> TrainingLoss { get; init; }
+
+    /// <summary>Validation losses, that of the base model (step 0) included.</summary>
+    public required IReadOnlyList<CurvePoint> ValidationLoss { get; init; }
+
+    /// <summary>Result of the training; null until there is one.</summary>
+    public TrainingResult? Result { get; init; }
+}
+
+/// <summary>A point of a curve over the steps of a run.</summary>
+public sealed record CurvePoint(int Step, double Value);
+
 /// <summary>
 /// Progress of a run: the orchestration's custom status, shown by <c>GET /api/runs/{run}</c>. Must stay below 16 kB, Durable Functions'
 /// limit for a custom status.

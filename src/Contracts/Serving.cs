@@ -160,3 +160,10 @@ public sealed record CorrectionRequest
 /// <param name="ETag">ETag of the uploaded version, which its prediction will have.</param>
 /// <param name="PredictionUrl">URL of the prediction, once there is one.</param>
 public sealed record UploadAccepted(string Image, string ETag, string PredictionUrl);
+
+/// <summary>Counts of uploaded images by their state: the response to <c>GET /api/predictions/counts</c>.</summary>
+/// <param name="Predicted">Images with an answer, those of low confidence included.</param>
+/// <param name="LowConfidence">Images whose answer has a confidence below the parameter <c>below</c>.</param>
+/// <param name="Waiting">Images whose reading is in progress.</param>
+/// <param name="IsComplete">False when there are more documents than one request counts: the numbers are lower bounds.</param>
+public sealed record UploadCounts(int Predicted, int Rejected, int Failed, int LowConfidence, int Waiting, bool IsComplete);

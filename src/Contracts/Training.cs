@@ -65,9 +65,18 @@ public sealed record Heartbeat
 
     /// <summary>Estimated seconds to the end of the current phase; null when there is no estimate.</summary>
     public double? EtaSeconds { get; init; }
+
+    /// <summary>The trackers that the run's metrics go to besides storage.</summary>
+    public IReadOnlyList<TrackerStatus>? Trackers { get; init; }
 }
 
-/// <summary>A line of <c>runs/{run}/metrics.jsonl</c>: a training step, or a validation.</summary>
+/// <summary>State of the tracking of a run by one tracker.</summary>
+/// <param name="Name"><c>TensorBoard</c>, <c>MLflow</c> or <c>Weights &amp; Biases</c>.</param>
+/// <param name="Url">Page of the run there; null while unknown, or for a tracker without pages.</param>
+/// <param name="Problem">Reason why nothing gets there at the moment; null while all is well.</param>
+public sealed record TrackerStatus(string Name, string? Url, string? Problem);
+
+/// <summary>A line of <c>runs/{run}/metrics.jsonl</c>: a training step, a validation, or a checkpoint.</summary>
 public sealed record MetricsLine
 {
     public required int Step { get; init; }
@@ -103,6 +112,12 @@ public sealed record MetricsLine
 
     /// <summary>GPU memory in use by all processes, in bytes; null without a GPU.</summary>
     public long? GpuBytes { get; init; }
+
+    /// <summary>Share of time in which the GPU computed, as the driver measures it, from 0 to 1; null without a GPU.</summary>
+    public double? GpuUtilization { get; init; }
+
+    /// <summary>True for the line that says that a checkpoint was written after this step; null otherwise.</summary>
+    public bool? Checkpoint { get; init; }
 
     public EvaluationMetrics? Validation { get; init; }
 }
@@ -230,4 +245,35 @@ public sealed record SampleGallery(IReadOnlyList<GallerySample> Samples)
 public sealed record GallerySample(string Image, string Truth, IReadOnlyList<GalleryAnswer> Answers);
 
 /// <summary>Answer of the model after a training step; step 0 is the base model.</summary>
-public sealed record GalleryAnswer(int Step, string Answer);
+/// <param name="Confidence">The model's confidence in the answer; null in galleries of earlier versions.</param>
+public sealed record GalleryAnswer(int Step, string Answer, Confidence? Confidence = null);
+
+/// <summary>
+/// Answer to one sample of an evaluation: a line of <c>runs/{run}/predictions.jsonl</c>. The base model's answers come first.
+/// </summary>
+/// <param name="Model">One of <see cref="BaseModel"/> and <see cref="FineTunedModel"/>.</param>
+/// <param name="Split">One of <see cref="Splits"/>.</param>
+/// <param name="Truth">The sample's labels, with its key and its image's SHA-256.</param>
+/// <param name="Answer">The generated answer, verbatim.</param>
+/// <param name="Confidence">The model's confidence in the answer and its fields.</param>
+public sealed record EvaluatedAnswer(string Model, string Split, SampleLabels Truth, string Answer, Confidence Confidence)
+{
+    /// <summary>The base model, before training.</summary>
+    public const string BaseModel = "base";
+
+    /// <summary>The model that the run made.</summary>
+    public const string FineTunedModel = "fine-tuned";
+
+    /// <summary>Answered title; null when the answer has none or does not parse.</summary>
+    public string? Title { get; init; }
+
+    /// <inheritdoc cref="Title"/>
+    public string? Category { get; init; }
+
+    /// <inheritdoc cref="Title"/>
+    public double? Price { get; init; }
+}
+
+/// <summary>A page of a run's evaluated answers: the response to <c>GET /api/runs/{run}/answers</c>.</summary>
+/// <param name="Continuation">Token that requests the next page; null on the last page.</param>
+public sealed record AnswerPage(IReadOnlyList<EvaluatedAnswer> Answers, string? Continuation);
