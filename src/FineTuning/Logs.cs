@@ -26,11 +26,11 @@ internal static partial class Logs
     [LoggerMessage(6, LogLevel.Information, "Run {Run} was asked to stop and left a checkpoint at step {Step}.")]
     public static partial void Preempted(this ILogger logger, string run, int step);
 
-    [LoggerMessage(7, LogLevel.Warning, "Tracking on {Server} does not work at the moment; training continues. {Reason}")]
-    public static partial void MlflowFailed(this ILogger logger, Uri server, string reason);
+    [LoggerMessage(7, LogLevel.Warning, "Tracking by {Tool} on {Server} does not work at the moment; training continues. {Reason}")]
+    public static partial void TrackingFailed(this ILogger logger, string tool, Uri server, string reason);
 
-    [LoggerMessage(8, LogLevel.Warning, "Not everything about run {Run} reached the tracking server in time.")]
-    public static partial void MlflowIncomplete(this ILogger logger, string run);
+    [LoggerMessage(8, LogLevel.Warning, "Not everything about run {Run} reached {Tool} on {Server} in time.")]
+    public static partial void TrackingIncomplete(this ILogger logger, string run, string tool, Uri server);
 
     [LoggerMessage(9, LogLevel.Warning,
         "The run is not tracked: MLFLOW_TRACKING_URI is '{Server}', but must begin with http://, https:// or azureml://.")]
@@ -44,4 +44,10 @@ internal static partial class Logs
         + "the process on a machine that is taken away. The run then resumes from a checkpoint up to {Minutes:0.#} minutes old "
         + "(training.checkpointEveryMinutes). Checkpoints of the method lora are small enough.")]
     public static partial void CheckpointTooLarge(this ILogger logger, string run, double gigabytes, int seconds, double minutes);
+
+    [LoggerMessage(12, LogLevel.Information, "Run {Run} is tracked by {Tools}.")]
+    public static partial void TrackedBy(this ILogger logger, string run, string tools);
+
+    [LoggerMessage(13, LogLevel.Information, "Run {Run} is on {Tool} now: {Page}")]
+    public static partial void TrackedOn(this ILogger logger, string run, string tool, string page);
 }

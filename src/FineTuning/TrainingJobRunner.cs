@@ -25,13 +25,8 @@ public sealed class TrainingJobRunner(
     public async Task<TrainingResult> RunAsync(TrainingJob job, CancellationToken cancellationToken)
     {
         var folder = Directory.CreateDirectory(Path.Combine(options.WorkFolder, "runs", job.Run)).FullName;
-        IReadOnlyList<IMetricsSink> sinks =
-        [
-            new MetricsFile(store, job.Run),
-            new TensorBoardLog(store, job, time),
-            .. options.Mlflow is { } mlflow ? [new MlflowTracking(mlflow, job, time, logger)] : Array.Empty<IMetricsSink>(),
-        ];
-        await using var progressWriter = new RunProgressWriter(store, job.Run, sinks, options.HeartbeatInterval, time, progress, logger);
+        var trackers = Trackers.Create(store, job, options, time, logger);
+        await using var progressWriter = new RunProgressWriter(store, job.Run, trackers, options.HeartbeatInterval, time, progress, logger);
         TrainingResult result;
         try
         {
@@ -269,7 +264,8 @@ internal sealed class FineTuner : IDisposable
     }
 
     private void Answer(int step, CancellationToken cancellationToken) =>
-        _sampleAnswers.Record(step, _evaluator.Answers(_sampleAnswers.Samples, progress: null, cancellationToken));
+        _progressWriter.Record(
+            _sampleAnswers.Record(step, _evaluator.Answers(_sampleAnswers.Samples, progress: null, cancellationToken)));
 
     private void Record(TrainingState state, EvaluationMetrics metrics)
     {
@@ -317,8 +313,11 @@ public sealed record TrainingJobRunnerOptions
     /// <summary>Interval between two heartbeats.</summary>
     public TimeSpan HeartbeatInterval { get; init; } = TimeSpan.FromSeconds(2);
 
-    /// <summary>MLflow server that runs are tracked on besides their own documents; null for none.</summary>
-    public MlflowOptions? Mlflow { get; init; }
+    /// <summary>
+    /// Returns the value of an environment variable, null for none: the tools that runs are tracked with besides their own documents are
+    /// set by variables of theirs.
+    /// </summary>
+    public Func<string, string?> Variable { get; init; } = _ => null;
 }
 
 /// <summary>Thrown when a run cannot continue; the message names the cause and a remedy for the user who started the run.</summary>

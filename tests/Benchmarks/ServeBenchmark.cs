@@ -4,6 +4,7 @@ using System.Text.Json;
 using Azure.Storage.Blobs;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.FineTuning;
+using FunctionsPipeline.FineTuning.Answers;
 using FunctionsPipeline.GpuWorker;
 using FunctionsPipeline.GpuWorker.Serving;
 using FunctionsPipeline.LocalHost.Processes;

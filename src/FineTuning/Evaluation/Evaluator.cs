@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using FunctionsPipeline.Contracts;
+using FunctionsPipeline.FineTuning.Answers;
 using FunctionsPipeline.FineTuning.Data;
 using FunctionsPipeline.Phi3Vision.Model;
 using static TorchSharp.torch;
@@ -42,22 +43,23 @@ internal sealed class Evaluator(
         var loss = Loss(split, cancellationToken);
         var chosen = SpreadEvenly(split, settings.EvaluationSamples ?? split.Count);
         var answers = Answers(chosen, progress, cancellationToken);
-        return AnswerMetrics.Measure(loss, [.. chosen.Zip(answers, (sample, text) => (sample.Labels, text))], _template, baseline);
+        return AnswerMetrics.Measure(loss, [.. chosen.Zip(answers, (sample, answer) => (sample.Labels, answer.Text))], _template, baseline);
     }
 
     /// <summary>Generates the answers to samples, in the order of the samples.</summary>
     /// <param name="progress">Receives the share of answers generated so far.</param>
-    public IReadOnlyList<string> Answers(IReadOnlyList<Sample> samples, Action<double>? progress, CancellationToken cancellationToken)
+    public IReadOnlyList<PredictedAnswer> Answers(
+        IReadOnlyList<Sample> samples, Action<double>? progress, CancellationToken cancellationToken)
     {
         var generator = new TextGenerator(model);
         var generation = new GenerationSettings { MaxTokens = settings.MaxAnswerTokens, StopTokens = rows.StopTokens };
-        var answers = new List<string>();
+        var answers = new List<PredictedAnswer>();
         model.eval();
         foreach (var together in samples.Chunk(GeneratedTogether))
         {
             using var scope = NewDisposeScope();
             var prompts = reader.Prompts(together).Input(device);
-            answers.AddRange(generator.Generate(prompts, generation, cancellationToken).Select(answer => rows.Decode(answer.Ids)));
+            answers.AddRange(generator.Generate(prompts, generation, cancellationToken).Select(answer => PredictedAnswer.Of(answer, rows)));
             progress?.Invoke((double)answers.Count / samples.Count);
         }
         model.train();

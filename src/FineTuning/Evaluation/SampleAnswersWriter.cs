@@ -1,5 +1,6 @@
 using System.Text.Json;
 using FunctionsPipeline.Contracts;
+using FunctionsPipeline.FineTuning.Answers;
 using FunctionsPipeline.FineTuning.Data;
 using FunctionsPipeline.FineTuning.Tracking;
 using FunctionsPipeline.Images;
@@ -14,10 +15,10 @@ internal sealed class SampleAnswersWriter : IRunDocument
 {
     private readonly IRunStore _store;
     private readonly string _folder;
-    private readonly IReadOnlyList<(string Image, string Truth)> _entries;
+    private readonly IReadOnlyList<(string Image, byte[] Content, string Truth)> _entries;
     private readonly Queue<(string Name, byte[] Content)> _images;
     private readonly Lock _lock = new();
-    private readonly SortedDictionary<int, IReadOnlyList<string>> _answers = [];
+    private readonly SortedDictionary<int, IReadOnlyList<GalleryAnswer>> _answers = [];
     private bool _changed;
 
     /// <param name="samples">Samples that the model answers.</param>
@@ -31,7 +32,7 @@ internal sealed class SampleAnswersWriter : IRunDocument
         // Read now: the shard cache may have removed the shards by the time the images are written.
         var images = samples.Select(sample => (sample.Labels.Key, Content: shards.ReadImage(sample, CancellationToken.None))).ToList();
         _images = new([.. images.Select(image => ($"{image.Key}.{ImageReader.Identify(image.Content).Extension}", image.Content))]);
-        _entries = [.. samples.Zip(_images, (sample, image) => (image.Name, template.Write(sample.Answer)))];
+        _entries = [.. samples.Zip(_images, (sample, image) => (image.Name, image.Content, template.Write(sample.Answer)))];
     }
 
     /// <summary>Samples that <see cref="Record"/> expects answers to, in this order.</summary>
@@ -50,30 +51,33 @@ internal sealed class SampleAnswersWriter : IRunDocument
             foreach (var earlier in steps)
             {
                 _answers[earlier] = [.. Samples.Select(sample => known.GetValueOrDefault(sample.Labels.Key)?.Answers
-                    .FirstOrDefault(answer => answer.Step == earlier)?.Answer ?? "")];
+                    .FirstOrDefault(answer => answer.Step == earlier) ?? new GalleryAnswer(earlier, ""))];
             }
             _changed = true;
         }
     }
 
     /// <summary>Records the model's answers after a step, in the order of <see cref="Samples"/>.</summary>
-    public void Record(int step, IReadOnlyList<string> answers)
+    /// <returns>The gallery after the step.</returns>
+    public GalleryStep Record(int step, IReadOnlyList<PredictedAnswer> answers)
     {
         lock (_lock)
         {
-            _answers[step] = answers;
+            _answers[step] = [.. answers.Select(answer => new GalleryAnswer(step, answer.Text, answer.Confidence))];
             _changed = true;
         }
+        return new GalleryStep(step, [.. _entries.Zip(answers, (entry, answer) =>
+            new GalleryEntry(entry.Image, entry.Content, entry.Truth, answer.Text, answer.Confidence))]);
     }
 
     /// <inheritdoc/>
     public async Task FlushAsync(CancellationToken cancellationToken)
     {
-        List<(int Step, IReadOnlyList<string> Answers)> answers;
+        List<IReadOnlyList<GalleryAnswer>> answers;
         lock (_lock)
         {
             if (!_changed) return;
-            answers = [.. _answers.Select(a => (a.Key, a.Value))];
+            answers = [.. _answers.Values];
             _changed = false;
         }
         try
@@ -85,7 +89,7 @@ internal sealed class SampleAnswersWriter : IRunDocument
                 _images.Dequeue();
             }
             var document = new SampleGallery([.. _entries.Select((entry, i) => new GallerySample(
-                entry.Image, entry.Truth, [.. answers.Select(a => new GalleryAnswer(a.Step, a.Answers[i]))]))]);
+                entry.Image, entry.Truth, [.. answers.Select(step => step[i])]))]);
             var json = JsonSerializer.SerializeToUtf8Bytes(document, PipelineJson.Options);
             await _store.WriteAsync(Containers.Runs, _folder + SampleGallery.FileName, json, cancellationToken);
         }

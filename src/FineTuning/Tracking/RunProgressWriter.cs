@@ -21,22 +21,22 @@ internal sealed class RunProgressWriter : IAsyncDisposable
     private readonly Lock _lock = new();
     private readonly SemaphoreSlim _writing = new(1);
     private readonly CancellationTokenSource _stop = new();
-    private readonly IReadOnlyList<IMetricsSink> _sinks;
+    private readonly IReadOnlyList<ITracker> _trackers;
     private readonly long _started;
     private readonly Task _loop;
     private long _documentsWritten;
     private IReadOnlyList<IRunDocument> _documents;
     private Heartbeat _heartbeat;
 
-    /// <param name="sinks">Receivers of the metrics.</param>
+    /// <param name="trackers">Receivers of the metrics.</param>
     public RunProgressWriter(
-        IRunStore store, string run, IReadOnlyList<IMetricsSink> sinks, TimeSpan interval, TimeProvider time,
+        IRunStore store, string run, IReadOnlyList<ITracker> trackers, TimeSpan interval, TimeProvider time,
         IProgress<Heartbeat>? progress, ILogger logger)
     {
         _store = store;
         _blobs = new RunBlobs(run);
-        _sinks = sinks;
-        _documents = sinks;
+        _trackers = trackers;
+        _documents = trackers;
         _time = time;
         _progress = progress;
         _logger = logger;
@@ -51,10 +51,16 @@ internal sealed class RunProgressWriter : IAsyncDisposable
         lock (_lock) _heartbeat = change(_heartbeat);
     }
 
-    /// <summary>Records a line of metrics in every sink.</summary>
+    /// <summary>Records a line of metrics in every tracker.</summary>
     public void Record(MetricsLine line)
     {
-        foreach (var sink in _sinks) sink.Record(line);
+        foreach (var tracker in _trackers) tracker.Record(line);
+    }
+
+    /// <summary>Records the gallery after a step in every tracker.</summary>
+    public void Record(GalleryStep gallery)
+    {
+        foreach (var tracker in _trackers) tracker.Record(gallery);
     }
 
     /// <summary>Enters a phase and clears the counters of the phase before.</summary>
@@ -73,7 +79,8 @@ internal sealed class RunProgressWriter : IAsyncDisposable
     /// <param name="result">Result of the run; null when the run was stopped.</param>
     public async Task EndAsync(TrainingResult? result, CancellationToken cancellationToken)
     {
-        foreach (var sink in _sinks) await sink.EndAsync(result, cancellationToken);
+        // Together: two servers that do not answer must not take twice the time that a stopped run has.
+        await Task.WhenAll(_trackers.Select(tracker => tracker.EndAsync(result, cancellationToken)));
         await FlushAsync(cancellationToken);
     }
 
@@ -82,7 +89,7 @@ internal sealed class RunProgressWriter : IAsyncDisposable
     {
         await _stop.CancelAsync();
         await _loop;
-        foreach (var sink in _sinks.OfType<IAsyncDisposable>()) await sink.DisposeAsync();
+        foreach (var tracker in _trackers.OfType<IAsyncDisposable>()) await tracker.DisposeAsync();
         _stop.Dispose();
         _writing.Dispose();
     }
@@ -95,7 +102,12 @@ internal sealed class RunProgressWriter : IAsyncDisposable
         {
             Heartbeat heartbeat;
             IReadOnlyList<IRunDocument> written;
-            lock (_lock) (heartbeat, written) = (_heartbeat with { At = _time.GetUtcNow() }, documents ? _documents : []);
+            lock (_lock) (heartbeat, written) = (_heartbeat, documents ? _documents : []);
+            heartbeat = heartbeat with
+            {
+                At = _time.GetUtcNow(),
+                Trackers = [.. _trackers.Select(tracker => tracker.Status).OfType<TrackerStatus>()],
+            };
             _progress?.Report(heartbeat);
             // Started together, so that a failing write does not keep the others from running.
             var json = JsonSerializer.SerializeToUtf8Bytes(heartbeat, PipelineJson.Options);

@@ -6,7 +6,6 @@ using System.Text.Json;
 using Azure.Storage.Blobs;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.FineTuning;
-using FunctionsPipeline.FineTuning.Tracking;
 using FunctionsPipeline.Shared;
 using FunctionsPipeline.Telemetry;
 using TorchSharp;
@@ -77,7 +76,7 @@ internal static class TrainCommand
         var options = new TrainingJobRunnerOptions
         {
             WorkFolder = cache,
-            Mlflow = MlflowOptions.Read(name => builder.Configuration[name], logger),
+            Variable = name => builder.Configuration[name],
         };
         using var span = PipelineTracing.StartJob("train", run, Environment.GetEnvironmentVariable);
         var runner = new TrainingJobRunner(store, options, TimeProvider.System, logger, new HeartbeatPrinter(Console.Out));

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using FunctionsPipeline.FineTuning.Answers;
 using FunctionsPipeline.Shared;
 
 namespace FunctionsPipeline.GpuWorker.Serving;

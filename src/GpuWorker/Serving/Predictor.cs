@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using FunctionsPipeline.Contracts;
 using FunctionsPipeline.FineTuning;
 using FunctionsPipeline.FineTuning.Answers;
 using FunctionsPipeline.FineTuning.Data;
@@ -80,7 +79,7 @@ public sealed class Predictor : IDisposable
         IReadOnlyList<PreparedImage> images, GenerationSettings settings, CancellationToken cancellationToken)
     {
         using var prompts = new PromptTensors(Prompts(images), _device);
-        return [.. _generator.Generate(prompts.Input, settings, cancellationToken).Select(Read)];
+        return [.. _generator.Generate(prompts.Input, settings, cancellationToken).Select(answer => PredictedAnswer.Of(answer, _rows))];
     }
 
     /// <summary>Generates the answer to an image and yields it in pieces, one for each token. One call at a time.</summary>
@@ -105,22 +104,6 @@ public sealed class Predictor : IDisposable
                 (new TrainingRow(image.Prompt, image.Prompt.Length), ImageProcessor.Views(image.Fitted))),
         ],
         _loaded.Config.PadTokenId, padLeft: true);
-
-    private PredictedAnswer Read(GeneratedAnswer generated)
-    {
-        int[] ids = [.. generated.Ids];
-        var text = _rows.Decode(ids);
-        var fields = _rows.FieldIds(ids);
-        return new PredictedAnswer(text, _rows.Read(text), generated, new Confidence(
-            Mean(generated.Tokens), Field("title"), Field("category"), Field("price")));
-
-        double? Field(string name) =>
-            fields.TryGetValue(name, out var indices) ? Mean([.. indices.Select(i => generated.Tokens[i])]) : null;
-    }
-
-    // Geometric mean of the probabilities: comparable between texts of different lengths.
-    private static double Mean(IReadOnlyList<GeneratedToken> tokens) =>
-        tokens.Count == 0 ? 1 : Math.Exp(tokens.Average(token => token.LogProbability));
 }
 
 /// <summary>Piece of an answer in progress.</summary>
@@ -141,17 +124,6 @@ public sealed class PreparedImage
 
     /// <summary>Token ids of the prompt, image positions (negative ids) included.</summary>
     internal int[] Prompt { get; }
-}
-
-/// <summary>Answer of a model to an image.</summary>
-/// <param name="Text">The answer's verbatim text.</param>
-/// <param name="Read">The parsed text; null when it does not follow the model's answer template.</param>
-/// <param name="Generated">The generated tokens with their probabilities.</param>
-/// <param name="Confidence">The model's confidence; 1 for an empty answer.</param>
-public sealed record PredictedAnswer(string Text, Answer? Read, GeneratedAnswer Generated, Confidence Confidence)
-{
-    /// <summary>Natural logarithm of the answer's probability: the sum over its tokens.</summary>
-    public double LogProbability => Generated.Tokens.Sum(token => token.LogProbability);
 }
 
 /// <summary>

@@ -1,6 +1,7 @@
 using System.Diagnostics.Metrics;
 using System.Threading.RateLimiting;
 using FunctionsPipeline.Contracts;
+using FunctionsPipeline.FineTuning.Answers;
 
 namespace FunctionsPipeline.GpuWorker.Serving;
 

@@ -1,10 +1,5 @@
-using System.Collections.Concurrent;
 using System.Diagnostics;
-using System.Net;
 using System.Net.Http.Headers;
-using System.Net.Sockets;
-using System.Text.Json;
-using System.Text.Json.Nodes;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.FineTuning.Tracking;
 using Microsoft.Extensions.Logging;
@@ -12,7 +7,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace FunctionsPipeline.FineTuning.Tests.Tracking;
 
-public sealed class MlflowTrackingTests
+public sealed class MlflowRunTests
 {
     private static readonly TrainingJob Job = new()
     {
@@ -29,12 +24,12 @@ public sealed class MlflowTrackingTests
         Run = "r1", Succeeded = true, Steps = 3, Test = new EvaluationMetrics { Loss = 0.5, Samples = 1 },
     };
 
-    private static readonly MlflowTimes Quick = new()
+    private static readonly TrackingTimes Quick = new()
     {
         Pause = TimeSpan.FromMilliseconds(10),
         FirstWait = TimeSpan.FromMilliseconds(10),
         LongestWait = TimeSpan.FromMilliseconds(40),
-        End = TimeSpan.FromSeconds(20),
+        Silence = TimeSpan.FromSeconds(20),
     };
 
     [Fact]
@@ -63,6 +58,12 @@ public sealed class MlflowTrackingTests
         });
         Assert.All(server.Calls, call => Assert.Equal("Bearer secret", call.Authorization));
     }
+
+    [Theory]
+    [InlineData("https://h/tracking", "https://h/tracking/#/experiments/7/runs/a1")]
+    [InlineData("https://westeurope.api.azureml.ms/mlflow/v1.0/subscriptions/s", null)]
+    public void A_run_has_a_page_where_the_server_has_pages(string server, string? page) =>
+        Assert.Equal(page, new MlflowOptions(new Uri(server), "e", null).Page("7", "a1"));
 
     [Theory]
     [InlineData(null, null)]
@@ -140,7 +141,7 @@ public sealed class MlflowTrackingTests
     public async Task A_server_that_is_slow_or_refuses_the_run_holds_nothing_up()
     {
         await using var server = new FakeMlflow { Delay = TimeSpan.FromSeconds(1) };
-        var impatient = Quick with { Call = TimeSpan.FromMilliseconds(100), End = TimeSpan.FromMilliseconds(300) };
+        var impatient = Quick with { Call = TimeSpan.FromMilliseconds(100), Silence = TimeSpan.FromMilliseconds(300) };
         await EndsSoonAsync(new MlflowOptions(server.Server, "e", null), impatient);
         server.Delay = default;
         server.Fault = _ => (401, null);
@@ -149,7 +150,7 @@ public sealed class MlflowTrackingTests
 
     [Fact]
     public Task A_server_that_is_down_holds_nothing_up() =>
-        EndsSoonAsync(new MlflowOptions(new Uri("http://127.0.0.1:9"), "e", null), Quick with { End = TimeSpan.FromMilliseconds(300) });
+        EndsSoonAsync(new MlflowOptions(new Uri("http://127.0.0.1:9"), "e", null), Quick with { Silence = TimeSpan.FromMilliseconds(300) });
 
     [Theory]
     [InlineData("http://h:5000/a", "http://h:5000/a")]
@@ -176,11 +177,11 @@ public sealed class MlflowTrackingTests
         Assert.Equal(new AuthenticationHeaderValue("Bearer", "t"), Read().Authorization);
     }
 
-    private static async Task EndsSoonAsync(MlflowOptions options, MlflowTimes times)
+    private static async Task EndsSoonAsync(MlflowOptions options, TrackingTimes times)
     {
         var logger = new CountingLogger();
         var clock = Stopwatch.StartNew();
-        await using (var tracking = new MlflowTracking(options, Job, TimeProvider.System, logger, times))
+        await using (var tracking = Start(options, Job, logger, times))
         {
             for (var step = 0; step < 200_000; step++) tracking.Record(Line(step));
             Assert.InRange(clock.Elapsed, TimeSpan.Zero, TimeSpan.FromSeconds(5));
@@ -190,158 +191,13 @@ public sealed class MlflowTrackingTests
         Assert.InRange(logger.Warnings, 1, 3);
     }
 
-    private static MlflowTracking Start(FakeMlflow server, ILogger? logger = null) => Start(server, Job, logger);
+    private static ServerTracker Start(FakeMlflow server, ILogger? logger = null) => Start(server, Job, logger);
 
-    private static MlflowTracking Start(FakeMlflow server, TrainingJob job, ILogger? logger = null) => new(
-        new MlflowOptions(server.Server, "shop", new AuthenticationHeaderValue("Bearer", "secret")),
-        job, TimeProvider.System, logger ?? NullLogger.Instance, Quick);
+    private static ServerTracker Start(FakeMlflow server, TrainingJob job, ILogger? logger = null) =>
+        Start(new MlflowOptions(server.Server, "shop", new AuthenticationHeaderValue("Bearer", "secret")), job, logger, Quick);
+
+    private static ServerTracker Start(MlflowOptions options, TrainingJob job, ILogger? logger, TrackingTimes times) => new(
+        new MlflowRun(options, job, TimeProvider.System), job.Run, TimeProvider.System, logger ?? NullLogger.Instance, times);
 
     private static MetricsLine Line(int step) => new() { Step = step, Epoch = 0, Seconds = 0, Loss = 1.0 / (step + 1) };
-
-    private sealed class CountingLogger : ILogger
-    {
-        public int Warnings { get; private set; }
-
-        public IDisposable? BeginScope<T>(T state) where T : notnull => null;
-
-        public bool IsEnabled(LogLevel logLevel) => true;
-
-        public void Log<T>(LogLevel logLevel, EventId eventId, T state, Exception? exception, Func<T, Exception?, string> formatter) =>
-            Warnings++;
-    }
-}
-
-/// <summary>An MLflow server on a free port that remembers what it is told, and answers as badly as a test wants.</summary>
-internal sealed class FakeMlflow : IAsyncDisposable
-{
-    private const string Prefix = "/tracking/api/2.0/mlflow/";
-
-    private readonly HttpListener _listener;
-    private readonly Task _loop;
-
-    public FakeMlflow()
-    {
-        (_listener, Server) = Listen();
-        _loop = Task.Run(AnswerAsync);
-    }
-
-    public Uri Server { get; }
-
-    /// <summary>Requests so far, answered or not.</summary>
-    public ConcurrentQueue<(string Path, JsonNode? Body, string? Authorization)> Calls { get; } = new();
-
-    /// <summary>Changes the answer to a call; null leaves the answer as it is.</summary>
-    public Func<string, (int Status, string? RetryAfter)?> Fault { get; set; } = _ => null;
-
-    /// <summary>Delay of every answer.</summary>
-    public TimeSpan Delay { get; set; }
-
-    /// <summary>Experiments by name, with their ids.</summary>
-    public ConcurrentDictionary<string, string> Experiments { get; } = new();
-
-    /// <summary>Runs by id, each with its status.</summary>
-    public ConcurrentDictionary<string, (JsonNode Created, string Status)> Runs { get; } = new();
-
-    public ConcurrentQueue<JsonNode> Metrics { get; } = new();
-
-    public ConcurrentDictionary<string, string> Parameters { get; } = new();
-
-    public async ValueTask DisposeAsync()
-    {
-        _listener.Close();
-        await _loop;
-    }
-
-    private static (HttpListener, Uri) Listen()
-    {
-        for (var tries = 0; ; tries++)
-        {
-            using (var probe = new TcpListener(IPAddress.Loopback, 0))
-            {
-                probe.Start();
-                var server = new Uri($"http://127.0.0.1:{((IPEndPoint)probe.LocalEndpoint).Port}/tracking");
-                probe.Stop();
-                var listener = new HttpListener { Prefixes = { server.GetLeftPart(UriPartial.Authority) + "/" } };
-                try
-                {
-                    listener.Start();
-                    return (listener, server);
-                }
-                catch (HttpListenerException) when (tries < 10)
-                {
-                    // Somebody else took the port meanwhile.
-                }
-            }
-        }
-    }
-
-    private async Task AnswerAsync()
-    {
-        while (true)
-        {
-            HttpListenerContext context;
-            try
-            {
-                context = await _listener.GetContextAsync();
-            }
-            catch (Exception e) when (e is HttpListenerException or ObjectDisposedException or InvalidOperationException)
-            {
-                return;
-            }
-            try
-            {
-                await AnswerAsync(context);
-            }
-            catch (Exception e) when (e is HttpListenerException or ObjectDisposedException or IOException)
-            {
-                // The client did not wait.
-            }
-        }
-    }
-
-    private async Task AnswerAsync(HttpListenerContext context)
-    {
-        using var reader = new StreamReader(context.Request.InputStream);
-        var text = await reader.ReadToEndAsync();
-        var path = context.Request.Url!.AbsolutePath[Prefix.Length..];
-        var body = text.Length == 0 ? null : JsonNode.Parse(text);
-        Calls.Enqueue((path, body, context.Request.Headers["Authorization"]));
-        await Task.Delay(Delay);
-        var (status, answer) = Fault(path) is { } fault
-            ? (fault.Status, new { error_code = "X" })
-            : Answer(path, body, context.Request.QueryString["experiment_name"]);
-        if (Fault(path)?.RetryAfter is { } after) context.Response.Headers["Retry-After"] = after;
-        context.Response.StatusCode = status;
-        await JsonSerializer.SerializeAsync(context.Response.OutputStream, answer);
-        context.Response.Close();
-    }
-
-    private (int Status, object Answer) Answer(string path, JsonNode? body, string? name)
-    {
-        switch (path)
-        {
-            case "experiments/get-by-name":
-                return Experiments.TryGetValue(name!, out var id)
-                    ? (200, new { experiment = new { experiment_id = id } })
-                    : (404, new { error_code = "RESOURCE_DOES_NOT_EXIST", message = "no" });
-            case "experiments/create":
-                return (200, new { experiment_id = Experiments[(string)body!["name"]!] = "7" });
-            case "runs/search":
-                var tag = ((string)body!["filter"]!).Split('\'')[1];
-                var found = Runs.Where(run => (string)run.Value.Created["tags"]![0]!["value"]! == tag);
-                return (200, new { runs = found.Select(run => new { info = new { run_id = run.Key } }) });
-            case "runs/create":
-                var created = $"run{Runs.Count}";
-                Runs[created] = (body!, "RUNNING");
-                return (200, new { run = new { info = new { run_id = created } } });
-            case "runs/update":
-                Runs[(string)body!["run_id"]!] = (Runs[(string)body["run_id"]!].Created, (string)body["status"]!);
-                return (200, new { });
-            default:
-                foreach (var metric in body!["metrics"]?.AsArray() ?? []) Metrics.Enqueue(metric!);
-                foreach (var parameter in body["params"]?.AsArray() ?? [])
-                    Parameters[(string)parameter!["key"]!] = (string)parameter["value"]!;
-                return (200, new { });
-        }
-    }
 }
