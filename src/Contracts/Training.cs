@@ -116,7 +116,7 @@ public sealed record MetricsLine
     /// <summary>Share of time in which the GPU computed, as the driver measures it, from 0 to 1; null without a GPU.</summary>
     public double? GpuUtilization { get; init; }
 
-    /// <summary>True for the line that says that a checkpoint was written after this step; null otherwise.</summary>
+    /// <summary>True for the line of a checkpoint of the state after this step, when its upload begins; null otherwise.</summary>
     public bool? Checkpoint { get; init; }
 
     public EvaluationMetrics? Validation { get; init; }

@@ -31,7 +31,7 @@ public sealed class TrainingJobRunner(
         try
         {
             await progressWriter.FlushAsync(cancellationToken);
-            result = await TrainAsync(job, folder, progressWriter, cancellationToken);
+            result = await TrainAsync(job, folder, trackers, progressWriter, cancellationToken);
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
@@ -58,15 +58,15 @@ public sealed class TrainingJobRunner(
     }
 
     private async Task<TrainingResult> TrainAsync(
-        TrainingJob job, string folder, RunProgressWriter progressWriter, CancellationToken cancellationToken)
+        TrainingJob job, string folder, IReadOnlyList<ITracker> trackers, RunProgressWriter progressWriter,
+        CancellationToken cancellationToken)
     {
         var checkpoints = new RunCheckpoints(store, job, Path.Combine(folder, "checkpoints"), progressWriter.FlushAsync, logger);
         var resumed = await checkpoints.LatestAsync(cancellationToken);
         if (resumed is { } known) logger.Resuming(job.Run, known.State.Step);
-        // A resumed run measures the steps after its checkpoint again. No line is recorded yet, so that no beat appends to a file that is
+        // A resumed run measures the steps after its checkpoint again. Nothing is recorded yet, so that no beat appends to a file that is
         // being truncated.
-        await MetricsFile.CutAsync(store, job.Run, resumed?.State.Step, cancellationToken);
-        await TensorBoardLog.CutAsync(store, job.Run, resumed?.State.Step, cancellationToken);
+        foreach (var tracker in trackers) await tracker.CutAsync(resumed?.State.Step, cancellationToken);
 
         var models = Path.Combine(options.WorkFolder, "models");
         var baseModel = await ModelTransfer.DownloadAsync(store, job.BaseModel, models, cancellationToken);
@@ -175,10 +175,12 @@ internal sealed class FineTuner : IDisposable
         var best = _loop.WantsBest && state.BestStep < state.Step && state.BestLoss is not null ? state.BestStep : default(int?);
         if (best is { } step) _trained.LoadWeights(_checkpoints.FolderAsync(step, cancellationToken).GetAwaiter().GetResult());
 
-        var after = Evaluate("evaluating", _data.Validation, cancellationToken);
+        var after = Evaluate("evaluating", EvaluatedAnswer.FineTunedModel, Splits.Validation, _data.Validation, state.Step, cancellationToken);
         Answer(state.Step, cancellationToken);
         Record(state, after);
-        var test = _data.Test.Count > 0 ? Evaluate("testing", _data.Test, cancellationToken) : null;
+        var test = _data.Test.Count > 0
+            ? Evaluate("testing", EvaluatedAnswer.FineTunedModel, Splits.Test, _data.Test, state.Step, cancellationToken)
+            : null;
 
         _progressWriter.EnterPhase("saving");
         var result = new TrainingResult
@@ -234,7 +236,7 @@ internal sealed class FineTuner : IDisposable
 
     private TrainingState Begin(CancellationToken cancellationToken)
     {
-        var metrics = Evaluate("evaluating-base", _data.Validation, cancellationToken);
+        var metrics = Evaluate("evaluating-base", EvaluatedAnswer.BaseModel, Splits.Validation, _data.Validation, step: 0, cancellationToken);
         Answer(step: 0, cancellationToken);
         var state = new TrainingState { Base = metrics, Job = _checkpoints.Job };
         Record(state, metrics);
@@ -279,11 +281,20 @@ internal sealed class FineTuner : IDisposable
         _progressWriter.Update(h => h with { ValidationLoss = metrics.Loss });
     }
 
-    private EvaluationMetrics Evaluate(string phase, IReadOnlyList<Sample> split, CancellationToken cancellationToken)
+    private EvaluationMetrics Evaluate(
+        string phase, string model, string split, IReadOnlyList<Sample> samples, int step, CancellationToken cancellationToken)
     {
         _progressWriter.EnterPhase(phase);
         var started = _time.GetTimestamp();
-        return _evaluator.LossAndAnswers(split, Progress, cancellationToken);
+        var (metrics, answers) = _evaluator.LossAndAnswers(samples, Progress, cancellationToken);
+        _progressWriter.Record(new EvaluationStep(step, split, [.. answers.Select(a =>
+            new EvaluatedAnswer(model, split, a.Truth, a.Answer.Text, a.Answer.Confidence)
+            {
+                Title = a.Answer.Read?.Title,
+                Category = a.Answer.Read?.Category,
+                Price = a.Answer.Read?.Price,
+            })]));
+        return metrics;
 
         void Progress(double done)
         {

@@ -122,7 +122,16 @@ internal sealed class TrainingLoop
 
     private void Save(TrainingState state)
     {
-        if (_saved != state.Step) _checkpoints.Write(state, _trained.Save);
+        if (_saved != state.Step)
+        {
+            // Before the checkpoint, which is uploaded after the metrics: a run that resumes from it finds the line, once, and readers find
+            // the lines in the order of their steps.
+            _progressWriter.Record(new MetricsLine
+            {
+                Step = state.Step, Epoch = Epoch(state.Samples), Seconds = state.Seconds, Checkpoint = true,
+            });
+            _checkpoints.Write(state, _trained.Save);
+        }
         (_saved, _savedAt) = (state.Step, _time.GetTimestamp());
     }
 
@@ -184,6 +193,7 @@ internal sealed class TrainingLoop
             Mfu = _meter.Utilization(parts.Select(part => part.Size).Aggregate((a, b) => a + b), taken),
             ResidentBytes = Environment.WorkingSet,
             GpuBytes = _meter.GpuBytes,
+            GpuUtilization = _meter.GpuUtilization,
         });
         var seconds = state.Seconds + taken;
         var progress = _schedule.Progress(state.Step, TimeSpan.FromSeconds(seconds));

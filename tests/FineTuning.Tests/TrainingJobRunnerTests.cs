@@ -72,8 +72,11 @@ public sealed class TrainingJobRunnerTests : IDisposable
             .Select(line => JsonSerializer.Deserialize<MetricsLine>(line, PipelineJson.Compact)!).ToList();
         Assert.Equal(Enumerable.Range(1, 20), metrics.Where(m => m.Loss is not null).Select(m => m.Step));
         Assert.Equal([0, 10, 20], metrics.Where(m => m.Validation is not null).Select(m => m.Step));
+        Assert.Equal([10, 20], metrics.Where(m => m.Checkpoint == true).Select(m => m.Step));
+        Assert.Equal(metrics.Select(m => m.Step).Order(), metrics.Select(m => m.Step));
         var heartbeat = Read<Heartbeat>("runs/r1/heartbeat.json");
         Assert.Equal(("done", 20, 20), (heartbeat.Phase, heartbeat.Step, heartbeat.Steps));
+        Assert.Equal([new TrackerStatus("TensorBoard", null, null)], heartbeat.Trackers);
 
         var gallery = Read<SampleGallery>("runs/r1/samples/samples.json").Samples;
         Assert.Equal(
@@ -81,6 +84,16 @@ public sealed class TrainingJobRunnerTests : IDisposable
             gallery.Select(sample => sample.Image));
         Assert.Equal([0, 10, 20], gallery[1].Answers.Select(answer => answer.Step));
         Assert.Equal("Category: Coats", gallery[1].Truth);
+        Assert.All(gallery[1].Answers, answer => Assert.InRange(answer.Confidence!.Answer, double.Epsilon, 1));
+
+        var answers = Answers("r1");
+        Assert.Equal(
+            [(EvaluatedAnswer.BaseModel, Splits.Validation, 4), (EvaluatedAnswer.FineTunedModel, Splits.Validation, 4)],
+            answers.CountBy(answer => (answer.Model, answer.Split)).Select(count => (count.Key.Model, count.Key.Split, count.Value)));
+        Assert.Equal(gallery.Select(sample => sample.Answers[^1].Answer), answers[4..].Select(answer => answer.Answer));
+        Assert.Equal(gallery.Select(sample => sample.Answers[^1].Confidence), answers[4..].Select(answer => answer.Confidence));
+        Assert.Equal(
+            result.FineTuned.CategoryAccuracy, answers[4..].Average(answer => answer.Category == answer.Truth.Category ? 1.0 : 0));
         Assert.Contains(Directory.EnumerateFiles(Blob("runs/r1/tensorboard")), file => file.Contains("tfevents"));
 
         Assert.True(File.Exists(Blob("models/r1-model/complete.json")));
@@ -171,6 +184,9 @@ public sealed class TrainingJobRunnerTests : IDisposable
         var result = await RunAsync(Job with { Shards = [.. Job.Shards, test], Settings = Job.Settings with { MaxSteps = 2 } });
         Assert.True(result.Succeeded, result.Error);
         Assert.Equal((4, 6), (result.FineTuned!.Samples, result.Test!.Samples));
+        Assert.Equal(
+            ["test-0", "test-1", "test-2", "test-3", "test-4", "test-5"],
+            Answers("r1").Where(answer => answer.Split == Splits.Test).Select(answer => answer.Truth.Key));
         var plain = await RunAsync(Job with { Run = "r2", Settings = Job.Settings with { MaxSteps = 2 } });
         Assert.Equal(plain.FineTuned!.Loss, result.FineTuned.Loss);
         Assert.Null(plain.Test);
@@ -306,6 +322,9 @@ public sealed class TrainingJobRunnerTests : IDisposable
         return new TrainingJobRunner(_store, options, TimeProvider.System, NullLogger<TrainingJobRunner>.Instance, progress)
             .RunAsync(job, cancellationToken);
     }
+
+    private List<EvaluatedAnswer> Answers(string run) => [.. File.ReadLines(Blob($"runs/{run}/predictions.jsonl"))
+        .Select(line => JsonSerializer.Deserialize<EvaluatedAnswer>(line, PipelineJson.Compact)!)];
 
     private T Read<T>(string name) => JsonSerializer.Deserialize<T>(File.ReadAllBytes(Blob(name)), PipelineJson.Options)!;
 

@@ -36,6 +36,8 @@ public sealed class ResumeTests : IDisposable
         var (expected, steps) = (StepsOf(whole), StepsOf(killed));
         Assert.Equal(expected, steps);
         Assert.Equal(Result(whole).FineTuned!.Loss, Result(killed).FineTuned!.Loss);
+        Assert.Equal(CheckpointsOf(whole), CheckpointsOf(killed));
+        Assert.Equal(File.ReadAllText(Answers(whole)), File.ReadAllText(Answers(killed)));
     }
 
     [Fact]
@@ -151,16 +153,23 @@ public sealed class ResumeTests : IDisposable
         }
     }
 
-    private static List<int> StepsOf(string folder)
+    private static List<int> StepsOf(string folder) =>
+        [.. MetricsOf(folder).Where(line => line.Loss is not null).Select(line => line.Step)];
+
+    private static List<int> CheckpointsOf(string folder) =>
+        [.. MetricsOf(folder).Where(line => line.Checkpoint == true).Select(line => line.Step)];
+
+    private static List<MetricsLine> MetricsOf(string folder)
     {
         var path = Path.Combine(folder, "runs", "r1", "metrics.jsonl");
         if (!File.Exists(path)) return [];
         using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
         var text = new StreamReader(stream).ReadToEnd();
         return [.. text[..(text.LastIndexOf('\n') + 1)].Split('\n', StringSplitOptions.RemoveEmptyEntries)
-            .Select(line => JsonSerializer.Deserialize<MetricsLine>(line, PipelineJson.Compact)!)
-            .Where(line => line.Loss is not null).Select(line => line.Step)];
+            .Select(line => JsonSerializer.Deserialize<MetricsLine>(line, PipelineJson.Compact)!)];
     }
+
+    private static string Answers(string folder) => Path.Combine(folder, "runs", "r1", "predictions.jsonl");
 
     private static string Model(string folder) => Path.Combine(folder, "models", "r1-model", "model.safetensors");
 

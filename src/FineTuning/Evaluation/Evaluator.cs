@@ -38,12 +38,15 @@ internal sealed class Evaluator(
     /// </summary>
     /// <param name="split">At least one sample.</param>
     /// <param name="progress">Receives the share of answers generated so far.</param>
-    public EvaluationMetrics LossAndAnswers(IReadOnlyList<Sample> split, Action<double> progress, CancellationToken cancellationToken)
+    /// <returns>The figures, and the answers that they are of.</returns>
+    public (EvaluationMetrics Metrics, IReadOnlyList<(SampleLabels Truth, PredictedAnswer Answer)> Answers) LossAndAnswers(
+        IReadOnlyList<Sample> split, Action<double> progress, CancellationToken cancellationToken)
     {
         var loss = Loss(split, cancellationToken);
         var chosen = SpreadEvenly(split, settings.EvaluationSamples ?? split.Count);
-        var answers = Answers(chosen, progress, cancellationToken);
-        return AnswerMetrics.Measure(loss, [.. chosen.Zip(answers, (sample, answer) => (sample.Labels, answer.Text))], _template, baseline);
+        var answers = chosen.Zip(Answers(chosen, progress, cancellationToken), (sample, answer) => (sample.Labels, answer)).ToList();
+        var metrics = AnswerMetrics.Measure(loss, [.. answers.Select(a => (a.Labels, a.answer.Text))], _template, baseline);
+        return (metrics, answers);
     }
 
     /// <summary>Generates the answers to samples, in the order of the samples.</summary>

@@ -22,6 +22,9 @@ internal sealed class DeviceMeter(ModelCost cost, TrainedParts trained, NvidiaGp
 
     /// <summary>Memory in use on the GPU, in bytes; null on a CPU.</summary>
     public long? GpuBytes => gpu?.UsedBytes;
+
+    /// <summary>Share of time in which the GPU computed, from 0 to 1; null on a CPU.</summary>
+    public double? GpuUtilization => gpu?.Utilization;
 }
 
 /// <summary>
@@ -47,6 +50,12 @@ public sealed class NvidiaGpu
 
     /// <summary>Memory that no process uses, in bytes; null when NVML does not report it.</summary>
     public long? FreeBytes => nvmlDeviceGetMemoryInfo(_device, out var memory) == 0 ? (long)memory.Free : null;
+
+    /// <summary>
+    /// Share of the driver's last sample period, a second at most, in which a kernel of any process ran, from 0 to 1; null when NVML does
+    /// not report it.
+    /// </summary>
+    public double? Utilization => nvmlDeviceGetUtilizationRates(_device, out var rates) == 0 ? rates.Gpu / 100.0 : null;
 
     /// <summary>True when the GPU has instructions for products of bf16, from compute capability 8.0 on; false when unknown.</summary>
     public bool HasBf16 => nvmlDeviceGetCudaComputeCapability(_device, out var major, out _) == 0 && major >= 8;
@@ -79,6 +88,13 @@ public sealed class NvidiaGpu
         public readonly ulong Total, Free, Used;
     }
 
+    // nvmlUtilization_t, in percent.
+    [StructLayout(LayoutKind.Sequential)]
+    private readonly struct Rates
+    {
+        public readonly uint Gpu, Memory;
+    }
+
     [DllImport(Library)]
     private static extern int nvmlInit_v2();
 
@@ -93,6 +109,9 @@ public sealed class NvidiaGpu
 
     [DllImport(Library)]
     private static extern int nvmlDeviceGetMemoryInfo(nint device, out Memory memory);
+
+    [DllImport(Library)]
+    private static extern int nvmlDeviceGetUtilizationRates(nint device, out Rates rates);
 }
 
 /// <summary>Peak speeds of GPUs from their data sheets, for dense matrix products, in operations per second.</summary>

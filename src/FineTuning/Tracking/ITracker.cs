@@ -8,11 +8,20 @@ internal interface ITracker : IRunDocument
     /// <summary>State for the run's heartbeat; null for the run's own documents.</summary>
     TrackerStatus? Status => null;
 
+    /// <summary>Removes what an earlier attempt wrote of later steps, before anything is recorded.</summary>
+    /// <param name="step">Step that the run resumes from, whose records are kept; null when it begins: everything is removed.</param>
+    Task CutAsync(int? step, CancellationToken cancellationToken) => Task.CompletedTask;
+
     /// <summary>Queues a line without blocking.</summary>
     void Record(MetricsLine line);
 
     /// <summary>Queues the gallery after a step without blocking.</summary>
     void Record(GalleryStep gallery)
+    {
+    }
+
+    /// <summary>Queues the answers of an evaluation without blocking.</summary>
+    void Record(EvaluationStep evaluation)
     {
     }
 
@@ -22,6 +31,10 @@ internal interface ITracker : IRunDocument
 
 /// <summary>The model's answers to the samples of the gallery after a step; step 0 is the base model.</summary>
 internal sealed record GalleryStep(int Step, IReadOnlyList<GalleryEntry> Samples);
+
+/// <summary>The model's answers to the samples of a split that were chosen to evaluate a step; step 0 is the base model.</summary>
+/// <param name="Split">One of <see cref="Splits"/>.</param>
+internal sealed record EvaluationStep(int Step, string Split, IReadOnlyList<EvaluatedAnswer> Answers);
 
 /// <summary>Answer to a sample of the gallery.</summary>
 /// <param name="Image">File name of the image in <see cref="RunBlobs.Samples"/>, with its format's extension; the same at every step.</param>

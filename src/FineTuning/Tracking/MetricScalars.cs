@@ -5,7 +5,7 @@ namespace FunctionsPipeline.FineTuning.Tracking;
 /// <summary>Converts metrics to named numbers, with the same names in every tracking tool.</summary>
 internal static class MetricScalars
 {
-    /// <summary>Lists names and values of a metrics line: <c>train/…</c>, <c>validation/…</c> and <c>memory/…</c>.</summary>
+    /// <summary>Lists names and values of a metrics line: <c>train/…</c>, <c>validation/…</c>, <c>memory/…</c> and <c>gpu/…</c>.</summary>
     public static IEnumerable<(string Name, double Value)> Of(MetricsLine line) => Known(
     [
         ("train/loss", line.Loss),
@@ -17,6 +17,7 @@ internal static class MetricScalars
         ("train/mfu", line.Mfu),
         ("memory/resident_bytes", line.ResidentBytes),
         ("memory/gpu_bytes", line.GpuBytes),
+        ("gpu/utilization", line.GpuUtilization),
         .. line.Validation is { } validation ? Of(Splits.Validation, validation) : [],
     ]);
 

@@ -63,6 +63,12 @@ internal sealed class RunProgressWriter : IAsyncDisposable
         foreach (var tracker in _trackers) tracker.Record(gallery);
     }
 
+    /// <summary>Records the answers of an evaluation in every tracker.</summary>
+    public void Record(EvaluationStep evaluation)
+    {
+        foreach (var tracker in _trackers) tracker.Record(evaluation);
+    }
+
     /// <summary>Enters a phase and clears the counters of the phase before.</summary>
     public void EnterPhase(string phase) => Update(h => h with { Phase = phase, EtaSeconds = null, SamplesPerSecond = null });
 

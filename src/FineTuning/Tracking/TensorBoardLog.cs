@@ -55,13 +55,10 @@ internal sealed class TensorBoardLog(IRunStore store, TrainingJob job, TimeProvi
         _stored += added.Length;
     }
 
-    /// <summary>
-    /// Truncates the files of earlier attempts after a step, so that no event of theirs overlaps with the next attempt's.
-    /// </summary>
-    /// <param name="step">Last step whose events are kept; null removes all files.</param>
-    public static async Task CutAsync(IRunStore store, string run, int? step, CancellationToken cancellationToken)
+    /// <inheritdoc/>
+    public async Task CutAsync(int? step, CancellationToken cancellationToken)
     {
-        foreach (var name in await store.ListAsync(Containers.Runs, new RunBlobs(run).Events, cancellationToken))
+        foreach (var name in await store.ListAsync(Containers.Runs, new RunBlobs(job.Run).Events, cancellationToken))
         {
             if (await store.ReadAsync(Containers.Runs, name, cancellationToken) is not { } content) continue;
             var kept = step is { } last ? TensorBoardEvents.UpTo(content, last) : [];

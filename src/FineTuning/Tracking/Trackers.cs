@@ -17,6 +17,7 @@ internal static class Trackers
         List<ITracker> trackers =
         [
             new MetricsFile(store, job.Run),
+            new PredictionsFile(store, job.Run),
             new TensorBoardLog(store, job, time),
             .. servers.OfType<ITrackingServer>().Select(server => new ServerTracker(server, job.Run, time, logger)),
         ];

@@ -26,5 +26,6 @@ public sealed class DeviceMeterTests
         var meter = new DeviceMeter(new ModelCost(SmallModel.Config), new TrainedParts(true, true, true), gpu: null, half: false);
         Assert.Null(meter.Utilization(StepSize.Sample(320, 313, 2, 7), 1));
         Assert.Null(meter.GpuBytes);
+        Assert.Null(meter.GpuUtilization);
     }
 }

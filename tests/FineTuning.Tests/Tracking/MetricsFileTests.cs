@@ -25,7 +25,7 @@ public sealed class MetricsFileTests : IDisposable
         await file.FlushAsync(default);
         await _store.AppendAsync(Containers.Runs, "r1/metrics.jsonl", "{\"step\":1,\"ep"u8.ToArray(), default);
 
-        await MetricsFile.CutAsync(_store, "r1", step, default);
+        await new MetricsFile(_store, "r1").CutAsync(step, default);
         Assert.Equal(expected, await StepsAsync());
         file.Record(Line(4));
         await file.FlushAsync(default);
@@ -35,7 +35,7 @@ public sealed class MetricsFileTests : IDisposable
     [Fact]
     public async Task A_run_without_metrics_has_nothing_to_cut()
     {
-        await MetricsFile.CutAsync(_store, "r1", 3, default);
+        await new MetricsFile(_store, "r1").CutAsync(3, default);
         Assert.Empty(await StepsAsync());
     }
 

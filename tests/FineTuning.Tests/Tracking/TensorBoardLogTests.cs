@@ -71,8 +71,8 @@ public sealed class TensorBoardLogTests : IDisposable
     {
         foreach (var first in new[] { 1, 2 })
         {
-            await TensorBoardLog.CutAsync(_store, "r1", first - 1, default);
             await using var log = new TensorBoardLog(_store, Job, TimeProvider.System);
+            await log.CutAsync(first - 1, default);
             foreach (var step in new[] { first, first + 1, first + 299 }) log.Record(Line(step, step));
             await log.FlushAsync(default);
         }
@@ -81,7 +81,8 @@ public sealed class TensorBoardLogTests : IDisposable
             .Where(e => e.Tag == "train/loss").Select(e => e.Step);
         Assert.Equal([1, 2, 3, 301], steps.Order());
 
-        await TensorBoardLog.CutAsync(_store, "r1", null, default);
+        await using var next = new TensorBoardLog(_store, Job, TimeProvider.System);
+        await next.CutAsync(null, default);
         Assert.Empty(Files());
     }
 
