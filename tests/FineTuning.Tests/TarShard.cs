@@ -49,7 +49,8 @@ internal static class TarShard
     private static void Add(TarWriter tar, string name, byte[] content) =>
         tar.WriteEntry(new UstarTarEntry(TarEntryType.RegularFile, name) { DataStream = new MemoryStream(content) });
 
-    private static byte[] Png(int width, int height, Rgb24 colour)
+    /// <summary>An image of one colour.</summary>
+    public static byte[] Png(int width, int height, Rgb24 colour)
     {
         using var image = new Image<Rgb24>(width, height, colour);
         using var stream = new MemoryStream();

@@ -93,8 +93,8 @@ public static class ModelCard
         foreach (var row in rows.OrderByDescending(row => row.Answered.Values.Sum()).Take(MostCategories))
         {
             var wrong = row.Answered.Where(a => a.Key != row.Truth).OrderByDescending(a => a.Value)
-                .Select(a => $"{(a.Key.Length == 0 ? "none" : Cell(a.Key))} {a.Value}");
-            text.Append($"| {Cell(row.Truth)} | {row.Answered.Values.Sum()} | {row.Answered.GetValueOrDefault(row.Truth)} ");
+                .Select(a => $"{(a.Key.Length == 0 ? "none" : Markdown.Cell(a.Key))} {a.Value}");
+            text.Append($"| {Markdown.Cell(row.Truth)} | {row.Answered.Values.Sum()} | {row.Answered.GetValueOrDefault(row.Truth)} ");
             text.Append($"| {string.Join(", ", wrong)} |\n");
         }
         return text.Append('\n').ToString();
@@ -104,7 +104,7 @@ public static class ModelCard
     {
         var defaults = FlatSettings.Of(new TrainingSettings()).ToDictionary(setting => setting.Name, setting => setting.Value);
         var rows = FlatSettings.Of(settings).Select(setting => setting.Value == defaults[setting.Name]
-            ? $"| {setting.Name} | {Cell(setting.Value)} |" : $"| **{setting.Name}** | **{Cell(setting.Value)}** |");
+            ? $"| {setting.Name} | {Markdown.Cell(setting.Value)} |" : $"| **{setting.Name}** | **{Markdown.Cell(setting.Value)}** |");
         return $"| setting | value |\n| --- | --- |\n{string.Join('\n', rows)}";
     }
 
@@ -113,9 +113,6 @@ public static class ModelCard
 
     private static string BestStep(TrainingResult result) =>
         result.BestStep is { } best ? $" The model is that after step {best}, which had the lowest validation loss." : "";
-
-    // In Markdown '|' ends a cell and '<' begins HTML.
-    private static string Cell(string text) => text.Replace("|", "\\|").Replace("<", "\\<").Replace("\n", "\\n");
 
     private static string Adapter(TrainingJob job) => job.Settings.Method == FineTuningMethod.Lora
         ? " The low-rank adapters are merged into its weights; "

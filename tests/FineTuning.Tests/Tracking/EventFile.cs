@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Numerics;
+using System.Runtime.InteropServices;
 using System.Text;
 
 namespace FunctionsPipeline.FineTuning.Tests.Tracking;
@@ -8,7 +9,19 @@ namespace FunctionsPipeline.FineTuning.Tests.Tracking;
 internal static class EventFile
 {
     /// <summary>An event: its tag is null in the first one of a file, whose text is then the format's version.</summary>
-    public sealed record Event(double At, long Step, string? Tag, float? Value, string? Text);
+    public sealed record Event(double At, long Step, string? Tag)
+    {
+        public float? Value { get; init; }
+
+        public string? Text { get; init; }
+
+        public (long Width, long Height, byte[] Content)? Image { get; init; }
+
+        public Histogram? Histogram { get; init; }
+    }
+
+    public sealed record Histogram(
+        double Min, double Max, double Count, double Sum, double SumOfSquares, double[] Limits, double[] Buckets);
 
     public static IReadOnlyList<Event> Read(ReadOnlySpan<byte> file)
     {
@@ -29,15 +42,31 @@ internal static class EventFile
         var fields = Fields(message);
         var at = BitConverter.ToDouble(fields[1]);
         var step = fields.TryGetValue(2, out var digits) ? BitConverter.ToInt64(digits) : 0;
-        if (fields.TryGetValue(3, out var version)) return new Event(at, step, null, null, Encoding.UTF8.GetString(version));
+        if (fields.TryGetValue(3, out var version)) return new Event(at, step, null) { Text = Encoding.UTF8.GetString(version) };
         var value = Fields(Fields(fields[5])[1]);
-        var tag = Encoding.UTF8.GetString(value[1]);
-        if (value.TryGetValue(2, out var number)) return new Event(at, step, tag, BitConverter.ToSingle(number), null);
+        var found = new Event(at, step, Encoding.UTF8.GetString(value[1]));
+        if (value.TryGetValue(2, out var number)) return found with { Value = BitConverter.ToSingle(number) };
+        if (value.TryGetValue(4, out var image))
+        {
+            var parts = Fields(image);
+            return found with { Image = (BitConverter.ToInt64(parts[2]), BitConverter.ToInt64(parts[1]), parts[4]) };
+        }
+        if (value.TryGetValue(5, out var histogram))
+        {
+            var parts = Fields(histogram);
+            double Number(int field) => parts.TryGetValue(field, out var bytes) ? BitConverter.ToDouble(bytes) : 0;
+            return found with
+            {
+                Histogram = new Histogram(
+                    Number(1), Number(2), Number(3), Number(4), Number(5),
+                    MemoryMarshal.Cast<byte, double>(parts[6]).ToArray(), MemoryMarshal.Cast<byte, double>(parts[7]).ToArray()),
+            };
+        }
         var tensor = Fields(value[8]);
         Assert.Equal("text", Encoding.UTF8.GetString(Fields(Fields(value[9])[1])[1]));
         Assert.Equal(7, BitConverter.ToInt64(tensor[1]));
         Assert.Equal(1, BitConverter.ToInt64(Fields(Fields(tensor[2])[2])[1]));
-        return new Event(at, step, tag, null, Encoding.UTF8.GetString(tensor[8]));
+        return found with { Text = Encoding.UTF8.GetString(tensor[8]) };
     }
 
     private static Dictionary<int, byte[]> Fields(byte[] message)

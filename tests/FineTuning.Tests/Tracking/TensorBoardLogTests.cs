@@ -1,5 +1,7 @@
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.FineTuning.Tracking;
+using FunctionsPipeline.Images;
+using SixLabors.ImageSharp.PixelFormats;
 
 namespace FunctionsPipeline.FineTuning.Tests.Tracking;
 
@@ -24,7 +26,7 @@ public sealed class TensorBoardLogTests : IDisposable
     [Fact]
     public async Task Scalars_and_settings_arrive_as_they_are_flushed_while_the_file_goes_on()
     {
-        await using var log = new TensorBoardLog(_store, Job, TimeProvider.System);
+        var log = new TensorBoardLog(_store, Job, TimeProvider.System);
         await log.FlushAsync(default);
         Assert.Empty(Files());
 
@@ -38,7 +40,7 @@ public sealed class TensorBoardLogTests : IDisposable
         Assert.Equal(
             [("train/loss", 1, 3.5f), ("train/learning_rate", 1, 0.5f)],
             events.Skip(2).Select(e => (e.Tag!, (int)e.Step, e.Value!.Value)));
-        Assert.All(events.Skip(1), e => Assert.InRange(DateTimeOffset.UtcNow.ToUnixTimeSeconds() - e.At, 0, 60));
+        Assert.All(events, e => Assert.InRange(DateTimeOffset.UtcNow.ToUnixTimeMilliseconds() / 1000.0 - e.At, 0, 60));
 
         log.Record(Line(300, double.NaN) with
         {
@@ -55,7 +57,7 @@ public sealed class TensorBoardLogTests : IDisposable
     [Fact]
     public async Task What_could_not_be_stored_is_stored_the_next_time()
     {
-        await using var log = new TensorBoardLog(_store, Job, TimeProvider.System);
+        var log = new TensorBoardLog(_store, Job, TimeProvider.System);
         log.Record(Line(1, 1));
         var obstacle = Path.Combine(_root, "runs");
         File.WriteAllText(obstacle, "in the way");
@@ -71,7 +73,7 @@ public sealed class TensorBoardLogTests : IDisposable
     {
         foreach (var first in new[] { 1, 2 })
         {
-            await using var log = new TensorBoardLog(_store, Job, TimeProvider.System);
+            var log = new TensorBoardLog(_store, Job, TimeProvider.System);
             await log.CutAsync(first - 1, default);
             foreach (var step in new[] { first, first + 1, first + 299 }) log.Record(Line(step, step));
             await log.FlushAsync(default);
@@ -81,10 +83,65 @@ public sealed class TensorBoardLogTests : IDisposable
             .Where(e => e.Tag == "train/loss").Select(e => e.Step);
         Assert.Equal([1, 2, 3, 301], steps.Order());
 
-        await using var next = new TensorBoardLog(_store, Job, TimeProvider.System);
+        var next = new TensorBoardLog(_store, Job, TimeProvider.System);
         await next.CutAsync(null, default);
         Assert.Empty(Files());
     }
+
+    [Fact]
+    public async Task The_gallery_has_its_images_once_and_its_answers_at_every_step()
+    {
+        var log = new TensorBoardLog(_store, Job, TimeProvider.System);
+        var image = TarShard.Png(600, 300, new Rgb24(200, 0, 0));
+        foreach (var step in new[] { 0, 10 })
+        {
+            var sample = new GalleryEntry("a.png", image, "Hat | red", $"Coat {step}", new Confidence(0.5, null, null, null));
+            log.Record(new GalleryStep(step, [sample]));
+        }
+        await log.FlushAsync(default);
+        var events = Events().Skip(2).ToList();
+        Assert.Equal(["gallery/text_summary", "gallery/a.png", "gallery/text_summary"], events.Select(e => e.Tag));
+        Assert.Contains("| a.png | Hat \\| red | Coat 10 | 0.50 |", events[2].Text);
+        Assert.Equal((0, 10), (events[1].Step, events[2].Step));
+        Assert.Equal((256, 128), (events[1].Image!.Value.Width, events[1].Image!.Value.Height));
+        var header = ImageReader.Identify(events[1].Image!.Value.Content);
+        Assert.Equal((256, 128, ImageFormat.Jpeg), (header.Width, header.Height, header.Format));
+    }
+
+    [Fact]
+    public async Task An_evaluation_has_histograms_of_its_samples()
+    {
+        var log = new TensorBoardLog(_store, Job, TimeProvider.System);
+        log.Record(new EvaluationStep(10, Splits.Validation,
+        [
+            Answered("red hat", 100, "red hat", 100, confidence: 1),
+            Answered("red hat", 100, "hat", 99, confidence: 0.52),
+            Answered("red hat", 100, null, null, confidence: 0.97),
+            Answered(null, 0, null, null, confidence: 0.97),
+        ]));
+        log.Record(new EvaluationStep(10, Splits.Test, [Answered(null, 0, null, null, confidence: 0)]));
+        await log.FlushAsync(default);
+        var events = Events().Skip(2).ToList();
+        Assert.Equal(
+            [
+                "validation/samples/confidence", "validation/samples/price_percent_error", "validation/samples/title_f1",
+                "test/samples/confidence",
+            ],
+            events.Select(e => e.Tag));
+        var confidence = events[0].Histogram!;
+        Assert.Equal((0.52, 1, 4), (confidence.Min, confidence.Max, confidence.Count));
+        Assert.Equal(0.52 + 1 + 0.97 * 2, confidence.Sum, 1e-12);
+        Assert.Equal(0.52 * 0.52 + 1 + 0.97 * 0.97 * 2, confidence.SumOfSquares, 1e-12);
+        Assert.Equal([0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1], confidence.Limits);
+        Assert.Equal([1, 0, 0, 0, 0, 0, 0, 0, 0, 3], confidence.Buckets);
+        Assert.Equal([1, 2, 5, 10, 20, 50, 100, 200], events[1].Histogram!.Limits);
+        Assert.Equal([1, 1, 0, 0, 0, 0, 0, 1], events[1].Histogram!.Buckets);
+        Assert.Equal(1 + 2.0 / 3, events[2].Histogram!.Sum, 1e-12);
+    }
+
+    private static EvaluatedAnswer Answered(string? title, double price, string? answered, double? answeredPrice, double confidence) =>
+        new(EvaluatedAnswer.BaseModel, Splits.Validation, new SampleLabels("k", "00", title, null, price), "",
+            new Confidence(confidence, null, null, null)) { Title = answered, Price = answeredPrice };
 
     private static MetricsLine Line(int step, double loss) =>
         new() { Step = step, Epoch = 0, Seconds = 0, Loss = loss, LearningRate = 0.5 };
