@@ -50,4 +50,9 @@ internal static partial class Logs
 
     [LoggerMessage(13, LogLevel.Information, "Run {Run} is on {Tool} now: {Page}")]
     public static partial void TrackedOn(this ILogger logger, string run, string tool, string page);
+
+    [LoggerMessage(14, LogLevel.Warning,
+        "The gallery and the model of run {Run} do not get to MLflow: its artifacts are in {ArtifactUri}, a store that the worker does not "
+        + "write to. Artifacts go through a server that was started with --serve-artifacts (URIs mlflow-artifacts:).")]
+    public static partial void MlflowStoreUnsupported(this ILogger logger, string run, string artifactUri);
 }

@@ -42,9 +42,10 @@ internal interface ITrackingServer : IDisposable
 /// response was lost. Its token ends it at its time limit; HTTP clients need none of their own.
 /// </param>
 /// <param name="timeLimit">Time that the call may take, such as an upload; null for a short call.</param>
-/// <returns>False when the call was refused for good.</returns>
+/// <param name="attempts">Maximum number of calls.</param>
+/// <returns>False when the call was refused for good, or failed at every attempt.</returns>
 /// <exception cref="OperationCanceledException">The time limit at the end of the run has passed.</exception>
-internal delegate Task<bool> PersistentCall(Func<CancellationToken, Task> call, TimeSpan? timeLimit = null);
+internal delegate Task<bool> PersistentCall(Func<CancellationToken, Task> call, TimeSpan? timeLimit = null, int attempts = int.MaxValue);
 
 /// <summary>A line of metrics, or the gallery after a step: one of both is null.</summary>
 /// <param name="At">Time of the recording.</param>
@@ -58,5 +59,5 @@ internal class TrackingException(HttpStatusCode status, string message, TimeSpan
     public TimeSpan? RetryAfter => retryAfter;
 
     /// <summary>True when the same request may succeed later.</summary>
-    public bool IsPassing => (int)status >= 500 || status is HttpStatusCode.TooManyRequests or HttpStatusCode.RequestTimeout;
+    public bool IsPassing => (int)status >= 500 && status != HttpStatusCode.NotImplemented || status is HttpStatusCode.TooManyRequests or HttpStatusCode.RequestTimeout;
 }

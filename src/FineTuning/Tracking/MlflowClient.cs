@@ -1,5 +1,7 @@
 using System.Net;
+using System.Net.Http.Headers;
 using System.Net.Http.Json;
+using System.Net.Mime;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 
@@ -18,7 +20,12 @@ internal sealed class MlflowClient : IDisposable
     public const int MostParameters = 100;
 
     /// <summary>Name of the tag that identifies a run on the server.</summary>
-    private const string RunTag = "functions_pipeline_run";
+    public const string RunTag = "functions_pipeline_run";
+
+    /// <summary>
+    /// Scheme of the artifact URIs of servers that hand artifacts on to their store. Other stores want clients and credentials of their own.
+    /// </summary>
+    public const string ArtifactScheme = "mlflow-artifacts";
 
     // MLflow's page groups runs by any tag.
     private const string SweepTag = "functions_pipeline_sweep";
@@ -30,10 +37,12 @@ internal sealed class MlflowClient : IDisposable
 
     private readonly HttpClient _http;
     private readonly Uri _server;
+    private readonly Uri _api;
 
     public MlflowClient(MlflowOptions options)
     {
-        _server = new Uri($"{options.Server.AbsoluteUri.TrimEnd('/')}/api/2.0/mlflow/");
+        _server = options.Server;
+        _api = new Uri($"{options.Server.AbsoluteUri.TrimEnd('/')}/api/2.0/mlflow/");
         _http = new HttpClient { Timeout = Timeout.InfiniteTimeSpan };
         _http.DefaultRequestHeaders.Authorization = options.Authorization;
     }
@@ -53,8 +62,8 @@ internal sealed class MlflowClient : IDisposable
         }
     }
 
-    /// <summary>Returns the id of the newest MLflow run that tracks a run; null when there is none.</summary>
-    public async Task<string?> FindRunAsync(string experiment, string run, CancellationToken cancellationToken)
+    /// <summary>Returns the newest MLflow run that tracks a run; null when there is none.</summary>
+    public async Task<MlflowRunInfo?> FindRunAsync(string experiment, string run, CancellationToken cancellationToken)
     {
         var found = await PostAsync("runs/search", new
         {
@@ -64,13 +73,12 @@ internal sealed class MlflowClient : IDisposable
             max_results = 1,
         }, cancellationToken);
         return found.TryGetProperty("runs", out var runs) && runs.GetArrayLength() > 0
-            ? runs[0].GetProperty("info").GetProperty("run_id").GetString() : null;
+            ? MlflowRunInfo.Of(runs[0]) : null;
     }
 
     /// <summary>Creates an MLflow run that tracks a run.</summary>
     /// <param name="sweep">The sweep that the run belongs to; null for none.</param>
-    /// <returns>The id of the MLflow run.</returns>
-    public async Task<string> CreateRunAsync(
+    public async Task<MlflowRunInfo> CreateRunAsync(
         string experiment, string run, string? sweep, DateTimeOffset started, CancellationToken cancellationToken)
     {
         var tags = new List<(string Key, string Value)> { (RunTag, run), ("mlflow.runName", run) };
@@ -82,7 +90,7 @@ internal sealed class MlflowClient : IDisposable
             start_time = started.ToUnixTimeMilliseconds(),
             tags = tags.Select(tag => new { key = tag.Key, value = tag.Value }),
         }, cancellationToken);
-        return created.GetProperty("run").GetProperty("info").GetProperty("run_id").GetString()!;
+        return MlflowRunInfo.Of(created.GetProperty("run"));
     }
 
     /// <summary>Sets a run's status: <c>RUNNING</c>, or <c>FINISHED</c>, <c>FAILED</c> or <c>KILLED</c> with the time of its end.</summary>
@@ -107,14 +115,67 @@ internal sealed class MlflowClient : IDisposable
             @params = parameters.Select(p => new { key = p.Name, value = p.Value[..Math.Min(p.Value.Length, MostValueLength)] }),
         }, cancellationToken);
 
+    /// <summary>Writes an artifact through the server and replaces an existing one.</summary>
+    /// <param name="run">Run whose artifact URI has the <see cref="ArtifactScheme"/>.</param>
+    /// <param name="path">Path of the artifact in the run, such as <c>model/README.md</c>.</param>
+    public async Task WriteArtifactAsync(MlflowRunInfo run, string path, Stream content, CancellationToken cancellationToken)
+    {
+        // As MLflow's own client resolves these URIs: the host is the tracking server's unless the URI names one.
+        var root = new Uri(run.ArtifactUri);
+        var host = root.Host.Length > 0 ? $"{_server.Scheme}://{root.Authority}" : _server.GetLeftPart(UriPartial.Authority);
+        var file = string.Join('/', path.Split('/').Select(Uri.EscapeDataString));
+        var url = $"{host}{_server.AbsolutePath.TrimEnd('/')}/api/2.0/mlflow-artifacts/artifacts{root.AbsolutePath.TrimEnd('/')}/{file}";
+        var body = new StreamContent(content) { Headers = { ContentType = new MediaTypeHeaderValue(MediaType(path)) } };
+        await SendAsync(HttpMethod.Put, url, body, cancellationToken);
+    }
+
+    /// <summary>
+    /// Registers a folder of a run's artifacts as a version of a registered model, unless it is one already. The model is created when there
+    /// is none of that name.
+    /// </summary>
+    /// <param name="tags">Tags of the version.</param>
+    public async Task RegisterAsync(
+        string name, MlflowRunInfo run, string folder, IEnumerable<(string Key, string Value)> tags, CancellationToken cancellationToken)
+    {
+        // Searched first: the call is repeated when its answer is lost, and must then find the version that it created.
+        var filter = Uri.EscapeDataString($"run_id='{run.Id}'");
+        var found = await SendAsync(HttpMethod.Get, $"model-versions/search?filter={filter}", null, cancellationToken);
+        if (found.TryGetProperty("model_versions", out var versions)
+            && versions.EnumerateArray().Any(version => version.GetProperty("name").GetString() == name)) return;
+        try
+        {
+            await PostAsync("registered-models/create", new { name }, cancellationToken);
+        }
+        catch (MlflowException e) when (e.Code == "RESOURCE_ALREADY_EXISTS")
+        {
+            // Of an earlier run.
+        }
+        await PostAsync("model-versions/create", new
+        {
+            name,
+            source = $"{run.ArtifactUri.TrimEnd('/')}/{folder}",
+            run_id = run.Id,
+            tags = tags.Select(tag => new { key = tag.Key, value = tag.Value }),
+        }, cancellationToken);
+    }
+
     public void Dispose() => _http.Dispose();
+
+    private static string MediaType(string path) => Path.GetExtension(path) switch
+    {
+        ".html" => MediaTypeNames.Text.Html,
+        ".csv" => MediaTypeNames.Text.Csv,
+        ".json" => MediaTypeNames.Application.Json,
+        ".md" => MediaTypeNames.Text.Markdown,
+        _ => MediaTypeNames.Application.Octet,
+    };
 
     private Task<JsonElement> PostAsync(string path, object body, CancellationToken cancellationToken) =>
         SendAsync(HttpMethod.Post, path, JsonContent.Create(body, options: Json), cancellationToken);
 
     private async Task<JsonElement> SendAsync(HttpMethod method, string path, HttpContent? body, CancellationToken cancellationToken)
     {
-        using var request = new HttpRequestMessage(method, new Uri(_server, path)) { Content = body };
+        using var request = new HttpRequestMessage(method, new Uri(_api, path)) { Content = body };
         using var response = await _http.SendAsync(request, cancellationToken);
         var text = await response.Content.ReadAsStringAsync(cancellationToken);
         if (response.IsSuccessStatusCode)
@@ -124,8 +185,10 @@ internal sealed class MlflowClient : IDisposable
             : "";
         var retryAfter = response.Headers.RetryAfter is { } after ? after.Delta ?? after.Date - DateTimeOffset.UtcNow : null;
         var shown = text.Length > MostValueLength ? text[..MostValueLength] : text;
+        // A server that was started without its artifact service answers with the status of an outage, which would be waited for.
+        var status = text.Contains("--serve-artifacts", StringComparison.Ordinal) ? HttpStatusCode.NotImplemented : response.StatusCode;
         throw new MlflowException(
-            response.StatusCode, code, $"{request.RequestUri} answered {(int)response.StatusCode}: {shown}", retryAfter);
+            status, code, $"{request.RequestUri} answered {(int)response.StatusCode}: {shown}", retryAfter);
     }
 
     private static JsonElement? Parse(string text)
@@ -138,6 +201,19 @@ internal sealed class MlflowClient : IDisposable
         {
             return null;
         }
+    }
+}
+
+/// <summary>Run on an MLflow server.</summary>
+/// <param name="ArtifactUri">Folder of the run's artifacts, such as <c>mlflow-artifacts:/7/a1b2/artifacts</c>.</param>
+internal readonly record struct MlflowRunInfo(string Id, string ArtifactUri)
+{
+    /// <summary>Reads a run of the server's JSON.</summary>
+    public static MlflowRunInfo Of(JsonElement run)
+    {
+        var info = run.GetProperty("info");
+        return new MlflowRunInfo(
+            info.GetProperty("run_id").GetString()!, info.TryGetProperty("artifact_uri", out var uri) ? uri.GetString()! : "");
     }
 }
 

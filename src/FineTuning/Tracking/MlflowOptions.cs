@@ -10,8 +10,9 @@ namespace FunctionsPipeline.FineTuning.Tracking;
 /// </summary>
 /// <param name="Server">URL of the tracking server, http or https.</param>
 /// <param name="Experiment">Name of the experiment, which is created when there is none.</param>
+/// <param name="RegisteredModel">Name of the registered model that the run's model becomes a version of.</param>
 /// <param name="Authorization">Authorization header of every request; null for none.</param>
-internal sealed record MlflowOptions(Uri Server, string Experiment, AuthenticationHeaderValue? Authorization)
+internal sealed record MlflowOptions(Uri Server, string Experiment, string RegisteredModel, AuthenticationHeaderValue? Authorization)
 {
     private const string DefaultExperiment = "functions-pipeline";
 
@@ -31,7 +32,9 @@ internal sealed record MlflowOptions(Uri Server, string Experiment, Authenticati
         // Azure Machine Learning serves MLflow's protocol at the same URL with the scheme https.
         if (server.Scheme == "azureml") server = new UriBuilder(server) { Scheme = Uri.UriSchemeHttps, Port = server.Port }.Uri;
         var experiment = variable("MLFLOW_EXPERIMENT_NAME") is { Length: > 0 } name ? name : DefaultExperiment;
-        return new MlflowOptions(server, experiment, Credentials(variable));
+        // MLflow has no variable for it; the name is that of the parameter of its log_model.
+        var model = variable("MLFLOW_REGISTERED_MODEL_NAME") is { Length: > 0 } registered ? registered : experiment;
+        return new MlflowOptions(server, experiment, model, Credentials(variable));
     }
 
     /// <summary>Returns the URL of a run's page; null for Azure Machine Learning, whose pages are elsewhere.</summary>

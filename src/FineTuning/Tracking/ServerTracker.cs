@@ -130,7 +130,7 @@ internal sealed class ServerTracker : ITracker, IAsyncDisposable
         }
     }
 
-    private async Task<bool> PersistAsync(Func<CancellationToken, Task> call, TimeSpan? timeLimit = null)
+    private async Task<bool> PersistAsync(Func<CancellationToken, Task> call, TimeSpan? timeLimit = null, int attempts = int.MaxValue)
     {
         var limit = timeLimit ?? _times.Call;
         if (timeLimit is not null) Allow(limit);
@@ -157,6 +157,7 @@ internal sealed class ServerTracker : ITracker, IAsyncDisposable
                     asked = refusal.RetryAfter;
                 }
             }
+            if (--attempts == 0) return false;
             await Task.Delay(asked > wait ? asked.Value : wait, _time, _stop.Token);
         }
     }

@@ -12,7 +12,7 @@ internal static class Trackers
     {
         ITrackingServer?[] servers =
         [
-            MlflowOptions.Read(options.Variable, logger) is { } mlflow ? new MlflowRun(mlflow, job, time) : null,
+            MlflowOptions.Read(options.Variable, logger) is { } mlflow ? new MlflowRun(mlflow, store, job, time, logger) : null,
         ];
         List<ITracker> trackers =
         [

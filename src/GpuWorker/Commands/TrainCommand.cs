@@ -40,11 +40,12 @@ internal static class TrainCommand
             69).
 
             Reads runs/{id}/request.json (a TrainingJob), the shards and the base model from blob storage; writes runs/{id}/metrics.jsonl,
-            heartbeat.json, result.json, checkpoints/, samples/ and tensorboard/, and the model. Storage is the setting
+            predictions.jsonl, heartbeat.json, result.json, checkpoints/, samples/ and tensorboard/, and the model. Storage is the setting
             PipelineStorage: a connection string, or PipelineStorage__blobServiceUri with the identity of the machine.
 
-            MLFLOW_TRACKING_URI names a server that the run is tracked on too, MLFLOW_EXPERIMENT_NAME the experiment there, and
-            MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, the way in.
+            MLFLOW_TRACKING_URI names a server that the run is tracked on too, MLFLOW_EXPERIMENT_NAME the experiment there,
+            MLFLOW_REGISTERED_MODEL_NAME the registered model (default: the experiment's name), and MLFLOW_TRACKING_TOKEN, or
+            MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, the way in.
 
             Example: PipelineStorage=UseDevelopmentStorage=true train --run spring-catalog
             """)

@@ -2,10 +2,12 @@ using Microsoft.Extensions.Logging;
 
 namespace FunctionsPipeline.FineTuning.Tests.Tracking;
 
-/// <summary>Counts warnings.</summary>
+/// <summary>Counts warnings and keeps their text.</summary>
 internal sealed class CountingLogger : ILogger
 {
     public int Warnings { get; private set; }
+
+    public string Text { get; private set; } = "";
 
     public IDisposable? BeginScope<T>(T state) where T : notnull => null;
 
@@ -13,6 +15,8 @@ internal sealed class CountingLogger : ILogger
 
     public void Log<T>(LogLevel logLevel, EventId eventId, T state, Exception? exception, Func<T, Exception?, string> formatter)
     {
-        if (logLevel >= LogLevel.Warning) Warnings++;
+        if (logLevel < LogLevel.Warning) return;
+        Warnings++;
+        Text += formatter(state, exception);
     }
 }

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Collections.Specialized;
 using System.Net;
 using System.Net.Sockets;
 using System.Text.Json;
@@ -6,10 +7,13 @@ using System.Text.Json.Nodes;
 
 namespace FunctionsPipeline.FineTuning.Tests.Tracking;
 
-/// <summary>An MLflow server on a free port that remembers what it is told, and answers as badly as a test wants.</summary>
+/// <summary>
+/// An MLflow server on a free port that remembers what it is told, and answers as badly as a test wants. Its limits and refusals are those of
+/// https://mlflow.org/docs/latest/rest-api.html and of the server's handlers.
+/// </summary>
 internal sealed class FakeMlflow : IAsyncDisposable
 {
-    private const string Prefix = "/tracking/api/2.0/mlflow/";
+    private const string Prefix = "/tracking/api/2.0/";
 
     private readonly HttpListener _listener;
     private readonly Task _loop;
@@ -28,6 +32,9 @@ internal sealed class FakeMlflow : IAsyncDisposable
     /// <summary>Changes the answer to a call; null leaves the answer as it is.</summary>
     public Func<string, (int Status, string? RetryAfter)?> Fault { get; set; } = _ => null;
 
+    /// <summary>True to answer a call with an error although it was done, as when the response is lost.</summary>
+    public Func<string, bool> Lose { get; set; } = _ => false;
+
     /// <summary>Delay of every answer.</summary>
     public TimeSpan Delay { get; set; }
 
@@ -40,6 +47,20 @@ internal sealed class FakeMlflow : IAsyncDisposable
     public ConcurrentQueue<JsonNode> Metrics { get; } = new();
 
     public ConcurrentDictionary<string, string> Parameters { get; } = new();
+
+    /// <summary>Root of the artifact URIs of runs.</summary>
+    public string ArtifactRoot { get; set; } = "mlflow-artifacts:/7";
+
+    /// <summary>False for a server that was started without its artifact service.</summary>
+    public bool ServesArtifacts { get; init; } = true;
+
+    /// <summary>Artifacts by their paths, the run's included.</summary>
+    public ConcurrentDictionary<string, byte[]> Artifacts { get; } = new();
+
+    public ConcurrentDictionary<string, bool> RegisteredModels { get; } = new();
+
+    /// <summary>Requests that created versions of models.</summary>
+    public ConcurrentQueue<JsonNode> ModelVersions { get; } = new();
 
     public async ValueTask DisposeAsync()
     {
@@ -96,47 +117,97 @@ internal sealed class FakeMlflow : IAsyncDisposable
 
     private async Task AnswerAsync(HttpListenerContext context)
     {
-        using var reader = new StreamReader(context.Request.InputStream);
-        var text = await reader.ReadToEndAsync();
-        var path = context.Request.Url!.AbsolutePath[Prefix.Length..];
-        var body = text.Length == 0 ? null : JsonNode.Parse(text);
+        using var received = new MemoryStream();
+        await context.Request.InputStream.CopyToAsync(received);
+        var path = Uri.UnescapeDataString(context.Request.Url!.AbsolutePath)[Prefix.Length..];
+        var isJson = path.StartsWith("mlflow/", StringComparison.Ordinal);
+        if (isJson) path = path["mlflow/".Length..];
+        var body = isJson && received.Length > 0 ? JsonNode.Parse(received.ToArray()) : null;
         Calls.Enqueue((path, body, context.Request.Headers["Authorization"]));
         await Task.Delay(Delay);
-        var (status, answer) = Fault(path) is { } fault
-            ? (fault.Status, new { error_code = "X" })
-            : Answer(path, body, context.Request.QueryString["experiment_name"]);
-        if (Fault(path)?.RetryAfter is { } after) context.Response.Headers["Retry-After"] = after;
+        var fault = Fault(path);
+        var (status, answer) = fault is { } wanted ? (wanted.Status, new { error_code = "X" })
+            : isJson ? Answer(path, body, context.Request.QueryString)
+            : Keep(path, received.ToArray(), context.Request.HttpMethod);
+        if (Lose(path)) status = 502;
+        if (fault?.RetryAfter is { } after) context.Response.Headers["Retry-After"] = after;
         context.Response.StatusCode = status;
         await JsonSerializer.SerializeAsync(context.Response.OutputStream, answer);
         context.Response.Close();
     }
 
-    private (int Status, object Answer) Answer(string path, JsonNode? body, string? name)
+    private (int Status, object Answer) Keep(string path, byte[] content, string method)
+    {
+        const string artifacts = "mlflow-artifacts/artifacts/";
+        if (!path.StartsWith(artifacts, StringComparison.Ordinal) || method != "PUT") return (404, "Not Found");
+        if (!ServesArtifacts)
+        {
+            return (503, $"Endpoint: /api/2.0/{path} disabled due to the mlflow server running with `--no-serve-artifacts`. To enable "
+                + "artifacts server functionality, run `mlflow server` with `--serve-artifacts`");
+        }
+        if (path.Split('/').Contains("..")) return (400, Refusal("INVALID_PARAMETER_VALUE"));
+        Artifacts[path[artifacts.Length..]] = content;
+        return (200, new { });
+    }
+
+    private (int Status, object Answer) Answer(string path, JsonNode? body, NameValueCollection query)
     {
         switch (path)
         {
             case "experiments/get-by-name":
-                return Experiments.TryGetValue(name!, out var id)
+                return Experiments.TryGetValue(query["experiment_name"]!, out var id)
                     ? (200, new { experiment = new { experiment_id = id } })
-                    : (404, new { error_code = "RESOURCE_DOES_NOT_EXIST", message = "no" });
+                    : (404, Refusal("RESOURCE_DOES_NOT_EXIST"));
             case "experiments/create":
                 return (200, new { experiment_id = Experiments[(string)body!["name"]!] = "7" });
             case "runs/search":
-                var tag = ((string)body!["filter"]!).Split('\'')[1];
+                var tag = Quoted((string)body!["filter"]!);
                 var found = Runs.Where(run => (string)run.Value.Created["tags"]![0]!["value"]! == tag);
-                return (200, new { runs = found.Select(run => new { info = new { run_id = run.Key } }) });
+                return (200, new { runs = found.Select(run => Run(run.Key)) });
             case "runs/create":
                 var created = $"run{Runs.Count}";
                 Runs[created] = (body!, "RUNNING");
-                return (200, new { run = new { info = new { run_id = created } } });
+                return (200, new { run = Run(created) });
             case "runs/update":
                 Runs[(string)body!["run_id"]!] = (Runs[(string)body["run_id"]!].Created, (string)body["status"]!);
                 return (200, new { });
+            case "runs/log-batch":
+                return Log(body!["metrics"]?.AsArray() ?? [], body["params"]?.AsArray() ?? []);
+            case "registered-models/create":
+                return RegisteredModels.TryAdd((string)body!["name"]!, true)
+                    ? (200, new { registered_model = new { name = (string)body["name"]! } })
+                    : (400, Refusal("RESOURCE_ALREADY_EXISTS"));
+            case "model-versions/search":
+                var run = Quoted(query["filter"]!);
+                var versions = ModelVersions.Where(version => (string)version["run_id"]! == run).ToList();
+                // An empty list is left out.
+                return (200, versions.Count == 0 ? new { } : new { model_versions = versions });
+            case "model-versions/create":
+                if (!RegisteredModels.ContainsKey((string)body!["name"]!)) return (404, Refusal("RESOURCE_DOES_NOT_EXIST"));
+                ModelVersions.Enqueue(body);
+                return (200, new { model_version = new { version = $"{ModelVersions.Count}" } });
             default:
-                foreach (var metric in body!["metrics"]?.AsArray() ?? []) Metrics.Enqueue(metric!);
-                foreach (var parameter in body["params"]?.AsArray() ?? [])
-                    Parameters[(string)parameter!["key"]!] = (string)parameter["value"]!;
-                return (200, new { });
+                return (404, Refusal("ENDPOINT_NOT_FOUND"));
         }
     }
+
+    private (int Status, object Answer) Log(JsonArray metrics, JsonArray parameters)
+    {
+        if (metrics.Count > 1000 || parameters.Count > 100 || metrics.Count + parameters.Count > 1000)
+            return (400, Refusal("INVALID_PARAMETER_VALUE"));
+        foreach (var parameter in parameters)
+        {
+            var value = (string)parameter!["value"]!;
+            // A parameter keeps its value.
+            if (Parameters.GetOrAdd((string)parameter["key"]!, value) != value) return (400, Refusal("INVALID_PARAMETER_VALUE"));
+        }
+        foreach (var metric in metrics) Metrics.Enqueue(metric!);
+        return (200, new { });
+    }
+
+    private object Run(string id) => new { info = new { run_id = id, artifact_uri = $"{ArtifactRoot}/{id}/artifacts" } };
+
+    private static object Refusal(string code) => new { error_code = code, message = "no" };
+
+    private static string Quoted(string filter) => filter.Split('\'')[1];
 }

@@ -48,7 +48,8 @@ internal static partial class SettingsCheck
         "TRACEPARENT", "TRACESTATE",
         // Other ends for telemetry and metrics.
         "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_SERVICE_NAME",
-        "MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME", "MLFLOW_TRACKING_TOKEN", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD",
+        "MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME", "MLFLOW_REGISTERED_MODEL_NAME",
+        "MLFLOW_TRACKING_TOKEN", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD",
         "CUDA_VISIBLE_DEVICES",
     ];
 
@@ -77,8 +78,8 @@ internal static partial class SettingsCheck
     private static IEnumerable<string> Worker(CompiledOption option)
     {
         var read = Variable().Matches(WorkerCode.Value).Select(match => match.Groups[1].Value)
-            // An error of MLflow.
-            .Where(name => name != "RESOURCE_DOES_NOT_EXIST")
+            // Errors of MLflow.
+            .Where(name => name is not ("RESOURCE_DOES_NOT_EXIST" or "RESOURCE_ALREADY_EXISTS"))
             .Concat(["PipelineStorage:blobServiceUri", "PipelineStorage:credential", "PipelineStorage:clientId"]).ToHashSet();
         foreach (var type in new[] { "Microsoft.App/jobs", "Microsoft.App/containerApps" })
         {
