@@ -175,11 +175,11 @@ internal sealed class FineTuner : IDisposable
         var best = _loop.WantsBest && state.BestStep < state.Step && state.BestLoss is not null ? state.BestStep : default(int?);
         if (best is { } step) _trained.LoadWeights(_checkpoints.FolderAsync(step, cancellationToken).GetAwaiter().GetResult());
 
-        var after = Evaluate("evaluating", EvaluatedAnswer.FineTunedModel, Splits.Validation, _data.Validation, state.Step, cancellationToken);
+        var after = Evaluate("evaluating", EvaluatedAnswer.FineTunedModel, Splits.Validation, state.Step, cancellationToken);
         Answer(state.Step, cancellationToken);
         Record(state, after);
         var test = _data.Test.Count > 0
-            ? Evaluate("testing", EvaluatedAnswer.FineTunedModel, Splits.Test, _data.Test, state.Step, cancellationToken)
+            ? Evaluate("testing", EvaluatedAnswer.FineTunedModel, Splits.Test, state.Step, cancellationToken)
             : null;
 
         _progressWriter.EnterPhase("saving");
@@ -236,7 +236,7 @@ internal sealed class FineTuner : IDisposable
 
     private TrainingState Begin(CancellationToken cancellationToken)
     {
-        var metrics = Evaluate("evaluating-base", EvaluatedAnswer.BaseModel, Splits.Validation, _data.Validation, step: 0, cancellationToken);
+        var metrics = Evaluate("evaluating-base", EvaluatedAnswer.BaseModel, Splits.Validation, step: 0, cancellationToken);
         Answer(step: 0, cancellationToken);
         var state = new TrainingState { Base = metrics, Job = _checkpoints.Job };
         Record(state, metrics);
@@ -281,11 +281,11 @@ internal sealed class FineTuner : IDisposable
         _progressWriter.Update(h => h with { ValidationLoss = metrics.Loss });
     }
 
-    private EvaluationMetrics Evaluate(
-        string phase, string model, string split, IReadOnlyList<Sample> samples, int step, CancellationToken cancellationToken)
+    private EvaluationMetrics Evaluate(string phase, string model, string split, int step, CancellationToken cancellationToken)
     {
         _progressWriter.EnterPhase(phase);
         var started = _time.GetTimestamp();
+        var samples = split == Splits.Test ? _data.Test : _data.Validation;
         var (metrics, answers) = _evaluator.LossAndAnswers(samples, Progress, cancellationToken);
         _progressWriter.Record(new EvaluationStep(step, split, [.. answers.Select(a =>
             new EvaluatedAnswer(model, split, a.Truth, a.Answer.Text, a.Answer.Confidence)

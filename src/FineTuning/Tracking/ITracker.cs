@@ -37,7 +37,7 @@ internal sealed record GalleryStep(int Step, IReadOnlyList<GalleryEntry> Samples
 internal sealed record EvaluationStep(int Step, string Split, IReadOnlyList<EvaluatedAnswer> Answers);
 
 /// <summary>Answer to a sample of the gallery.</summary>
-/// <param name="Image">File name of the image in <see cref="RunBlobs.Samples"/>, with its format's extension; the same at every step.</param>
+/// <param name="Image">File name of the image in <see cref="RunBlobs.Samples"/>, the same at every step.</param>
 /// <param name="Content">The image as it was stored, in the format of its extension; may be several megabytes.</param>
 /// <param name="Truth">The true answer.</param>
 internal sealed record GalleryEntry(string Image, byte[] Content, string Truth, string Answer, Confidence Confidence);

@@ -4,8 +4,8 @@ using FunctionsPipeline.Contracts;
 namespace FunctionsPipeline.FineTuning.Tracking;
 
 /// <summary>
-/// Speaks a tracking server's protocol for one run. <see cref="ServerTracker"/> calls one method at a time, on a background task. The methods
-/// make each call to the server through a <see cref="PersistentCall"/>.
+/// Speaks a tracking server's protocol for one run. <see cref="ServerTracker"/> calls one method at a time, on a background task. The
+/// methods make each call to the server through a <see cref="PersistentCall"/>.
 /// </summary>
 internal interface ITrackingServer : IDisposable
 {
@@ -15,7 +15,7 @@ internal interface ITrackingServer : IDisposable
     /// <summary>URL of the server, for messages.</summary>
     Uri Url { get; }
 
-    /// <summary>URL of the run's page, from <see cref="StartAsync"/> on; null before, or when the server has none. Read on any thread.</summary>
+    /// <summary>URL of the run's page; null before <see cref="StartAsync"/>, or when the server has none. Read on any thread.</summary>
     string? Page { get; }
 
     /// <summary>Longest time without a <see cref="SendAsync"/>; infinite where the server does not watch for silent runs.</summary>
@@ -59,5 +59,6 @@ internal class TrackingException(HttpStatusCode status, string message, TimeSpan
     public TimeSpan? RetryAfter => retryAfter;
 
     /// <summary>True when the same request may succeed later.</summary>
-    public bool IsPassing => (int)status >= 500 && status != HttpStatusCode.NotImplemented || status is HttpStatusCode.TooManyRequests or HttpStatusCode.RequestTimeout;
+    public bool IsPassing => status is HttpStatusCode.TooManyRequests or HttpStatusCode.RequestTimeout
+        or >= HttpStatusCode.InternalServerError and not HttpStatusCode.NotImplemented;
 }

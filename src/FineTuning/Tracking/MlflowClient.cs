@@ -23,7 +23,8 @@ internal sealed class MlflowClient : IDisposable
     public const string RunTag = "functions_pipeline_run";
 
     /// <summary>
-    /// Scheme of the artifact URIs of servers that hand artifacts on to their store. Other stores want clients and credentials of their own.
+    /// Scheme of the artifact URIs of servers that hand artifacts on to their store. Other stores want clients and credentials of their
+    /// own.
     /// </summary>
     public const string ArtifactScheme = "mlflow-artifacts";
 
@@ -130,8 +131,8 @@ internal sealed class MlflowClient : IDisposable
     }
 
     /// <summary>
-    /// Registers a folder of a run's artifacts as a version of a registered model, unless it is one already. The model is created when there
-    /// is none of that name.
+    /// Registers a folder of a run's artifacts as a version of a registered model, unless it is one already. The model is created when
+    /// there is none of that name.
     /// </summary>
     /// <param name="tags">Tags of the version.</param>
     public async Task RegisterAsync(

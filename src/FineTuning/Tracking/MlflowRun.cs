@@ -10,7 +10,8 @@ namespace FunctionsPipeline.FineTuning.Tracking;
 /// in the registry. An attempt that resumes from a checkpoint continues the same MLflow run, where steps that are repeated have two values.
 /// </summary>
 /// <param name="store">Store that the fine-tuned model is in at the end of the run.</param>
-internal sealed class MlflowRun(MlflowOptions options, IRunStore store, TrainingJob job, TimeProvider time, ILogger logger) : ITrackingServer
+internal sealed class MlflowRun(MlflowOptions options, IRunStore store, TrainingJob job, TimeProvider time, ILogger logger)
+    : ITrackingServer
 {
     private const string ModelFolder = "model";
 
@@ -41,7 +42,8 @@ internal sealed class MlflowRun(MlflowOptions options, IRunStore store, Training
     {
         if (!await persist(OpenAsync)) return false;
         if (!TakesArtifacts) logger.MlflowStoreUnsupported(job.Run, _run.ArtifactUri);
-        foreach (var some in Parameters().Chunk(MlflowClient.MostParameters)) await persist(token => _client.LogAsync(_run.Id, some, token));
+        foreach (var some in Parameters().Chunk(MlflowClient.MostParameters))
+            await persist(token => _client.LogAsync(_run.Id, some, token));
         return true;
     }
 
@@ -183,6 +185,7 @@ internal sealed class MlflowRun(MlflowOptions options, IRunStore store, Training
         ];
         return string.Concat(lines);
 
-        static string Line(IEnumerable<string> cells) => string.Join(',', cells.Select(cell => $"\"{cell.Replace("\"", "\"\"")}\"")) + "\r\n";
+        static string Line(IEnumerable<string> cells) =>
+            string.Join(',', cells.Select(cell => $"\"{cell.Replace("\"", "\"\"")}\"")) + "\r\n";
     }
 }

@@ -162,7 +162,7 @@ internal sealed class ServerTracker : ITracker, IAsyncDisposable
         }
     }
 
-    /// <summary>Lets the end of the run wait for the server until the given time from now on, or longer where it was allowed before.</summary>
+    /// <summary>Lets the end of the run wait for the server for the given time from now on, or longer if it was allowed before.</summary>
     private void Allow(TimeSpan time)
     {
         var until = (_time.GetElapsedTime(0) + time).Ticks;

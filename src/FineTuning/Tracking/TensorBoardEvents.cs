@@ -6,8 +6,8 @@ using Tensorboard;
 namespace FunctionsPipeline.FineTuning.Tracking;
 
 /// <summary>
-/// Records of TensorBoard's event files: length (8 bytes), checksum of the length (4), an <c>Event</c> message, checksum of the message (4);
-/// https://github.com/tensorflow/tensorboard/blob/master/tensorboard/compat/proto/event.proto.
+/// Records of TensorBoard's event files: length (8 bytes), checksum of the length (4), an <c>Event</c> message, checksum of the message
+/// (4); https://github.com/tensorflow/tensorboard/blob/master/tensorboard/compat/proto/event.proto.
 /// </summary>
 internal static class TensorBoardEvents
 {

@@ -48,8 +48,9 @@ internal sealed class TensorBoardLog(IRunStore store, TrainingJob job, TimeProvi
     /// <inheritdoc/>
     public void Record(GalleryStep gallery)
     {
-        Add(gallery.Step, () => Messages.text("gallery", Table(["sample", "truth", "answer", "confidence"], gallery.Samples.Select(sample =>
-            new[] { sample.Image, sample.Truth, sample.Answer, sample.Confidence.Answer.ToString("0.00", CultureInfo.InvariantCulture) }))));
+        var rows = gallery.Samples.Select(sample =>
+            new[] { sample.Image, sample.Truth, sample.Answer, $"{sample.Confidence.Answer:0.00}" });
+        Add(gallery.Step, () => Messages.text("gallery", Table(["sample", "truth", "answer", "confidence"], rows)));
         // The images are the same at every step.
         if (gallery.Step == 0) Add(gallery.Step, () => Of(gallery.Samples.Select(Image)));
     }

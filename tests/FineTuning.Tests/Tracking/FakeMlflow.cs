@@ -8,8 +8,8 @@ using System.Text.Json.Nodes;
 namespace FunctionsPipeline.FineTuning.Tests.Tracking;
 
 /// <summary>
-/// An MLflow server on a free port that remembers what it is told, and answers as badly as a test wants. Its limits and refusals are those of
-/// https://mlflow.org/docs/latest/rest-api.html and of the server's handlers.
+/// An MLflow server on a free port that remembers what it is told, and answers as badly as a test wants. Its limits and refusals are those
+/// of https://mlflow.org/docs/latest/rest-api.html and of the server's handlers.
 /// </summary>
 internal sealed class FakeMlflow : IAsyncDisposable
 {

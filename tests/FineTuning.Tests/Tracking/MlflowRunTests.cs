@@ -271,7 +271,8 @@ public sealed class MlflowRunTests : IDisposable
 
     [Fact]
     public Task A_server_that_is_down_holds_nothing_up() =>
-        EndsSoonAsync(new MlflowOptions(new Uri("http://127.0.0.1:9"), "e", "m", null), Quick with { Silence = TimeSpan.FromMilliseconds(300) });
+        EndsSoonAsync(
+            new MlflowOptions(new Uri("http://127.0.0.1:9"), "e", "m", null), Quick with { Silence = TimeSpan.FromMilliseconds(300) });
 
     [Theory]
     [InlineData("http://h:5000/a", "http://h:5000/a")]
@@ -334,8 +335,11 @@ public sealed class MlflowRunTests : IDisposable
         return adapter;
     }
 
-    private static GalleryStep Gallery(int step) => new(step,
-        [new GalleryEntry("a.png", TarShard.Png(600, 300, new Rgb24(200, 0, 0)), "Hat <1>", $"Coat {step}", new Confidence(1, null, null, null))]);
+    private static GalleryStep Gallery(int step)
+    {
+        var image = TarShard.Png(600, 300, new Rgb24(200, 0, 0));
+        return new GalleryStep(step, [new GalleryEntry("a.png", image, "Hat <1>", $"Coat {step}", new Confidence(1, null, null, null))]);
+    }
 
     private static MetricsLine Line(int step) => new() { Step = step, Epoch = 0, Seconds = 0, Loss = 1.0 / (step + 1) };
 }

@@ -33,8 +33,11 @@ public sealed class PredictionsFileTests : IDisposable
         Assert.Equal([.. kept, "fine-tuned c"], await ReadAsync());
     }
 
-    private static EvaluationStep Evaluation(string model, params string[] answers) => new(0, Splits.Validation, [.. answers.Select(answer =>
-        new EvaluatedAnswer(model, Splits.Validation, new SampleLabels(answer, "00", "t", null, 1), answer, new Confidence(1, 1, null, 1)))]);
+    private static EvaluationStep Evaluation(string model, params string[] answers) => new(0, Splits.Validation,
+    [
+        .. answers.Select(answer => new EvaluatedAnswer(
+            model, Splits.Validation, new SampleLabels(answer, "00", "t", null, 1), answer, new Confidence(1, 1, null, 1))),
+    ]);
 
     private async Task<IEnumerable<string>> ReadAsync() =>
         System.Text.Encoding.UTF8.GetString(await _store.ReadAsync(Containers.Runs, "r1/predictions.jsonl", default) ?? [])
