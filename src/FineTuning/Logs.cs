@@ -55,4 +55,13 @@ internal static partial class Logs
         "The gallery and the model of run {Run} do not get to MLflow: its artifacts are in {ArtifactUri}, a store that the worker does not "
         + "write to. Artifacts go through a server that was started with --serve-artifacts (URIs mlflow-artifacts:).")]
     public static partial void MlflowStoreUnsupported(this ILogger logger, string run, string artifactUri);
+
+    [LoggerMessage(15, LogLevel.Warning, "The run is not tracked on Weights & Biases: {Problem}.")]
+    public static partial void WandbUnusable(this ILogger logger, string problem);
+
+    [LoggerMessage(16, LogLevel.Information, "The run is not tracked on Weights & Biases: WANDB_MODE is {Mode}.")]
+    public static partial void WandbOff(this ILogger logger, string mode);
+
+    [LoggerMessage(17, LogLevel.Warning, "The use of the machine cannot be measured and is not tracked from now on.")]
+    public static partial void SystemMetricsFailed(this ILogger logger, Exception exception);
 }

@@ -99,4 +99,9 @@ internal static class StorageRegistration
         services.AddPipelineStorage(configuration);
         return services.AddSingleton<IRunStore, BlobRunStore>();
     }
+
+    /// <summary>Registers a local folder as the run store, or where there is none the pipeline's storage.</summary>
+    /// <exception cref="CommandException">There is no folder, and the settings name no storage account.</exception>
+    public static IServiceCollection AddRunStore(this IServiceCollection services, DirectoryInfo? folder, IConfiguration configuration) =>
+        folder is null ? services.AddStorage(configuration) : services.AddSingleton<IRunStore>(new LocalRunStore(folder.FullName));
 }

@@ -43,6 +43,7 @@ public static class CommandLine
             the run; 75 a training was asked to stop and resumes from its checkpoint when it is started again.
             """);
         root.Add(TrainCommand.Create());
+        root.Add(TrackCommand.Create());
         root.Add(ServeCommand.Create());
         root.Add(InitCommand.Create());
         root.Add(PredictCommand.Create());

@@ -14,6 +14,7 @@ public sealed class CommandLineTests : IDisposable
     [Theory]
     [InlineData("", "Required command was not provided")]
     [InlineData("train", "'--run' is required")]
+    [InlineData("track", "'--run' is required")]
     [InlineData("train --run r --threads 0", "--threads must be at least 1")]
     [InlineData("serve --port 70000", "--port must be from 0 to 65535")]
     [InlineData("serve --host nowhere", "--host must be an IP address; 'nowhere' is none")]
@@ -101,6 +102,14 @@ public sealed class CommandLineTests : IDisposable
         var (code, _, error) = await RunAsync("train", "--run", "missing", "--folder", _folder);
         Assert.Equal(1, code);
         Assert.Contains("There is no run missing: runs/missing/request.json is missing.", error);
+    }
+
+    [Fact]
+    public async Task A_run_without_a_tracker_to_be_sent_to_says_which_setting_is_missing()
+    {
+        var (code, _, error) = await RunAsync("track", "--run", "r1", "--folder", _folder);
+        Assert.Equal(1, code);
+        Assert.Contains("set WANDB_API_KEY", error);
     }
 
     [Fact]

@@ -40,7 +40,10 @@ public sealed class NvidiaGpu
 
     private readonly nint _device;
 
-    private NvidiaGpu(nint device, string name) => (_device, Name) = (device, name);
+    private NvidiaGpu(nint device, uint index, string name) => (_device, Index, Name) = (device, index, name);
+
+    /// <summary>NVML's number of the GPU.</summary>
+    public uint Index { get; }
 
     /// <summary>Driver's name, such as <c>NVIDIA H100 80GB HBM3</c>.</summary>
     public string Name { get; }
@@ -65,10 +68,11 @@ public sealed class NvidiaGpu
     {
         try
         {
-            if (nvmlInit_v2() != 0 || nvmlDeviceGetHandleByIndex_v2(FirstVisible(), out var device) != 0) return null;
+            var index = FirstVisible();
+            if (nvmlInit_v2() != 0 || nvmlDeviceGetHandleByIndex_v2(index, out var device) != 0) return null;
             var name = new byte[NameLength];
             return nvmlDeviceGetName(device, name, NameLength) == 0
-                ? new NvidiaGpu(device, Encoding.ASCII.GetString(name).TrimEnd('\0')) : null;
+                ? new NvidiaGpu(device, index, Encoding.ASCII.GetString(name).TrimEnd('\0')) : null;
         }
         catch (Exception e) when (e is DllNotFoundException or EntryPointNotFoundException)
         {

@@ -59,6 +59,6 @@ internal class TrackingException(HttpStatusCode status, string message, TimeSpan
     public TimeSpan? RetryAfter => retryAfter;
 
     /// <summary>True when the same request may succeed later.</summary>
-    public bool IsPassing => status is HttpStatusCode.TooManyRequests or HttpStatusCode.RequestTimeout
+    public virtual bool IsPassing => status is HttpStatusCode.TooManyRequests or HttpStatusCode.RequestTimeout
         or >= HttpStatusCode.InternalServerError and not HttpStatusCode.NotImplemented;
 }

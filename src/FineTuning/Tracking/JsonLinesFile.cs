@@ -45,14 +45,21 @@ internal sealed class JsonLinesFile<T>(IRunStore store, string name)
     {
         if (await store.ReadAsync(Containers.Runs, name, cancellationToken) is not { } content) return;
         using var kept = new MemoryStream();
-        // An append that was cut off leaves a line without its newline, which is dropped.
-        for (var rest = content.AsMemory(); rest.Span.IndexOf((byte)'\n') is >= 0 and var end; rest = rest[(end + 1)..])
-        {
-            if (isKept(JsonSerializer.Deserialize<T>(rest.Span[..end], PipelineJson.Compact)!)) kept.Write(rest.Span[..(end + 1)]);
-        }
+        foreach (var line in Lines(content).Where(line => isKept(line.Value))) kept.Write(line.Text.Span);
         if (kept.Length == content.Length) return;
         // An append blob cannot be shortened, and only AppendAsync creates one: delete it and append the kept lines.
         await store.DeleteAsync(Containers.Runs, name, cancellationToken);
         if (kept.Length > 0) await store.AppendAsync(Containers.Runs, name, kept.ToArray(), cancellationToken);
+    }
+
+    /// <summary>Reads the lines that storage has, without queued ones.</summary>
+    public async Task<IReadOnlyList<T>> ReadAsync(CancellationToken cancellationToken) =>
+        [.. Lines(await store.ReadAsync(Containers.Runs, name, cancellationToken)).Select(line => line.Value)];
+
+    private static IEnumerable<(T Value, ReadOnlyMemory<byte> Text)> Lines(ReadOnlyMemory<byte> content)
+    {
+        // An append that was cut off leaves a line without its newline, which is dropped.
+        for (var rest = content; rest.Span.IndexOf((byte)'\n') is >= 0 and var end; rest = rest[(end + 1)..])
+            yield return (JsonSerializer.Deserialize<T>(rest.Span[..end], PipelineJson.Compact)!, rest[..(end + 1)]);
     }
 }

@@ -1,4 +1,5 @@
 using FunctionsPipeline.Contracts;
+using FunctionsPipeline.FineTuning.Tracking.Wandb;
 using Microsoft.Extensions.Logging;
 
 namespace FunctionsPipeline.FineTuning.Tracking;
@@ -10,17 +11,17 @@ internal static class Trackers
     public static IReadOnlyList<ITracker> Create(
         IRunStore store, TrainingJob job, TrainingJobRunnerOptions options, TimeProvider time, ILogger logger)
     {
-        ITrackingServer?[] servers =
-        [
-            MlflowOptions.Read(options.Variable, logger) is { } mlflow ? new MlflowRun(mlflow, store, job, time, logger) : null,
-        ];
         List<ITracker> trackers =
         [
-            new MetricsFile(store, job.Run),
-            new PredictionsFile(store, job.Run),
-            new TensorBoardLog(store, job, time),
-            .. servers.OfType<ITrackingServer>().Select(server => new ServerTracker(server, job.Run, time, logger)),
+            new MetricsFile(store, job.Run), new PredictionsFile(store, job.Run), new TensorBoardLog(store, job, time),
         ];
+        if (MlflowOptions.Read(options.Variable, logger) is { } mlflow)
+            trackers.Add(new ServerTracker(new MlflowRun(mlflow, store, job, time, logger), job.Run, time, logger));
+        if (WandbOptions.Read(options.Variable, logger) is { } wandb)
+        {
+            var run = new WandbRun(wandb, job, store, NvidiaGpu.Find(), time, logger);
+            trackers.Add(new ServerTracker(run, job.Run, time, logger, WandbRun.Times));
+        }
         logger.TrackedBy(job.Run, string.Join(", ", trackers.Select(tracker => tracker.Status?.Name).OfType<string>()));
         return trackers;
     }

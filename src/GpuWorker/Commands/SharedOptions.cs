@@ -9,6 +9,17 @@ internal static class SharedOptions
 {
     public static Option<int> Threads() => AtLeast("--threads", 1, Environment.ProcessorCount, "CPU threads to compute with.");
 
+    public static Option<string> Run() => new("--run")
+    {
+        Description = "Id of the run; its job is runs/{id}/request.json in storage.",
+        Required = true,
+    };
+
+    public static Option<DirectoryInfo?> StorageFolder() => new("--folder")
+    {
+        Description = "A local folder in place of blob storage, with one sub-folder for each container.",
+    };
+
     public static Option<DirectoryInfo> Cache() => new("--cache")
     {
         Description = "Local folder for downloaded models and shards.",

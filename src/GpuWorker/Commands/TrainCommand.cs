@@ -20,15 +20,8 @@ internal static class TrainCommand
 
     public static Command Create()
     {
-        var run = new Option<string>("--run")
-        {
-            Description = "Id of the run; its job is runs/{id}/request.json in storage.",
-            Required = true,
-        };
-        var folder = new Option<DirectoryInfo?>("--folder")
-        {
-            Description = "A local folder in place of blob storage, with one sub-folder for each container.",
-        };
+        var run = SharedOptions.Run();
+        var folder = SharedOptions.StorageFolder();
         var cache = SharedOptions.Cache();
         var threads = SharedOptions.Threads();
         var command = new Command("train",
@@ -47,6 +40,9 @@ internal static class TrainCommand
             MLFLOW_REGISTERED_MODEL_NAME the registered model (default: the experiment's name), and MLFLOW_TRACKING_TOKEN, or
             MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, the way in.
 
+            WANDB_API_KEY tracks the run on Weights & Biases, in WANDB_PROJECT of WANDB_ENTITY on WANDB_BASE_URL, with WANDB_RUN_GROUP and
+            WANDB_TAGS; WANDB_MODE=offline or disabled sends nothing.
+
             Example: PipelineStorage=UseDevelopmentStorage=true train --run spring-catalog
             """)
         { run, folder, cache, threads };
@@ -64,8 +60,7 @@ internal static class TrainCommand
         var builder = Host.CreateApplicationBuilder();
         builder.Logging.ClearProviders().AddSimpleConsole(console => console.SingleLine = true);
         builder.Logging.AddFilter("Azure", LogLevel.Warning);
-        if (folder is not null) builder.Services.AddSingleton<IRunStore>(new LocalRunStore(folder.FullName));
-        else builder.Services.AddStorage(builder.Configuration);
+        builder.Services.AddRunStore(folder, builder.Configuration);
         builder.Services.AddWorkerTelemetry(builder.Configuration);
         // Built for its services and never started: a started host's console lifetime would handle SIGTERM beside System.CommandLine, whose
         // cancellation makes the run write its checkpoint.
@@ -145,7 +140,9 @@ internal static class TrainCommand
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     private static extern void Exit(int code);
 
-    private static async Task<TrainingJob> ReadJobAsync(IRunStore store, string run, CancellationToken cancellationToken)
+    /// <summary>Reads the job of a run.</summary>
+    /// <exception cref="CommandException">There is no such run, or its request is no job.</exception>
+    public static async Task<TrainingJob> ReadJobAsync(IRunStore store, string run, CancellationToken cancellationToken)
     {
         var name = new RunBlobs(run).Request;
         var json = await store.ReadAsync(Containers.Runs, name, cancellationToken)
