@@ -67,6 +67,17 @@ param developerPrincipalId string
 @description('Further settings of the Functions app.')
 param appSettings { *: string }
 
+@description('Key of Weights & Biases, which runs are tracked on; empty for none.')
+@secure()
+param wandbApiKey string
+
+// Apart from the key: what depends on a secure value is not told before it is deployed, in no snapshot.
+@description('There is a key of Weights & Biases.')
+param hasWandbKey bool
+
+@description('Further environment variables of the training job.')
+param trainVariables { *: string }
+
 var token = uniqueString(subscription().id, environmentName, location)
 var tags = { 'azd-env-name': environmentName }
 var trainingProfile = 'Consumption-GPU-NC24-A100'
@@ -185,6 +196,8 @@ module vault 'modules/vault.bicep' = {
     tags: tags
     name: names.vault
     workerKey: workerKey
+    wandbApiKey: wandbApiKey
+    hasWandbKey: hasWandbKey
     isPrivate: isPrivate
   }
 }
@@ -203,6 +216,7 @@ module roles 'modules/roles.bicep' = {
     stateAccountName: names.stateAccount
     dataAccountName: names.dataAccount
     vaultName: names.vault
+    hasWandbKey: hasWandbKey
     registryName: names.registry
     insightsName: names.insights
     developerPrincipalId: developerPrincipalId
@@ -271,6 +285,9 @@ module training 'modules/training.bicep' = {
     appIdentityName: names.appIdentity
     dataAccountName: names.dataAccount
     insightsName: names.insights
+    hasWandbKey: hasWandbKey
+    wandbKeyUri: '${secretsUri}/wandb-api-key'
+    variables: trainVariables
     size: sizes[trainingProfile]
   }
   dependsOn: [containerApps, roles]

@@ -16,6 +16,9 @@ param dataAccountName string
 @description('Name of the vault.')
 param vaultName string
 
+@description('The vault has a key of Weights & Biases.')
+param hasWandbKey bool
+
 @description('Name of the registry.')
 param registryName string
 
@@ -55,6 +58,7 @@ var ofContainers = [
 
 resource serve 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' existing = { name: serveIdentity }
 resource app 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' existing = { name: appIdentity }
+resource train 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' existing = { name: trainIdentity }
 resource gpu 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' existing = [for name in [trainIdentity, serveIdentity]: {
   name: name
 }]
@@ -77,6 +81,7 @@ resource containers 'Microsoft.Storage/storageAccounts/blobServices/containers@2
 resource vault 'Microsoft.KeyVault/vaults@2026-05-15' existing = {
   name: vaultName
   resource workerKey 'secrets' existing = { name: 'worker-key' }
+  resource wandbKey 'secrets' existing = { name: 'wandb-api-key' }
 }
 resource registry 'Microsoft.ContainerRegistry/registries@2025-11-01' existing = { name: registryName }
 resource insights 'Microsoft.Insights/components@2020-02-02' existing = { name: insightsName }
@@ -128,6 +133,16 @@ resource serveSecretRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = 
   name: guid(vault::workerKey.id, serve.id, roles.secretsUser)
   properties: {
     principalId: serve.properties.principalId
+    principalType: 'ServicePrincipal'
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.secretsUser)
+  }
+}
+
+resource trainSecretRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (hasWandbKey) {
+  scope: vault::wandbKey
+  name: guid(vault::wandbKey.id, train.id, roles.secretsUser)
+  properties: {
+    principalId: train.properties.principalId
     principalType: 'ServicePrincipal'
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.secretsUser)
   }

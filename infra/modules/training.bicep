@@ -31,6 +31,15 @@ param dataAccountName string
 @description('Name of the Application Insights component.')
 param insightsName string
 
+@description('There is a key of Weights & Biases.')
+param hasWandbKey bool
+
+@description('URI of the secret with the key of Weights & Biases.')
+param wandbKeyUri string
+
+@description('Further environment variables of the worker.')
+param variables { *: string }
+
 @description('Size of the GPU profile.')
 param size workerSize
 
@@ -56,6 +65,7 @@ resource job 'Microsoft.App/jobs@2026-07-01' = {
       replicaTimeout: 604800
       registries: [{ server: registryServer, identity: identity.id }]
       identitySettings: [{ identity: identity.id, lifecycle: 'Main' }]
+      secrets: hasWandbKey ? [{ name: 'wandb-api-key', keyVaultUrl: wandbKeyUri, identity: identity.id }] : []
     }
     template: {
       containers: [
@@ -73,6 +83,8 @@ resource job 'Microsoft.App/jobs@2026-07-01' = {
               name: 'APPLICATIONINSIGHTS_AUTHENTICATION_STRING'
               value: 'ClientId=${identity.properties.clientId};Authorization=AAD'
             }
+            ...(hasWandbKey ? [{ name: 'WANDB_API_KEY', secretRef: 'wandb-api-key' }] : [])
+            ...map(items(variables), variable => { name: variable.key, value: variable.value })
           ]
           resources: { cpu: size.cpu, memory: size.memory }
         }
@@ -81,7 +93,7 @@ resource job 'Microsoft.App/jobs@2026-07-01' = {
   }
 }
 
-// Whoever may start the job may start any image with its identity, so that the job has no secrets.
+// Whoever may start the job may start any image with its identity, so that the job has no secrets but those that the app may read anyway.
 resource operator 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   scope: job
   name: guid(job.id, appIdentity.id, 'b9a307c4-5aa3-4b52-ba60-2b17c136cd7b')

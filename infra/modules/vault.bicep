@@ -14,6 +14,13 @@ param name string
 @minLength(32)
 param workerKey string
 
+@description('Key of Weights & Biases; empty for none.')
+@secure()
+param wandbApiKey string
+
+@description('There is a key of Weights & Biases.')
+param hasWandbKey bool
+
 @description('Closes the vault to all but private endpoints and trusted services.')
 param isPrivate bool
 
@@ -35,4 +42,10 @@ resource workerKeySecret 'Microsoft.KeyVault/vaults/secrets@2026-05-15' = {
   parent: vault
   name: 'worker-key'
   properties: { value: workerKey }
+}
+
+resource wandbKeySecret 'Microsoft.KeyVault/vaults/secrets@2026-05-15' = if (hasWandbKey) {
+  parent: vault
+  name: 'wandb-api-key'
+  properties: { value: wandbApiKey }
 }

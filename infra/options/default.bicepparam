@@ -16,3 +16,6 @@ param authClientId = ''
 param useScheduler = false
 param developerPrincipalId = ''
 param appSettings = {}
+param wandbApiKey = ''
+param hasWandbKey = false
+param trainVariables = {}

@@ -16,3 +16,6 @@ param authClientId = ''
 param useScheduler = true
 param developerPrincipalId = ''
 param appSettings = { GpuJobs__MaxRestarts: '3' }
+param wandbApiKey = ''
+param hasWandbKey = false
+param trainVariables = {}

@@ -16,3 +16,6 @@ param authClientId = ''
 param useScheduler = false
 param developerPrincipalId = ''
 param appSettings = {}
+param wandbApiKey = 'a-key'
+param hasWandbKey = true
+param trainVariables = { WANDB_PROJECT: 'catalog', WANDB_ENTITY: 'team' }

@@ -67,6 +67,8 @@ public sealed record Mutant(string File, string Right, string Wrong, string Find
             "modules/serving.bicep", "allowInsecure: false", "allowInsecure: true", "takes plain HTTP"),
         ["key_in_the_template"] = new(
             "modules/serving.bicep", "secretRef: 'worker-key' }", "value: workerKeyUri }", "has no key from the vault"),
+        ["key_in_the_job"] = new(
+            "modules/training.bicep", "keyVaultUrl: wandbKeyUri", "value: wandbKeyUri", "use-secure-value-for-secure-inputs", "network"),
         ["job_that_is_ended_early"] = new(
             "modules/training.bicep", "replicaTimeout: 604800", "replicaTimeout: 1800", "ends within a day"),
         ["events_of_other_containers"] = new(

@@ -67,7 +67,7 @@ internal static partial class ExposureCheck
         var port = (int?)ingress["targetPort"];
         return Missing(
             ("takes plain HTTP", IsNot(ingress["allowInsecure"])),
-            ("has no key from the vault", secret?["keyVaultUrl"] is not null && secret["value"] is null),
+            ("has no key from the vault", IsFromVault(secret)),
             ("costs while it is idle", (int?)properties["template"]!["scale"]!["minReplicas"] == 0),
             ("listens on another port than the ingress asks",
                 container["args"]!.AsArray().Select(argument => (string?)argument).Contains($"{port}")),
@@ -78,7 +78,7 @@ internal static partial class ExposureCheck
     {
         var configuration = properties["configuration"]!;
         return Missing(
-            ("has secrets", configuration["secrets"] is null),
+            ("has secrets that are not from the vault", (configuration["secrets"]?.AsArray() ?? []).All(IsFromVault)),
             ("is started again by the platform", (int?)configuration["replicaRetryLimit"] == 0),
             ("ends within a day", (int?)configuration["replicaTimeout"] > 86400),
             ("runs more than once", (int?)configuration["manualTriggerConfig"]!["parallelism"] == 1));
@@ -102,6 +102,8 @@ internal static partial class ExposureCheck
 
     [GeneratedRegex(@"authLevel=Anonymous methods=\S+ route=([^;\s]+)")]
     private static partial Regex AnonymousRoute();
+
+    private static bool IsFromVault(JsonNode? secret) => secret?["keyVaultUrl"] is not null && secret["value"] is null;
 
     private static bool Is(JsonNode? value) => (bool?)value == true;
 

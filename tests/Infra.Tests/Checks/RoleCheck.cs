@@ -11,6 +11,7 @@ internal static partial class RoleCheck
     {
         ["`DEVELOPER_PRINCIPAL_ID`"] = "auth",
         ["`DURABLE_TASK_SCHEDULER`"] = "dts",
+        ["`WANDB_API_KEY`"] = "network",
     };
 
     private sealed record Grant(string Who, string Role, string Scope);
