@@ -91,8 +91,12 @@ public sealed record DatasetBlobs(string Repo, string Commit, string View)
     /// <summary>Progress of a unit, in the metadata of an empty blob; deleted once the unit's manifest is written.</summary>
     public string UnitInProgress(string split, int unit) => $"{UnitsInProgress}{split}-{unit:D5}";
 
+    /// <summary>Prefix of the indices of rows that repeat earlier rows.</summary>
+    [JsonIgnore]
+    public string DuplicateRows => $"{ViewPrefix}/duplicates/";
+
     /// <summary>Indices of the rows of a unit that repeat earlier rows; absent when there are none.</summary>
-    public string Duplicates(string split, int unit) => $"{ViewPrefix}/duplicates/{split}-{unit:D5}.json";
+    public string Duplicates(string split, int unit) => $"{DuplicateRows}{split}-{unit:D5}.json";
 
     /// <summary>A WebDataset shard.</summary>
     public string Shard(string split, int number) => $"{Shards}{split}-{number:D5}.tar";
@@ -147,6 +151,9 @@ public sealed record RunBlobs(string Run)
 
     /// <summary>Folder of the gallery, the samples answered at every validation: images and <c>samples.json</c>.</summary>
     public string Samples => $"{Run}/samples/";
+
+    /// <summary>The document of the gallery.</summary>
+    public string Gallery => Samples + SampleGallery.FileName;
 
     /// <summary>The answers to the samples of the evaluations, one <see cref="EvaluatedAnswer"/> per line.</summary>
     public string Predictions => $"{Run}/predictions.jsonl";

@@ -83,6 +83,10 @@ public record Prediction
     public required DateTimeOffset At { get; init; }
 }
 
+/// <summary>Piece of an answer while it is generated: the data of an event <c>delta</c>.</summary>
+/// <param name="Text">Text that follows the pieces before.</param>
+public sealed record AnswerDelta(string Text);
+
 /// <summary>
 /// Geometric means of token probabilities, from 0 to 1: over the answer's tokens, and over those of each field, null for a missing field.
 /// </summary>

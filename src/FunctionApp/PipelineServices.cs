@@ -5,6 +5,7 @@ using Azure.Storage.Blobs;
 using FunctionsPipeline.Datasets;
 using FunctionsPipeline.Datasets.Hub;
 using FunctionsPipeline.FunctionApp.Gpu;
+using FunctionsPipeline.FunctionApp.Http;
 using FunctionsPipeline.FunctionApp.Models;
 using FunctionsPipeline.FunctionApp.Predictions;
 using FunctionsPipeline.FunctionApp.Retraining;
@@ -55,6 +56,7 @@ public static class PipelineServices
             provider.GetRequiredService<IOptions<PipelineOptions>>().Value.Ingestion, provider.GetRequiredService<TimeProvider>()));
 
         services.AddSingleton<RunDocumentStore>().AddSingleton<RunIndex>().AddSingleton<SweepIndex>();
+        services.AddSingleton<StoredDatasets>().AddSingleton<StoredImages>().AddSingleton<RunSummaries>();
         services.AddSingleton<RunStarter>().AddSingleton<RunCanceller>().AddSingleton<ModelRegistry>();
         services.AddSingleton<ModelCatalog>().AddSingleton<CorrectionStore>().AddSingleton<Retrainer>();
         services.AddPredictions();

@@ -44,7 +44,32 @@ public static class ImageReader
     public static Image<Rgb24> Read(ReadOnlyMemory<byte> bytes, ImageLimits? limits = null)
     {
         using var codec = Open(bytes.Span, limits ?? ImageLimits.Default, out var header);
-        using var decoded = Decode(codec, codec.Info.Size, header);
+        return Turned(codec, codec.Info.Size, header);
+    }
+
+    /// <summary>
+    /// Decodes an image to be shown small: a JPEG at the smallest scale at which its longer side still has the given length, which takes a
+    /// fraction of the time and memory; other formats at full size.
+    /// </summary>
+    /// <param name="side">Length that the longer side is to have at least, in pixels, if it has it in the file.</param>
+    /// <exception cref="UnreadableImageException">As <see cref="Read"/>.</exception>
+    public static Image<Rgb24> ReadSmall(ReadOnlyMemory<byte> bytes, int side, ImageLimits? limits = null)
+    {
+        using var codec = Open(bytes.Span, limits ?? ImageLimits.Default, out var header);
+        var size = codec.Info.Size;
+        if (header.Format == ImageFormat.Jpeg)
+        {
+            // The decoder has eight scales, and takes the nearest to the one that is asked for.
+            var eighths = Enumerable.Range(1, 8).First(n => n == 8 || Math.Max(size.Width, size.Height) * n >= side * 8);
+            size = codec.GetScaledDimensions(eighths / 8f);
+        }
+        return Turned(codec, size, header);
+    }
+
+    /// <summary>Decodes an image at one of the codec's sizes and turns it upright.</summary>
+    private static Image<Rgb24> Turned(SKCodec codec, SKSizeI size, ImageHeader header)
+    {
+        using var decoded = Decode(codec, size, header);
         var image = ToRgb(decoded);
         if (codec.EncodedOrigin == SKEncodedOrigin.TopLeft) return image;
         image.Metadata.ExifProfile = new ExifProfile();

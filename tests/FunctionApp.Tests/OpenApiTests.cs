@@ -24,12 +24,44 @@ public sealed partial class OpenApiTests
     private const string NoAnswer = "The Hub does not answer";
 
     private const string CorrectionPath = "/api/predictions/{name}/correction";
+    private const string TimelinePath = "/api/predictions/{name}/timeline";
     private const string NoImage = "There is no such image";
+    private const string NoRun = "There is no such run";
+    private const string NoDataset = "There is no such ingested dataset";
+    private const string ParameterMistake = "A parameter has a mistake; `field` names it";
+
+    private static readonly Response NotModified = new(304, "The response would be the one with that `ETag`");
 
     private static readonly Parameter Run = new("run", "path", "Id of the run");
     private static readonly Parameter Sweep = new("sweep", "path", "Id of the sweep");
     private static readonly Parameter Image =
         new("name", "path", "Name of the image in `product-images`; its slashes may be encoded or not");
+
+    private static readonly Parameter Continuation =
+        new("continuation", "query", "The token of the page before; the first page when left out");
+
+    private static readonly Parameter Width = new("width", "query",
+        "Returns a JPEG thumbnail no wider and no higher than this, 16 to 1024; the image as it is stored when left out", "integer");
+
+    private static readonly Parameter IfNoneMatch = new("If-None-Match", "header",
+        "The `ETag` of an earlier response; the response is 304 while it would be the same");
+
+    private static readonly Parameter[] View =
+    [
+        new("owner", "path", "Owner of the repository"), new("name", "path", "Name of the repository"),
+        new("commit", "path", "The pinned commit"), new("view", "path", "Short hash of the settings"),
+    ];
+
+    private static readonly Response[] ImageResponses =
+    [
+        new(200, "The image, or the thumbnail, with an `ETag`; bytes that are no image come as `application/octet-stream`")
+        {
+            MediaType = "image/*", IsBinary = true,
+        },
+        NotModified, Problem(400, "`width` is not from 16 to 1024, or the name has a mistake"), Problem(404, NoImage),
+        Problem(415, "A thumbnail is asked for of bytes that are no image"),
+        Problem(422, "A thumbnail is asked for of an image that cannot be decoded; `detail` has the reason"),
+    ];
 
     private static readonly Parameter IfMatch = new("If-Match", "header", "`ETag` of the image's version that is meant");
 
@@ -38,6 +70,7 @@ public sealed partial class OpenApiTests
         new("status", "query", "`predicted`, `rejected` or `failed`; in a list also `waiting`, for images without a document"),
         new("prefix", "query", "Beginning of the images' names; all when left out"),
         new("model", "query", "Model that answered; all when left out"),
+        Below("Confidence in the answer, 0 to 1, that documents must be below; all when left out"),
     ];
 
     private static readonly Dictionary<string, Operation> Operations = new()
@@ -54,38 +87,80 @@ public sealed partial class OpenApiTests
         ["ListRuns"] = new("Lists runs, newest first", null,
         [
             new("top", "query", "Maximum number of runs on the page, 1 to 200; 50 when left out", "integer"),
-            new("continuation", "query", "The token of the page before; the first page when left out"),
+            Continuation,
             new("status", "query", "Runtime statuses to include, separated by commas: `Pending`, `Running`, `Completed`, `Failed`, "
                 + "`Terminated`, `Suspended`; all when left out"),
             new("createdFrom", "query", "Earliest time of acceptance, included, such as 2026-05-01T12:00:00Z"),
             new("createdTo", "query", "Latest time of acceptance, included"),
         ])
         {
-            Responses = [new(200, "A page of runs", typeof(RunPage)), Problem(400, "A parameter has a mistake; `field` names it")],
+            Responses = [new(200, "A page of runs", typeof(RunPage)), Problem(400, ParameterMistake)],
         },
-        ["GetRun"] = new("Returns the state of a run", null, [Run])
+        ["GetRun"] = new("Returns the state of a run", null, [Run, IfNoneMatch])
         {
-            Responses = [new(200, "The run", typeof(RunView)), Problem(404, "There is no such run")],
+            Responses = [new(200, "The run, with an `ETag`", typeof(RunView)), NotModified, Problem(404, NoRun)],
         },
-        ["GetMetrics"] = new("Returns the metrics of a run, one JSON line for each training step and validation", null,
+        ["GetRunRequest"] = new("Returns the accepted request of a run, with the commits that its revisions pointed to", null, [Run])
+        {
+            Responses = [new(200, "The request", typeof(RunRequest)), Problem(404, NoRun)],
+        },
+        ["GetRunSummary"] = new("Returns the loss curves and the result of a run", null, [Run, IfNoneMatch])
+        {
+            Responses = [new(200, "The summary, with an `ETag`", typeof(RunSummary)), NotModified, Problem(404, NoRun)],
+        },
+        ["GetSamples"] = new("Returns the answers to a few validation samples over the course of a run", null, [Run, IfNoneMatch])
+        {
+            Responses =
+            [
+                new(200, "The gallery, with an `ETag`", typeof(SampleGallery)), NotModified,
+                Problem(404, "There is no such run, or it has no gallery (yet)"),
+            ],
+        },
+        ["GetSampleImage"] = new("Returns an image of a run's gallery", null,
+            [Run, new("file", "path", "`image` of the sample"), Width, IfNoneMatch])
+        {
+            Responses = ImageResponses,
+        },
+        ["ListAnswers"] = new("Lists the answers to the samples of a run's evaluations, the base model's first", null,
         [
             Run,
-            new("afterStep", "query", "Returns the lines of later steps only", "integer"),
-            new("If-None-Match", "header", "The `ETag` of an earlier response; the response is 304 while there is nothing new"),
+            new("model", "query", "`base` or `fine-tuned`; both when left out"),
+            new("split", "query", "`train`, `validation` or `test`; all when left out"),
+            new("top", "query", "Maximum number of answers on the page, 1 to 1000; 50 when left out", "integer"),
+            Continuation,
+        ])
+        {
+            Responses =
+            [
+                new(200, "A page; empty while the run has no answers", typeof(AnswerPage)), Problem(400, ParameterMistake),
+                Problem(404, NoRun),
+            ],
+        },
+        ["GetTimeline"] = new("Returns the course of an orchestration", null,
+            [new("instance", "path", "Instance id: of a run, a sweep, an ingestion, a reading, or a sub-orchestration of these")])
+        {
+            Responses = [new(200, "The course so far", typeof(Timeline)), Problem(404, "There is no such orchestration (any more)")],
+        },
+        ["GetMetrics"] = new("Returns the metrics of a run, one JSON line for each training step, validation and checkpoint", null,
+        [
+            Run,
+            new("afterStep", "query", "Returns the lines of later steps only. A step's lines are not written at once: "
+                + "whoever polls asks for one step less than the last that came, and replaces the lines of that one", "integer"),
+            IfNoneMatch,
         ])
         {
             Responses =
             [
                 new(200, "The lines written so far, with an `ETag`", typeof(MetricsLine), "application/jsonl"),
-                new(304, "Nothing was written since that `ETag`"), Problem(400, "`afterStep` is no number"),
-                Problem(404, "There is no such run"),
+                NotModified, Problem(400, "`afterStep` is no number"),
+                Problem(404, NoRun),
             ],
         },
         ["CancelRun"] = new("Cancels a run: terminates its orchestration and stops its GPU job", null, [Run])
         {
             Responses =
             [
-                new(202, "The run is being cancelled", typeof(RunView)), Problem(404, "There is no such run"),
+                new(202, "The run is being cancelled", typeof(RunView)), Problem(404, NoRun),
                 Problem(409, "The run has ended already"),
             ],
         },
@@ -101,10 +176,10 @@ public sealed partial class OpenApiTests
         ["ListSweeps"] = new("Lists sweeps without their runs, newest first", null,
         [
             new("top", "query", "Maximum number of sweeps on the page, 1 to 200; 50 when left out", "integer"),
-            new("continuation", "query", "The token of the page before; the first page when left out"),
+            Continuation,
         ])
         {
-            Responses = [new(200, "A page of sweeps", typeof(SweepPage)), Problem(400, "A parameter has a mistake; `field` names it")],
+            Responses = [new(200, "A page of sweeps", typeof(SweepPage)), Problem(400, ParameterMistake)],
         },
         ["GetSweep"] = new("Returns the state of a sweep and of each of its runs", null, [Sweep])
         {
@@ -135,10 +210,18 @@ public sealed partial class OpenApiTests
         },
         ["ListPredictions"] = new("Lists prediction documents, or the images that wait for theirs", null, [.. PredictionFilter,
             new("top", "query", "Maximum number of documents on the page, 1 to 200; 50 when left out", "integer"),
-            new("continuation", "query", "The token of the page before; the first page when left out"),
+            Continuation, IfNoneMatch,
         ])
         {
-            Responses = [new(200, "A page", typeof(PredictionPage)), Problem(400, "A parameter has a mistake; `field` names it")],
+            Responses = [new(200, "A page, with an `ETag`", typeof(PredictionPage)), NotModified, Problem(400, ParameterMistake)],
+        },
+        ["CountPredictions"] = new("Counts uploaded images by their state", null,
+        [
+            PredictionFilter.Single(parameter => parameter.Name == "prefix"),
+            Below("Confidence in the answer, 0 to 1, below which an answer counts as `lowConfidence`; none does when left out"),
+        ])
+        {
+            Responses = [new(200, "The counts", typeof(UploadCounts)), Problem(400, ParameterMistake)],
         },
         ["GetPrediction"] = new("Returns the prediction document of an image", null, [Image])
         {
@@ -146,6 +229,16 @@ public sealed partial class OpenApiTests
             [
                 new(200, "The document", typeof(PredictionDocument)),
                 new(202, "The image's current version has no document yet", typeof(WaitingImage)), Problem(404, NoImage),
+            ],
+        },
+        ["GetPredictionTimeline"] = new("Returns the course of the reading of an image's current version", null, [Image])
+        {
+            Function = "GetPrediction",
+            Path = TimelinePath,
+            Responses =
+            [
+                new(200, "The course so far", typeof(Timeline)),
+                Problem(404, "There is no such image, or the history of its reading has been purged"),
             ],
         },
         ["RetryPredictions"] = new("Has images read again", null,
@@ -185,18 +278,25 @@ public sealed partial class OpenApiTests
                 Problem(404, "There is no such model"), Problem(409, "The model is incomplete or was not fine-tuned by a run"),
             ],
         },
-        ["Predict"] = new("Answers an image at once; stores nothing", null, [])
+        ["Predict"] = new("Answers an image at once; stores nothing", null,
+            [new("Accept", "header", "`text/event-stream` for the answer piece by piece while it is generated")])
         {
             TakesImage = true,
             Responses =
             [
-                new(200, "The answer, also to an image that is rejected", typeof(Prediction)),
+                new(200, "The answer, also to an image that is rejected. As `text/event-stream`: events `delta`, whose data is an "
+                    + "`AnswerDelta`, then one event `prediction`, whose data is the `Prediction`. An error before the first event is a "
+                    + "response as below, a later one an event `problem`, whose data is a `Problem`", typeof(Prediction))
+                {
+                    Events = typeof(AnswerDelta),
+                },
                 Problem(400, "The form has a mistake"), Problem(413, "The image is too large"),
                 Problem(429, "The GPU worker has enough to do; the header `Retry-After` has the seconds until the caller's turn"),
                 Problem(502, "The GPU worker broke or ran out of time over the image"),
                 Problem(503, "The GPU worker is away or has no model yet; the header `Retry-After` may have seconds"),
             ],
         },
+        ["GetImage"] = new("Returns an uploaded image", null, [Image, Width, IfNoneMatch]) { Responses = ImageResponses },
         ["UploadImage"] = new("Uploads an image, raw or as the only file of a form", null,
         [
             Image, IfMatch, new("If-None-Match", "header", "`*` to upload only if there is no image of this name"),
@@ -247,6 +347,31 @@ public sealed partial class OpenApiTests
         ["GetHealthDetails"] = new("Returns `ok` or the error of storage and the GPU worker", null, [])
         {
             Responses = [new(200, "Storage is reachable", typeof(Health)), new(503, "Storage is unreachable", typeof(Health))],
+        },
+        ["ListDatasets"] = new("Lists ingested datasets, the last one first", null, [])
+        {
+            Responses = [new(200, "All ingested datasets", typeof(DatasetViewList))],
+        },
+        ["GetDataset"] = new("Returns the report of an ingested dataset", null, View)
+        {
+            Responses = [new(200, "The report", typeof(IngestReport)), Problem(404, NoDataset)],
+        },
+        ["ListRows"] = new("Lists the rows of an ingested dataset", null,
+        [
+            .. View,
+            new("state", "query", "`stored`, `duplicate` or `rejected`; all when left out"),
+            new("reason", "query", "Reason of the rejection; all when left out"),
+            new("split", "query", "`train`, `validation` or `test`; all when left out"),
+            new("top", "query", "Maximum number of rows on the page, 1 to 1000; 50 when left out", "integer"),
+            Continuation,
+        ])
+        {
+            Responses = [new(200, "A page", typeof(RowPage)), Problem(400, ParameterMistake), Problem(404, NoDataset)],
+        },
+        ["GetRowImage"] = new("Returns the image of a dataset's row", null,
+            [View[0], View[1], new("sha256", "path", "SHA-256 of the image's bytes, lower-case hexadecimal"), Width, IfNoneMatch])
+        {
+            Responses = ImageResponses,
         },
         ["InspectDataset"] = new("Describes a dataset and the columns that would be read; stores nothing", typeof(DatasetRequest), [])
         {
@@ -384,6 +509,9 @@ public sealed partial class OpenApiTests
         {
             var answer = new JsonObject { ["description"] = response.Description };
             if (response.Type is { } type) answer["content"] = Content(response.MediaType, schemas.Of(type, isRequest: false));
+            if (response.Events is { } events)
+                answer["content"]!["text/event-stream"] = Content("", schemas.Of(events, isRequest: false))[""]!.DeepClone();
+            if (response.IsBinary) answer["content"] = Content(response.MediaType, Binary());
             responses[$"{response.Status}"] = answer;
         }
         if (!anonymous) responses["401"] = new JsonObject { ["description"] = "The request has no valid function key" };
@@ -395,6 +523,8 @@ public sealed partial class OpenApiTests
         new() { [mediaType] = new JsonObject { ["schema"] = schema } };
 
     private static JsonObject Binary() => new() { ["type"] = "string", ["format"] = "binary" };
+
+    private static Parameter Below(string description) => new("below", "query", description, "number");
 
     private static Response Problem(int status, string description) =>
         new(status, description, typeof(Problem), "application/problem+json");
@@ -435,7 +565,14 @@ public sealed partial class OpenApiTests
         public bool TakesImage { get; init; }
     }
 
-    private sealed record Response(int Status, string Description, Type? Type = null, string MediaType = "application/json");
+    private sealed record Response(int Status, string Description, Type? Type = null, string MediaType = "application/json")
+    {
+        /// <summary>Data of the events that the response consists of when the request asks for a stream.</summary>
+        public Type? Events { get; init; }
+
+        /// <summary>True when the body is not a document but bytes.</summary>
+        public bool IsBinary { get; init; }
+    }
 
     private sealed record Parameter(string Name, string In, string Description, string Type = "string")
     {

@@ -75,7 +75,7 @@ public sealed class PredictTests
     private static Task<ContentResult> PredictAsync(RawWorker worker, string? type) => PredictAsync(worker.Client, Request(type));
 
     private static async Task<ContentResult> PredictAsync(PredictionClient worker, HttpRequest request) =>
-        Assert.IsType<ContentResult>(await new ImageEndpoints(null!, null!, worker).Predict(request, default));
+        Assert.IsType<ContentResult>(await new ImageEndpoints(null!, null!, worker, null!).Predict(request, default));
 
     private static HttpRequest Request(string? type)
     {

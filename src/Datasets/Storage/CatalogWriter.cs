@@ -4,6 +4,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using Azure.Storage.Blobs;
+using Azure.Storage.Blobs.Models;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.Datasets.Planning;
 using Parquet;
@@ -130,8 +131,24 @@ internal sealed class DuplicateRows(BlobContainerClient container, DatasetBlobs 
     }
 
     /// <summary>Reads the indices of a unit's duplicate rows.</summary>
-    public async Task<IReadOnlySet<long>> ReadAsync(IngestUnit unit, CancellationToken cancellationToken) =>
-        await Blob(unit).ReadJsonAsync<HashSet<long>>(cancellationToken) ?? [];
+    public Task<IReadOnlySet<long>> ReadAsync(IngestUnit unit, CancellationToken cancellationToken) =>
+        ReadAsync(Blob(unit), cancellationToken);
+
+    /// <inheritdoc cref="ReadAsync(IngestUnit, CancellationToken)"/>
+    /// <param name="unit">Name of the unit.</param>
+    public Task<IReadOnlySet<long>> ReadAsync(string unit, CancellationToken cancellationToken) =>
+        ReadAsync(container.GetBlobClient($"{dataset.DuplicateRows}{unit}.json"), cancellationToken);
+
+    /// <summary>Lists the names of the units that have duplicate rows.</summary>
+    public async Task<IReadOnlySet<string>> UnitsAsync(CancellationToken cancellationToken)
+    {
+        var options = new GetBlobsOptions { Prefix = dataset.DuplicateRows };
+        return await container.GetBlobsAsync(options, cancellationToken).Select(blob => Path.GetFileNameWithoutExtension(blob.Name))
+            .ToHashSetAsync(cancellationToken: cancellationToken);
+    }
+
+    private static async Task<IReadOnlySet<long>> ReadAsync(BlobClient blob, CancellationToken cancellationToken) =>
+        await blob.ReadJsonAsync<HashSet<long>>(cancellationToken) ?? [];
 
     private BlobClient Blob(IngestUnit unit) => container.GetBlobClient(dataset.Duplicates(unit.Split, unit.Number));
 

@@ -51,7 +51,7 @@ internal sealed class ManifestStore(BlobContainerClient container)
         // Lists units in progress first: a unit completed between the two listings is then in both, and its manifest is used; in the other
         // order it might be in neither.
         var inProgress = await CountsAsync(dataset.UnitsInProgress, cancellationToken).ToListAsync(cancellationToken);
-        await foreach (var (unit, ofUnit) in CountsAsync(dataset.Manifests, cancellationToken))
+        await foreach (var (unit, ofUnit) in UnitsAsync(dataset, cancellationToken))
         {
             done.Add(unit);
             counts += ofUnit;
@@ -59,6 +59,14 @@ internal sealed class ManifestStore(BlobContainerClient container)
         return new IngestProgress(done.Count,
             inProgress.Where(unit => !done.Contains(unit.Name)).Aggregate(counts, (sum, unit) => sum + unit.Counts));
     }
+
+    /// <summary>Lists the completed units with their row counts, in the order of their names, <c>{split}-{number}</c>.</summary>
+    public IAsyncEnumerable<(string Name, RowCounts Counts)> UnitsAsync(DatasetBlobs dataset, CancellationToken cancellationToken) =>
+        CountsAsync(dataset.Manifests, cancellationToken);
+
+    /// <summary>Returns the client of a completed unit's manifest.</summary>
+    /// <param name="unit">Name of the unit.</param>
+    public BlobClient Blob(DatasetBlobs dataset, string unit) => container.GetBlobClient($"{dataset.Manifests}{unit}.jsonl");
 
     /// <summary>Writes the progress of a unit.</summary>
     public Task NoteAsync(DatasetBlobs dataset, IngestUnit unit, RowCounts counts, CancellationToken cancellationToken) =>

@@ -2,6 +2,7 @@ using Azure;
 using Azure.Storage.Blobs.Models;
 using FunctionsPipeline.Contracts;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Mvc;
 using Microsoft.Net.Http.Headers;
 
 namespace FunctionsPipeline.FunctionApp.Http;
@@ -16,6 +17,20 @@ internal static class Conditions
         IfMatch = Tag(request, HeaderNames.IfMatch),
         IfNoneMatch = Tag(request, HeaderNames.IfNoneMatch),
     };
+
+    /// <summary>
+    /// Gives the response an ETag, with which the caller asks again before it uses the response a second time.
+    /// </summary>
+    /// <returns>304 when <c>If-None-Match</c> has the ETag; null when the response is to be sent.</returns>
+    public static IActionResult? NotModified(HttpRequest request, string etag, string cacheControl = "private, no-cache")
+    {
+        var headers = request.HttpContext.Response.Headers;
+        (headers.ETag, headers.CacheControl) = (etag, cacheControl);
+        var tag = new EntityTagHeaderValue(etag);
+        return request.GetTypedHeaders().IfNoneMatch.Any(known => known.Compare(tag, useStrongComparison: false))
+            ? new StatusCodeResult(StatusCodes.Status304NotModified)
+            : null;
+    }
 
     /// <summary>True for the failure of a condition; a blob that <c>If-None-Match: *</c> finds answers 409.</summary>
     public static bool HasFailed(RequestFailedException e) =>

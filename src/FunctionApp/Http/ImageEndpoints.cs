@@ -10,8 +10,10 @@ using Microsoft.DurableTask.Client;
 
 namespace FunctionsPipeline.FunctionApp.Http;
 
-/// <summary>Endpoints that take images: to answer them at once, or to upload and delete them without a storage client.</summary>
-public sealed class ImageEndpoints(PredictionStore predictions, ImageReadings readings, PredictionClient worker)
+/// <summary>
+/// Endpoints that take images: to answer them at once, or to upload, show and delete them without a storage client.
+/// </summary>
+public sealed class ImageEndpoints(PredictionStore predictions, ImageReadings readings, PredictionClient worker, StoredImages images)
 {
     /// <summary><c>POST /api/predict</c>: the answer to an image, raw or as the only file of a form; stores nothing.</summary>
     [Function(nameof(Predict))]
@@ -82,6 +84,25 @@ public sealed class ImageEndpoints(PredictionStore predictions, ImageReadings re
         {
             return Responses.Problem(
                 StatusCodes.Status412PreconditionFailed, "If-Match or If-None-Match does not hold for the image there.");
+        }
+    }
+
+    /// <summary><c>GET /api/images/{name}?width=</c>: an uploaded image, or a thumbnail of it.</summary>
+    [Function(nameof(GetImage))]
+    public async Task<IActionResult> GetImage(
+        [HttpTrigger(AuthorizationLevel.Function, "get", Route = "images/{*name}")] HttpRequest request,
+        string? name,
+        CancellationToken cancellationToken)
+    {
+        try
+        {
+            var image = ImageName.Read(name);
+            return await images.RespondAsync(request, predictions.Image(image), isImmutable: false, cancellationToken)
+                ?? Responses.NoImage(image);
+        }
+        catch (RequestException e)
+        {
+            return Responses.Problem(e.Status, e.Message, e.Field);
         }
     }
 

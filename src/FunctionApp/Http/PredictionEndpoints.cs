@@ -28,6 +28,7 @@ public sealed class PredictionEndpoints(
 {
     private const string Waiting = "waiting";
     private const string Retry = "retry";
+    private const string Timeline = "/timeline";
 
     /// <summary><c>GET /api/predictions</c>: documents by status, prefix of the image's name, and model; or images that wait.</summary>
     [Function(nameof(ListPredictions))]
@@ -45,11 +46,30 @@ public sealed class PredictionEndpoints(
             {
                 var (images, next) = await ImageReadings.ListAsync(
                     client, query.Filter.Prefix, query.Top, query.Continuation, cancellationToken);
-                return new PredictionPage(null, images, next);
+                return Responses.Json(request, new PredictionPage(null, images, next));
             }
-            var (documents, continuation) = await predictions.ListAsync(query.Filter, query.Top, query.Continuation, cancellationToken);
-            return new PredictionPage(documents, null, continuation);
+            var (found, continuation) = await predictions.FindAsync(query.Filter, query.Top, query.Continuation, cancellationToken);
+            var etag = Responses.ETag([.. found.Select(blob => $"{blob.Name} {blob.Properties.ETag}"), $"{continuation}"]);
+            return Conditions.NotModified(request, etag) ?? Responses.Json(new PredictionPage(
+                await predictions.ReadAsync(query.Filter, found, cancellationToken), null, continuation));
         });
+    }
+
+    /// <summary><c>GET /api/predictions/counts?prefix=&amp;below=</c>: the numbers of uploaded images by state.</summary>
+    [Function(nameof(CountPredictions))]
+    public async Task<IActionResult> CountPredictions(
+        [HttpTrigger(AuthorizationLevel.Function, "get", Route = "predictions/counts")] HttpRequest request,
+        [DurableClient] DurableTaskClient client,
+        CancellationToken cancellationToken)
+    {
+        var errors = new ValidationErrors();
+        var parameters = new QueryParameters(request.Query, errors);
+        var (prefix, below) = (parameters.Text("prefix"), parameters.Share("below"));
+        if (errors.All is { Count: > 0 } all) return Responses.Problem(all);
+        var waiting = ImageReadings.CountAsync(client, prefix, cancellationToken);
+        var counts = await predictions.CountAsync(prefix, below, cancellationToken);
+        var (images, isComplete) = await waiting;
+        return Responses.Json(counts with { Waiting = images, IsComplete = counts.IsComplete && isComplete });
     }
 
     /// <summary>
@@ -63,6 +83,8 @@ public sealed class PredictionEndpoints(
         CancellationToken cancellationToken)
     {
         if (ImageName.IsOfCorrection(name)) return await CorrectionEndpoints.GetAsync(corrections, name, cancellationToken);
+        if (name.EndsWith(Timeline, StringComparison.Ordinal))
+            return await TimelineAsync(ImageName.Decode(name[..^Timeline.Length]), client, cancellationToken);
         name = ImageName.Decode(name);
         var document = await predictions.ReadAsync(name, cancellationToken);
         var version = await UploadedVersion.ReadAsync(predictions.Image(name), cancellationToken);
@@ -117,6 +139,18 @@ public sealed class PredictionEndpoints(
         return await ReadAgainAsync(request, filter, client, context, cancellationToken);
     }
 
+    private async Task<IActionResult> TimelineAsync(string name, DurableTaskClient client, CancellationToken cancellationToken)
+    {
+        if (await UploadedVersion.ReadAsync(predictions.Image(name), cancellationToken) is not { } version) return Responses.NoImage(name);
+        var id = ImageReadings.Id(name, version.ETag);
+        return await TimelineReader.ReadAsync(client, id, cancellationToken) is { } timeline
+            ? Responses.Json(timeline)
+            : Responses.Problem(
+                StatusCodes.Status404NotFound,
+                $"The reading of '{name}' has no history: it has not begun, or its history has been purged (setting Predictions:KeepHistory).",
+                "name");
+    }
+
     private async Task<IActionResult> RetryAsync(string name, DurableTaskClient client, CancellationToken cancellationToken)
     {
         if (await UploadedVersion.ReadAsync(predictions.Image(name), cancellationToken) is not { } version) return Responses.NoImage(name);
@@ -161,7 +195,8 @@ public sealed class PredictionEndpoints(
                 if (char.IsLetter(word[0]) && Enum.TryParse<PredictionStatus>(word, ignoreCase: true, out var known)) status = known;
                 else errors.Add("status", $"is '{word}', must be predicted, rejected, failed or waiting");
             }
-            var filter = new PredictionFilter(status, parameters.Text("prefix"), parameters.Text("model"));
+            var filter = new PredictionFilter(
+                status, parameters.Text("prefix"), parameters.Text("model"), Below: parameters.Share("below"));
             return new PredictionQuery(
                 filter, parameters.Text("status") == Waiting, parameters.Top(), parameters.Text("continuation"));
         }

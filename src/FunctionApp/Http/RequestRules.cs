@@ -50,13 +50,31 @@ internal readonly struct QueryParameters(IQueryCollection query, ValidationError
     /// <summary>Returns a parameter's last value; null when it is absent or empty.</summary>
     public string? Text(string name) => query[name].LastOrDefault() is { Length: > 0 } value ? value : null;
 
-    /// <summary>Returns the number of items of a page: 1 to 200, 50 when it is absent.</summary>
-    public int Top()
+    /// <summary>Returns the number of items of a page; 50 when it is absent.</summary>
+    public int Top(int most = MostTop)
     {
         if (Text("top") is not { } number) return DefaultTop;
-        if (int.TryParse(number, CultureInfo.InvariantCulture, out var top) && top is >= 1 and <= MostTop) return top;
-        errors.Add("top", $"is '{number}', must be from 1 to {MostTop}");
+        if (int.TryParse(number, CultureInfo.InvariantCulture, out var top) && top >= 1 && top <= most) return top;
+        errors.Add("top", $"is '{number}', must be from 1 to {most}");
         return DefaultTop;
+    }
+
+    /// <summary>Returns a number from 0 to 1; null when it is absent.</summary>
+    public double? Share(string name)
+    {
+        if (Text(name) is not { } text) return null;
+        if (double.TryParse(text, CultureInfo.InvariantCulture, out var share) && share is >= 0 and <= 1) return share;
+        errors.Add(name, $"is '{text}', must be from 0 to 1");
+        return null;
+    }
+
+    /// <summary>Returns one of a few words; null when it is absent.</summary>
+    public string? Word(string name, params IReadOnlyList<string> words)
+    {
+        if (Text(name) is not { } word) return null;
+        if (words.Contains(word)) return word;
+        errors.Add(name, $"is '{word}', must be one of {string.Join(", ", words)}");
+        return null;
     }
 }
 

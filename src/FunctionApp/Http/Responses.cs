@@ -1,4 +1,6 @@
 using System.Net.Mime;
+using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
 using Azure;
 using FunctionsPipeline.Contracts;
@@ -17,18 +19,38 @@ internal static class Responses
     public static ContentResult Json<T>(T document, int status = StatusCodes.Status200OK) =>
         Content(JsonSerializer.Serialize(document, PipelineJson.Options), MediaTypeNames.Application.Json, status);
 
-    /// <summary>Responds with a page of a list, or with a problem when storage does not know the continuation.</summary>
-    public static async Task<IActionResult> PageAsync<T>(string? continuation, Func<Task<T>> read)
+    /// <summary>Responds with a document and an ETag made of its content, or with 304 when the caller has it.</summary>
+    public static IActionResult Json<T>(HttpRequest request, T document)
+    {
+        var response = Json(document);
+        return Conditions.NotModified(request, ETag([response.Content!])) ?? response;
+    }
+
+    /// <summary>Makes an ETag of what determines a response.</summary>
+    public static string ETag(IEnumerable<string> parts)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach (var part in parts) hash.AppendData(Encoding.UTF8.GetBytes($"{part}\n"));
+        return $"\"{Convert.ToHexStringLower(hash.GetHashAndReset().AsSpan(0, 16))}\"";
+    }
+
+    /// <summary>Responds with a page of a list, or with a problem when the continuation is none of an earlier page.</summary>
+    public static async Task<IActionResult> PageAsync(string? continuation, Func<Task<IActionResult>> respond)
     {
         try
         {
-            return Json(await read());
+            return await respond();
         }
-        catch (RequestFailedException e) when (e.Status == StatusCodes.Status400BadRequest && continuation is not null)
+        catch (Exception e) when (
+            continuation is not null && e is FormatException or RequestFailedException { Status: StatusCodes.Status400BadRequest })
         {
             return Problem(StatusCodes.Status400BadRequest, "continuation must be the one of an earlier answer.", "continuation");
         }
     }
+
+    /// <inheritdoc cref="PageAsync(string?, Func{Task{IActionResult}})"/>
+    public static Task<IActionResult> PageAsync<T>(string? continuation, Func<Task<T>> read) =>
+        PageAsync(continuation, async () => Json(await read()));
 
     /// <summary>Responds with JSON lines.</summary>
     public static ContentResult Lines(string lines) => Content(lines, "application/jsonl", StatusCodes.Status200OK);

@@ -1,6 +1,4 @@
 using System.Globalization;
-using System.Text.Json;
-using Azure;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.Datasets.Hub;
 using FunctionsPipeline.FunctionApp.Gpu;
@@ -77,7 +75,9 @@ public sealed class RunEndpoints(
         string run,
         [DurableClient] DurableTaskClient client,
         CancellationToken cancellationToken) =>
-        await RunReader.GetAsync(client, run, cancellationToken) is { } view ? Responses.Json(view) : Responses.NoRun(run);
+        await RunReader.GetAsync(client, run, cancellationToken) is { } view
+            ? Responses.Json(request, view)
+            : Responses.NoRun(run);
 
     /// <summary>
     /// <c>GET /api/runs/{run}/metrics?afterStep=</c>: the metrics written so far, or those of later steps, as JSON lines with an ETag. A
@@ -98,13 +98,9 @@ public sealed class RunEndpoints(
             afterStep = step;
         }
         if (!await RunReader.ExistsAsync(client, run, cancellationToken)) return Responses.NoRun(run);
-        var known = request.GetTypedHeaders().IfNoneMatch is [{ Tag: var tag }] ? new ETag(tag.ToString()) : (ETag?)null;
-        if (await store.MetricsAsync(run, known, cancellationToken) is not { } metrics) return Responses.Lines("");
-        var headers = request.HttpContext.Response.Headers;
-        headers.ETag = metrics.ETag.ToString("H");
-        headers.CacheControl = "no-cache";
-        if (metrics.Lines is not { } lines) return new StatusCodeResult(StatusCodes.Status304NotModified);
-        return Responses.Lines(afterStep is { } after ? LinesAfter(after, lines.ToString()) : lines.ToString());
+        if (await store.VersionAsync(new RunBlobs(run).Metrics, cancellationToken) is not { } version) return Responses.Lines("");
+        return Conditions.NotModified(request, version.ETag.ToString("H"))
+            ?? Responses.Lines(await store.MetricsAsync(run, version, afterStep, cancellationToken));
     }
 
     /// <summary><c>POST /api/runs/{run}/cancel</c>: terminates a run's orchestration and stops its GPU job.</summary>
@@ -130,11 +126,4 @@ public sealed class RunEndpoints(
     /// <summary>Returns the URL path of a run, relative to the request's own path: host.json may change the route prefix.</summary>
     internal static string Location(HttpRequest request, string run) =>
         $"{request.PathBase}{request.Path.Value?.TrimEnd('/')}/{run}";
-
-    private static string LinesAfter(int step, string lines) => string.Concat(
-        lines.Split('\n', StringSplitOptions.RemoveEmptyEntries)
-            .Where(line => JsonSerializer.Deserialize<StepOfLine>(line, JsonSerializerOptions.Web)?.Step > step)
-            .Select(line => $"{line}\n"));
-
-    private sealed record StepOfLine(int Step);
 }

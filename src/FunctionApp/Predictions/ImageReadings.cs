@@ -40,6 +40,7 @@ public sealed class ImageReadings(IOptions<PipelineOptions> options, TimeProvide
 
     // Enough for the worker to be busy until the pauses of the others end; an event for each of 10,000 images would take minutes.
     private const int MostWoken = 500;
+    private const int MostCounted = 5000;
 
     /// <summary>
     /// Returns the instance id for an image version: a hash, since ids may have neither slashes nor more than 100 characters.
@@ -120,6 +121,17 @@ public sealed class ImageReadings(IOptions<PipelineOptions> options, TimeProvide
             return ([.. images], page.ContinuationToken);
         }
         return ([], null);
+    }
+
+    /// <summary>Counts the images whose readings are in progress, up to a few thousand.</summary>
+    public static async Task<(int Images, bool IsComplete)> CountAsync(
+        DurableTaskClient client, string? prefix, CancellationToken cancellationToken)
+    {
+        var readings = await client.GetAllInstancesAsync(InProgress with { PageSize = MostCounted, FetchInputsAndOutputs = prefix is not null })
+            .Take(MostCounted + 1).ToListAsync(cancellationToken);
+        var images = readings.Count(instance =>
+            prefix is null || instance.ReadInputAs<ImageReading>()?.Image.StartsWith(prefix, StringComparison.Ordinal) == true);
+        return (Math.Min(images, MostCounted), readings.Count <= MostCounted);
     }
 
     /// <summary>Has images that wait for a model asked again at once: a model has been published.</summary>

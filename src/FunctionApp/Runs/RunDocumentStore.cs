@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using Azure;
 using Azure.Storage.Blobs;
@@ -15,6 +16,12 @@ public sealed class RunDocumentStore(BlobServiceClient blobs, TimeProvider time)
 {
     // Container Apps may take minutes to show an execution that it has accepted.
     private static readonly TimeSpan StartPatience = TimeSpan.FromMinutes(10);
+
+    // Some two hundred lines.
+    private const long MetricsTail = 64 * 1024;
+
+    // Bounds the time of one request for a page when few answers pass.
+    private const long MostAnswerBytes = 4 * 1024 * 1024;
 
     /// <summary>Claims the id of a run or a sweep by creating its request document. False when the id is taken.</summary>
     public Task<bool> ClaimAsync<T>(string id, T request, CancellationToken cancellationToken) =>
@@ -73,27 +80,87 @@ public sealed class RunDocumentStore(BlobServiceClient blobs, TimeProvider time)
     /// <summary>Reads a run's validations of the training in the order of their steps, without that of the base model.</summary>
     public async Task<IReadOnlyList<Validation>> ValidationsAsync(string run, CancellationToken cancellationToken)
     {
-        if (await MetricsAsync(run, null, cancellationToken) is not { Lines: { } lines }) return [];
-        return [.. lines.ToString().Split('\n')
-            // Most lines are of steps and need not be parsed. A last line may be incomplete, while it is appended.
-            .Where(line => line.Contains("\"validation\":", StringComparison.Ordinal) && line.EndsWith('}'))
-            .Select(line => JsonSerializer.Deserialize<MetricsLine>(line, PipelineJson.Compact)!)
-            .Where(line => line is { Step: > 0, Validation: not null })
-            .Select(line => new Validation(line.Step, line.Epoch, line.Validation!.Loss))];
+        var validations = new List<Validation>();
+        if (await VersionAsync(new RunBlobs(run).Metrics, cancellationToken) is null) return validations;
+        await foreach (var (line, _) in MetricsLinesAsync(run, 0, cancellationToken))
+        {
+            // Most lines are of steps and need not be parsed.
+            if (line.Span.IndexOf("\"validation\":"u8) < 0) continue;
+            var metrics = JsonSerializer.Deserialize<MetricsLine>(line.Span, PipelineJson.Compact)!;
+            if (metrics is { Step: > 0, Validation: { } validation })
+                validations.Add(new Validation(metrics.Step, metrics.Epoch, validation.Loss));
+        }
+        return validations;
     }
 
-    /// <summary>Reads the metrics written so far, as JSON lines with their ETag; null when there are none yet.</summary>
-    /// <param name="known">ETag that the caller already has: when it is still current, the lines are null.</param>
-    public async Task<(BinaryData? Lines, ETag ETag)?> MetricsAsync(string run, ETag? known, CancellationToken cancellationToken)
+    /// <summary>Reads the lines of a run's metrics from an offset on, each with the offset of its end.</summary>
+    public IAsyncEnumerable<(ReadOnlyMemory<byte> Line, long End)> MetricsLinesAsync(
+        string run, long offset, CancellationToken cancellationToken) =>
+        Blob(new RunBlobs(run).Metrics).ReadLinesAsync(offset, cancellationToken);
+
+    /// <summary>Reads a run's metrics as JSON lines, those of later steps only if a step is given.</summary>
+    /// <param name="version">Version of <see cref="RunBlobs.Metrics"/>; what was appended since is left out.</param>
+    public async Task<string> MetricsAsync(string run, BlobVersion version, int? afterStep, CancellationToken cancellationToken)
     {
-        var options = new BlobDownloadOptions { Conditions = new BlobRequestConditions { IfNoneMatch = known } };
+        // Lines are in the order of their steps, and who polls wants the last few: they are looked for from the end.
+        for (var bytes = afterStep is null ? version.Length : MetricsTail; version.Length > 0; bytes *= 8)
+        {
+            var start = Math.Max(0, version.Length - bytes);
+            var options = new BlobDownloadOptions { Range = new HttpRange(start, version.Length - start) };
+            var content = (await Blob(new RunBlobs(run).Metrics).DownloadContentAsync(options, cancellationToken)).Value.Content.ToString();
+            // The tail begins within a line.
+            var lines = (start == 0 ? content : content[(content.IndexOf('\n', StringComparison.Ordinal) + 1)..])
+                .Split('\n', StringSplitOptions.RemoveEmptyEntries);
+            if (afterStep is not { } after) return content;
+            if (start > 0 && (lines is not [var first, ..] || StepOf(first) > after)) continue;
+            return string.Concat(lines.Where(line => StepOf(line) > after).Select(line => $"{line}\n"));
+        }
+        return "";
+
+        static int StepOf(string line) => JsonSerializer.Deserialize<StepOfLine>(line, JsonSerializerOptions.Web)!.Step;
+    }
+
+    /// <summary>Reads a run's gallery; null when there is none (yet).</summary>
+    public async Task<SampleGallery?> GalleryAsync(string run, CancellationToken cancellationToken) =>
+        (await Blob(new RunBlobs(run).Gallery).ReadJsonAsync<SampleGallery>(cancellationToken))?.Document;
+
+    /// <summary>Returns the client of an image of a run's gallery.</summary>
+    public BlobClient SampleImage(string run, string file) => Blob(new RunBlobs(run).Samples + file);
+
+    /// <summary>Reads a page of the answers to the samples of a run's evaluations.</summary>
+    /// <param name="model">Model that answered; null for all.</param>
+    /// <param name="split">Split of the samples; null for all.</param>
+    /// <param name="top">Maximum number of answers; fewer can come although there are more.</param>
+    /// <param name="continuation">Continuation of the page before; null for the first page.</param>
+    /// <exception cref="FormatException">The continuation is none.</exception>
+    public async Task<AnswerPage> AnswersAsync(
+        string run, string? model, string? split, int top, string? continuation, CancellationToken cancellationToken)
+    {
+        var start = continuation is null ? 0 : long.Parse(continuation, NumberStyles.None, CultureInfo.InvariantCulture);
+        var blobs = new RunBlobs(run);
+        var answers = new List<EvaluatedAnswer>();
+        if (await VersionAsync(blobs.Predictions, cancellationToken) is null) return new AnswerPage(answers, null);
+        var offset = start;
+        await foreach (var (line, end) in Blob(blobs.Predictions).ReadLinesAsync(start, cancellationToken))
+        {
+            if (answers.Count == top || offset - start >= MostAnswerBytes)
+                return new AnswerPage(answers, offset.ToString(CultureInfo.InvariantCulture));
+            var answer = JsonSerializer.Deserialize<EvaluatedAnswer>(line.Span, PipelineJson.Compact)!;
+            if ((model is null || answer.Model == model) && (split is null || answer.Split == split)) answers.Add(answer);
+            offset = end;
+        }
+        return new AnswerPage(answers, null);
+    }
+
+    /// <summary>Reads the version of a blob of runs; null when there is none.</summary>
+    public async Task<BlobVersion?> VersionAsync(string name, CancellationToken cancellationToken)
+    {
         try
         {
-            var response = await Blob(new RunBlobs(run).Metrics).DownloadContentAsync(options, cancellationToken);
-            // The SDK does not throw for 304: it returns a response without a value.
-            return response.GetRawResponse().Status == 304 ? (null, known!.Value) : (response.Value.Content, response.Value.Details.ETag);
+            var properties = (await Blob(name).GetPropertiesAsync(cancellationToken: cancellationToken)).Value;
+            return new BlobVersion(properties.ETag, properties.CreatedOn, properties.ContentLength);
         }
-        catch (RequestFailedException e) when (e.ErrorCode == BlobErrorCode.BlobNotFound)
+        catch (RequestFailedException e) when (e.Status == 404)
         {
             return null;
         }
@@ -101,8 +168,15 @@ public sealed class RunDocumentStore(BlobServiceClient blobs, TimeProvider time)
 
     private BlobClient Blob(string name) => blobs.GetBlobContainerClient(Containers.Runs).GetBlobClient(name);
 
+    private sealed record StepOfLine(int Step);
+
     private sealed record Cancellation(DateTimeOffset At);
 }
+
+/// <summary>Version of a blob.</summary>
+/// <param name="CreatedAt">Time at which the blob was created; appends do not change it.</param>
+/// <param name="Length">Length in bytes.</param>
+public sealed record BlobVersion(ETag ETag, DateTimeOffset CreatedAt, long Length);
 
 /// <summary>Last started job of a run: <c>runs/{run}/job.json</c>.</summary>
 /// <param name="Name">The job's name, which identifies it when it is watched or stopped.</param>
