@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Text.Json;
 
 namespace FunctionsPipeline.Contracts;
 
@@ -83,9 +84,31 @@ public record Prediction
     public required DateTimeOffset At { get; init; }
 }
 
-/// <summary>Piece of an answer while it is generated: the data of an event <c>delta</c>.</summary>
+/// <summary>Piece of an answer while it is generated: the data of an event <see cref="PredictionEvents.Delta"/>.</summary>
 /// <param name="Text">Text that follows the pieces before.</param>
 public sealed record AnswerDelta(string Text);
+
+/// <summary>Events of an answer that is streamed.</summary>
+public static class PredictionEvents
+{
+    /// <summary>Media type of the stream, and of requests for one in the header <c>Accept</c>.</summary>
+    public const string MediaType = "text/event-stream";
+
+    /// <summary>An <see cref="AnswerDelta"/>.</summary>
+    public const string Delta = "delta";
+
+    /// <summary>The complete <see cref="Contracts.Prediction"/>: the last event.</summary>
+    public const string Prediction = "prediction";
+
+    /// <summary>The <see cref="Contracts.Problem"/> that ended the stream: the last event.</summary>
+    public const string Problem = "problem";
+
+    /// <summary>Returns the text of an event.</summary>
+    public static string Format<T>(string name, T data) => Format(name, JsonSerializer.Serialize(data, PipelineJson.Compact));
+
+    /// <summary>Returns the text of an event whose data are JSON of one line.</summary>
+    public static string Format(string name, string json) => $"event: {name}\ndata: {json}\n\n";
+}
 
 /// <summary>
 /// Geometric means of token probabilities, from 0 to 1: over the answer's tokens, and over those of each field, null for a missing field.

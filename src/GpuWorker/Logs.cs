@@ -22,4 +22,7 @@ internal static partial class Logs
 
     [LoggerMessage(7, LogLevel.Warning, "A batch of {Images} images failed; they are answered one by one.")]
     public static partial void BatchFailed(this ILogger logger, Exception exception, int images);
+
+    [LoggerMessage(8, LogLevel.Error, "An answer that is streamed failed.")]
+    public static partial void StreamFailed(this ILogger logger, Exception exception);
 }

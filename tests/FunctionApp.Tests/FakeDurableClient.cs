@@ -1,3 +1,4 @@
+using DurableTask.Core.History;
 using Microsoft.DurableTask;
 using Microsoft.DurableTask.Client;
 
@@ -10,6 +11,9 @@ internal sealed class FakeDurableClient() : DurableTaskClient("test")
 
     /// <summary>Inputs of the orchestrations that were started, in their order.</summary>
     public List<object?> Started { get; } = [];
+
+    /// <summary>Histories of orchestrations.</summary>
+    public Dictionary<string, HistoryEvent[]> Histories { get; } = [];
 
     /// <summary>Adds an orchestration, or changes its status.</summary>
     public void Set(string instance, OrchestrationRuntimeStatus status) =>
@@ -27,6 +31,9 @@ internal sealed class FakeDurableClient() : DurableTaskClient("test")
     public override Task<OrchestrationMetadata?> GetInstancesAsync(
         string instanceId, bool getInputsAndOutputs = false, CancellationToken cancellation = default) =>
         Task.FromResult(_instances.GetValueOrDefault(instanceId));
+
+    public override Task<IList<HistoryEvent>> GetOrchestrationHistoryAsync(string instanceId, CancellationToken cancellation = default) =>
+        Task.FromResult<IList<HistoryEvent>>(Histories[instanceId]);
 
     public override AsyncPageable<OrchestrationMetadata> GetAllInstancesAsync(OrchestrationQuery? filter = null) =>
         throw new NotSupportedException();

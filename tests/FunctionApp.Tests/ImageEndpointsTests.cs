@@ -4,6 +4,7 @@ using System.Net.Http.Json;
 using System.Text;
 using Azure.Storage.Blobs;
 using FunctionsPipeline.Contracts;
+using FunctionsPipeline.FunctionApp.Predictions;
 using FunctionsPipeline.Images;
 using SixLabors.ImageSharp;
 using SixLabors.ImageSharp.PixelFormats;
@@ -43,6 +44,58 @@ public sealed class ImageEndpointsTests(PipelineFixture pipeline) : IClassFixtur
         Assert.Equal(name, (await ReadCorrectionAsync(accepted.PredictionUrl)).Image);
         Assert.Equal(HttpStatusCode.NoContent, (await pipeline.Http.DeleteAsync($"/api/images/{url}")).StatusCode);
         Assert.False(await Image(name).ExistsAsync());
+    }
+
+    [Fact]
+    public async Task An_uploaded_image_is_shown_listed_counted_and_has_a_timeline()
+    {
+        var png = TestImages.Png(64, 32);
+        var accepted = (await (await PutAsync("seen/a b.png", new ByteArrayContent(png))).Content
+            .ReadFromJsonAsync<UploadAccepted>(PipelineJson.Options))!;
+        Assert.Equal(png, await pipeline.Http.GetByteArrayAsync("/api/images/seen/a%20b.png"));
+        using var thumbnail = await pipeline.Http.GetAsync("/api/images/seen/a%20b.png?width=16");
+        Assert.Equal("image/jpeg", thumbnail.Content.Headers.ContentType?.MediaType);
+        Assert.Equal("nosniff", Assert.Single(thumbnail.Headers.GetValues("X-Content-Type-Options")));
+        Assert.Equal(HttpStatusCode.NotFound, (await pipeline.Http.GetAsync("/api/images/seen/b.png")).StatusCode);
+
+        var waiting = await UntilAsync(() => pipeline.Http.GetFromJsonAsync<UploadCounts>("/api/predictions/counts?prefix=seen", PipelineJson.Options)!,
+            counts => counts!.Waiting == 1);
+        Assert.Equal(new UploadCounts(0, 0, 0, 0, 1, true), waiting);
+        // The worker of these tests is away: the reading has asked it and waits.
+        var timeline = await UntilAsync(
+            () => pipeline.Http.GetFromJsonAsync<Timeline>($"{accepted.PredictionUrl}/timeline", PipelineJson.Options),
+            timeline => timeline!.Spans.Any(span => span.Kind == SpanKind.Timer));
+        Assert.Equal(("ReadImage", "Running", null), (timeline!.Name, timeline.RuntimeStatus, timeline.EndedAt));
+        Assert.Contains(timeline.Spans, span => span is { Kind: SpanKind.Activity, Name: "AskWorker", Error: null });
+        var gone = await ProblemAsync(await pipeline.Http.GetAsync("/api/predictions/seen/b.png/timeline"), HttpStatusCode.NotFound);
+        Assert.Equal("name", gone.Field);
+        await ProblemAsync(await pipeline.Http.GetAsync("/api/timelines/nothing"), HttpStatusCode.NotFound);
+
+        var document = new PredictionDocument
+        {
+            Status = PredictionStatus.Rejected, At = DateTimeOffset.UnixEpoch, Image = "seen/a b.png", ETag = accepted.ETag,
+        };
+        await new PredictionStore(pipeline.Azurite.Blobs).WriteAsync(document, default);
+        const string List = "/api/predictions?prefix=seen&below=0.5";
+        using var list = await pipeline.Http.GetAsync("/api/predictions?prefix=seen");
+        Assert.Contains("seen/a b.png", await list.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        Assert.DoesNotContain("seen/a b.png", await pipeline.Http.GetStringAsync(List), StringComparison.Ordinal);
+        using var again = new HttpRequestMessage(HttpMethod.Get, "/api/predictions?prefix=seen");
+        again.Headers.IfNoneMatch.Add(list.Headers.ETag!);
+        Assert.Equal(HttpStatusCode.NotModified, (await pipeline.Http.SendAsync(again)).StatusCode);
+        foreach (var query in new[] { "below=2", "below=x", "below=-1" })
+            Assert.Equal("below", (await ProblemAsync(await pipeline.Http.GetAsync($"/api/predictions/counts?{query}"), HttpStatusCode.BadRequest)).Field);
+    }
+
+    private static async Task<T> UntilAsync<T>(Func<Task<T>> read, Predicate<T> isExpected)
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        while (true)
+        {
+            var found = await read();
+            if (isExpected(found)) return found;
+            await Task.Delay(100, limit.Token);
+        }
     }
 
     [Theory]

@@ -249,6 +249,44 @@ public sealed class ReadingActivitiesTests(AzuriteFixture azurite) : IClassFixtu
         }
     }
 
+    [Fact]
+    public async Task Answers_of_low_confidence_are_listed_and_counted_also_those_of_earlier_versions()
+    {
+        var folder = Guid.NewGuid().ToString("N");
+        await WriteAsync("0", new Confidence(0.5, null, null, null));
+        await WriteAsync("1", new Confidence(0.7, null, null, null));
+        await WriteAsync("2", null);
+        await WriteAsync("3", null, PredictionStatus.Rejected);
+        await WriteAsync("4", null, PredictionStatus.Failed);
+        await WriteAsync("5", new Confidence(1e-9, null, null, null));
+        // As earlier versions wrote blobs: without a confidence in the metadata.
+        foreach (var name in new[] { "0", "1" })
+        {
+            var blob = azurite.Blobs.GetBlobContainerClient(Containers.Predictions).GetBlobClient($"{folder}/{name}.json");
+            var metadata = (await blob.GetPropertiesAsync()).Value.Metadata;
+            Assert.True(metadata.Remove("confidence"));
+            await blob.SetMetadataAsync(metadata);
+        }
+        Assert.Equal([$"{folder}/0", $"{folder}/5"], await ListAsync(0.7));
+        Assert.Equal([$"{folder}/0", $"{folder}/1", $"{folder}/5"], await ListAsync(0.71));
+        Assert.Empty(await ListAsync(0));
+        Assert.Equal(new UploadCounts(4, 1, 1, 2, 0, true), await Store.CountAsync(folder, 0.7, default));
+        Assert.Equal(new UploadCounts(4, 1, 1, 0, 0, true), await Store.CountAsync(folder, null, default));
+        Assert.Equal(new UploadCounts(0, 0, 0, 0, 0, true), await Store.CountAsync($"{folder}/6", 0.7, default));
+
+        async Task<IEnumerable<string>> ListAsync(double below) =>
+            (await Store.ListAsync(new PredictionFilter(Prefix: folder, Below: below), 100, null, default)).Documents
+                .Select(document => document.Image);
+
+        async Task WriteAsync(string name, Confidence? confidence, PredictionStatus status = PredictionStatus.Predicted)
+        {
+            var image = azurite.Blobs.GetBlobContainerClient(Containers.ProductImages).GetBlobClient($"{folder}/{name}");
+            var etag = (await image.UploadAsync(BinaryData.FromString("x"))).Value.ETag.ToString();
+            var answer = Answer("m1") with { Status = status, Confidence = confidence };
+            Assert.True(await Store.WriteAsync(new PredictionDocument(answer, image.Name, etag), default));
+        }
+    }
+
     private Task<WorkerReply> AskAsync(FakeWorker worker, ImageReading reading) => AskAsync(worker.Client(), reading);
 
     private Task<WorkerReply> AskAsync(PredictionClient worker, ImageReading reading, WorkerSlots? slots = null) =>

@@ -74,6 +74,9 @@ public class RunEndpointsTests(PipelineFixture pipeline) : IClassFixture<Pipelin
         var current = await pipeline.Http.GetFromJsonAsync<CurrentModel>("/api/models/current", PipelineJson.Options);
         Assert.Equal("whole", current!.Version);
         await AssertMetricsAsync("whole");
+        await AssertDocumentsAsync("whole");
+        await AssertTimelineAsync("whole");
+        await AssertDatasetAsync(outcome.Dataset);
 
         var again = await PostAsync(Body("whole"));
         Assert.Equal(HttpStatusCode.Conflict, again.StatusCode);
@@ -117,6 +120,111 @@ public class RunEndpointsTests(PipelineFixture pipeline) : IClassFixture<Pipelin
         var unchanged = await pipeline.Http.SendAsync(again);
         Assert.Equal(HttpStatusCode.NotModified, unchanged.StatusCode);
         Assert.Equal(answer.Headers.ETag, unchanged.Headers.ETag);
+    }
+
+    private async Task AssertDocumentsAsync(string run)
+    {
+        var request = (await pipeline.Http.GetFromJsonAsync<RunRequest>($"/api/runs/{run}/request", PipelineJson.Options))!;
+        Assert.Equal((run, "samples/garments", 40), (request.Run, request.Dataset.Repo, request.Dataset.Revision.Length));
+
+        var summary = (await pipeline.Http.GetFromJsonAsync<RunSummary>($"/api/runs/{run}/summary", PipelineJson.Options))!;
+        Assert.Equal((run, "samples/garments", null), (summary.Run, summary.Dataset, summary.Sweep));
+        Assert.Equal([new CurvePoint(3, 1.25)], summary.TrainingLoss);
+        Assert.Equal([0, 1, 2], summary.ValidationLoss.Select(point => point.Step));
+        Assert.True(summary.Result!.Succeeded);
+        await AssertUnchangedAsync($"/api/runs/{run}/summary");
+        await AssertUnchangedAsync($"/api/runs/{run}");
+
+        var runs = pipeline.Azurite.Blobs.GetBlobContainerClient(Containers.Runs);
+        var blobs = new RunBlobs(run);
+        Assert.Equal(HttpStatusCode.NotFound, (await pipeline.Http.GetAsync($"/api/runs/{run}/samples")).StatusCode);
+        var gallery = new SampleGallery([new GallerySample("train-1.png", "a coat", [new GalleryAnswer(0, "a hat", new Confidence(0.5, 0.5, null, null))])]);
+        await runs.UploadBlobAsync(blobs.Gallery, BinaryData.FromObjectAsJson(gallery, PipelineJson.Options));
+        await runs.UploadBlobAsync($"{blobs.Samples}train-1.png", BinaryData.FromBytes(TestImages.Png(40, 20)));
+        var shown = (await pipeline.Http.GetFromJsonAsync<SampleGallery>($"/api/runs/{run}/samples", PipelineJson.Options))!;
+        Assert.Equal(gallery.Samples[0].Answers, Assert.Single(shown.Samples).Answers);
+        await AssertUnchangedAsync($"/api/runs/{run}/samples");
+        var image = await pipeline.Http.GetAsync($"/api/runs/{run}/samples/train-1.png?width=16");
+        Assert.Equal((HttpStatusCode.OK, "image/jpeg"), (image.StatusCode, image.Content.Headers.ContentType?.MediaType));
+        Assert.Equal(HttpStatusCode.NotFound, (await pipeline.Http.GetAsync($"/api/runs/{run}/samples/train-2.png")).StatusCode);
+
+        Assert.Empty((await AnswersAsync("")).Answers);
+        var answers = new[] { EvaluatedAnswer.BaseModel, EvaluatedAnswer.FineTunedModel }.SelectMany(model => Enumerable.Range(0, 5).Select(i =>
+            new EvaluatedAnswer(
+                model, i < 3 ? Splits.Validation : Splits.Test, new SampleLabels($"train-{i}", "5a", "Coat", "Coats", 12), $"{model} {i}",
+                new Confidence(0.9, 0.8, null, null)) { Title = "Coat" })).ToList();
+        var lines = string.Concat(answers.Select(answer => JsonSerializer.Serialize(answer, PipelineJson.Compact) + "\n"));
+        await runs.UploadBlobAsync(blobs.Predictions, BinaryData.FromString(lines));
+        Assert.Equal(answers, (await AnswersAsync("")).Answers);
+        var first = await AnswersAsync("?model=fine-tuned&split=validation&top=2");
+        Assert.Equal(answers[5..7], first.Answers);
+        var rest = await AnswersAsync($"?model=fine-tuned&split=validation&top=2&continuation={first.Continuation}");
+        Assert.Equal((answers[7], null), (Assert.Single(rest.Answers), rest.Continuation));
+        foreach (var query in new[] { "model=mine", "split=all", "top=0", "continuation=1", "continuation=x", "continuation=99999" })
+        {
+            var refused = await pipeline.Http.GetAsync($"/api/runs/{run}/answers?{query}");
+            Assert.Equal(HttpStatusCode.BadRequest, refused.StatusCode);
+            Assert.Equal(query.Split('=')[0], (await refused.Content.ReadFromJsonAsync<Problem>(PipelineJson.Options))!.Field);
+        }
+
+        async Task<AnswerPage> AnswersAsync(string query) =>
+            (await pipeline.Http.GetFromJsonAsync<AnswerPage>($"/api/runs/{run}/answers{query}", PipelineJson.Options))!;
+    }
+
+    private async Task AssertUnchangedAsync(string path)
+    {
+        var answer = await pipeline.Http.GetAsync(path);
+        using var again = new HttpRequestMessage(HttpMethod.Get, path);
+        again.Headers.IfNoneMatch.Add(answer.Headers.ETag!);
+        Assert.Equal(HttpStatusCode.NotModified, (await pipeline.Http.SendAsync(again)).StatusCode);
+    }
+
+    private async Task AssertTimelineAsync(string run)
+    {
+        var timeline = (await pipeline.Http.GetFromJsonAsync<Timeline>($"/api/timelines/{run}", PipelineJson.Options))!;
+        File.WriteAllText($"/tmp/timeline-{run}.json", JsonSerializer.Serialize(timeline, PipelineJson.Options));
+        Assert.Equal((run, "FineTune", "Completed", 0), (timeline.Instance, timeline.Name, timeline.RuntimeStatus, timeline.LeftOut));
+        Assert.All(timeline.Spans, span => Assert.InRange(span.EndedAt!.Value, span.StartedAt, timeline.EndedAt!.Value));
+        Assert.Equal(timeline.Spans.OrderBy(span => span.StartedAt), timeline.Spans);
+        var ingestion = Assert.Single(timeline.Spans, span => span.Kind == SpanKind.SubOrchestration);
+        Assert.Equal(("IngestDataset", $"{run}.ingest"), (ingestion.Name, ingestion.Instance));
+        foreach (var activity in new[] { "MirrorBaseModel", "StartGpuJob", "PublishModel" })
+            Assert.Equal((SpanKind.Activity, 1, null), timeline.Spans.Where(span => span.Name == activity).Select(span => (span.Kind, span.Attempt, span.Error)).Single());
+        Assert.Contains(timeline.Spans, span => span.Kind == SpanKind.Timer);
+
+        var below = (await pipeline.Http.GetFromJsonAsync<Timeline>($"/api/timelines/{ingestion.Instance}", PipelineJson.Options))!;
+        Assert.Equal("IngestDataset", below.Name);
+        File.WriteAllText($"/tmp/timeline-{run}.ingest.json", JsonSerializer.Serialize(below, PipelineJson.Options));
+        Assert.Contains(below.Spans, span => span.Name == "WriteCatalog");
+    }
+
+    private async Task AssertDatasetAsync(IngestReport report)
+    {
+        var datasets = (await pipeline.Http.GetFromJsonAsync<DatasetViewList>("/api/datasets", PipelineJson.Options))!.Datasets;
+        Assert.Contains(datasets, dataset => (dataset.Repo, dataset.Commit, dataset.View) == (report.Repo, report.Commit, report.View));
+        var path = $"/api/datasets/{report.Repo}/{report.Commit}/{report.View}";
+        var shown = (await pipeline.Http.GetFromJsonAsync<IngestReport>(path, PipelineJson.Options))!;
+        Assert.Equal(report.Counts.Stored, shown.Counts.Stored);
+        var rows = (await pipeline.Http.GetFromJsonAsync<RowPage>($"{path}/rows?top=1000", PipelineJson.Options))!;
+        Assert.Equal((PipelineFixture.Rows, null), (rows.Rows.Count, rows.Continuation));
+        Assert.Equal(report.Counts.Stored, rows.Rows.Count(row => row.State == RowState.Stored));
+        Assert.Equal(report.Counts.Duplicates, rows.Rows.Count(row => row.State == RowState.Duplicate));
+        var row = rows.Rows.First(row => row.State == RowState.Stored);
+        var image = await pipeline.Http.GetAsync($"/api/datasets/{report.Repo}/images/{row.Sha256}");
+        Assert.Equal(row.Bytes, image.Content.Headers.ContentLength);
+        Assert.StartsWith("image/", image.Content.Headers.ContentType!.MediaType, StringComparison.Ordinal);
+        Assert.Contains("immutable", image.Headers.CacheControl!.ToString(), StringComparison.Ordinal);
+        var unknown = new string('0', 64);
+        Assert.Equal(HttpStatusCode.NotFound, (await pipeline.Http.GetAsync($"/api/datasets/{report.Repo}/images/{unknown}")).StatusCode);
+        Assert.Equal(HttpStatusCode.BadRequest, (await pipeline.Http.GetAsync($"/api/datasets/{report.Repo}/images/..%2F")).StatusCode);
+        Assert.Equal(HttpStatusCode.NotFound, (await pipeline.Http.GetAsync($"{path[..^1]}/rows")).StatusCode);
+        Assert.Equal(HttpStatusCode.NotFound, (await pipeline.Http.GetAsync(path[..^1])).StatusCode);
+        foreach (var query in new[] { "state=good", "split=all", "top=1001", "continuation=train-00000", "continuation=train-00000:1" })
+        {
+            var refused = await pipeline.Http.GetAsync($"{path}/rows?{query}");
+            Assert.Equal(HttpStatusCode.BadRequest, refused.StatusCode);
+            Assert.Equal(query.Split('=')[0], (await refused.Content.ReadFromJsonAsync<Problem>(PipelineJson.Options))!.Field);
+        }
     }
 
     private async Task AssertListedAsync(string newer, string older)
@@ -221,6 +329,12 @@ public class RunEndpointsTests(PipelineFixture pipeline) : IClassFixture<Pipelin
         Assert.Equal("Failed", view.RuntimeStatus);
         Assert.Contains("cannot be started as '/nowhere/gpu-worker' (setting GpuWorker:Command)", view.Error, StringComparison.Ordinal);
         Assert.DoesNotContain("Task '", view.Error, StringComparison.Ordinal);
+
+        var timeline = (await http.GetFromJsonAsync<Timeline>("/api/timelines/failing", PipelineJson.Options))!;
+        File.WriteAllText("/tmp/timeline-failing.json", JsonSerializer.Serialize(timeline, PipelineJson.Options));
+        var failed = Assert.Single(timeline.Spans, span => span.Error is not null);
+        Assert.Equal((SpanKind.Activity, "StartGpuJob"), (failed.Kind, failed.Name));
+        Assert.Contains("cannot be started as '/nowhere/gpu-worker'", failed.Error, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -246,6 +360,10 @@ public class RunEndpointsTests(PipelineFixture pipeline) : IClassFixture<Pipelin
     [Theory]
     [InlineData("GET", "/api/runs/nothing")]
     [InlineData("GET", "/api/runs/nothing/metrics")]
+    [InlineData("GET", "/api/runs/nothing/request")]
+    [InlineData("GET", "/api/runs/nothing/summary")]
+    [InlineData("GET", "/api/runs/nothing/samples")]
+    [InlineData("GET", "/api/runs/nothing/answers")]
     [InlineData("POST", "/api/runs/nothing/cancel")]
     public async Task A_run_that_is_not_there_is_a_problem(string method, string path)
     {

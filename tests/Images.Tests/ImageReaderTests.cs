@@ -24,6 +24,19 @@ public sealed class ImageReaderTests
         Assert.InRange(image[24, 16].B, 20, 60);
     }
 
+    [Theory]
+    [InlineData(ImageFormat.Jpeg, 800, 400, 100, 100, 50)]
+    [InlineData(ImageFormat.Jpeg, 800, 400, 101, 200, 100)]
+    [InlineData(ImageFormat.Jpeg, 100, 801, 700, 88, 701)]
+    [InlineData(ImageFormat.Jpeg, 48, 32, 1000, 48, 32)]
+    [InlineData(ImageFormat.Png, 800, 400, 100, 800, 400)]
+    public void An_image_to_be_shown_small_is_read_no_smaller(ImageFormat format, int width, int height, int side, int readWidth, int readHeight)
+    {
+        using var image = ImageReader.ReadSmall(Draw(format, width, height), side);
+        Assert.Equal((readWidth, readHeight), (image.Width, image.Height));
+        Assert.InRange(image[image.Width / 2, image.Height / 2].R, 180, 220);
+    }
+
     [Fact]
     public void A_jpeg_whose_thumbnail_is_whole_but_whose_image_is_not_is_truncated()
     {

@@ -48,7 +48,7 @@ public sealed partial class DatasetViewEndpoints(StoredDatasets datasets, Stored
         var (top, continuation) = (parameters.Top(MostRows), parameters.Text("continuation"));
         if (errors.All is { Count: > 0 } all) return Responses.Problem(all);
         var dataset = new DatasetBlobs($"{owner}/{name}", commit, view);
-        return await Responses.PageAsync(continuation, async () =>
+        return await Responses.ContinueAsync(continuation, async () =>
             await datasets.RowsAsync(dataset, filter, top, continuation, cancellationToken) is { } page
                 ? Responses.Json(page)
                 : NoDataset(dataset));

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json;
 using Azure;
 using Azure.Storage.Blobs.Models;
 using FunctionsPipeline.Contracts;
@@ -15,7 +16,10 @@ namespace FunctionsPipeline.FunctionApp.Http;
 /// </summary>
 public sealed class ImageEndpoints(PredictionStore predictions, ImageReadings readings, PredictionClient worker, StoredImages images)
 {
-    /// <summary><c>POST /api/predict</c>: the answer to an image, raw or as the only file of a form; stores nothing.</summary>
+    /// <summary>
+    /// <c>POST /api/predict</c>: the answer to an image, raw or as the only file of a form, at once or as <see cref="PredictionEvents"/>;
+    /// stores nothing.
+    /// </summary>
     [Function(nameof(Predict))]
     public async Task<IActionResult> Predict(
         [HttpTrigger(AuthorizationLevel.Function, "post", Route = "predict")] HttpRequest request,
@@ -26,17 +30,9 @@ public sealed class ImageEndpoints(PredictionStore predictions, ImageReadings re
             var body = await ImageBody.ReadAsync(request, cancellationToken);
             var image = new byte[body.Content.Length];
             await body.Content.ReadExactlyAsync(image, cancellationToken);
+            if (AcceptsEvents(request)) return await StreamAsync(request.HttpContext, image, cancellationToken);
             var answer = await worker.PredictAsync(image, cancellationToken);
-            if (answer.Prediction is { } prediction) return Responses.Json(prediction);
-            if (answer.RetryAfter is { } pause)
-                request.HttpContext.Response.Headers.RetryAfter = Math.Ceiling(pause.TotalSeconds).ToString(CultureInfo.InvariantCulture);
-            var status = answer.State switch
-            {
-                ReadingState.Busy => StatusCodes.Status429TooManyRequests,
-                ReadingState.Broken => StatusCodes.Status502BadGateway,
-                _ => StatusCodes.Status503ServiceUnavailable,
-            };
-            return Responses.Problem(status, answer.Reason!);
+            return answer.Prediction is { } prediction ? Responses.Json(prediction) : Refusal(request.HttpContext, answer);
         }
         catch (RequestException e)
         {
@@ -129,6 +125,52 @@ public sealed class ImageEndpoints(PredictionStore predictions, ImageReadings re
             return Responses.Problem(StatusCodes.Status412PreconditionFailed, "If-Match does not hold for the image there.");
         }
     }
+
+    private async Task<IActionResult> StreamAsync(HttpContext context, ReadOnlyMemory<byte> image, CancellationToken cancellationToken)
+    {
+        // The host cancels an invocation when it stops, and the connection tells that the caller has gone.
+        using var gone = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, context.RequestAborted);
+        var hasStarted = false;
+        var answer = await worker.StreamAsync(image, SendAsync, gone.Token);
+        if (answer.Prediction is { } prediction)
+            await SendAsync(PredictionEvents.Prediction, JsonSerializer.Serialize(prediction, PipelineJson.Compact));
+        else if (answer.State != ReadingState.Answered)
+        {
+            if (!hasStarted) return Refusal(context, answer);
+            var problem = Responses.ProblemOf(Status(answer), answer.Reason!);
+            await SendAsync(PredictionEvents.Problem, JsonSerializer.Serialize(problem, PipelineJson.Compact));
+        }
+        return new EmptyResult();
+
+        async Task SendAsync(string name, string json)
+        {
+            if (!hasStarted)
+            {
+                context.Response.ContentType = PredictionEvents.MediaType;
+                context.Response.Headers.CacheControl = "no-cache";
+                hasStarted = true;
+            }
+            await context.Response.WriteAsync(PredictionEvents.Format(name, json), gone.Token);
+            await context.Response.Body.FlushAsync(gone.Token);
+        }
+    }
+
+    private static ContentResult Refusal(HttpContext context, WorkerAnswer answer)
+    {
+        if (answer.RetryAfter is { } pause)
+            context.Response.Headers.RetryAfter = Math.Ceiling(pause.TotalSeconds).ToString(CultureInfo.InvariantCulture);
+        return Responses.Problem(Status(answer), answer.Reason!);
+    }
+
+    private static int Status(WorkerAnswer answer) => answer.State switch
+    {
+        ReadingState.Busy => StatusCodes.Status429TooManyRequests,
+        ReadingState.Broken => StatusCodes.Status502BadGateway,
+        _ => StatusCodes.Status503ServiceUnavailable,
+    };
+
+    private static bool AcceptsEvents(HttpRequest request) => request.GetTypedHeaders().Accept
+        .Any(accept => accept.MediaType.Equals(PredictionEvents.MediaType, StringComparison.OrdinalIgnoreCase));
 
     // Relative to the request's own path: host.json may change the route prefix.
     private static string PredictionUrl(HttpRequest request, string image)

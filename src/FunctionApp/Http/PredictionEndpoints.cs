@@ -40,7 +40,7 @@ public sealed class PredictionEndpoints(
         var errors = new ValidationErrors();
         var query = PredictionQuery.Read(request.Query, errors);
         if (errors.All is { Count: > 0 } all) return Responses.Problem(all);
-        return await Responses.PageAsync(query.Continuation, async () =>
+        return await Responses.ContinueAsync(query.Continuation, async () =>
         {
             if (query.OnlyWaiting)
             {

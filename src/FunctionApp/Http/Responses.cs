@@ -34,8 +34,8 @@ internal static class Responses
         return $"\"{Convert.ToHexStringLower(hash.GetHashAndReset().AsSpan(0, 16))}\"";
     }
 
-    /// <summary>Responds with a page of a list, or with a problem when the continuation is none of an earlier page.</summary>
-    public static async Task<IActionResult> PageAsync(string? continuation, Func<Task<IActionResult>> respond)
+    /// <summary>Responds, or responds with a problem when the continuation is none of an earlier page.</summary>
+    public static async Task<IActionResult> ContinueAsync(string? continuation, Func<Task<IActionResult>> respond)
     {
         try
         {
@@ -48,21 +48,22 @@ internal static class Responses
         }
     }
 
-    /// <inheritdoc cref="PageAsync(string?, Func{Task{IActionResult}})"/>
+    /// <summary>Responds with a page of a list, or with a problem when the continuation is none of an earlier page.</summary>
     public static Task<IActionResult> PageAsync<T>(string? continuation, Func<Task<T>> read) =>
-        PageAsync(continuation, async () => Json(await read()));
+        ContinueAsync(continuation, async () => Json(await read()));
 
     /// <summary>Responds with JSON lines.</summary>
     public static ContentResult Lines(string lines) => Content(lines, "application/jsonl", StatusCodes.Status200OK);
 
     public static ContentResult Problem(int status, string detail, string? field = null) =>
-        Problem(new Problem(status, ReasonPhrases.GetReasonPhrase(status), detail) { Field = field });
+        Problem(ProblemOf(status, detail) with { Field = field });
+
+    public static Problem ProblemOf(int status, string detail) => new(status, ReasonPhrases.GetReasonPhrase(status), detail);
 
     /// <summary>Responds with a problem that lists one or more invalid members; the first is the problem's own field.</summary>
     public static ContentResult Problem(IReadOnlyList<FieldError> errors) =>
         Problem(
-            new Problem(
-                StatusCodes.Status400BadRequest, ReasonPhrases.GetReasonPhrase(StatusCodes.Status400BadRequest), errors[0].Message)
+            ProblemOf(StatusCodes.Status400BadRequest, errors[0].Message) with
             {
                 Field = errors[0].Field,
                 Errors = errors.Count > 1 ? errors : null,

@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Net.Mime;
+using System.Net.ServerSentEvents;
 using System.Text.Json;
 using FunctionsPipeline.Contracts;
 
@@ -31,15 +32,40 @@ public sealed class PredictionClient(HttpClient http, TimeSpan timeout, TimeProv
         // HttpClient sends the current span as the trace context, so that the worker continues this trace.
         using var span = PipelineTracing.Source.StartActivity("ask the GPU worker", ActivityKind.Client);
         span?.SetTag("pipeline.image", request.Blob);
-        return await AskAsync(JsonContent.Create(request, options: PipelineJson.Compact), cancellationToken);
+        using var message = Message(JsonContent.Create(request, options: PipelineJson.Compact));
+        return await AskAsync(message, ReadAsync, cancellationToken);
     }
 
     /// <summary>Requests the prediction for an image that is not in storage.</summary>
     public async Task<WorkerAnswer> PredictAsync(ReadOnlyMemory<byte> image, CancellationToken cancellationToken)
     {
-        using var content = new ReadOnlyMemoryContent(image);
-        content.Headers.ContentType = new MediaTypeHeaderValue(MediaTypeNames.Application.Octet);
-        return await AskAsync(content, cancellationToken);
+        using var message = Message(image);
+        return await AskAsync(message, ReadAsync, cancellationToken);
+    }
+
+    /// <summary>
+    /// Requests the prediction for an image that is not in storage piece by piece, and hands on each of the worker's
+    /// <see cref="PredictionEvents"/> as it comes.
+    /// </summary>
+    /// <param name="send">Receives an event's name and data.</param>
+    /// <returns>An answer without a prediction when the last event was handed on; otherwise as of a request for all at once.</returns>
+    public async Task<WorkerAnswer> StreamAsync(
+        ReadOnlyMemory<byte> image, Func<string, string, Task> send, CancellationToken cancellationToken)
+    {
+        using var message = Message(image);
+        message.Headers.Accept.Add(new MediaTypeWithQualityHeaderValue(PredictionEvents.MediaType));
+        return await AskAsync(message, async (response, token) =>
+        {
+            // A worker of an earlier version answers at once.
+            if (response.Content.Headers.ContentType?.MediaType != PredictionEvents.MediaType) return await ReadAsync(response, token);
+            await foreach (var item in SseParser.Create(await response.Content.ReadAsStreamAsync(token)).EnumerateAsync(token))
+            {
+                await send(item.EventType, item.Data);
+                if (item.EventType is PredictionEvents.Prediction or PredictionEvents.Problem)
+                    return new WorkerAnswer(ReadingState.Answered);
+            }
+            throw new HttpIOException(HttpRequestError.ResponseEnded, "the answer has no end");
+        }, cancellationToken);
     }
 
     /// <summary>Asks the worker to load the serving model, without waiting for it.</summary>
@@ -77,7 +103,18 @@ public sealed class PredictionClient(HttpClient http, TimeSpan timeout, TimeProv
         }
     }
 
-    private async Task<WorkerAnswer> AskAsync(HttpContent content, CancellationToken cancellationToken)
+    private static HttpRequestMessage Message(HttpContent content) => new(HttpMethod.Post, "predict") { Content = content };
+
+    private static HttpRequestMessage Message(ReadOnlyMemory<byte> image)
+    {
+        var content = new ReadOnlyMemoryContent(image);
+        content.Headers.ContentType = new MediaTypeHeaderValue(MediaTypeNames.Application.Octet);
+        return Message(content);
+    }
+
+    private async Task<WorkerAnswer> AskAsync(
+        HttpRequestMessage message, Func<HttpResponseMessage, CancellationToken, Task<WorkerAnswer>> read,
+        CancellationToken cancellationToken)
     {
         if (http.BaseAddress is null) return new WorkerAnswer(ReadingState.Away, NoUrl);
         // Container Apps hold a request to an app without replicas until one has started, for up to four minutes, and cut it then: that
@@ -87,12 +124,10 @@ public sealed class PredictionClient(HttpClient http, TimeSpan timeout, TimeProv
         using var limit = Limit(timeout, cancellationToken);
         try
         {
-            using var response = await http.PostAsync("predict", content, limit.Token);
+            using var response = await http.SendAsync(message, HttpCompletionOption.ResponseHeadersRead, limit.Token);
             if (response.StatusCode < HttpStatusCode.InternalServerError) Volatile.Write(ref _answeredAt, time.GetTimestamp());
             if (!response.IsSuccessStatusCode) return await RefusalAsync(response, limit.Token);
-            return await response.Content.ReadFromJsonAsync<Prediction>(PipelineJson.Compact, limit.Token) is { } prediction
-                ? new WorkerAnswer(ReadingState.Answered) { Prediction = prediction }
-                : new WorkerAnswer(ReadingState.Away, $"The GPU worker at {http.BaseAddress} answered null.");
+            return await read(response, limit.Token);
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
@@ -118,6 +153,11 @@ public sealed class PredictionClient(HttpClient http, TimeSpan timeout, TimeProv
             return new WorkerAnswer(ReadingState.Away, $"The GPU worker at {http.BaseAddress} answered no prediction: {e.Message}");
         }
     }
+
+    private async Task<WorkerAnswer> ReadAsync(HttpResponseMessage response, CancellationToken cancellationToken) =>
+        await response.Content.ReadFromJsonAsync<Prediction>(PipelineJson.Compact, cancellationToken) is { } prediction
+            ? new WorkerAnswer(ReadingState.Answered) { Prediction = prediction }
+            : new WorkerAnswer(ReadingState.Away, $"The GPU worker at {http.BaseAddress} answered null.");
 
     private static WorkerAnswer Died(Exception e) =>
         new(ReadingState.Broken, $"The connection to the GPU worker broke during the prediction: {e.Message}");
@@ -188,7 +228,7 @@ public enum ReadingState
 /// <param name="Reason">The reason; null when answered.</param>
 public sealed record WorkerAnswer(ReadingState State, string? Reason = null)
 {
-    /// <summary>The prediction; null unless <see cref="ReadingState.Answered"/>.</summary>
+    /// <summary>The prediction; null unless <see cref="ReadingState.Answered"/>, and when it was streamed.</summary>
     public Prediction? Prediction { get; init; }
 
     /// <summary>Pause that the worker asks for.</summary>

@@ -1,5 +1,7 @@
 using System.Collections.Concurrent;
+using System.Threading.Channels;
 using FunctionsPipeline.FineTuning.Answers;
+using FunctionsPipeline.Phi3Vision.Model;
 using FunctionsPipeline.Shared;
 
 namespace FunctionsPipeline.GpuWorker.Serving;
@@ -24,6 +26,40 @@ internal sealed class BatchLoop(
         var waiting = new WaitingImage(predictor, image, cancellationToken);
         _waiting.Add(waiting, CancellationToken.None);
         return waiting.Answer.Task;
+    }
+
+    /// <summary>
+    /// Computes the answer to an image alone, when it is its turn, into a channel that holds all of it, so that a slow reader keeps nobody
+    /// waiting. Failures go through the channel.
+    /// </summary>
+    /// <param name="predictor">Predictor that prepared the image. It is in use until the task has ended.</param>
+    public async Task StreamAsync(
+        Predictor predictor, PreparedImage image, GenerationSettings settings, ChannelWriter<AnswerPiece> pieces,
+        CancellationToken cancellationToken)
+    {
+        try
+        {
+            var tokens = 0;
+            await Turn.WaitAsync(cancellationToken);
+            try
+            {
+                await foreach (var piece in predictor.StreamAsync(image, settings, cancellationToken))
+                {
+                    pieces.TryWrite(piece);
+                    tokens = piece.Tokens;
+                }
+            }
+            finally
+            {
+                Turn.Release();
+            }
+            metrics.CountTokens(tokens);
+            pieces.Complete();
+        }
+        catch (Exception e)
+        {
+            pieces.Complete(e);
+        }
     }
 
     // Torch keeps a pool of threads for each thread that computes.

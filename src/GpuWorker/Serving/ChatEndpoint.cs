@@ -4,7 +4,6 @@ using System.Text.Json;
 using System.Threading.Channels;
 using System.Threading.RateLimiting;
 using FunctionsPipeline.Images;
-using FunctionsPipeline.Phi3Vision.Model;
 using FunctionsPipeline.Shared;
 using Microsoft.AspNetCore.Http.Features;
 
@@ -16,7 +15,7 @@ namespace FunctionsPipeline.GpuWorker.Serving;
 /// </summary>
 internal sealed class ChatEndpoint(
     ServingOptions options, ConcurrencyLimiter places, PacedRetry pace, ImageDesk desk, ModelFollower models, BatchLoop batches,
-    ServingMetrics metrics, IHostApplicationLifetime lifetime, TimeProvider time)
+    IHostApplicationLifetime lifetime, TimeProvider time)
 {
     /// <summary>Name of whichever model serves.</summary>
     public const string Current = "current";
@@ -101,7 +100,7 @@ internal sealed class ChatEndpoint(
             var image = await desk.PrepareAsync(model, bytes, asTrained ? null : text, cancellationToken);
             var pieces = Channel.CreateUnbounded<AnswerPiece>();
             var chat = new Chat(model.Published.Version, time.GetUtcNow().ToUnixTimeSeconds(), image.PromptTokens, settings.MaxTokens);
-            computing = ComputeAsync(model, image, settings, pieces.Writer, cancellationToken);
+            computing = batches.StreamAsync(model.Predictor, image, settings, pieces.Writer, cancellationToken);
             await (request.Stream
                 ? StreamAsync(context, chat, pieces.Reader, request.StreamOptions is { IncludeUsage: true }, cancellationToken)
                 : WriteAsync(context, chat, pieces.Reader, cancellationToken));
@@ -111,36 +110,6 @@ internal sealed class ChatEndpoint(
             // The model must be in memory until the computation has ended. Never throws: failures have gone through the channel.
             await computing;
             model?.Dispose();
-        }
-    }
-
-    /// <summary>Computes an answer into a channel that holds all of it, so that a slow reader keeps nobody waiting.</summary>
-    private async Task ComputeAsync(
-        ModelLease model, PreparedImage image, GenerationSettings settings, ChannelWriter<AnswerPiece> pieces,
-        CancellationToken cancellationToken)
-    {
-        try
-        {
-            var tokens = 0;
-            await batches.Turn.WaitAsync(cancellationToken);
-            try
-            {
-                await foreach (var piece in model.Predictor.StreamAsync(image, settings, cancellationToken))
-                {
-                    pieces.TryWrite(piece);
-                    tokens = piece.Tokens;
-                }
-            }
-            finally
-            {
-                batches.Turn.Release();
-            }
-            metrics.CountTokens(tokens);
-            pieces.Complete();
-        }
-        catch (Exception e)
-        {
-            pieces.Complete(e);
         }
     }
 

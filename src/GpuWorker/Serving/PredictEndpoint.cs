@@ -1,15 +1,19 @@
 using System.Globalization;
 using System.Text.Json;
+using System.Threading.Channels;
 using System.Threading.RateLimiting;
 using Azure;
 using FunctionsPipeline.Contracts;
+using FunctionsPipeline.FineTuning.Answers;
 using FunctionsPipeline.Images;
 using FunctionsPipeline.Shared;
+using Microsoft.AspNetCore.WebUtilities;
 
 namespace FunctionsPipeline.GpuWorker.Serving;
 
 /// <summary>
-/// <c>POST /predict</c>: answers a <see cref="PredictRequest"/>, or the bytes of an image, with a <see cref="Prediction"/>.
+/// <c>POST /predict</c>: answers a <see cref="PredictRequest"/>, or the bytes of an image, with a <see cref="Prediction"/>, or with
+/// <see cref="PredictionEvents"/> when the request accepts these.
 /// </summary>
 /// <param name="places">Requests in progress.</param>
 internal sealed class PredictEndpoint(
@@ -73,38 +77,91 @@ internal sealed class PredictEndpoint(
             using var model = models.Lease();
             if (model is null) return Busy(context, 503, models.Problem ?? "The model is being exchanged.", models.RetryAfter);
             var image = await desk.PrepareAsync(model, bytes, question: null, cancellationToken);
-            var answer = await batches.AnswerAsync(model.Predictor, image, cancellationToken);
-            var seconds = time.GetElapsedTime(started).TotalSeconds;
-            logger.Predicted(name, answer.Text, seconds);
-            return Answered(new Prediction
+            if (AcceptsEvents(context.Request))
             {
-                Status = PredictionStatus.Predicted,
-                Answer = answer.Text,
-                Title = answer.Read?.Title,
-                Category = answer.Read?.Category,
-                Price = answer.Read?.Price,
-                Confidence = answer.Confidence,
-                Model = model.Published.Version,
-                ModelPublishedAt = model.Published.PublishedAt,
-                Seconds = seconds,
-                At = time.GetUtcNow(),
-            });
+                await StreamAsync(context, model, image, Predicted, cancellationToken);
+                return Results.Empty;
+            }
+            var answer = await batches.AnswerAsync(model.Predictor, image, cancellationToken);
+            return Results.Json(Predicted(answer), PipelineJson.Options);
+
+            Prediction Predicted(PredictedAnswer answer)
+            {
+                var seconds = time.GetElapsedTime(started).TotalSeconds;
+                logger.Predicted(name, answer.Text, seconds);
+                return new Prediction
+                {
+                    Status = PredictionStatus.Predicted,
+                    Answer = answer.Text,
+                    Title = answer.Read?.Title,
+                    Category = answer.Read?.Category,
+                    Price = answer.Read?.Price,
+                    Confidence = answer.Confidence,
+                    Model = model.Published.Version,
+                    ModelPublishedAt = model.Published.PublishedAt,
+                    Seconds = seconds,
+                    At = time.GetUtcNow(),
+                };
+            }
         }
         catch (UnreadableImageException e)
         {
             logger.Rejected(name, e.Reason, e.Detail);
-            return Answered(new Prediction
+            var rejected = new Prediction
             {
                 Status = PredictionStatus.Rejected,
                 Reason = e.Reason,
                 Detail = e.Detail,
                 Seconds = time.GetElapsedTime(started).TotalSeconds,
                 At = time.GetUtcNow(),
-            });
+            };
+            return AcceptsEvents(context.Request)
+                ? Results.Text(PredictionEvents.Format(PredictionEvents.Prediction, rejected), PredictionEvents.MediaType)
+                : Results.Json(rejected, PipelineJson.Options);
         }
     }
 
-    private static IResult Answered(Prediction prediction) => Results.Json(prediction, PipelineJson.Options);
+    private async Task StreamAsync(
+        HttpContext context, ModelLease model, PreparedImage image, Func<PredictedAnswer, Prediction> predicted,
+        CancellationToken cancellationToken)
+    {
+        var pieces = Channel.CreateUnbounded<AnswerPiece>();
+        var computing = batches.StreamAsync(model.Predictor, image, model.Predictor.Generation, pieces.Writer, cancellationToken);
+        try
+        {
+            // Throws what happens before the first token, so that it becomes a response of its own.
+            await pieces.Reader.WaitToReadAsync(cancellationToken);
+            context.Response.ContentType = PredictionEvents.MediaType;
+            context.Response.Headers.CacheControl = "no-cache";
+            try
+            {
+                await foreach (var piece in pieces.Reader.ReadAllAsync(cancellationToken))
+                {
+                    if (piece.Text.Length > 0) await SendAsync(PredictionEvents.Delta, new AnswerDelta(piece.Text));
+                    if (piece.Answer is { } answer) await SendAsync(PredictionEvents.Prediction, predicted(answer));
+                }
+            }
+            catch (Exception e) when (!cancellationToken.IsCancellationRequested)
+            {
+                logger.StreamFailed(e);
+                await SendAsync(PredictionEvents.Problem, new Problem(500, ReasonPhrases.GetReasonPhrase(500), e.Message));
+            }
+        }
+        finally
+        {
+            // The model must be in memory until the computation has ended.
+            await computing;
+        }
+
+        async Task SendAsync<T>(string name, T data)
+        {
+            await context.Response.WriteAsync(PredictionEvents.Format(name, data), cancellationToken);
+            await context.Response.Body.FlushAsync(cancellationToken);
+        }
+    }
+
+    private static bool AcceptsEvents(HttpRequest request) => request.GetTypedHeaders().Accept
+        .Any(accept => accept.MediaType.Equals(PredictionEvents.MediaType, StringComparison.OrdinalIgnoreCase));
 
     private static IResult Busy(HttpContext context, int status, string detail, TimeSpan retryAfter)
     {

@@ -89,10 +89,16 @@ public sealed class Predictor : IDisposable
     {
         using var prompt = new PromptTensors(Prompts([image]), _device);
         var text = new StreamingDetokenizer(_loaded.Tokenizer, _rows);
-        var tokens = 0;
+        var tokens = new List<GeneratedToken>();
         await foreach (var token in _generator.StreamAsync(prompt.Input, settings, cancellationToken))
-            yield return new AnswerPiece(text.Add(token.Id), ++tokens);
-        yield return new AnswerPiece(text.Finish(), tokens);
+        {
+            tokens.Add(token);
+            yield return new AnswerPiece(text.Add(token.Id), tokens.Count);
+        }
+        yield return new AnswerPiece(text.Finish(), tokens.Count)
+        {
+            Answer = Read(new GeneratedAnswer(tokens, Stopped: tokens.Count < settings.MaxTokens)),
+        };
     }
 
     /// <inheritdoc/>
@@ -109,7 +115,11 @@ public sealed class Predictor : IDisposable
 /// <summary>Piece of an answer in progress.</summary>
 /// <param name="Text">Text that follows the pieces before; empty while the text of the latest token is not certain.</param>
 /// <param name="Tokens">Number of tokens up to here; fewer than were allowed when the model itself ended the answer.</param>
-public readonly record struct AnswerPiece(string Text, int Tokens);
+public readonly record struct AnswerPiece(string Text, int Tokens)
+{
+    /// <summary>The complete answer; null before the last piece.</summary>
+    public PredictedAnswer? Answer { get; init; }
+}
 
 /// <summary>An image resized for the model, with its prompt, in managed memory.</summary>
 public sealed class PreparedImage

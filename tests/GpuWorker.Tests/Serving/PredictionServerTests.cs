@@ -1,6 +1,8 @@
 using System.Net;
 using System.Net.Http.Headers;
+using System.Net.ServerSentEvents;
 using System.Text;
+using System.Text.Json;
 using System.Text.RegularExpressions;
 using Azure.Storage.Blobs;
 using FunctionsPipeline.Contracts;
@@ -34,6 +36,39 @@ public sealed partial class PredictionServerTests(AzuriteFixture azurite) : IAsy
         Assert.Null(stored.Reason);
         var (_, sent) = await http.PredictAsync(TestImages.Jpeg());
         Assert.Equal(stored with { At = default, Seconds = 0 }, sent! with { At = default, Seconds = 0 });
+    }
+
+    [Fact]
+    public async Task An_answer_can_be_streamed_and_is_the_same()
+    {
+        using var http = await _models.StartAsync();
+        await _models.PublishAsync("v1", tokens: 24);
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, (await StreamAsync(http, TestImages.Jpeg())).Response.StatusCode);
+        await http.ReadyAsync("\"v1\"");
+        var (_, atOnce) = await http.PredictAsync(TestImages.Jpeg());
+        var (response, events) = await StreamAsync(http, TestImages.Jpeg());
+        Assert.Equal("text/event-stream", response.Content.Headers.ContentType!.MediaType);
+        Assert.True(events.Count > 3);
+        Assert.All(events.SkipLast(1), item => Assert.Equal(PredictionEvents.Delta, item.EventType));
+        var text = string.Concat(events.SkipLast(1).Select(item => JsonSerializer.Deserialize<AnswerDelta>(item.Data, PipelineJson.Compact)!.Text));
+        Assert.Equal(atOnce!.Answer, text);
+        Assert.Equal(PredictionEvents.Prediction, events[^1].EventType);
+        var streamed = JsonSerializer.Deserialize<Prediction>(events[^1].Data, PipelineJson.Compact)!;
+        Assert.Equal(atOnce.Confidence!.Answer, streamed.Confidence!.Answer, 1e-4);
+        Assert.Equal(
+            atOnce with { At = default, Seconds = 0, Confidence = null }, streamed with { At = default, Seconds = 0, Confidence = null });
+
+        (response, events) = await StreamAsync(http, [1, 2, 3]);
+        Assert.Equal((HttpStatusCode.OK, PredictionEvents.Prediction), (response.StatusCode, Assert.Single(events).EventType));
+        Assert.Contains(Rejection.NotAnImage, events[0].Data, StringComparison.Ordinal);
+    }
+
+    private static async Task<(HttpResponseMessage Response, List<SseItem<string>> Events)> StreamAsync(HttpClient http, byte[] image)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/predict") { Content = new ByteArrayContent(image) };
+        request.Headers.Accept.ParseAdd(PredictionEvents.MediaType);
+        var response = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+        return (response, [.. SseParser.Create(await response.Content.ReadAsStreamAsync()).Enumerate()]);
     }
 
     [Fact]
