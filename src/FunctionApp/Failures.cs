@@ -36,12 +36,15 @@ internal static partial class FailureReason
         if (instance.RuntimeStatus != OrchestrationRuntimeStatus.Failed) return null;
         if (instance.FailureDetails is { } failure) return Of(failure);
         return Message(instance.SerializedOutput) is { } message
-            ? TaskFailed().Replace(message, "")
+            ? WithoutTask(message)
             : "The run failed without saying why.";
     }
 
     /// <summary>Returns the message of the innermost failure.</summary>
-    public static string Of(TaskFailureDetails failure) => TaskFailed().Replace(Cause(failure).ErrorMessage, "");
+    public static string Of(TaskFailureDetails failure) => WithoutTask(Cause(failure).ErrorMessage);
+
+    /// <summary>Removes from a message which task failed with it.</summary>
+    public static string WithoutTask(string message) => TaskFailed().Replace(message, "");
 
     // The orchestrator's own failure only names the task that failed.
     private static TaskFailureDetails Cause(TaskFailureDetails failure) =>

@@ -182,7 +182,6 @@ public class RunEndpointsTests(PipelineFixture pipeline) : IClassFixture<Pipelin
     private async Task AssertTimelineAsync(string run)
     {
         var timeline = (await pipeline.Http.GetFromJsonAsync<Timeline>($"/api/timelines/{run}", PipelineJson.Options))!;
-        File.WriteAllText($"/tmp/timeline-{run}.json", JsonSerializer.Serialize(timeline, PipelineJson.Options));
         Assert.Equal((run, "FineTune", "Completed", 0), (timeline.Instance, timeline.Name, timeline.RuntimeStatus, timeline.LeftOut));
         Assert.All(timeline.Spans, span => Assert.InRange(span.EndedAt!.Value, span.StartedAt, timeline.EndedAt!.Value));
         Assert.Equal(timeline.Spans.OrderBy(span => span.StartedAt), timeline.Spans);
@@ -190,11 +189,10 @@ public class RunEndpointsTests(PipelineFixture pipeline) : IClassFixture<Pipelin
         Assert.Equal(("IngestDataset", $"{run}.ingest"), (ingestion.Name, ingestion.Instance));
         foreach (var activity in new[] { "MirrorBaseModel", "StartGpuJob", "PublishModel" })
             Assert.Equal((SpanKind.Activity, 1, null), timeline.Spans.Where(span => span.Name == activity).Select(span => (span.Kind, span.Attempt, span.Error)).Single());
-        Assert.Contains(timeline.Spans, span => span.Kind == SpanKind.Timer);
+        Assert.Contains(timeline.Spans, span => span.Kind == SpanKind.Timer && span.EndedAt - span.StartedAt > TimeSpan.FromSeconds(0.5));
 
         var below = (await pipeline.Http.GetFromJsonAsync<Timeline>($"/api/timelines/{ingestion.Instance}", PipelineJson.Options))!;
         Assert.Equal("IngestDataset", below.Name);
-        File.WriteAllText($"/tmp/timeline-{run}.ingest.json", JsonSerializer.Serialize(below, PipelineJson.Options));
         Assert.Contains(below.Spans, span => span.Name == "WriteCatalog");
     }
 
@@ -331,7 +329,6 @@ public class RunEndpointsTests(PipelineFixture pipeline) : IClassFixture<Pipelin
         Assert.DoesNotContain("Task '", view.Error, StringComparison.Ordinal);
 
         var timeline = (await http.GetFromJsonAsync<Timeline>("/api/timelines/failing", PipelineJson.Options))!;
-        File.WriteAllText("/tmp/timeline-failing.json", JsonSerializer.Serialize(timeline, PipelineJson.Options));
         var failed = Assert.Single(timeline.Spans, span => span.Error is not null);
         Assert.Equal((SpanKind.Activity, "StartGpuJob"), (failed.Kind, failed.Name));
         Assert.Contains("cannot be started as '/nowhere/gpu-worker'", failed.Error, StringComparison.Ordinal);

@@ -90,7 +90,7 @@ public sealed class SweepActivitiesTests(AzuriteFixture azurite) : IClassFixture
 
     private async Task WriteMetricsAsync(string run, params string[] lines) =>
         await azurite.Blobs.GetBlobContainerClient(Containers.Runs).GetBlobClient(new RunBlobs(run).Metrics)
-            .UploadAsync(BinaryData.FromString(string.Join('\n', lines)), overwrite: true);
+            .UploadAsync(BinaryData.FromString(string.Concat(lines.Select(line => $"{line}\n"))), overwrite: true);
 
     private sealed class StoppableJobs : IGpuJobs
     {

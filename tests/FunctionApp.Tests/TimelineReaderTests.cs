@@ -21,7 +21,7 @@ public sealed class TimelineReaderTests
             At(3, new TaskCompletedEvent(-1, 0, "")),
             At(4, new TimerCreatedEvent(2, Start.AddSeconds(9))),
             At(5, new EventRaisedEvent(-1, "") { Name = "AskNow" }),
-            At(9, new TimerFiredEvent(-1, Start.AddSeconds(9)) { TimerId = 2 }),
+            At(9, new OrchestratorStartedEvent(-1)), At(4, new TimerFiredEvent(-1, Start.AddSeconds(8)) { TimerId = 2 }),
             At(10, new SubOrchestrationInstanceCompletedEvent(-1, 1, "")),
             At(11, new TaskScheduledEvent(3, "Train", "", "b")),
         ], ended: null);
@@ -35,23 +35,33 @@ public sealed class TimelineReaderTests
     }
 
     [Fact]
-    public void A_call_that_repeats_a_failed_one_is_counted_and_one_of_another_input_is_not()
+    public void A_call_that_is_made_again_after_a_pause_is_counted_and_another_one_is_not()
     {
         var spans = TimelineReader.Spans(
         [
-            At(0, new TaskScheduledEvent(0, "Unit", "", "a")), At(0, new TaskScheduledEvent(1, "Unit", "", "b")),
-            At(1, new TaskFailedEvent(-1, 0, "it broke", "")),
-            At(2, new TaskScheduledEvent(2, "Unit", "", "c")),
-            At(3, new TaskScheduledEvent(3, "Unit", "", "a")),
-            At(4, new TaskFailedEvent(-1, 3, "", "", new FailureDetails(
-                "E", "the unit failed", null, new FailureDetails("E", "the disk is full", null, null, false), false))),
-            At(5, new TaskScheduledEvent(4, "Unit", "", "a")),
-            At(6, new TaskCompletedEvent(-1, 4, "")),
-            At(7, new TaskScheduledEvent(5, "Unit", "", "a")),
+            At(0, new OrchestratorStartedEvent(-1)),
+            At(0, new TaskScheduledEvent(0, "Unit", "", null)), At(0, new TaskScheduledEvent(1, "Unit", "", null)),
+            At(1, new OrchestratorStartedEvent(-1)), At(1, new TaskFailedEvent(-1, 0, "It broke.", "")),
+            At(1, new TimerCreatedEvent(2, Start.AddSeconds(3))),
+            // Another unit, in the place of one that ended meanwhile.
+            At(2, new OrchestratorStartedEvent(-1)), At(2, new TaskCompletedEvent(-1, 1, "")),
+            At(2, new TaskScheduledEvent(3, "Unit", "", null)),
+            At(3, new OrchestratorStartedEvent(-1)), At(1, new TimerFiredEvent(-1, Start.AddSeconds(3)) { TimerId = 2 }),
+            At(3, new TaskScheduledEvent(4, "Unit", "", null)),
+            At(4, new OrchestratorStartedEvent(-1)), At(4, new TaskFailedEvent(-1, 4, "", "", Failure(
+                "Task 'Unit' (#4) failed with an unhandled exception: The unit failed.", Failure("The disk is full.", null)))),
+            At(4, new TimerCreatedEvent(5, Start.AddSeconds(9))),
+            At(9, new OrchestratorStartedEvent(-1)), At(4, new TimerFiredEvent(-1, Start.AddSeconds(9)) { TimerId = 5 }),
+            At(9, new TaskScheduledEvent(6, "Unit", "", null)),
         ], ended: null);
-        Assert.Equal([1, 1, 1, 2, 3, 1], spans.Select(span => span.Attempt));
         Assert.Equal(
-            ["it broke", null, null, "the unit failed ← the disk is full", null, null], spans.Select(span => span.Error));
+            [(0, 1), (0, 1), (2, 1), (3, 2), (9, 3)],
+            spans.Where(span => span.Kind == SpanKind.Activity).Select(span => (Seconds(span.StartedAt), span.Attempt)));
+        Assert.Equal(
+            ["It broke.", "The unit failed. Cause: The disk is full."], spans.Select(span => span.Error).OfType<string>());
+        Assert.Equal(
+            [(1, 3), (4, 9)],
+            spans.Where(span => span.Kind == SpanKind.Timer).Select(span => (Seconds(span.StartedAt), Seconds(span.EndedAt))));
     }
 
     [Fact]
@@ -72,6 +82,8 @@ public sealed class TimelineReaderTests
         Assert.Null(timeline.EndedAt);
         Assert.Null(await TimelineReader.ReadAsync(client, "other", default));
     }
+
+    private static FailureDetails Failure(string message, FailureDetails? inner) => new("E", message, null, inner, false);
 
     private static HistoryEvent At(int second, HistoryEvent happened)
     {

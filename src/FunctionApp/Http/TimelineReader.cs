@@ -25,80 +25,109 @@ internal static class TimelineReader
     /// <param name="ended">End of the orchestration, with which everything ends; null while it is in progress.</param>
     internal static IReadOnlyList<TimelineSpan> Spans(IEnumerable<HistoryEvent> history, DateTimeOffset? ended)
     {
-        var spans = new List<TimelineSpan>();
-        // Positions in `spans` of what has not ended, by the ids of their first events; those of calls with what makes a call the same.
-        var open = new Dictionary<int, (int Span, (string? Name, string? Input) Call)>();
-        var failures = new Dictionary<(string? Name, string? Input), int>();
-        foreach (var happened in history)
+        var course = new Course();
+        foreach (var happened in history) course.Add(happened);
+        return course.Spans(ended);
+    }
+
+    /// <summary>Spans of a history so far.</summary>
+    private sealed class Course
+    {
+        private readonly List<TimelineSpan> _spans = [];
+
+        // Positions in `_spans` of what has not ended, by the ids of the events that began it.
+        private readonly Dictionary<int, int> _open = [];
+
+        // Histories have no inputs, so that repeated calls are told by their way: the turn of the orchestrator in which a call failed
+        // creates a timer, and the turn in which that timer fires makes the call again.
+        private readonly Queue<TimelineSpan> _failed = [];
+        private readonly Dictionary<int, TimelineSpan> _waiting = [];
+        private readonly List<TimelineSpan> _repeated = [];
+        private DateTimeOffset _turn;
+
+        public IReadOnlyList<TimelineSpan> Spans(DateTimeOffset? ended)
+        {
+            foreach (var span in _open.Values) _spans[span] = _spans[span] with { EndedAt = ended };
+            return [.. _spans.OrderBy(span => span.StartedAt)];
+        }
+
+        public void Add(HistoryEvent happened)
         {
             switch (happened)
             {
+                case OrchestratorStartedEvent turn:
+                    _turn = At(turn.Timestamp);
+                    _failed.Clear();
+                    _repeated.Clear();
+                    break;
                 case TaskScheduledEvent activity:
-                    Begin(SpanKind.Activity, activity, activity.Name, activity.Input);
+                    Begin(SpanKind.Activity, activity, activity.Name!);
                     break;
                 case SubOrchestrationInstanceCreatedEvent sub:
-                    Begin(SpanKind.SubOrchestration, sub, sub.Name, sub.Input, sub.InstanceId);
+                    Begin(SpanKind.SubOrchestration, sub, sub.Name!, sub.InstanceId);
                     break;
                 case TimerCreatedEvent timer:
-                    Begin(SpanKind.Timer, timer, "timer", input: null);
+                    Begin(SpanKind.Timer, timer, "timer");
+                    if (_failed.TryDequeue(out var failed)) _waiting[timer.EventId] = failed;
                     break;
                 case TaskCompletedEvent completed:
-                    End(completed.TaskScheduledId, completed, null);
+                    End(completed.TaskScheduledId, At(completed.Timestamp));
                     break;
                 case SubOrchestrationInstanceCompletedEvent completed:
-                    End(completed.TaskScheduledId, completed, null);
+                    End(completed.TaskScheduledId, At(completed.Timestamp));
                     break;
                 case TimerFiredEvent fired:
-                    End(fired.TimerId, fired, null);
+                    // The event itself has the time of the timer's creation, and storage may fire it a second early or late.
+                    End(fired.TimerId, _turn);
+                    if (_waiting.Remove(fired.TimerId, out var repeated)) _repeated.Add(repeated);
                     break;
-                case TaskFailedEvent failed:
-                    End(failed.TaskScheduledId, failed, Error(failed.FailureDetails, failed.Reason));
+                case TaskFailedEvent failure:
+                    End(failure.TaskScheduledId, At(failure.Timestamp), Error(failure.FailureDetails, failure.Reason));
                     break;
-                case SubOrchestrationInstanceFailedEvent failed:
-                    End(failed.TaskScheduledId, failed, Error(failed.FailureDetails, failed.Reason));
+                case SubOrchestrationInstanceFailedEvent failure:
+                    End(failure.TaskScheduledId, At(failure.Timestamp), Error(failure.FailureDetails, failure.Reason));
                     break;
                 case EventRaisedEvent raised:
-                    spans.Add(new TimelineSpan
-                    {
-                        Kind = SpanKind.Event, Name = raised.Name!, StartedAt = At(raised), EndedAt = At(raised),
-                    });
+                    var at = At(raised.Timestamp);
+                    _spans.Add(new TimelineSpan { Kind = SpanKind.Event, Name = raised.Name!, StartedAt = at, EndedAt = at });
                     break;
             }
         }
-        foreach (var (span, _) in open.Values) spans[span] = spans[span] with { EndedAt = ended };
-        return [.. spans.OrderBy(span => span.StartedAt)];
 
-        void Begin(SpanKind kind, HistoryEvent begun, string? name, string? input, string? instance = null)
+        private void Begin(SpanKind kind, HistoryEvent begun, string name, string? instance = null)
         {
-            open[begun.EventId] = (spans.Count, (name, input));
-            spans.Add(new TimelineSpan
+            var repeated = _repeated.Find(span => (span.Kind, span.Name) == (kind, name));
+            if (repeated is not null) _repeated.Remove(repeated);
+            _open[begun.EventId] = _spans.Count;
+            _spans.Add(new TimelineSpan
             {
                 Kind = kind,
-                Name = name!,
-                StartedAt = At(begun),
-                // A call that is the same as one that failed, and comes after it, repeats it.
-                Attempt = 1 + failures.GetValueOrDefault((name, input)),
+                Name = name,
+                StartedAt = At(begun.Timestamp),
+                Attempt = 1 + (repeated?.Attempt ?? 0),
                 Instance = instance,
             });
         }
 
-        void End(int id, HistoryEvent ended, string? error)
+        private void End(int id, DateTimeOffset at, string? error = null)
         {
-            if (!open.Remove(id, out var begun)) return;
-            spans[begun.Span] = spans[begun.Span] with { EndedAt = At(ended), Error = error };
-            if (error is null) failures.Remove(begun.Call);
-            else failures[begun.Call] = spans[begun.Span].Attempt;
+            if (!_open.Remove(id, out var span)) return;
+            _spans[span] = _spans[span] with { EndedAt = at, Error = error };
+            if (error is not null) _failed.Enqueue(_spans[span]);
         }
     }
 
-    private static DateTimeOffset At(HistoryEvent happened) => new(DateTime.SpecifyKind(happened.Timestamp, DateTimeKind.Utc));
+    private static DateTimeOffset At(DateTime utc) => new(DateTime.SpecifyKind(utc, DateTimeKind.Utc));
 
-    // Messages from the outermost failure to its cause, each once: an outer one often quotes the inner one.
+    // From the outermost failure to its cause; a message that quotes the next one says it too.
     private static string Error(FailureDetails? failure, string? reason)
     {
         var messages = new List<string>();
         for (; failure is not null; failure = failure.InnerFailure)
-            if (!messages.Any(message => message.Contains(failure.ErrorMessage, StringComparison.Ordinal))) messages.Add(failure.ErrorMessage);
-        return messages.Count > 0 ? string.Join(" ← ", messages) : reason ?? "failed without a reason";
+        {
+            var message = FailureReason.WithoutTask(failure.ErrorMessage);
+            if (!messages.Any(known => known.Contains(message, StringComparison.Ordinal))) messages.Add(message);
+        }
+        return messages.Count > 0 ? string.Join(" Cause: ", messages) : reason ?? "It failed without a reason.";
     }
 }
