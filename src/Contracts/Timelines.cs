@@ -11,8 +11,8 @@ namespace FunctionsPipeline.Contracts;
 /// <param name="Spans">In the order of their beginnings. Of a long history, the latest ones only.</param>
 /// <param name="LeftOut">Number of earlier spans that are left out.</param>
 public sealed record Timeline(
-    string Instance, string Name, string RuntimeStatus, DateTimeOffset CreatedAt, DateTimeOffset? EndedAt, IReadOnlyList<TimelineSpan> Spans,
-    int LeftOut);
+    string Instance, string Name, string RuntimeStatus, DateTimeOffset CreatedAt, DateTimeOffset? EndedAt,
+    IReadOnlyList<TimelineSpan> Spans, int LeftOut);
 
 /// <summary>Something that an orchestration called or waited for.</summary>
 public sealed record TimelineSpan

@@ -46,7 +46,8 @@ public sealed class StoredDatasetsTests(AzuriteFixture azurite) : IClassFixture<
         {
             var rows = await AllAsync(new RowFilter(), top);
             Assert.Equal(
-                ["train 0", "train 1", "train 2", "train 3", "train 4", "validation 0"], rows.Select(row => $"{row.SourceSplit} {row.Row}"));
+                ["train 0", "train 1", "train 2", "train 3", "train 4", "validation 0"],
+                rows.Select(row => $"{row.SourceSplit} {row.Row}"));
         }
         Assert.Null(await Datasets.RowsAsync(_dataset with { View = "none" }, new RowFilter(), 10, null, default));
     }
@@ -97,7 +98,8 @@ public sealed class StoredDatasetsTests(AzuriteFixture azurite) : IClassFixture<
     public async Task Lines_are_read_whole_however_they_lie_in_the_blob()
     {
         var random = new Random(3);
-        string[] lines = [.. Enumerable.Range(0, 200).Select(_ => new string((char)('a' + random.Next(26)), random.Next(20_000))), new string('z', 700_000)];
+        var some = Enumerable.Range(0, 200).Select(_ => new string((char)('a' + random.Next(26)), random.Next(20_000)));
+        string[] lines = [.. some, new string('z', 700_000)];
         var blob = await UploadAsync($"{_dataset.ViewPrefix}/lines", string.Concat(lines.Select(line => $"{line}\n")) + "not yet");
         var read = new List<string>();
         var offset = 0L;
@@ -117,7 +119,8 @@ public sealed class StoredDatasetsTests(AzuriteFixture azurite) : IClassFixture<
         Row = row, SourceSplit = "train", Split = Splits.Train, State = RowState.Stored, Sha256 = new string('5', 64), Bytes = 10,
     };
 
-    private static ManifestRow Rejected(long row, string reason) => Row(row) with { State = RowState.Rejected, Reason = reason, Sha256 = null };
+    private static ManifestRow Rejected(long row, string reason) =>
+        Row(row) with { State = RowState.Rejected, Reason = reason, Sha256 = null };
 
     private Task WriteAsync(string split, int unit, params ManifestRow[] rows) =>
         new ManifestStore(Container).WriteAsync(_dataset.Manifest(split, unit), rows, default);

@@ -113,7 +113,8 @@ public sealed class PredictTests
     public async Task A_worker_that_cannot_stream_answers_in_one_event()
     {
         var request = Request(null);
-        await StreamAsync(new RawWorker(_ => new HttpResponseMessage { Content = JsonContent.Create(Green, options: PipelineJson.Options) }), request);
+        var worker = new RawWorker(_ => new HttpResponseMessage { Content = JsonContent.Create(Green, options: PipelineJson.Options) });
+        await StreamAsync(worker, request);
         Assert.Equal(PredictionEvents.Format("prediction", Green), Sent(request));
     }
 

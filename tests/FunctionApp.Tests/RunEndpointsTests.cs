@@ -138,21 +138,28 @@ public class RunEndpointsTests(PipelineFixture pipeline) : IClassFixture<Pipelin
         var runs = pipeline.Azurite.Blobs.GetBlobContainerClient(Containers.Runs);
         var blobs = new RunBlobs(run);
         Assert.Equal(HttpStatusCode.NotFound, (await pipeline.Http.GetAsync($"/api/runs/{run}/samples")).StatusCode);
-        var gallery = new SampleGallery([new GallerySample("train-1.png", "a coat", [new GalleryAnswer(0, "a hat", new Confidence(0.5, 0.5, null, null))])]);
+        var shownAnswer = new GalleryAnswer(0, "a hat", new Confidence(0.5, 0.5, null, null));
+        var gallery = new SampleGallery([new GallerySample("train-1.png", "a coat", [shownAnswer])]);
         await runs.UploadBlobAsync(blobs.Gallery, BinaryData.FromObjectAsJson(gallery, PipelineJson.Options));
         await runs.UploadBlobAsync($"{blobs.Samples}train-1.png", BinaryData.FromBytes(TestImages.Png(40, 20)));
         var shown = (await pipeline.Http.GetFromJsonAsync<SampleGallery>($"/api/runs/{run}/samples", PipelineJson.Options))!;
-        Assert.Equal(gallery.Samples[0].Answers, Assert.Single(shown.Samples).Answers);
+        Assert.Equal([shownAnswer], Assert.Single(shown.Samples).Answers);
         await AssertUnchangedAsync($"/api/runs/{run}/samples");
         var image = await pipeline.Http.GetAsync($"/api/runs/{run}/samples/train-1.png?width=16");
         Assert.Equal((HttpStatusCode.OK, "image/jpeg"), (image.StatusCode, image.Content.Headers.ContentType?.MediaType));
         Assert.Equal(HttpStatusCode.NotFound, (await pipeline.Http.GetAsync($"/api/runs/{run}/samples/train-2.png")).StatusCode);
 
         Assert.Empty((await AnswersAsync("")).Answers);
-        var answers = new[] { EvaluatedAnswer.BaseModel, EvaluatedAnswer.FineTunedModel }.SelectMany(model => Enumerable.Range(0, 5).Select(i =>
-            new EvaluatedAnswer(
-                model, i < 3 ? Splits.Validation : Splits.Test, new SampleLabels($"train-{i}", "5a", "Coat", "Coats", 12), $"{model} {i}",
-                new Confidence(0.9, 0.8, null, null)) { Title = "Coat" })).ToList();
+        var answers = new List<EvaluatedAnswer>();
+        foreach (var model in new[] { EvaluatedAnswer.BaseModel, EvaluatedAnswer.FineTunedModel })
+        {
+            for (var i = 0; i < 5; i++)
+            {
+                var truth = new SampleLabels($"train-{i}", "5a", "Coat", "Coats", 12);
+                answers.Add(new EvaluatedAnswer(
+                    model, i < 3 ? Splits.Validation : Splits.Test, truth, $"{model} {i}", new Confidence(0.9, 0.8, null, null)));
+            }
+        }
         var lines = string.Concat(answers.Select(answer => JsonSerializer.Serialize(answer, PipelineJson.Compact) + "\n"));
         await runs.UploadBlobAsync(blobs.Predictions, BinaryData.FromString(lines));
         Assert.Equal(answers, (await AnswersAsync("")).Answers);
@@ -188,7 +195,10 @@ public class RunEndpointsTests(PipelineFixture pipeline) : IClassFixture<Pipelin
         var ingestion = Assert.Single(timeline.Spans, span => span.Kind == SpanKind.SubOrchestration);
         Assert.Equal(("IngestDataset", $"{run}.ingest"), (ingestion.Name, ingestion.Instance));
         foreach (var activity in new[] { "MirrorBaseModel", "StartGpuJob", "PublishModel" })
-            Assert.Equal((SpanKind.Activity, 1, null), timeline.Spans.Where(span => span.Name == activity).Select(span => (span.Kind, span.Attempt, span.Error)).Single());
+        {
+            var span = Assert.Single(timeline.Spans, span => span.Name == activity);
+            Assert.Equal((SpanKind.Activity, 1, null), (span.Kind, span.Attempt, span.Error));
+        }
         Assert.Contains(timeline.Spans, span => span.Kind == SpanKind.Timer && span.EndedAt - span.StartedAt > TimeSpan.FromSeconds(0.5));
 
         var below = (await pipeline.Http.GetFromJsonAsync<Timeline>($"/api/timelines/{ingestion.Instance}", PipelineJson.Options))!;

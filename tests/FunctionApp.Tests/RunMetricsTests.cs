@@ -12,7 +12,8 @@ public sealed class RunMetricsTests(AzuriteFixture azurite) : IClassFixture<Azur
 
     private RunDocumentStore Store => new(azurite.Blobs, TimeProvider.System);
 
-    private AppendBlobClient Metrics => azurite.Blobs.GetBlobContainerClient(Containers.Runs).GetAppendBlobClient(new RunBlobs(_run).Metrics);
+    private AppendBlobClient Metrics =>
+        azurite.Blobs.GetBlobContainerClient(Containers.Runs).GetAppendBlobClient(new RunBlobs(_run).Metrics);
 
     public async Task InitializeAsync()
     {
@@ -42,7 +43,7 @@ public sealed class RunMetricsTests(AzuriteFixture azurite) : IClassFixture<Azur
     public async Task All_lines_of_the_last_step_come_again_for_one_step_less()
     {
         await AppendAsync(0, 5);
-        await AppendAsync(new MetricsLine { Step = 5, Epoch = 1, Seconds = 1, Validation = new EvaluationMetrics { Loss = 2, Samples = 1 } });
+        await AppendAsync(Validation(5));
         Assert.Equal([1.0, null], (await AfterAsync(4)).Select(line => line.Loss));
     }
 
@@ -64,7 +65,7 @@ public sealed class RunMetricsTests(AzuriteFixture azurite) : IClassFixture<Azur
         await AppendAsync(0, 90);
         Assert.Equal(Enumerable.Range(0, 91), (await ReadAsync()).TrainingLoss.Select(point => point.Step));
         await AppendAsync(91, 1000);
-        await AppendAsync(new MetricsLine { Step = 1000, Epoch = 1, Seconds = 1, Validation = new EvaluationMetrics { Loss = 2, Samples = 1 } });
+        await AppendAsync(Validation(1000));
         var summary = await ReadAsync();
         Assert.InRange(summary.TrainingLoss.Count, 50, 100);
         var steps = summary.TrainingLoss.Select(point => point.Step).ToList();
@@ -113,8 +114,14 @@ public sealed class RunMetricsTests(AzuriteFixture azurite) : IClassFixture<Azur
             .Select(line => JsonSerializer.Deserialize<MetricsLine>(line, PipelineJson.Compact)!)];
     }
 
+    private static MetricsLine Validation(int step) =>
+        new() { Step = step, Epoch = 1, Seconds = 1, Validation = new EvaluationMetrics { Loss = 2, Samples = 1 } };
+
     private Task AppendAsync(int from, int to) => AppendAsync(
-        [.. Enumerable.Range(from, to - from + 1).Select(step => new MetricsLine { Step = step, Epoch = 0.5, Seconds = step, Loss = 1.0, LearningRate = 0.001 })]);
+    [
+        .. Enumerable.Range(from, to - from + 1)
+            .Select(step => new MetricsLine { Step = step, Epoch = 0.5, Seconds = step, Loss = 1.0, LearningRate = 0.001 }),
+    ]);
 
     private async Task AppendAsync(params MetricsLine[] lines)
     {

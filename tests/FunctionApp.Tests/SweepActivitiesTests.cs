@@ -86,11 +86,11 @@ public sealed class SweepActivitiesTests(AzuriteFixture azurite) : IClassFixture
     }
 
     private static string Line(int step, double loss) =>
-        $$$"""{"step":{{{step}}},"epoch":{{{step}}},"seconds":1,"validation":{"loss":{{{loss}}},"samples":2}}""";
+        $$$"""{"step":{{{step}}},"epoch":{{{step}}},"seconds":1,"validation":{"loss":{{{loss}}},"samples":2}}""" + "\n";
 
     private async Task WriteMetricsAsync(string run, params string[] lines) =>
         await azurite.Blobs.GetBlobContainerClient(Containers.Runs).GetBlobClient(new RunBlobs(run).Metrics)
-            .UploadAsync(BinaryData.FromString(string.Concat(lines.Select(line => $"{line}\n"))), overwrite: true);
+            .UploadAsync(BinaryData.FromString(string.Concat(lines)), overwrite: true);
 
     private sealed class StoppableJobs : IGpuJobs
     {

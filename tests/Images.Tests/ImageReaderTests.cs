@@ -30,7 +30,8 @@ public sealed class ImageReaderTests
     [InlineData(ImageFormat.Jpeg, 100, 801, 700, 88, 701)]
     [InlineData(ImageFormat.Jpeg, 48, 32, 1000, 48, 32)]
     [InlineData(ImageFormat.Png, 800, 400, 100, 800, 400)]
-    public void An_image_to_be_shown_small_is_read_no_smaller(ImageFormat format, int width, int height, int side, int readWidth, int readHeight)
+    public void An_image_to_be_shown_small_is_read_no_smaller(
+        ImageFormat format, int width, int height, int side, int readWidth, int readHeight)
     {
         using var image = ImageReader.ReadSmall(Draw(format, width, height), side);
         Assert.Equal((readWidth, readHeight), (image.Width, image.Height));

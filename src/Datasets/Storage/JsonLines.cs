@@ -10,7 +10,9 @@ public static class JsonLines
 {
     private const int ReadBytes = 256 * 1024;
 
-    /// <summary>Reads the complete lines from an offset on; a last line without its newline is still being written and is left out.</summary>
+    /// <summary>
+    /// Reads the complete lines from an offset on; a last line without its newline is still being written and is left out.
+    /// </summary>
     /// <param name="offset">Offset of the beginning of a line, in bytes.</param>
     /// <returns>Each line with the offset of its end, where the next one begins. A line is valid until the next is asked for.</returns>
     /// <exception cref="FormatException">No line begins at the offset.</exception>

@@ -18,11 +18,14 @@ internal static class Conditions
         IfNoneMatch = Tag(request, HeaderNames.IfNoneMatch),
     };
 
+    /// <summary>Has a response kept by its caller alone, who asks again before it uses the response a second time.</summary>
+    public const string AskedAgain = "private, no-cache";
+
     /// <summary>
-    /// Gives the response an ETag, with which the caller asks again before it uses the response a second time.
+    /// Gives the response an ETag, with which the caller can ask whether it has changed.
     /// </summary>
     /// <returns>304 when <c>If-None-Match</c> has the ETag; null when the response is to be sent.</returns>
-    public static IActionResult? NotModified(HttpRequest request, string etag, string cacheControl = "private, no-cache")
+    public static IActionResult? NotModified(HttpRequest request, string etag, string cacheControl = AskedAgain)
     {
         var headers = request.HttpContext.Response.Headers;
         (headers.ETag, headers.CacheControl) = (etag, cacheControl);

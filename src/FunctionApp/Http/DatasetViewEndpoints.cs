@@ -30,8 +30,8 @@ public sealed partial class DatasetViewEndpoints(StoredDatasets datasets, Stored
     }
 
     /// <summary>
-    /// <c>GET /api/datasets/{owner}/{name}/{commit}/{view}/rows?state=&amp;reason=&amp;split=&amp;top=&amp;continuation=</c>: a page of rows
-    /// with their statuses, also of an ingestion in progress.
+    /// <c>GET /api/datasets/{owner}/{name}/{commit}/{view}/rows?state=&amp;reason=&amp;split=&amp;top=&amp;continuation=</c>: a page of
+    /// rows with their statuses, also of an ingestion in progress.
     /// </summary>
     [Function(nameof(ListRows))]
     public async Task<IActionResult> ListRows(

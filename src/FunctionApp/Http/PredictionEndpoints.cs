@@ -147,7 +147,7 @@ public sealed class PredictionEndpoints(
             ? Responses.Json(timeline)
             : Responses.Problem(
                 StatusCodes.Status404NotFound,
-                $"The reading of '{name}' has no history: it has not begun, or its history has been purged (setting Predictions:KeepHistory).",
+                $"The reading of '{name}' has no history: it has not begun, or it was purged (setting Predictions:KeepHistory).",
                 "name");
     }
 

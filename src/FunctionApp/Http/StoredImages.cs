@@ -22,6 +22,7 @@ public sealed class StoredImages : IDisposable
     private const int Narrowest = 16;
     private const int Widest = 1024;
     private const int JpegQuality = 80;
+    private const string Kept = "private, max-age=31536000, immutable";
 
     // Where the header of an image is looked for.
     private const int HeaderBytes = 1024 * 1024;
@@ -47,8 +48,7 @@ public sealed class StoredImages : IDisposable
         {
             var properties = (await blob.GetPropertiesAsync(cancellationToken: cancellationToken)).Value;
             var etag = side is null ? properties.ETag.ToString("H") : $"\"{properties.ETag.ToString().Trim('"')}-{side}\"";
-            if (Conditions.NotModified(request, etag, isImmutable ? "private, max-age=31536000, immutable" : "private, no-cache") is { } known)
-                return known;
+            if (Conditions.NotModified(request, etag, isImmutable ? Kept : Conditions.AskedAgain) is { } known) return known;
             var headers = request.HttpContext.Response.Headers;
             headers.XContentTypeOptions = "nosniff";
             headers.ContentSecurityPolicy = "default-src 'none'; sandbox";

@@ -127,7 +127,8 @@ public sealed class ImageReadings(IOptions<PipelineOptions> options, TimeProvide
     public static async Task<(int Images, bool IsComplete)> CountAsync(
         DurableTaskClient client, string? prefix, CancellationToken cancellationToken)
     {
-        var readings = await client.GetAllInstancesAsync(InProgress with { PageSize = MostCounted, FetchInputsAndOutputs = prefix is not null })
+        var query = InProgress with { PageSize = MostCounted, FetchInputsAndOutputs = prefix is not null };
+        var readings = await client.GetAllInstancesAsync(query)
             .Take(MostCounted + 1).ToListAsync(cancellationToken);
         var images = readings.Count(instance =>
             prefix is null || instance.ReadInputAs<ImageReading>()?.Image.StartsWith(prefix, StringComparison.Ordinal) == true);

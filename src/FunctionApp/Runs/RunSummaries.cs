@@ -15,7 +15,7 @@ public sealed class RunSummaries(RunDocumentStore store) : IDisposable
 
     private readonly MemoryCache _curves = new(new MemoryCacheOptions { SizeLimit = RunsKept });
 
-    /// <summary>Reads what determines a run's summary.</summary>
+    /// <summary>Reads the versions that determine a run's summary.</summary>
     public async Task<SummaryVersion> VersionAsync(string run, CancellationToken cancellationToken)
     {
         var blobs = new RunBlobs(run);
@@ -57,7 +57,7 @@ public sealed class RunSummaries(RunDocumentStore store) : IDisposable
     }
 }
 
-/// <summary>What determines a run's summary.</summary>
+/// <summary>Versions of the blobs that a run's summary is made of.</summary>
 /// <param name="Metrics">The metrics; null while there are none.</param>
 /// <param name="Result">ETag of the result; null until there is one.</param>
 public sealed record SummaryVersion(BlobVersion? Metrics, ETag? Result)

@@ -50,7 +50,8 @@ public sealed partial class PredictionServerTests(AzuriteFixture azurite) : IAsy
         Assert.Equal("text/event-stream", response.Content.Headers.ContentType!.MediaType);
         Assert.True(events.Count > 3);
         Assert.All(events.SkipLast(1), item => Assert.Equal(PredictionEvents.Delta, item.EventType));
-        var text = string.Concat(events.SkipLast(1).Select(item => JsonSerializer.Deserialize<AnswerDelta>(item.Data, PipelineJson.Compact)!.Text));
+        var deltas = events.SkipLast(1).Select(item => JsonSerializer.Deserialize<AnswerDelta>(item.Data, PipelineJson.Compact)!);
+        var text = string.Concat(deltas.Select(delta => delta.Text));
         Assert.Equal(atOnce!.Answer, text);
         Assert.Equal(PredictionEvents.Prediction, events[^1].EventType);
         var streamed = JsonSerializer.Deserialize<Prediction>(events[^1].Data, PipelineJson.Compact)!;
