@@ -191,6 +191,7 @@ public sealed class LocalStack : IAsyncDisposable
             settings["Ingestion__RequestsPerHost"] = "32";
             settings["Ingestion__ReadTimeout"] = "00:00:05";
         }
+        foreach (var (name, value) in Options.Settings) settings[name] = value;
         return settings;
     }
 
@@ -242,6 +243,9 @@ public sealed record LocalStackOptions
 
     /// <summary>True to have the sample hub fail some requests, as real servers do.</summary>
     public bool Faults { get; init; }
+
+    /// <summary>More settings of the Functions app, as environment variables: <c>Predictions__Patience</c>.</summary>
+    public IReadOnlyDictionary<string, string> Settings { get; init; } = new Dictionary<string, string>();
 
     /// <summary>True to have the Functions worker wait until a debugger is attached.</summary>
     public bool WaitForDebugger { get; init; }

@@ -1,0 +1,153 @@
+using Azure.Storage.Blobs;
+using FunctionsPipeline.Contracts;
+using FunctionsPipeline.LocalHost.Demo;
+using FunctionsPipeline.LocalHost.Processes;
+using Microsoft.Playwright;
+
+namespace FunctionsPipeline.Dashboard.Tests;
+
+/// <summary>
+/// The stack that <c>up</c> starts, with a past that fills every view: two runs that ended, one that failed, and uploads that were
+/// answered, rejected, and failed because no model was there in time. Beside it a browser.
+/// </summary>
+public sealed class DashboardFixture : IAsyncLifetime
+{
+    /// <summary>The run whose model serves.</summary>
+    public const string FirstRun = "garments";
+
+    /// <summary>A run like <see cref="FirstRun"/> with a lower learning rate and an adapter.</summary>
+    public const string SecondRun = "garments-lora";
+
+    /// <summary>A run that no sample is short enough for.</summary>
+    public const string FailedRun = "too-short";
+
+    /// <summary>Folder of uploads that ran out of patience before the first model was published.</summary>
+    public const string EarlyUploads = "early";
+
+    public const int Rows = 400;
+
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(5);
+
+    // Longer than the worker takes to load a model after it has been published, shorter than a training.
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(8);
+
+    private readonly string _folder = Directory.CreateTempSubdirectory("dashboard-").FullName;
+    private LocalStack? _stack;
+    private IPlaywright? _playwright;
+
+    public LocalStack Stack => _stack!;
+
+    public IBrowser Browser { get; private set; } = null!;
+
+    public HttpClient Http { get; private set; } = null!;
+
+    public PipelineClient Client { get; private set; } = null!;
+
+    public BlobServiceClient Blobs { get; private set; } = null!;
+
+    /// <summary>Images that are in no split.</summary>
+    public IReadOnlyList<HeldOutImage> Images { get; private set; } = [];
+
+    public async Task InitializeAsync()
+    {
+        if (Chromium.Executable is null) return;
+        using var limit = new CancellationTokenSource(Limit);
+        var browser = StartBrowserAsync();
+        _stack = await LocalStack.StartAsync(
+            new LocalStackOptions
+            {
+                StateFolder = _folder,
+                InMemoryStorage = true,
+                Rows = Rows,
+                HoldBack = 8,
+                Settings = new Dictionary<string, string> { ["Predictions__Patience"] = $"{Patience}" },
+            },
+            _ => { }, limit.Token);
+        Http = new HttpClient { BaseAddress = _stack.Host };
+        Blobs = new BlobServiceClient(_stack.Storage);
+        Client = new PipelineClient(Http, Blobs);
+        Images = HeldOutImage.Load(_stack.Options.HeldOutFolder);
+        await MakePastAsync(limit.Token);
+        await browser;
+    }
+
+    public async Task DisposeAsync()
+    {
+        if (Browser is not null) await Browser.DisposeAsync();
+        _playwright?.Dispose();
+        Http?.Dispose();
+        if (_stack is not null) await _stack.DisposeAsync();
+        Directory.Delete(_folder, recursive: true);
+    }
+
+    /// <summary>A run on the sample catalog with the tiny model, which takes seconds.</summary>
+    public RunRequest Request(string run) => new()
+    {
+        Run = run,
+        Dataset = new DatasetRequest
+        {
+            Repo = Stack.Dataset,
+            Columns = new ColumnMapping { Image = "imageurl", Title = "title", Category = "category3_code", Price = "full_price" },
+        },
+        BaseModel = new BaseModelRequest { Repo = LocalStack.BaseModel },
+        Training = new TrainingSettings
+        {
+            MaxSteps = 60,
+            Epochs = 100,
+            BatchSize = 8,
+            LearningRate = 2e-3,
+            WarmupSteps = 10,
+            NumCrops = 1,
+            EvaluateEvery = 10,
+            EvaluationSamples = 24,
+            MaxAnswerTokens = 40,
+        },
+    };
+
+    /// <summary>Path of an image that is in no split.</summary>
+    public string PathOf(HeldOutImage image) => Path.Combine(Stack.Options.HeldOutFolder, image.File);
+
+    private async Task StartBrowserAsync()
+    {
+        _playwright = await Playwright.CreateAsync();
+        // The tests' user may be root, for whom Chromium has no sandbox.
+        Browser = await _playwright.Chromium.LaunchAsync(
+            new BrowserTypeLaunchOptions { ExecutablePath = Chromium.Executable, Args = ["--no-sandbox"] });
+    }
+
+    private async Task MakePastAsync(CancellationToken cancellationToken)
+    {
+        foreach (var image in Images.Take(2)) await UploadAsync($"{EarlyUploads}/{image.File}", image, cancellationToken);
+        await RunAsync(Request(FirstRun), cancellationToken);
+        foreach (var image in Images.Skip(2)) await UploadAsync($"new/{image.File}", image, cancellationToken);
+        await Client.UploadAsync("new/readme.jpg", new MemoryStream("This is no image."u8.ToArray()), cancellationToken);
+        var request = Request(FailedRun);
+        await RunAsync(request with { Training = request.Training with { MaxTokens = 10 } }, cancellationToken);
+        request = Request(SecondRun);
+        await RunAsync(
+            request with
+            {
+                Publish = false,
+                Training = request.Training with { Method = FineTuningMethod.Lora, MaxSteps = 20, EvaluationSamples = 8 },
+            },
+            cancellationToken);
+    }
+
+    private async Task UploadAsync(string name, HeldOutImage image, CancellationToken cancellationToken)
+    {
+        await using var file = File.OpenRead(PathOf(image));
+        await Client.UploadAsync(name, file, cancellationToken);
+    }
+
+    private async Task RunAsync(RunRequest request, CancellationToken cancellationToken)
+    {
+        await Client.StartRunAsync(request, cancellationToken);
+        await foreach (var _ in Client.FollowAsync(request.Run!, cancellationToken))
+        {
+        }
+    }
+}
+
+/// <summary>The tests that share the stack, one after another.</summary>
+[CollectionDefinition(nameof(DashboardCollection))]
+public sealed class DashboardCollection : ICollectionFixture<DashboardFixture>;
