@@ -2,7 +2,7 @@ import { computed } from '@preact/signals';
 import { cssColour, theme } from '../shell/theme';
 
 const properties = [
-    '--text', '--muted', '--grid', '--band', '--series-1', '--series-2', '--series-3', '--series-4', '--series-5', '--series-6',
+    '--text', '--muted', '--border', '--accent-soft', '--series-1', '--series-2', '--series-3', '--series-4',
 ] as const;
 
 /** Colours of the theme in use, by their properties, for what is drawn on a canvas. */

@@ -1,4 +1,4 @@
-import type { Point } from './sparkline';
+import type { Point } from './Sparkline';
 
 /** A curve of a chart. */
 export interface Series {
@@ -6,7 +6,7 @@ export interface Series {
     /** In ascending order of x. */
     points: readonly Point[];
     /** Number of the theme's series colour, from 1 to 6. */
-    colour: 1 | 2 | 3 | 4 | 5 | 6;
+    colour: 1 | 2 | 3 | 4;
     /** True for reference lines, which are drawn dashed. */
     dashed?: boolean | undefined;
     /** True for values between which lie many steps: they are not smoothed, and drawn as points too. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { fillBins } from '../../src/charts/histogram';
-import { nearestPoint, priceRange, priceTicks } from '../../src/charts/price-scatter';
+import { fillBins } from '../../src/charts/Histogram';
+import { nearestPoint, priceRange, priceTicks } from '../../src/charts/PriceScatter';
 
 it('puts empty bins back between the edges 1, 2, 5, 10, …', () => {
     expect(fillBins([{ from: 0, to: 1, count: 3 }, { from: 5, to: 10, count: 1 }, { from: 20, to: 50, count: 2 }])).toEqual([

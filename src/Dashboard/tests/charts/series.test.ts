@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { alignSeries, describe as describeChart, tableRows, valueUpTo, type Series } from '../../src/charts/series';
 import { smooth } from '../../src/charts/smooth';
-import { sparklinePath } from '../../src/charts/sparkline';
+import { sparklinePath } from '../../src/charts/Sparkline';
 
 const series = (label: string, ...points: [number, number][]): Series => ({ label, colour: 1, points: points.map(([x, y]) => ({ x, y })) });
 

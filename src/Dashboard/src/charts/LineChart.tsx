@@ -4,6 +4,7 @@ import 'uplot/dist/uPlot.min.css';
 import { palette } from './palette';
 import { alignSeries, describe, tableRows, valueUpTo, type Series } from './series';
 import { smooth } from './smooth';
+import './charts.css';
 
 export interface Marker {
     x: number;
@@ -158,7 +159,7 @@ function ChartTable({ title, steps, aligned, series, format }: {
         <details class="chart-table" onToggle={event => setOpen(event.currentTarget.open)}>
             <summary>Table</summary>
             {open && (
-                <div class="scroll" tabIndex={0} role="region" aria-label={`${title}, table`}>
+                <div class="table-scroll" tabIndex={0} role="region" aria-label={`${title}, table`}>
                     <table>
                         <thead>
                             <tr><th scope="col">Step</th>{series.map(one => <th key={one.label} scope="col">{one.label}</th>)}</tr>
@@ -217,7 +218,7 @@ function options(
     const colour = (name: keyof typeof palette.value) => () => palette.peek()[name];
     const font = `12px ${getComputedStyle(element).fontFamily}`;
     const axis: uPlot.Axis = {
-        stroke: colour('--muted'), font, grid: { stroke: colour('--grid'), width: 1 }, ticks: { stroke: colour('--grid'), width: 1 },
+        stroke: colour('--muted'), font, grid: { stroke: colour('--border'), width: 1 }, ticks: { stroke: colour('--border'), width: 1 },
     };
     const line = (one: Series, alpha: number): uPlot.Series => ({
         label: one.label, stroke: colour(`--series-${one.colour}`), width: 1.5, dash: one.dashed ? [6, 4] : undefined, alpha,

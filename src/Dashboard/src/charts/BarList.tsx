@@ -1,3 +1,5 @@
+import './charts.css';
+
 interface Props {
     items: readonly { label: string; count: number }[];
     /** Number that a bar across the complete width stands for; the largest count when left out. */

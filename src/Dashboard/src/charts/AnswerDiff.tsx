@@ -1,4 +1,5 @@
 import { compareWords, type WordRun } from './words';
+import './charts.css';
 
 /** An answer with the words marked that differ from the truth: `<ins>` for those it adds, `<del>` for those it lacks. */
 export function AnswerDiff({ answer, truth }: { answer: string; truth: string }) {
@@ -13,8 +14,8 @@ export function AnswerDiff({ answer, truth }: { answer: string; truth: string })
 // Screen readers announce neither element by themselves.
 function Run({ run }: { run: WordRun }) {
     switch (run.kind) {
-        case 'added': return <ins><span class="visually-hidden">wrong: </span>{run.text}</ins>;
-        case 'missing': return <del><span class="visually-hidden">missing: </span>{run.text}</del>;
+        case 'added': return <ins><span class="sr-only">wrong: </span>{run.text}</ins>;
+        case 'missing': return <del><span class="sr-only">missing: </span>{run.text}</del>;
         default: return <span>{run.text}</span>;
     }
 }

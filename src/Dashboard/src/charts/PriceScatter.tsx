@@ -1,5 +1,6 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { palette } from './palette';
+import './charts.css';
 
 export interface PricePoint {
     key: string;
@@ -80,7 +81,7 @@ export function PriceScatter({ points, baseline, format, onOpen }: Props) {
         context.scale(ratio, ratio);
         const right = width - margin.right;
 
-        context.fillStyle = colours['--band'];
+        context.fillStyle = colours['--accent-soft'];
         const edges = [10 ** low, 10 ** high] as const;
         context.save();
         context.beginPath();
@@ -95,7 +96,7 @@ export function PriceScatter({ points, baseline, format, onOpen }: Props) {
         context.restore();
 
         context.font = `12px ${getComputedStyle(element).fontFamily}`;
-        context.strokeStyle = colours['--grid'];
+        context.strokeStyle = colours['--border'];
         context.fillStyle = colours['--muted'];
         for (const tick of priceTicks(low, high)) {
             context.beginPath();

@@ -1,3 +1,5 @@
+import './charts.css';
+
 export interface Point {
     x: number;
     y: number;

@@ -1,4 +1,5 @@
 import type { Confusion } from './evaluation';
+import './charts.css';
 
 interface Props {
     confusion: Confusion;
@@ -17,7 +18,7 @@ export const answeredName = (category: string) => (category === '' ? 'none' : ca
  */
 export function ConfusionMatrix({ confusion: { truths, answered, cells }, onOpen }: Props) {
     return (
-        <div class="scroll confusion" tabIndex={0} role="region" aria-label="Confusion matrix">
+        <div class="table-scroll confusion" tabIndex={0} role="region" aria-label="Confusion matrix">
             <table>
                 <thead>
                     <tr>

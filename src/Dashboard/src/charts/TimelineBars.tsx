@@ -1,6 +1,7 @@
 import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
 import { coveredTime, lanesOf, timeTicks, type Lane, type Span } from './lanes';
+import './charts.css';
 
 interface Props {
     /** In the order of their beginnings. */
@@ -80,7 +81,7 @@ function TimelineLane({ lane, from, to, duration, renderInstance }: Omit<Props, 
             {failures.length > 0 && (
                 <ul class="timeline-failures">
                     {[...countTexts(failures)].map(([text, times]) => (
-                        <li key={text} class="error-text">{times > 1 ? `${times}× ` : ''}{text}</li>
+                        <li key={text} class="bad-text">{times > 1 ? `${times}× ` : ''}{text}</li>
                     ))}
                 </ul>
             )}

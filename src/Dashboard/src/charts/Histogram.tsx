@@ -1,4 +1,5 @@
 import { useState } from 'preact/hooks';
+import './charts.css';
 
 export interface Bin {
     /** Lower bound, inclusive. */
@@ -53,7 +54,7 @@ export function Histogram({ title, bins, min, mean, max, format }: Props) {
             <details class="chart-table" onToggle={event => setOpen(event.currentTarget.open)}>
                 <summary>Table</summary>
                 {open && (
-                    <div class="scroll" tabIndex={0} role="region" aria-label={`${title}, table`}>
+                    <div class="table-scroll" tabIndex={0} role="region" aria-label={`${title}, table`}>
                         <table>
                             <thead><tr><th scope="col">From</th><th scope="col">To below</th><th scope="col">Count</th></tr></thead>
                             <tbody>
