@@ -67,7 +67,9 @@ public sealed class DashboardFixture : IAsyncLifetime
         Blobs = new BlobServiceClient(_stack.Storage);
         Client = new PipelineClient(Http, Blobs);
         Images = HeldOutImage.Load(_stack.Options.HeldOutFolder);
+        Console.WriteLine($"stack {DateTime.Now:T}");
         await MakePastAsync(limit.Token);
+        Console.WriteLine($"past {DateTime.Now:T}");
         await browser;
     }
 

@@ -1,6 +1,6 @@
 namespace FunctionsPipeline.Dashboard.Tests;
 [Collection(nameof(DashboardCollection))]
-public sealed class PastTests(DashboardFixture stack)
+public sealed class PastTests(DashboardFixture stack, LargeFixture large) : IClassFixture<LargeFixture>
 {
     [BrowserFact]
     public async Task Past()
@@ -9,9 +9,10 @@ public sealed class PastTests(DashboardFixture stack)
         {
             var v = await stack.Client.GetRunAsync(run, default);
             Console.WriteLine($"{run} {v.RuntimeStatus} {v.CreatedAt:T} {v.LastUpdatedAt:T} {v.Error} {v.Outcome?.PublishDecision} {v.Outcome?.Result.Seconds}");
-            Console.WriteLine(System.Text.Json.JsonSerializer.Serialize(v.Outcome?.Result.FineTuned));
         }
-        Console.WriteLine(await stack.Http.GetStringAsync("api/predictions"));
-        Console.WriteLine(await stack.Http.GetStringAsync("api/predictions?status=waiting"));
+        Console.WriteLine($"{large.Url} {large.Key}");
+        using var http = new HttpClient();
+        http.DefaultRequestHeaders.Add("x-functions-key", large.Key);
+        Console.WriteLine((await http.GetStringAsync(new Uri(large.Url, "api/predictions?top=2"))));
     }
 }

@@ -1,0 +1,99 @@
+using System.Collections.Concurrent;
+using Deque.AxeCore.Commons;
+using Deque.AxeCore.Playwright;
+using FunctionsPipeline.LocalHost.Processes;
+using Microsoft.Playwright;
+
+namespace FunctionsPipeline.Dashboard.Tests;
+
+/// <summary>A visitor's tab of the dashboard, with a record of what the page asks for and complains about.</summary>
+internal sealed class Visit
+{
+    private static readonly AxeRunOptions Rules = new()
+    {
+        RunOnly = new RunOnlyOptions
+        {
+            Type = "tag",
+            Values = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+        },
+    };
+
+    private readonly ConcurrentQueue<string> _complaints = new();
+
+    private Visit(IPage page, Uri host)
+    {
+        Page = page;
+        var origin = host.GetLeftPart(UriPartial.Authority);
+        page.Console += (_, message) =>
+        {
+            // A question whose answer is "there is none" is reported like a broken link.
+            if (message.Type is "error" or "warning" && !message.Text.Contains("status of 404", StringComparison.Ordinal))
+                _complaints.Enqueue($"console: {message.Text} ({message.Location})");
+        };
+        page.PageError += (_, error) => _complaints.Enqueue($"error: {error}");
+        page.Request += (_, request) =>
+        {
+            if (new Uri(request.Url) is { Scheme: "http" or "https" } url && url.GetLeftPart(UriPartial.Authority) != origin)
+                _complaints.Enqueue($"a request to another origin: {url}");
+        };
+        page.Response += (_, response) => Responses.Enqueue(response);
+    }
+
+    public IPage Page { get; }
+
+    /// <summary>Responses that the page has received.</summary>
+    public ConcurrentQueue<IResponse> Responses { get; } = new();
+
+    /// <summary>Has somebody visit a place of the dashboard, in a browser without a past.</summary>
+    /// <param name="place">Place after the <c>#</c> of the URL.</param>
+    /// <exception cref="Xunit.Sdk.XunitException">The page wrote an error to the console, or asked another origin.</exception>
+    public static async Task ToAsync(
+        IBrowser browser, Uri host, string place, Func<Visit, Task> look, BrowserNewContextOptions? options = null)
+    {
+        await using var context = await browser.NewContextAsync(
+            options ?? new BrowserNewContextOptions { ViewportSize = new ViewportSize { Width = 1280, Height = 900 } });
+        var page = await context.NewPageAsync();
+        var visit = new Visit(page, host);
+        try
+        {
+            await page.GotoAsync($"{host}api/dashboard#{place}");
+            await look(visit);
+        }
+        catch (Exception e) when (e is PlaywrightException or TimeoutException or Xunit.Sdk.XunitException)
+        {
+            var picture = Path.Combine(Applications.StateFolder, "logs", $"dashboard-{DateTime.UtcNow:HHmmss.fff}.png");
+            await page.ScreenshotAsync(new PageScreenshotOptions { Path = picture, FullPage = true });
+            throw new InvalidOperationException($"{e.Message}\n{string.Join('\n', visit._complaints)}\nat {page.Url}: {picture}", e);
+        }
+        Assert.Empty(visit._complaints);
+    }
+
+    /// <summary>Checks the page in both themes, on a desk and on a phone: no violation of axe's rules, nothing wider than the screen.</summary>
+    public async Task AssertUsableAsync()
+    {
+        foreach (var theme in (ColorScheme[])[ColorScheme.Light, ColorScheme.Dark])
+        {
+            await Page.EmulateMediaAsync(new PageEmulateMediaOptions { ColorScheme = theme });
+            foreach (var width in (int[])[1280, 390])
+            {
+                await Page.SetViewportSizeAsync(width, 900);
+                await AssertFitsAsync(width);
+                // The narrow layout has the same colours.
+                if (theme == ColorScheme.Light || width == 1280) await AssertAccessibleAsync($"{theme}, {width} px");
+            }
+        }
+    }
+
+    private async Task AssertFitsAsync(int width)
+    {
+        var wide = await Page.EvaluateAsync<int>("document.documentElement.scrollWidth");
+        Assert.True(wide <= width, $"The page is {wide} px wide on a screen of {width}.");
+    }
+
+    private async Task AssertAccessibleAsync(string where)
+    {
+        var violations = (await Page.RunAxe(Rules)).Violations;
+        Assert.True(violations.Length == 0, string.Join('\n', violations.Select(violation =>
+            $"{where}: {violation.Id}: {violation.Help}\n  {string.Join("\n  ", violation.Nodes.Select(node => node.Html))}")));
+    }
+}
