@@ -427,7 +427,9 @@ public sealed partial class OpenApiTests
         // First, as a record of requests and responses has the defaults of requests.
         foreach (var operation in Operations.Values)
             if (operation.Body is { } body) schemas.Of(body, isRequest: true);
-        var functions = File.ReadAllLines(Snapshot).Select(line => HttpFunction().Match(line)).Where(match => match.Success).ToList();
+        // All but the page that asks the API.
+        var functions = File.ReadAllLines(Snapshot).Select(line => HttpFunction().Match(line))
+            .Where(match => match.Success && match.Groups["name"].Value != nameof(DashboardEndpoint.GetDashboard)).ToList();
         var described = Operations.Select(operation => operation.Value.Function ?? operation.Key).Distinct().Order();
         Assert.Equal(functions.Select(function => function.Groups["name"].Value).Order(), described);
 
