@@ -24,7 +24,13 @@ public sealed class DashboardFixture : IAsyncLifetime
     /// <summary>Folder of uploads that ran out of patience before the first model was published.</summary>
     public const string EarlyUploads = "early";
 
-    public const int Rows = 400;
+    /// <summary>Folder of the screenshots; null when there are to be none.</summary>
+    public static readonly string? Screenshots = Environment.GetEnvironmentVariable("PIPELINE_SCREENSHOTS");
+
+    private const int Rows = 400;
+
+    // Pictures show a model that has learned something.
+    private static readonly int Steps = Screenshots is null ? 40 : 240;
 
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(5);
 
@@ -67,9 +73,7 @@ public sealed class DashboardFixture : IAsyncLifetime
         Blobs = new BlobServiceClient(_stack.Storage);
         Client = new PipelineClient(Http, Blobs);
         Images = HeldOutImage.Load(_stack.Options.HeldOutFolder);
-        Console.WriteLine($"stack {DateTime.Now:T}");
         await MakePastAsync(limit.Token);
-        Console.WriteLine($"past {DateTime.Now:T}");
         await browser;
     }
 
@@ -94,17 +98,22 @@ public sealed class DashboardFixture : IAsyncLifetime
         BaseModel = new BaseModelRequest { Repo = LocalStack.BaseModel },
         Training = new TrainingSettings
         {
-            MaxSteps = 60,
+            MaxSteps = Steps,
             Epochs = 100,
             BatchSize = 8,
             LearningRate = 2e-3,
-            WarmupSteps = 10,
+            WarmupSteps = Steps / 5,
             NumCrops = 1,
-            EvaluateEvery = 10,
+            EvaluateEvery = Steps / 5,
             EvaluationSamples = 24,
+            GallerySamples = 6,
             MaxAnswerTokens = 40,
         },
     };
+
+    /// <summary>Has somebody visit a place of the dashboard.</summary>
+    /// <param name="place">Place after the <c>#</c> of the URL.</param>
+    internal Task VisitAsync(string place, Func<Visit, Task> look) => Visit.ToAsync(Browser, Stack.Host, place, look);
 
     /// <summary>Path of an image that is in no split.</summary>
     public string PathOf(HeldOutImage image) => Path.Combine(Stack.Options.HeldOutFolder, image.File);
@@ -130,7 +139,7 @@ public sealed class DashboardFixture : IAsyncLifetime
             request with
             {
                 Publish = false,
-                Training = request.Training with { Method = FineTuningMethod.Lora, MaxSteps = 20, EvaluationSamples = 8 },
+                Training = request.Training with { Method = FineTuningMethod.Lora, MaxSteps = Steps / 2, EvaluationSamples = 8 },
             },
             cancellationToken);
     }

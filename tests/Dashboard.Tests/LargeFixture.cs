@@ -55,9 +55,7 @@ public sealed class LargeFixture : IAsyncLifetime
         });
         // The host's own name may have no address here.
         Url = new UriBuilder(_host.Url) { Host = "127.0.0.1" }.Uri;
-        Console.WriteLine($"large host {DateTime.Now:T}");
         await Task.WhenAll(WriteDocumentsAsync(), WriteDatasetAsync());
-        Console.WriteLine($"large data {DateTime.Now:T}");
     }
 
     public async Task DisposeAsync()

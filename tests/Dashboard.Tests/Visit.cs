@@ -9,6 +9,9 @@ namespace FunctionsPipeline.Dashboard.Tests;
 /// <summary>A visitor's tab of the dashboard, with a record of what the page asks for and complains about.</summary>
 internal sealed class Visit
 {
+    private const int MostNodes = 3000;
+    private const int MostRequests = 100;
+
     private static readonly AxeRunOptions Rules = new()
     {
         RunOnly = new RunOnlyOptions
@@ -82,6 +85,44 @@ internal sealed class Visit
                 if (theme == ColorScheme.Light || width == 1280) await AssertAccessibleAsync($"{theme}, {width} px");
             }
         }
+    }
+
+    /// <summary>Waits until every chart has curves: pixels with a hue, which neither axes nor grid have.</summary>
+    public async Task AssertDrawnAsync(ILocator canvases)
+    {
+        const string Coloured = """
+            canvas => {
+                const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+                let coloured = 0;
+                for (let i = 0; i < data.length; i += 4) {
+                    const [low, high] = [Math.min(data[i], data[i + 1], data[i + 2]), Math.max(data[i], data[i + 1], data[i + 2])];
+                    if (data[i + 3] > 100 && high - low > 60) coloured++;
+                }
+                return coloured;
+            }
+            """;
+        await Assertions.Expect(canvases.First).ToBeVisibleAsync();
+        foreach (var canvas in await canvases.AllAsync())
+            Assert.True(await canvas.EvaluateAsync<int>(Coloured) > 50, $"A chart of {Page.Url} is blank.");
+    }
+
+    /// <summary>Waits until images have been loaded, which they are when they come into view.</summary>
+    public async Task AssertLoadedAsync(ILocator images)
+    {
+        await Assertions.Expect(images.First).ToBeVisibleAsync();
+        foreach (var image in await images.AllAsync())
+        {
+            await image.ScrollIntoViewIfNeededAsync();
+            await image.EvaluateAsync("image => image.decode()");
+        }
+    }
+
+    /// <summary>Checks that the page asked for little and consists of little, however much there is to show.</summary>
+    public async Task AssertLightAsync()
+    {
+        var nodes = await Page.EvaluateAsync<int>("document.getElementsByTagName('*').length");
+        Assert.True(nodes < MostNodes, $"{Page.Url} has {nodes} elements.");
+        Assert.True(Responses.Count < MostRequests, $"{Page.Url} asked for {string.Join('\n', Responses.Select(response => response.Url))}");
     }
 
     private async Task AssertFitsAsync(int width)
