@@ -56,7 +56,9 @@ if (major < 20 || (major === 20 && minor < 19)) fail(`needs Node.js 20.19 or new
 mkdirSync('obj', { recursive: true });
 await lock('obj/lock');
 const lockFile = hash(['package-lock.json']);
-const settings = ['package.json', 'package-lock.json', 'tsconfig.json', 'vite.config.ts', 'compress.ts', '.oxlintrc.json', 'index.html'];
+const settings = [
+    'package.json', 'package-lock.json', 'tsconfig.json', 'vite.config.ts', 'compress.ts', 'run-schema.ts', '.oxlintrc.json', 'index.html',
+];
 const sources = hash([...settings, ...filesBelow('src').toSorted(), '../../docs/openapi.json']);
 if (read(stamp) !== sources || !existsSync('obj/dist/index.html')) {
     if (read(installed) !== lockFile) {

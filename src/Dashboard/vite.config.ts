@@ -1,5 +1,6 @@
 import { defineConfig } from 'vitest/config';
 import { compress } from './compress.ts';
+import { runSchema } from './run-schema.ts';
 
 // Of the Functions app of ./pipeline up, for a page that is served by Vite while it is worked on.
 const app = 'http://127.0.0.1:7071';
@@ -18,7 +19,7 @@ export default defineConfig(({ command }) => ({
         modulePreload: { polyfill: false },
         reportCompressedSize: false,
     },
-    plugins: [compress(output)],
+    plugins: [compress(output), runSchema('../../docs/openapi.json')],
     server: { proxy: { '^/api/(?!dashboard)': app } },
     test: {
         environment: 'happy-dom',

@@ -23,7 +23,9 @@ export function ConfusionMatrix({ confusion: { truths, answered, cells }, onOpen
                 <thead>
                     <tr>
                         <th scope="col">True \ answered</th>
-                        {answered.map(category => <th key={category} scope="col" class="confusion-column"><span>{answeredName(category)}</span></th>)}
+                        {answered.map(category => (
+                            <th key={category} scope="col" class="confusion-column"><span>{answeredName(category)}</span></th>
+                        ))}
                         <th scope="col">Right</th>
                     </tr>
                 </thead>
@@ -36,7 +38,7 @@ export function ConfusionMatrix({ confusion: { truths, answered, cells }, onOpen
                                 <th scope="row">{truth}</th>
                                 {answered.map(category => {
                                     const count = row.get(category) ?? 0;
-                                    if (count === 0) return <td key={category} />;
+                                    if (count === 0) return <td key={category}><span class="sr-only">0</span></td>;
                                     const share = count / total;
                                     return (
                                         <td key={category}>

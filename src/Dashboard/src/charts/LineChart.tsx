@@ -38,7 +38,7 @@ const rawOpacity = 0.3;
  */
 export function LineChart({ title, unit, series, markers = [], smoothing = 0, sync, log, format = value => number.format(value) }: Props) {
     const host = useRef<HTMLDivElement>(null);
-    const plot = useRef<uPlot>();
+    const plot = useRef<uPlot | undefined>(undefined);
     const [hidden, setHidden] = useState<ReadonlySet<string>>(new Set());
     const [logarithmic, setLogarithmic] = useState(false);
     const [cursor, setCursor] = useState<number | null>(null);
@@ -150,7 +150,7 @@ export function LineChart({ title, unit, series, markers = [], smoothing = 0, sy
 function ChartTable({ title, steps, aligned, series, format }: {
     title: string;
     steps: readonly number[];
-    aligned: readonly (readonly (number | null | undefined)[])[];
+    aligned: readonly (readonly (number | undefined)[])[];
     series: readonly Series[];
     format: (value: number) => string;
 }) {
@@ -196,7 +196,7 @@ const isSmoothed = (one: Series) => !one.dashed && !one.isMeasuredSeldom;
 const isZoomed = (chart: uPlot) => {
     const steps = chart.data[0];
     const { min, max } = chart.scales['x']!;
-    return min != null && max != null && steps.length > 1 && (min > steps[0]! || max < steps.at(-1)!);
+    return typeof min === 'number' && typeof max === 'number' && steps.length > 1 && (min > steps[0]! || max < steps.at(-1)!);
 };
 
 function wholeRange(chart: uPlot | undefined) {
@@ -221,7 +221,7 @@ function options(
         stroke: colour('--muted'), font, grid: { stroke: colour('--border'), width: 1 }, ticks: { stroke: colour('--border'), width: 1 },
     };
     const line = (one: Series, alpha: number): uPlot.Series => ({
-        label: one.label, stroke: colour(`--series-${one.colour}`), width: 1.5, dash: one.dashed ? [6, 4] : undefined, alpha,
+        label: one.label, stroke: colour(`--series-${one.colour}`), width: 1.5, alpha, ...(one.dashed && { dash: [6, 4] }),
         points: { show: (one.isMeasuredSeldom ?? false) || one.points.length === 1, size: 5 },
     });
     return {
@@ -231,7 +231,7 @@ function options(
         scales: { x: { time: false }, y: { distr: logarithmic ? 3 : 1 } },
         axes: [
             { ...axis, values: (_, ticks) => ticks.map(tick => (Number.isInteger(tick) ? step.format(tick) : '')) },
-            { ...axis, size: 64, values: (_, ticks) => ticks.map(tick => (tick == null ? '' : latest.current.format(tick))) },
+            { ...axis, size: 64, values: (_, ticks) => ticks.map(tick => (tick === null ? '' : latest.current.format(tick))) },
         ],
         cursor: { points: { size: 6 }, ...(sync ? { sync: { key: sync } } : {}) },
         series: [{}, ...series.flatMap(one => (smoothed ? [line(one, isSmoothed(one) ? rawOpacity : 0), line(one, 1)] : [line(one, 1)]))],

@@ -57,9 +57,10 @@ export function PriceScatter({ points, baseline, format, onOpen }: Props) {
 
     const sorted = useMemo(() => points.filter(point => point.truth > 0).sort((a, b) => a.truth - b.truth), [points]);
     const [low, high] = useMemo(() => priceRange(sorted), [sorted]);
-    const x = (price: number) => margin.left + ((Math.log10(price) - low) / (high - low)) * (width - margin.left - margin.right);
-    const y = (price: number) => height - margin.bottom - ((Math.log10(price) - low) / (high - low)) * (height - margin.top - margin.bottom);
     const bottom = height - margin.bottom;
+    const share = (price: number) => (Math.log10(price) - low) / (high - low);
+    const x = (price: number) => margin.left + share(price) * (width - margin.left - margin.right);
+    const y = (price: number) => bottom - share(price) * (bottom - margin.top);
     const places = useMemo(
         () => sorted.map(({ truth, answered }) => [x(truth), answered !== undefined && answered > 0 ? y(answered) : bottom] as const),
         [sorted, width]);
@@ -164,7 +165,9 @@ export function PriceScatter({ points, baseline, format, onOpen }: Props) {
                         aria-valuetext={words(point ?? sorted[0]!)} onInput={event => setChosen(event.currentTarget.valueAsNumber)}
                     />
                     <button type="button" class="small" disabled={!point} onClick={() => onOpen(point!.key)}>Open</button>
-                    <span class="muted">{point ? words(point) : 'Band: within ten percent. Dashed: the median price as answer to all.'}</span>
+                    <span class="muted">
+                        {point ? words(point) : 'Band: within ten percent. Dashed: the median true price, as an answer to all.'}
+                    </span>
                 </div>
             )}
         </figure>

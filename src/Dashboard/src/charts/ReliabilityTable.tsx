@@ -9,14 +9,18 @@ export function ReliabilityTable({ bins }: { bins: readonly ReliabilityBin[] }) 
         <div class="table-scroll" tabIndex={0} role="region" aria-label="Reliability of the confidence">
             <table class="reliability">
                 <thead>
-                    <tr><th scope="col">Confidence</th><th scope="col">Right</th><th scope="col" /><th scope="col" class="number">Answers</th></tr>
+                    <tr>
+                        <th scope="col">Confidence</th>
+                        <th scope="col">Right</th>
+                        <th scope="col" class="number">Answers</th>
+                    </tr>
                 </thead>
                 <tbody>
                     {bins.filter(bin => bin.count > 0).map(({ from, to, count, right, confidence }) => (
                         <tr key={from}>
                             <th scope="row">{shares.format(from)} – {shares.format(to)}</th>
-                            <td class="number">{shares.format(right / count)}</td>
                             <td class="reliability-bar">
+                                {shares.format(right / count)}
                                 <svg width="100%" height="14" aria-hidden="true">
                                     <rect width={`${(100 * right) / count}%`} height="8" y="3" />
                                     <line x1={`${(100 * confidence) / count}%`} x2={`${(100 * confidence) / count}%`} y1="0" y2="14" />

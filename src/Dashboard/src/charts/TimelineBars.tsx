@@ -70,11 +70,11 @@ function TimelineLane({ lane, from, to, duration, renderInstance }: Omit<Props, 
                     <span class="muted"> {facts}</span>
                 </span>
                 <svg height={rows.length * rowHeight + 4} aria-hidden="true">
-                    {timeTicks(whole).map(tick => (
-                        <line key={tick} class="timeline-grid" x1={`${(100 * tick) / whole}%`} x2={`${(100 * tick) / whole}%`} y1="0" y2="100%" />
+                    {timeTicks(whole).map(tick => `${(100 * tick) / whole}%`).map(x => (
+                        <line key={x} class="timeline-grid" x1={x} x2={x} y1="0" y2="100%" />
                     ))}
                     {rows.map((row, i) => row.map(span => (
-                        <Bar key={`${span.start} ${span.attempt}`} span={span} from={from} to={to} y={i * rowHeight + 2} duration={duration} />
+                        <Bar key={`${span.start} ${span.attempt}`} y={i * rowHeight + 2} {...{ span, from, to, duration }} />
                     )))}
                 </svg>
             </div>
@@ -98,10 +98,9 @@ function Bar({ span, from, to, y, duration }: { span: Span; from: number; to: nu
     const wide = Math.max(0, (100 * (end - start)) / whole);
     const waits = span.kind === 'timer';
     const failed = span.error !== undefined;
-    const title = [
-        span.name, span.kind === 'event' ? '' : duration(end - span.start), span.attempt > 1 ? `attempt ${span.attempt}` : '', span.error ?? '',
-    ].filter(Boolean).join(', ');
-    if (span.kind === 'event') return <circle class="span-event" cx={`${x}%`} cy={y + 6} r="4"><title>{title}</title></circle>;
+    const title = [span.name, duration(end - span.start), span.attempt > 1 ? `attempt ${span.attempt}` : '', span.error ?? '']
+        .filter(Boolean).join(', ');
+    if (span.kind === 'event') return <circle class="span-event" cx={`${x}%`} cy={y + 6} r="4"><title>{span.name}</title></circle>;
     return (
         <g class={`span-${span.kind}${failed ? ' span-failed' : ''}${span.end === undefined ? ' span-open' : ''}`}>
             <title>{title}</title>

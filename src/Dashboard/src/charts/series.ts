@@ -21,17 +21,17 @@ export function alignSeries(series: readonly Series[]): Aligned {
     const xs = [...new Set(series.flatMap(one => one.points.map(point => point.x)))].sort((a, b) => a - b);
     const index = new Map(xs.map((x, i) => [x, i]));
     return [xs, ...series.map(one => {
-        const values = new Array<number | undefined>(xs.length).fill(undefined);
+        const values = Array.from<number | undefined>({ length: xs.length });
         for (const point of one.points) values[index.get(point.x)!] = point.y;
         return values;
     })];
 }
 
 /** Returns the value at an index, or the last one before it; undefined when there is none. */
-export function valueUpTo(values: readonly (number | null | undefined)[], index: number): number | undefined {
+export function valueUpTo(values: readonly (number | undefined)[], index: number): number | undefined {
     for (let i = index; i >= 0; i--) {
         const value = values[i];
-        if (value != null) return value;
+        if (value !== undefined) return value;
     }
     return undefined;
 }
@@ -49,7 +49,8 @@ export function describe(title: string, series: readonly Series[], format: (valu
         const last = one.points.at(-1)!;
         if (one.dashed || one.points.length === 1) return `${one.label} ${format(last.y)}`;
         const lowest = one.points.reduce((low, point) => (point.y < low.y ? point : low));
-        return `${one.label} from ${format(first.y)} to ${format(last.y)} at step ${last.x}, lowest ${format(lowest.y)} at step ${lowest.x}`;
+        const course = `from ${format(first.y)} to ${format(last.y)} at step ${last.x}`;
+        return `${one.label} ${course}, lowest ${format(lowest.y)} at step ${lowest.x}`;
     });
     return `${title}: ${parts.join('; ')}`;
 }

@@ -14,10 +14,21 @@ export interface RouteEntry {
 export const routes: readonly RouteEntry[] = [
     { route: '/uploads', section: '/uploads', load: () => import('../views/uploads') },
     { route: '/models', section: '/models', load: () => import('../views/models') },
+    { route: '/runs', section: '/runs', load: () => import('../views/runs') },
+    { route: '/runs/{run}', section: '/runs', load: () => import('../views/run') },
+    { route: '/runs/{run}/gallery', section: '/runs', load: () => import('../views/gallery') },
+    { route: '/runs/{run}/errors', section: '/runs', load: () => import('../views/errors') },
+    { route: '/runs/{run}/timeline', section: '/runs', load: () => import('../views/timeline') },
+    { route: '/compare', section: '/runs', load: () => import('../views/compare') },
+    { route: '/new-run', section: '/runs', load: () => import('../views/new-run') },
+    { route: '/datasets', section: '/datasets', load: () => import('../views/datasets') },
+    { route: '/datasets/{owner}/{name}/{commit}/{view}', section: '/datasets', load: () => import('../views/dataset') },
 ];
 
 /** Entries of the navigation. */
 export const navigation: readonly { label: string; route: string }[] = [
     { label: 'Uploads', route: '/uploads' },
+    { label: 'Runs', route: '/runs' },
+    { label: 'Datasets', route: '/datasets' },
     { label: 'Models', route: '/models' },
 ];

@@ -42,6 +42,8 @@ export default function Compare({ query }: ViewProps) {
     );
 }
 
+const unit = 'nats per answer token';
+
 function Comparison({ runs }: { runs: readonly Compared[] }) {
     const curves = (of: 'trainingLoss' | 'validationLoss'): Series[] => runs.map(({ run, summary }, i) => ({
         label: run, colour: (i + 1) as Series['colour'], isMeasuredSeldom: of === 'validationLoss',
@@ -58,8 +60,8 @@ function Comparison({ runs }: { runs: readonly Compared[] }) {
             <section class="stack" aria-labelledby="curves">
                 <h2 id="curves">Curves</h2>
                 <div class="charts">
-                    <div class="card chart-wide"><LineChart title="Validation loss" unit="nats per answer token" series={validation} log /></div>
-                    <div class="card chart-wide"><LineChart title="Training loss" unit="nats per answer token" series={training} log /></div>
+                    <div class="card chart-wide"><LineChart title="Validation loss" unit={unit} series={validation} log /></div>
+                    <div class="card chart-wide"><LineChart title="Training loss" unit={unit} series={training} log /></div>
                 </div>
             </section>
             <section class="stack" aria-labelledby="settings">

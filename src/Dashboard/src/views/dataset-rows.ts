@@ -48,7 +48,7 @@ const nothing: State = { rows: [], continuation: undefined, isComplete: false, e
 export function useRows(path: DatasetPath, filter: RowFilter) {
     const key = JSON.stringify([path, filter]);
     const [state, setState] = useState<State>(nothing);
-    const reading = useRef<AbortController>();
+    const reading = useRef<AbortController | undefined>(undefined);
     const read = (before: State) => {
         const abort = reading.current = new AbortController();
         readRows(path, filter, before.continuation, abort.signal).then(

@@ -44,10 +44,10 @@ export default function Dataset({ params, query }: ViewProps) {
 
 function Summary({ report: { counts, splits, seconds }, filter }: { report: Report; filter: RowFilter }) {
     const states = [
-        { label: 'stored', count: counts.stored ?? 0 }, { label: 'duplicate', count: counts.duplicates ?? 0 },
-        { label: 'rejected', count: counts.rejected ?? 0 },
+        { label: 'stored', count: counts.stored }, { label: 'duplicate', count: counts.duplicates },
+        { label: 'rejected', count: counts.rejected },
     ];
-    const reasons = Object.entries(counts.rejectedBy ?? {}).map(([label, count]) => ({ label, count })).sort((a, b) => b.count - a.count);
+    const reasons = Object.entries(counts.rejectedBy).map(([label, count]) => ({ label, count })).sort((a, b) => b.count - a.count);
     const select = (name: 'state' | 'reason' | 'split', value: string) =>
         setQuery({
             // A reason belongs to the rejected rows.
@@ -57,8 +57,8 @@ function Summary({ report: { counts, splits, seconds }, filter }: { report: Repo
     return (
         <div class="grid">
             <section class="card" aria-labelledby="states">
-                <h2 id="states">{formatCount(counts.rows ?? 0, 'row')}</h2>
-                <BarList items={states} total={counts.rows ?? 0} selected={filter.state} onSelect={state => select('state', state)} />
+                <h2 id="states">{formatCount(counts.rows, 'row')}</h2>
+                <BarList items={states} total={counts.rows} selected={filter.state} onSelect={state => select('state', state)} />
                 <p class="hint">{formatBytes(counts.bytes)} of images, ingested in {formatDuration(seconds)}</p>
             </section>
             {reasons.length > 0 && (
@@ -106,7 +106,8 @@ function Catalog({ path: { owner, name, commit, view } }: { path: DatasetPath })
     const folder = `datasets/${owner}--${name}/${commit}/${view}`;
     return (
         <p class="hint break">
-            Every row with its status, as a table: <code>{folder}/catalog.csv</code> and <code>catalog.parquet</code> in the storage account.
+            Every row with its status, as a table: <code>{folder}/catalog.csv</code> and <code>catalog.parquet</code> in the storage
+            account.
         </p>
     );
 }

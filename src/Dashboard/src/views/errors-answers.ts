@@ -21,8 +21,8 @@ export async function readAnswers(
     let answers: Answer[] = [];
     let continuation: string | undefined;
     do {
-        const page = await get(
-            '/api/runs/{run}/answers', { path: { run }, query: { model, split, top: pageSize, ...(continuation && { continuation }) } }, abort);
+        const query = { model, split, top: pageSize, ...(continuation && { continuation }) };
+        const page = await get('/api/runs/{run}/answers', { path: { run }, query }, abort);
         answers = [...answers, ...page.answers];
         continuation = page.continuation;
         report(answers, continuation === undefined);

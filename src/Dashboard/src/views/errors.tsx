@@ -61,7 +61,7 @@ export default function Errors({ params, query }: ViewProps) {
                 {error && error.status !== 404 && <ErrorBox error={error} retry={retry} />}
                 {answers.length === 0 && (isComplete || error?.status === 404)
                     ? (
-                        <Empty title={`There are no answers of the ${model === 'base' ? 'base' : 'fine-tuned'} model to the ${split} split.`}>
+                        <Empty title={`There are no answers of the ${model} model to the ${split} split.`}>
                             <p>The worker keeps them when it evaluates: the base model before training, the fine-tuned one at its end.</p>
                         </Empty>
                     )

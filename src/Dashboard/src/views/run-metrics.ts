@@ -22,7 +22,8 @@ export function metricsReader(run: string): (abort: AbortSignal) => Promise<read
     let received: readonly MetricsLine[] | undefined;
     return async abort => {
         const last = lines.at(-1)?.step;
-        const next = await get('/api/runs/{run}/metrics', { path: { run }, query: last === undefined ? {} : { afterStep: last - 1 } }, abort);
+        const query = last === undefined ? {} : { afterStep: last - 1 };
+        const next = await get('/api/runs/{run}/metrics', { path: { run }, query }, abort);
         // The very object of the call before: nothing was added.
         if (next === received) return lines;
         received = next;
@@ -46,8 +47,9 @@ export const baseLoss = (lines: readonly MetricsLine[]) => lines.find(line => li
 
 /** Step of the lowest validation loss after the base model's; undefined before the first validation. */
 export function bestStep(lines: readonly MetricsLine[]): number | undefined {
-    let best: MetricsLine | undefined;
-    for (const line of lines) if (line.step > 0 && line.validation && !(line.validation.loss >= best?.validation!.loss!)) best = line;
+    let best: { step: number; loss: number } | undefined;
+    for (const { step, validation } of lines)
+        if (step > 0 && validation && (best === undefined || validation.loss < best.loss)) best = { step, loss: validation.loss };
     return best?.step;
 }
 

@@ -38,12 +38,15 @@ function PhaseFacts({ run: { status, outcome }, phase, isCurrent }: { run: RunVi
     let progress: number | undefined;
     let left: number | undefined;
     if (phase === 'ingesting' && rows) {
-        facts.push(isCurrent && totalRows ? `${formatInteger(rows.rows)} of ${formatCount(totalRows, 'row')}` : formatCount(rows.rows ?? 0, 'row'));
+        const read = isCurrent && totalRows ? `${formatInteger(rows.rows)} of ` : '';
+        facts.push(`${read}${formatCount(read ? totalRows! : rows.rows, 'row')}`);
         if (rows.rejected) facts.push(`${formatInteger(rows.rejected)} rejected`);
         if (rows.duplicates) facts.push(formatCount(rows.duplicates, 'duplicate'));
-        if (isCurrent && totalRows) progress = (rows.rows ?? 0) / totalRows;
+        if (isCurrent && totalRows) progress = rows.rows / totalRows;
         if (isCurrent && rate) {
-            facts.push(`${formatNumber(rate.rowsPerSecond)} rows/s`, `${formatNumber(rate.imagesPerSecond)} images/s`, `${formatBytes(rate.bytesPerSecond)}/s`);
+            facts.push(
+                `${formatNumber(rate.rowsPerSecond)} rows/s`, `${formatNumber(rate.imagesPerSecond)} images/s`,
+                `${formatBytes(rate.bytesPerSecond)}/s`);
             left = rate.etaSeconds;
         }
     }

@@ -9,6 +9,10 @@ export type RunView = Schemas['RunView'];
 /** True for a run that does nothing any more. */
 export const hasEnded = (run: RunView): boolean => ['Completed', 'Failed', 'Terminated'].includes(run.runtimeStatus);
 
+/** Seconds from a run's acceptance to its end, or until now. */
+export const secondsOf = (run: RunView, now = Date.now()): number =>
+    ((hasEnded(run) ? Date.parse(run.lastUpdatedAt) : now) - Date.parse(run.createdAt)) / 1000;
+
 /** Polls the state of a run until it has ended. */
 export const useRun = (run: string) => useApi('/api/runs/{run}', { path: { run } }, view => (hasEnded(view) ? undefined : 3000));
 
@@ -44,7 +48,8 @@ export function RunFrame({ run, title, actions, subtitle, children }: Props) {
                 <ul>
                     {pages.map(({ route, label }) => {
                         const link = href(route, { run });
-                        return <li key={route}><a href={link} aria-current={link === `#${place.value.path}` ? 'page' : undefined}>{label}</a></li>;
+                        const isHere = link === `#${place.value.path}`;
+                        return <li key={route}><a href={link} aria-current={isHere ? 'page' : undefined}>{label}</a></li>;
                     })}
                 </ul>
             </nav>

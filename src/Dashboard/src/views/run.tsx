@@ -7,13 +7,13 @@ import { Freshness } from '../components/Freshness';
 import { Loaded } from '../components/Loaded';
 import { Time } from '../components/Time';
 import { attempt } from '../components/Toasts';
-import { formatDuration } from '../format/format';
+import { formatDuration, formatInteger } from '../format/format';
 import { href, type ViewProps } from '../shell/router';
 import { datasetLink } from './datasets-link';
 import { Curves } from './run-curves';
 import { PhaseStrip } from './run-phases';
 import { ResultTable } from './run-quality';
-import { hasEnded, RunFrame, type RunView, StatusBadge, useRun } from './run-state';
+import { hasEnded, RunFrame, type RunView, secondsOf, StatusBadge, useRun } from './run-state';
 import './runs.css';
 
 /** A run: phases, curves, results. */
@@ -32,7 +32,7 @@ export default function Run({ params }: ViewProps) {
             subtitle={view && (
                 <>
                     <StatusBadge status={view.runtimeStatus} /> started <Time at={view.createdAt} />
-                    {hasEnded(view) ? <>, took {formatDuration(seconds(view))}</> : <>. <Freshness of={run} /></>}
+                    {hasEnded(view) ? <>, took {formatDuration(secondsOf(view))}</> : <>. <Freshness of={run} /></>}
                 </>
             )}
             actions={view && (
@@ -67,8 +67,6 @@ export default function Run({ params }: ViewProps) {
     );
 }
 
-const seconds = (run: RunView) => (Date.parse(run.lastUpdatedAt) - Date.parse(run.createdAt)) / 1000;
-
 function RunError({ run }: { run: RunView }) {
     if (run.runtimeStatus === 'Terminated') return <p class="box box-warn">This run was cancelled{run.error ? `: ${run.error}` : '.'}</p>;
     if (run.runtimeStatus !== 'Failed') return null;
@@ -78,8 +76,8 @@ function RunError({ run }: { run: RunView }) {
             <p class="break">{run.error ?? 'Its orchestration says no reason.'}</p>
             <p>
                 The <a href={href('/runs/{run}/timeline', { run: run.run })}>timeline</a> shows which step failed. When its cause is
-                removed, <a href={href('/new-run', {}, { from: run.run })}>start a run with the same settings</a>: images and base model that
-                are in storage already are not fetched again.
+                removed, <a href={href('/new-run', {}, { from: run.run })}>start a run with the same settings</a>: images and base model
+                that are in storage already are not fetched again.
             </p>
         </div>
     );
@@ -125,7 +123,10 @@ function Outcome({ outcome: { dataset, corrections, result, published, publishDe
                     {corrections && `, and ${corrections.counts.stored} corrections`}
                 </dd>
                 <dt>Samples</dt>
-                <dd>{result.trainingSamples} trained on{result.droppedSamples > 0 && `, ${result.droppedSamples} too long and left out`}</dd>
+                <dd>
+                    {formatInteger(result.trainingSamples)} trained on
+                    {result.droppedSamples > 0 && `, ${formatInteger(result.droppedSamples)} too long and left out`}
+                </dd>
             </dl>
         </section>
     );

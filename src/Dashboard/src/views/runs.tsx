@@ -11,7 +11,7 @@ import { attempt } from '../components/Toasts';
 import { View } from '../components/View';
 import { formatDuration, formatPercent, formatSignificant, none } from '../format/format';
 import { href, setQuery, type ViewProps } from '../shell/router';
-import { hasEnded, type RunView, StatusBadge } from './run-state';
+import { hasEnded, type RunView, secondsOf, StatusBadge } from './run-state';
 import './runs.css';
 
 const filters = [
@@ -121,7 +121,6 @@ function Line({ run, isChosen, choose }: { run: RunView; isChosen: boolean; choo
         observer.observe(line.current!);
         return () => observer.disconnect();
     }, []);
-    const seconds = ((hasEnded(run) ? Date.parse(run.lastUpdatedAt) : Date.now()) - Date.parse(run.createdAt)) / 1000;
     return (
         <tr ref={line}>
             <td><input type="checkbox" checked={isChosen} onChange={choose} aria-label={`Compare ${run.run}`} /></td>
@@ -130,8 +129,8 @@ function Line({ run, isChosen, choose }: { run: RunView; isChosen: boolean; choo
                 <StatusBadge status={run.runtimeStatus} />
                 {!hasEnded(run) && run.status && <span class="small muted"> {phaseText(run.status)}</span>}
             </td>
-            {isSeen ? <SummaryCells run={run} /> : <><td /><td /><td /><td /></>}
-            <td class="number nowrap">{formatDuration(seconds)}</td>
+            {isSeen ? <SummaryCells run={run} /> : <td colSpan={4}><span class="muted">…</span></td>}
+            <td class="number nowrap">{formatDuration(secondsOf(run))}</td>
             <td class="nowrap"><Time at={run.createdAt} /></td>
         </tr>
     );
@@ -151,13 +150,16 @@ function SummaryCells({ run }: { run: RunView }) {
     const evaluation = result?.test ?? result?.fineTuned;
     const last = validationLoss.at(-1);
     const lossText = [
-        trainingLoss.length > 0 ? `training loss from ${formatSignificant(trainingLoss[0]!.value, 3)} to ${
-            formatSignificant(trainingLoss.at(-1)!.value, 3)}` : 'no training loss yet',
+        `training loss from ${formatSignificant(trainingLoss[0]?.value, 3)} to ${formatSignificant(trainingLoss.at(-1)?.value, 3)}`,
         last ? `validation loss ${formatSignificant(last.value, 3)}` : '',
     ].filter(Boolean).join(', ');
     return (
         <>
-            <td>{trainingLoss.length > 0 && <Sparkline label={lossText} points={trainingLoss.map(({ step, value }) => ({ x: step, y: value }))} />}</td>
+            <td>
+                {trainingLoss.length > 0
+                    ? <Sparkline label={lossText} points={trainingLoss.map(({ step, value }) => ({ x: step, y: value }))} />
+                    : none}
+            </td>
             <td class="number nowrap">
                 {evaluation?.categoryAccuracy === undefined ? none : (
                     <>
@@ -168,7 +170,7 @@ function SummaryCells({ run }: { run: RunView }) {
                 )}
             </td>
             <td>{dataset ?? none}</td>
-            <td>{sweep ?? ''}</td>
+            <td>{sweep ?? none}</td>
         </>
     );
 }

@@ -21,7 +21,7 @@ export const spansOf = ({ spans }: Timeline): Span[] => spans.map(({ kind, name,
 }));
 
 /** End of a timeline's axis: that of the orchestration, or now. No span goes beyond it, whatever the clocks say. */
-export const endOf = (timeline: Timeline, now: number): number =>
+export const endOf = (timeline: Timeline, now = Date.now()): number =>
     Math.max(at(timeline.endedAt) ?? now, ...timeline.spans.map(span => at(span.endedAt) ?? Date.parse(span.startedAt)));
 
 const useTimeline = (instance: string) =>
@@ -43,8 +43,8 @@ export default function RunTimeline({ params }: ViewProps) {
             <Loaded from={timeline}>{value => (
                 <div class="card">
                     <p class="hint timeline-keys">
-                        Bars are activities and sub-orchestrations, from their scheduling to their end; dashed lines are waiting. A number is an
-                        attempt, ✕ a failure.
+                        Bars are activities and sub-orchestrations, from their scheduling to their end; dashed lines are waiting. A number
+                        is an attempt, ✕ a failure.
                     </p>
                     <Course timeline={value} />
                 </div>
@@ -61,7 +61,7 @@ export function Course({ timeline }: { timeline: Timeline }) {
     return (
         <>
             {timeline.leftOut > 0 && <p class="hint">{formatCount(timeline.leftOut, 'earlier call')} left out.</p>}
-            <TimelineBars spans={spansOf(timeline)} from={from} to={endOf(timeline, Date.now())}
+            <TimelineBars spans={spansOf(timeline)} from={from} to={endOf(timeline)}
                 duration={milliseconds => formatDuration(milliseconds / 1000)}
                 renderInstance={instance => <Instance instance={instance} />} />
         </>

@@ -34,6 +34,7 @@ it('counts time that spans share once, and spans in progress until now', () => {
 describe('timeTicks', () => {
     it('has round steps and no more marks than fit', () => {
         expect(timeTicks(45_000)).toEqual([0, 10_000, 20_000, 30_000, 40_000]);
-        for (const duration of [1, 999, 61_000, 3_600_000, 86_400_000, 40 * 86_400_000]) expect(timeTicks(duration).length).toBeLessThanOrEqual(9);
+        const durations = [1, 999, 61_000, 3_600_000, 86_400_000, 40 * 86_400_000];
+        expect(Math.max(...durations.map(duration => timeTicks(duration).length))).toBeLessThanOrEqual(9);
     });
 });

@@ -18,7 +18,7 @@ describe('alignSeries', () => {
 });
 
 it('finds the value at a step or the last one before it', () => {
-    const values = [undefined, 5, undefined, null, 7];
+    const values = [undefined, 5, undefined, undefined, 7];
     expect(valueUpTo(values, 3)).toBe(5);
     expect(valueUpTo(values, 4)).toBe(7);
     expect(valueUpTo(values, 0)).toBeUndefined();
@@ -51,7 +51,8 @@ describe('tableRows', () => {
 });
 
 it('describes curves in words', () => {
-    const text = describeChart('Loss', [series('training', [1, 4], [2, 1], [3, 2]), { ...series('base', [0, 5], [3, 5]), dashed: true }], String);
+    const base = { ...series('base', [0, 5], [3, 5]), dashed: true };
+    const text = describeChart('Loss', [series('training', [1, 4], [2, 1], [3, 2]), base], String);
     expect(text).toBe('Loss: training from 4 to 2 at step 3, lowest 1 at step 2; base 5');
 });
 

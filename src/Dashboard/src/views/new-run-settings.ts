@@ -1,0 +1,95 @@
+import schemas from 'virtual:run-schema';
+import { flatten } from './compare-settings';
+
+/** A member of a run's request, as the API describes it. */
+export interface Setting {
+    /** Path in the request, such as `training.lora.rank`. */
+    path: string;
+    label: string;
+    description: string;
+    type: 'number' | 'integer' | 'string' | 'boolean' | 'list';
+    /** Allowed values; undefined for any. */
+    options: readonly string[] | undefined;
+    /** Value when the member is left out; undefined when that depends on others. */
+    fallback: unknown;
+}
+
+/** Entered texts by path; a member without one is left out of the request. */
+export type Values = Readonly<Record<string, string>>;
+
+/** All members of a schema, those of nested ones included. */
+function settingsOf(schema: string, prefix: string): Setting[] {
+    return Object.entries(schemas[schema]!.properties).flatMap(([name, property]): Setting[] => {
+        const path = prefix + name;
+        if (property.$ref) return settingsOf(property.$ref.split('/').at(-1)!, `${path}.`);
+        const type = property.type === 'array' ? 'list' : property.type as Setting['type'];
+        return [{
+            path, type, description: property.description ?? '', fallback: property.default,
+            options: type === 'boolean' ? ['true', 'false'] : property.enum,
+            label: name.replace(/[A-Z]/g, letter => ` ${letter.toLowerCase()}`),
+        }];
+    });
+}
+
+/** Every member of a run's request. */
+export const settings: readonly Setting[] = settingsOf('RunRequest', '');
+
+const byPath = new Map(settings.map(setting => [setting.path, setting]));
+
+/** The member at a path of the request. */
+export function setting(path: string): Setting {
+    const found = byPath.get(path);
+    if (!found) throw new Error(`A run's request has no member ${path}.`);
+    return found;
+}
+
+/** Members whose path begins like this, in their order. */
+export const settingsUnder = (prefix: string): Setting[] => settings.filter(({ path }) => path.startsWith(prefix));
+
+/** Value of a member as a text; lists are separated by commas. */
+export const textOf = (value: unknown): string => (Array.isArray(value) ? value.join(', ') : String(value));
+
+// A text that is no number stays a text, which the API refuses with the reason.
+function parse({ type }: Setting, text: string): unknown {
+    switch (type) {
+        case 'number':
+        case 'integer': {
+            const number = Number(text);
+            return text.trim() !== '' && Number.isFinite(number) ? number : text;
+        }
+        case 'boolean': return text === 'true';
+        case 'list': return text.split(',').map(item => item.trim()).filter(Boolean);
+        default: return text;
+    }
+}
+
+/** Makes the request from what was entered. */
+export function requestOf(values: Values): Record<string, unknown> {
+    const request: Record<string, unknown> = {};
+    for (const setting of settings) {
+        const text = values[setting.path];
+        if (text === undefined || text === '') continue;
+        const names = setting.path.split('.');
+        let parent = request;
+        for (const name of names.slice(0, -1)) parent = (parent[name] ??= {}) as Record<string, unknown>;
+        parent[names.at(-1)!] = parse(setting, text);
+    }
+    return request;
+}
+
+/** What must be entered to make a request again: members that differ from their defaults, without the name of the run. */
+export function valuesOf(request: unknown): Values {
+    const values: Record<string, string> = {};
+    for (const [path, value] of flatten(request)) {
+        const known = byPath.get(path);
+        if (!known || path === 'run' || value === null || JSON.stringify(value) === JSON.stringify(known.fallback)) continue;
+        values[path] = textOf(value);
+    }
+    return values;
+}
+
+/** The request as a command for a shell, with a placeholder for the key. */
+export function curlOf(url: string, request: unknown): string {
+    const body = JSON.stringify(request, null, 2).replaceAll("'", "'\\''");
+    return `curl -X POST '${url}' \\\n  -H 'Content-Type: application/json' \\\n  -H 'x-functions-key: …' \\\n  -d '${body}'`;
+}

@@ -1,0 +1,242 @@
+import type { ComponentChildren } from 'preact';
+import { useEffect, useId, useState } from 'preact/hooks';
+import { apiUrl, call, get } from '../api/client';
+import { type ApiError, toError } from '../api/errors';
+import type { Schemas } from '../api/schema';
+import { ErrorBox } from '../components/ErrorBox';
+import { attempt, notify } from '../components/Toasts';
+import { View } from '../components/View';
+import { formatBytes, formatCount, none } from '../format/format';
+import { href, navigate, type ViewProps } from '../shell/router';
+import { curlOf, requestOf, type Setting, setting, settingsUnder, textOf, type Values, valuesOf } from './new-run-settings';
+import './runs.css';
+
+type Inspection = Schemas['DatasetInspection'];
+
+const usual = ['training.method', 'training.epochs', 'training.batchSize', 'training.learningRate'];
+const roles = ['image', 'title', 'category', 'price', 'product'] as const;
+
+/** A form for a run's request, made from the API's own description of it. */
+export default function NewRun({ query }: ViewProps) {
+    const from = query.get('from');
+    const [values, setValues] = useState<Values>(() => (query.get('dataset') ? { 'dataset.repo': query.get('dataset')! } : {}));
+    const [inspection, setInspection] = useState<Inspection>();
+    const [error, setError] = useState<ApiError>();
+    const [busy, setBusy] = useState<'inspecting' | 'starting'>();
+
+    useEffect(() => {
+        if (!from) return;
+        void attempt(async () => setValues(valuesOf(await get('/api/runs/{run}/request', { path: { run: from } }))));
+    }, [from]);
+
+    const enter = (changes: Values) => setValues(before => ({ ...before, ...changes }));
+    const request = requestOf(values);
+
+    const work = async (what: 'inspecting' | 'starting', action: () => Promise<void>) => {
+        setBusy(what);
+        setError(undefined);
+        try {
+            await action();
+        } catch (e) {
+            setError(toError(e));
+        } finally {
+            setBusy(undefined);
+        }
+    };
+    const inspect = () => work('inspecting', async () => {
+        const dataset = { ...requestOf(values)['dataset'] as Schemas['DatasetRequest'] };
+        // Without its columns, so that they are guessed: this may be another dataset.
+        delete dataset.columns;
+        const found = await call('post', '/api/datasets/inspect', { body: dataset });
+        setInspection(found);
+        enter(Object.fromEntries(roles.map(role => [`dataset.columns.${role}`, found.mapping?.[role] ?? ''])));
+    });
+    const start = () => work('starting', async () => {
+        const accepted = await call('post', '/api/runs', { body: request as Schemas['RunRequest'] });
+        notify(`${accepted.run} has been started`);
+        navigate(href('/runs/{run}', { run: accepted.run }));
+    });
+
+    // The inspection takes a dataset, whose members have shorter paths.
+    const errorAt = (path: string) => error?.fields.get(path) ?? error?.fields.get(path.replace(/^dataset\./, ''));
+    const field = (path: string, options?: readonly string[]) => (
+        <Field key={path} setting={setting(path)} value={values[path] ?? ''} error={errorAt(path)}
+            {...(options && { options })} onEnter={text => enter({ [path]: text })} />
+    );
+    const isLora = values['training.method'] === 'lora';
+    const advanced = settingsUnder('training.').map(({ path }) => path)
+        .filter(path => !usual.includes(path) && !path.startsWith('training.lora.'));
+    const hasErrorIn = (paths: readonly string[]) => paths.some(path => errorAt(path) !== undefined);
+
+    return (
+        <View title="New run" parent={{ label: 'Runs', href: href('/runs') }}
+            subtitle={from && <>with the settings of <a href={href('/runs/{run}', { run: from })}>{from}</a></>}>
+            <div class="new-run">
+                <form class="stack" onSubmit={event => {
+                    event.preventDefault();
+                    void start();
+                }}>
+                    <Group title="Dataset">
+                        <div class="fields">
+                            {field('dataset.repo')}
+                            {field('dataset.revision')}
+                            {field('dataset.config', inspection?.configs)}
+                        </div>
+                        <div class="actions">
+                            <button type="button" disabled={busy !== undefined || !values['dataset.repo']} onClick={() => void inspect()}>
+                                {busy === 'inspecting' ? 'Inspecting…' : 'Inspect the dataset'}
+                            </button>
+                            <span class="hint">Reads its schema, guesses the columns and stores nothing.</span>
+                        </div>
+                        {inspection && <Inspected inspection={inspection} />}
+                        {(inspection || values['dataset.columns.image']) && (
+                            <div class="fields">
+                                {roles.map(role => field(`dataset.columns.${role}`, inspection?.columns.map(column => column.name)))}
+                            </div>
+                        )}
+                        <div class="fields">
+                            {['maxRows', 'validationFraction', 'testFraction'].map(name => field(`dataset.${name}`))}
+                        </div>
+                    </Group>
+                    <Group title="Base model"><div class="fields">{settingsUnder('baseModel.').map(({ path }) => field(path))}</div></Group>
+                    <Group title="Training">
+                        <div class="fields">{usual.map(path => field(path))}</div>
+                        {isLora && (
+                            <>
+                                <h3>Adapters</h3>
+                                <div class="fields">{settingsUnder('training.lora.').map(({ path }) => field(path))}</div>
+                            </>
+                        )}
+                        <details open={hasErrorIn(advanced) || undefined}>
+                            <summary>
+                                Advanced settings
+                                {changedText(advanced.filter(path => values[path]).length)}
+                            </summary>
+                            <div class="fields">{advanced.map(path => field(path))}</div>
+                        </details>
+                    </Group>
+                    <Group title="Run"><div class="fields">{['run', 'publish', 'includeCorrections'].map(path => field(path))}</div></Group>
+                    {error && <ErrorBox error={error} />}
+                    <div class="actions">
+                        <button type="submit" class="primary" disabled={busy !== undefined || !values['dataset.repo']}>
+                            {busy === 'starting' ? 'Starting…' : 'Start the run'}
+                        </button>
+                        {!values['dataset.repo'] && <span class="hint">The dataset's repository is missing.</span>}
+                    </div>
+                </form>
+                <aside class="stack" aria-label="The request">
+                    <Copyable title="Request" text={JSON.stringify(request, null, 2)} />
+                    <Copyable title="As a command" text={curlOf(apiUrl('/api/runs'), request)} />
+                </aside>
+            </div>
+        </View>
+    );
+}
+
+const changedText = (count: number) => (count > 0 ? ` (${count} changed)` : '');
+
+function Group({ title, children }: { title: string; children: ComponentChildren }) {
+    return (
+        <section class="card form" aria-label={title}>
+            <h2>{title}</h2>
+            {children}
+        </section>
+    );
+}
+
+interface FieldProps {
+    setting: Setting;
+    value: string;
+    error: string | undefined;
+    /** Values to choose from, for members whose description names none. */
+    options?: readonly string[];
+    onEnter: (text: string) => void;
+}
+
+function Field({ setting, value, error, options = setting.options, onEnter }: FieldProps) {
+    const { path, label, description, type, fallback } = setting;
+    const id = useId();
+    const usual = fallback === undefined ? '' : textOf(fallback);
+    const common = {
+        id, name: path, 'aria-invalid': error !== undefined, 'aria-describedby': `${id}-hint ${id}-error`,
+        onInput: (event: Event) => onEnter((event.currentTarget as HTMLInputElement).value),
+    };
+    return (
+        <div class="field">
+            <label for={id}>{label}</label>
+            {options
+                ? (
+                    <select {...common} value={value}>
+                        <option value="">{usual ? `${usual} (default)` : 'not set'}</option>
+                        {[...new Set([...options, ...(value ? [value] : [])])].filter(option => option !== usual)
+                            .map(option => <option key={option} value={option}>{option}</option>)}
+                    </select>
+                )
+                : usual.includes('\n')
+                    ? <textarea {...common} value={value} placeholder={usual} rows={3} />
+                    : (
+                        <input {...common} value={value} placeholder={usual} autoComplete="off" spellcheck={false}
+                            inputMode={type === 'integer' ? 'numeric' : type === 'number' ? 'decimal' : 'text'} />
+                    )}
+            <Hint id={`${id}-hint`} text={description} />
+            <span id={`${id}-error`} class="field-error">{error}</span>
+        </div>
+    );
+}
+
+/** A description, whose names in backquotes are code. */
+function Hint({ id, text }: { id: string; text: string }) {
+    return (
+        <span id={id} class="hint">
+            {text.split('`').map((part, i) => (i % 2 === 1 ? <code key={`${i} ${part}`}>{part}</code> : part))}
+        </span>
+    );
+}
+
+function Inspected({ inspection: { commit, splits, columns, sampleRows, guess } }: { inspection: Inspection }) {
+    return (
+        <div class="stack">
+            <p>
+                Commit <code>{commit.slice(0, 12)}</code>.{' '}
+                {Object.entries(splits).map(([name, { rows, files, bytes }]) => {
+                    const size = rows === undefined ? formatCount(files, 'file') : formatCount(rows, 'row');
+                    return `${name}: ${size}, ${formatBytes(bytes)}`;
+                }).join('; ')}
+            </p>
+            {guess && <p class="box">{guess}</p>}
+            <div class="table-scroll inspected" role="region" aria-label="First rows" tabIndex={0}>
+                <table>
+                    <caption class="sr-only">First rows of the dataset</caption>
+                    <thead>
+                        <tr>
+                            {columns.map(({ name, type, feature }) => (
+                                <th key={name} scope="col">{name}<br /><span class="small mono">{feature ?? type}</span></th>
+                            ))}
+                        </tr>
+                    </thead>
+                    <tbody>
+                        {sampleRows.map((row, i) => (
+                            // oxlint-disable-next-line react/no-array-index-key
+                            <tr key={i}>
+                                {columns.map(({ name }) => <td key={name}><span class="inspected-cell">{row[name] ?? none}</span></td>)}
+                            </tr>
+                        ))}
+                    </tbody>
+                </table>
+            </div>
+        </div>
+    );
+}
+
+function Copyable({ title, text }: { title: string; text: string }) {
+    const copy = () => attempt(() => navigator.clipboard.writeText(text), `${title} copied`);
+    return (
+        <section class="card form" aria-label={title}>
+            <div class="toolbar">
+                <h2 class="grow">{title}</h2>
+                <button type="button" aria-label={`Copy: ${title}`} onClick={() => void copy()}>Copy</button>
+            </div>
+            <pre tabIndex={0}>{text}</pre>
+        </section>
+    );
+}
