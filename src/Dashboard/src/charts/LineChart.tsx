@@ -230,7 +230,7 @@ function options(
         legend: { show: false },
         scales: { x: { time: false }, y: { distr: logarithmic ? 3 : 1 } },
         axes: [
-            { ...axis, values: (_, ticks) => ticks.map(tick => (Number.isInteger(tick) ? step.format(tick) : '')) },
+            { ...axis, size: 32, values: (_, ticks) => ticks.map(tick => (Number.isInteger(tick) ? step.format(tick) : '')) },
             { ...axis, size: 64, values: (_, ticks) => ticks.map(tick => (tick === null ? '' : latest.current.format(tick))) },
         ],
         cursor: { points: { size: 6 }, ...(sync ? { sync: { key: sync } } : {}) },

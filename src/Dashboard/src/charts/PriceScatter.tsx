@@ -18,7 +18,7 @@ interface Props {
 }
 
 const height = 360;
-const margin = { left: 60, right: 12, top: 12, bottom: 40 };
+const margin = { left: 60, right: 28, top: 12, bottom: 40 };
 
 /** Bounds of a logarithmic axis for both prices, as powers of ten of their logarithms; prices of 0 have no place on it. */
 export function priceRange(points: readonly PricePoint[]): [number, number] {

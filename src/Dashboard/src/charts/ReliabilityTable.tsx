@@ -6,7 +6,7 @@ const shares = new Intl.NumberFormat('en', { style: 'percent', maximumFractionDi
 /** Share of right categories by confidence: a bar for the accuracy, with a mark where the confidence is. */
 export function ReliabilityTable({ bins }: { bins: readonly ReliabilityBin[] }) {
     return (
-        <div class="table-scroll" tabIndex={0} role="region" aria-label="Reliability of the confidence">
+        <div class="table-scroll" tabIndex={0} role="region" aria-label="Reliability of the confidence, table">
             <table class="reliability">
                 <thead>
                     <tr>

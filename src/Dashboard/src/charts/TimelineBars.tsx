@@ -30,7 +30,7 @@ export function TimelineBars({ spans, from, to, duration, renderInstance }: Prop
                 <svg height="18">
                     {timeTicks(whole).map(tick => (
                         <text key={tick} x={`${(100 * tick) / whole}%`} y="13" text-anchor={tick === 0 ? 'start' : 'middle'}>
-                            {duration(tick)}
+                            {tick === 0 ? '0' : duration(tick).replace(/ 0+ \w+$/, '')}
                         </text>
                     ))}
                 </svg>

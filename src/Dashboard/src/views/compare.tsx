@@ -88,7 +88,7 @@ function Metrics({ runs }: { runs: readonly Compared[] }) {
     const shown = figuresOf(evaluations);
     if (shown.length === 0) return <Empty title="None of these runs has been evaluated yet." />;
     return (
-        <div class="table-scroll" role="region" aria-label="Metrics" tabIndex={0}>
+        <div class="table-scroll" role="region" aria-label="Metrics, table" tabIndex={0}>
             <table>
                 <Head runs={runs} label="Fine-tuned model" />
                 <tbody>
@@ -120,7 +120,7 @@ function Settings({ runs }: { runs: readonly Compared[] }) {
     const rows = differences(runs.map(({ request }) => request));
     if (rows.length === 0) return <Empty title="The runs have the same settings." />;
     return (
-        <div class="table-scroll" role="region" aria-label="Settings that differ" tabIndex={0}>
+        <div class="table-scroll" role="region" aria-label="Settings that differ, table" tabIndex={0}>
             <table>
                 <Head runs={runs} label="Setting" />
                 <tbody>

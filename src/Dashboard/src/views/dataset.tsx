@@ -82,7 +82,7 @@ function Charts({ report: { categories, categoryCount, prices, longerSides, file
     const [isLong, setLong] = useState(false);
     const list = Object.entries(categories).map(([label, count]) => ({ label, count })).sort((a, b) => b.count - a.count);
     return (
-        <div class="grid">
+        <div class="dataset-charts">
             {list.length > 0 && (
                 <section class="card" aria-labelledby="categories">
                     <h2 id="categories">{formatCount(categoryCount, 'category', 'categories')}</h2>
@@ -94,9 +94,11 @@ function Charts({ report: { categories, categoryCount, prices, longerSides, file
                     )}
                 </section>
             )}
-            {prices && <div class="card"><Histogram title="Prices" {...prices} format={formatNumber} /></div>}
-            {longerSides && <div class="card"><Histogram title="Longer sides, pixels" {...longerSides} format={formatInteger} /></div>}
-            {fileSizes && <div class="card"><Histogram title="File sizes" {...fileSizes} format={formatBytes} /></div>}
+            <div class="grid">
+                {prices && <div class="card"><Histogram title="Prices" {...prices} format={formatNumber} /></div>}
+                {longerSides && <div class="card"><Histogram title="Longer sides, pixels" {...longerSides} format={formatInteger} /></div>}
+                {fileSizes && <div class="card"><Histogram title="File sizes" {...fileSizes} format={formatBytes} /></div>}
+            </div>
         </div>
     );
 }

@@ -92,7 +92,7 @@ function Charts({ answers, repo, open }: ChartsProps) {
     return (
         <div class="stack">
             {confusion.truths.length > 0 && (
-                <section aria-labelledby="confusion">
+                <section class="section" aria-labelledby="confusion">
                     <h2 id="confusion">Categories</h2>
                     <p class="hint">{accuracyText(answers)} A number opens its images.</p>
                     <ConfusionMatrix confusion={confusion} onOpen={(truth, category) => open({
@@ -103,7 +103,7 @@ function Charts({ answers, repo, open }: ChartsProps) {
                 </section>
             )}
             {prices.length > 0 && (
-                <section aria-labelledby="prices">
+                <section class="section" aria-labelledby="prices">
                     <h2 id="prices">Prices</h2>
                     <div class="card">
                         <PriceScatter points={prices} baseline={median(prices.map(point => point.truth))} format={formatNumber}
@@ -113,7 +113,7 @@ function Charts({ answers, repo, open }: ChartsProps) {
             )}
             <Worst answers={answers} repo={repo} />
             {calibration !== undefined && (
-                <section aria-labelledby="reliability">
+                <section class="section" aria-labelledby="reliability">
                     <h2 id="reliability">Reliability of the confidence</h2>
                     <p class="hint">
                         Of answers with a confidence of 80 %, 80 % should be right. Mean distance: {formatPercent(calibration)}.
@@ -143,7 +143,7 @@ function Worst({ answers, repo }: { answers: readonly Answer[]; repo: string | u
     const list = useMemo(() => worst(answers, kind), [answers, kind]);
     const { value } = kinds.find(one => one.key === kind)!;
     return (
-        <section aria-labelledby="worst">
+        <section class="section" aria-labelledby="worst">
             <div class="toolbar">
                 <h2 id="worst" class="grow">The fifty worst</h2>
                 <label>By <select value={kind} onChange={event => setKind(event.currentTarget.value as Badness)}>

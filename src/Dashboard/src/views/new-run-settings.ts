@@ -26,7 +26,7 @@ function settingsOf(schema: string, prefix: string): Setting[] {
         return [{
             path, type, description: property.description ?? '', fallback: property.default,
             options: type === 'boolean' ? ['true', 'false'] : property.enum,
-            label: name.replace(/[A-Z]/g, letter => ` ${letter.toLowerCase()}`),
+            label: path.replace(/^\w+\./, '').replaceAll('.', ': ').replace(/[A-Z]/g, letter => ` ${letter.toLowerCase()}`),
         }];
     });
 }

@@ -21,6 +21,7 @@ function Charts({ lines, sync }: { lines: readonly MetricsLine[]; sync: string }
     const [smoothing, setSmoothing] = useState(0);
     const charts = useMemo(() => chartsOf(lines), [lines]);
     const markers = useMemo(() => markersOf(lines), [lines]);
+    const unnamed = useMemo(() => markers.map(marker => ({ ...marker, label: '' })), [markers]);
     return (
         <section aria-labelledby="curves">
             <div class="toolbar">
@@ -35,7 +36,7 @@ function Charts({ lines, sync }: { lines: readonly MetricsLine[]; sync: string }
             <div class="charts">
                 {charts.map(({ format = value => formatSignificant(value), ...chart }) => (
                     <div key={chart.title} class={chart.isWide ? 'card chart-wide' : 'card'}>
-                        <LineChart {...chart} format={format} markers={markers} smoothing={smoothing} sync={sync} />
+                        <LineChart {...chart} format={format} markers={chart.isWide ? markers : unnamed} smoothing={smoothing} sync={sync} />
                     </div>
                 ))}
             </div>

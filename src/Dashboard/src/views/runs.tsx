@@ -67,7 +67,7 @@ function List({ status }: { status: string }) {
                 : (
                     <>
                         <div class="toolbar">
-                            <p class="grow"><Freshness of={page} /></p>
+                            <p class="grow muted"><Freshness of={page} /></p>
                             {chosen.length >= 2 && chosen.length <= mostCompared
                                 ? <a class="button" href={href('/compare', {}, { runs: chosen.join(',') })}>Compare {chosen.length} runs</a>
                                 : (
