@@ -1,4 +1,4 @@
-import { noResponse, isAbort, readError } from './errors';
+import { ApiError, isAbort, noResponse, readError } from './errors';
 import { askForKey, currentKey } from './key';
 import type { Answer, Arguments, Method, Route } from './schema';
 
@@ -46,7 +46,7 @@ export async function send(url: string, { isAnswer, ...init }: SendOptions = {})
         let response: Response;
         try {
             // Signed out, Easy Auth redirects to another origin, which neither CORS nor the content security policy let through.
-            response = await fetch(url, { ...init, headers, redirect: 'manual', cache: 'no-store' });
+            response = await fetch(url, { cache: 'no-store', ...init, headers, redirect: 'manual' });
         } catch (e) {
             if (isAbort(e)) throw e;
             throw noResponse('The Functions app cannot be reached.');
@@ -86,6 +86,16 @@ export async function call<M extends Method, R extends Route<M>>(
 /** Gets a document. While its ETag stays the same, this is the very object of the call before. */
 export const get = <R extends Route<'get'>>(route: R, ...rest: Optional<Arguments<'get', R>>): Promise<Answer<'get', R>> =>
     call('get', route, ...rest);
+
+/** Turns the absence of a document into null, where that is the rule and no error. */
+export async function orNull<T>(answer: Promise<T>): Promise<T | null> {
+    try {
+        return await answer;
+    } catch (e) {
+        if (e instanceof ApiError && e.status === 404) return null;
+        throw e;
+    }
+}
 
 async function read(response: Response): Promise<unknown> {
     if (response.status === 204) return undefined;

@@ -52,7 +52,7 @@ async function load(url: string): Promise<string> {
     if (active >= mostAtOnce) await new Promise<void>(resolve => queue.push(resolve));
     else active++;
     try {
-        return URL.createObjectURL(await (await send(url)).blob());
+        return URL.createObjectURL(await (await send(url, { cache: 'default' })).blob());
     } finally {
         const next = queue.shift();
         if (next) next();

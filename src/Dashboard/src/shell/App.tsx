@@ -8,6 +8,7 @@ import { ErrorBox } from '../components/ErrorBox';
 import { Loading } from '../components/Loaded';
 import { Toasts } from '../components/Toasts';
 import { View } from '../components/View';
+import { DropZone } from './DropZone';
 import { KeyDialog } from './KeyDialog';
 import { href, matchRoute, place, type ViewProps } from './router';
 import { navigation, type RouteEntry, routes } from './routes';
@@ -48,6 +49,7 @@ export function App() {
                     ? <LazyView key={target} entry={found.entry} params={found.params} query={query} />
                     : <NotFound path={path} />}
             </main>
+            <DropZone />
             <Toasts />
             {keyQuestion.value && <KeyDialog question={keyQuestion.value} />}
         </>

@@ -1,5 +1,4 @@
-import { send, apiUrl, get } from '../api/client';
-import { ApiError } from '../api/errors';
+import { apiUrl, get, orNull, send } from '../api/client';
 import { isConnectionLost, usePolled } from '../api/polling';
 import type { Schemas } from '../api/schema';
 import { href } from './router';
@@ -12,20 +11,10 @@ async function readHealth(signal: AbortSignal): Promise<Schemas['Health']> {
     return await response.json() as Schemas['Health'];
 }
 
-// No model is a state that lasts until the first run has ended, and no error.
-async function readModel(signal: AbortSignal): Promise<Schemas['CurrentModel'] | null> {
-    try {
-        return await get('/api/models/current', {}, signal);
-    } catch (e) {
-        if (e instanceof ApiError && e.status === 404) return null;
-        throw e;
-    }
-}
-
 /** Health of storage and worker, and the serving model. */
 export function Status() {
     const health = usePolled('health', readHealth, 15_000);
-    const model = usePolled('serving', readModel, 15_000);
+    const model = usePolled('serving', abort => orNull(get('/api/models/current', {}, abort)), 15_000);
     const { storage, worker } = health.value.value ?? {};
     const serving = model.value.value;
     return (

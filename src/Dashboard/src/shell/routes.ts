@@ -12,7 +12,8 @@ export interface RouteEntry {
 
 /** All views. The first whose route fits is shown; the first of all is where the page begins. */
 export const routes: readonly RouteEntry[] = [
-    { route: '/uploads', section: '/uploads', load: () => import('../views/uploads') },
+    { route: '/uploads', section: '/uploads', load: () => import('../views/uploads/index') },
+    { route: '/uploads/{name}', section: '/uploads', load: () => import('../views/upload') },
     { route: '/models', section: '/models', load: () => import('../views/models') },
     { route: '/runs', section: '/runs', load: () => import('../views/runs') },
     { route: '/runs/{run}', section: '/runs', load: () => import('../views/run') },

@@ -1,0 +1,255 @@
+import type { ComponentChildren } from 'preact';
+import { useState } from 'preact/hooks';
+import { apiUrl, call, get, orNull } from '../api/client';
+import { type ApiError, toError } from '../api/errors';
+import { useApi, usePolled } from '../api/polling';
+import type { Schemas } from '../api/schema';
+import { ApiImage } from '../components/ApiImage';
+import { Dialog } from '../components/Dialog';
+import { ErrorBox } from '../components/ErrorBox';
+import { Freshness } from '../components/Freshness';
+import { Loaded } from '../components/Loaded';
+import { Time } from '../components/Time';
+import { attempt, notify } from '../components/Toasts';
+import { View } from '../components/View';
+import { formatDuration, formatNumber, none } from '../format/format';
+import { href, navigate, type ViewProps } from '../shell/router';
+import { AnswerCard } from './offer';
+import { isWaiting, type Upload } from './uploads/list';
+
+/** An uploaded image: the answer to it, how that came about, and what can be done. */
+export default function UploadView({ params }: ViewProps) {
+    const name = params['name']!;
+    const upload = useApi('/api/predictions/{name}', { path: { name } }, upload => isWaiting(upload) ? 2000 : 15_000);
+    const correction = usePolled(
+        `correction ${name}`, abort => orNull(get('/api/predictions/{name}/correction', { path: { name } }, abort)), 30_000);
+    const refresh = () => {
+        void upload.refresh();
+        void correction.refresh();
+    };
+    return (
+        <View title={name} parent={{ label: 'Uploads', href: href('/uploads') }} subtitle={<Freshness of={upload} />}
+            actions={upload.value.value && <Actions upload={upload.value.value} changed={refresh} />}>
+            <Loaded from={upload}>{value => (
+                <div class="upload-view">
+                    <ApiImage class="upload-image card" alt={name}
+                        url={`${apiUrl('/api/images/{name}', { path: { name } })}#${value.eTag}`} />
+                    <div class="stack">
+                        <section class="card stack" aria-label="Answer">
+                            <h2>Answer</h2>
+                            {isWaiting(value)
+                                ? <p><span class="badge">waiting</span> {value.detail}</p>
+                                : <AnswerCard answer={value} />}
+                        </section>
+                        {!isWaiting(value) && value.status === 'predicted' && (
+                            <CorrectionForm key={`${value.eTag} ${value.at} ${correction.value.value?.at}`} document={value}
+                                correction={correction.value.value} changed={refresh} />
+                        )}
+                        <Facts upload={value} />
+                        <History name={name} etag={value.eTag} isOver={!isWaiting(value)} />
+                    </div>
+                </div>
+            )}
+            </Loaded>
+        </View>
+    );
+}
+
+function Actions({ upload, changed }: { upload: Upload; changed: () => void }) {
+    const [isDeleting, setDeleting] = useState(false);
+    const name = upload.image;
+    const retry = async () => {
+        await attempt(
+            () => call('post', '/api/predictions/{name}', { path: { name: `${name}/retry` } }),
+            isWaiting(upload) ? 'The worker is asked at once.' : 'The image is being read again.');
+        changed();
+    };
+    const remove = async () => {
+        setDeleting(false);
+        const isDone = await attempt(
+            () => call('delete', '/api/images/{name}', { path: { name }, header: { 'If-Match': upload.eTag } }), `${name} was deleted.`);
+        if (isDone) navigate(href('/uploads'));
+    };
+    return (
+        <>
+            <button type="button" onClick={() => void retry()}>{isWaiting(upload) ? 'Ask now' : 'Read again'}</button>
+            <button type="button" class="danger" onClick={() => setDeleting(true)}>Delete…</button>
+            {isDeleting && (
+                <Dialog title="Delete this image?" onClose={() => setDeleting(false)} actions={(
+                    <>
+                        <button type="button" onClick={() => setDeleting(false)}>Cancel</button>
+                        <button type="button" class="danger" onClick={() => void remove()}>Delete</button>
+                    </>
+                )}>
+                    <p class="break">
+                        <strong>{name}</strong> is deleted from storage. Its document stays until another image of this name is read.
+                    </p>
+                </Dialog>
+            )}
+        </>
+    );
+}
+
+function Facts({ upload }: { upload: Upload }) {
+    const facts: [string, ComponentChildren][] = isWaiting(upload)
+        ? [['Uploaded', <Time key="at" at={upload.uploadedAt} isExact />], ['Version', <code key="etag">{upload.eTag}</code>]]
+        : [
+            ['Model', upload.model ? <a key="model" href={href('/models', {}, { model: upload.model })}>{upload.model}</a> : none],
+            ['Answered', <Time key="at" at={upload.at} isExact />],
+            ['Time in the worker', formatDuration(upload.seconds)],
+            ['Time until it was asked', formatDuration(upload.queueSeconds)],
+            ['Times that the worker was asked', formatNumber(upload.tries)],
+            ['Version', <code key="etag">{upload.eTag}</code>],
+        ];
+    return (
+        <section class="card stack" aria-label="Details">
+            <h2>Details</h2>
+            <dl class="facts">{facts.map(([label, value]) => <><dt>{label}</dt><dd>{value}</dd></>)}</dl>
+        </section>
+    );
+}
+
+interface CorrectionProps {
+    document: Schemas['PredictionDocument'];
+    correction: Schemas['Correction'] | null | undefined;
+    changed: () => void;
+}
+
+function CorrectionForm({ document, correction, changed }: CorrectionProps) {
+    // A correction of an older version of the image says nothing about this one.
+    const current = correction?.eTag === document.eTag ? correction : undefined;
+    const [isOpen, setOpen] = useState(false);
+    const [error, setError] = useState<ApiError>();
+    const known = current ?? document;
+    const [title, setTitle] = useState(known.title ?? '');
+    const [category, setCategory] = useState(known.category ?? '');
+    const [price, setPrice] = useState(known.price === undefined ? '' : String(known.price));
+    const submit = async (event: Event) => {
+        event.preventDefault();
+        setError(undefined);
+        try {
+            await call('put', '/api/predictions/{name}/correction', {
+                path: { name: document.image },
+                header: { 'If-Match': document.eTag },
+                body: {
+                    ...(title.trim() && { title: title.trim() }), ...(category.trim() && { category: category.trim() }),
+                    ...(price !== '' && { price: Number(price) }),
+                },
+            });
+            notify('The correction is stored. Runs with “includeCorrections” learn from it.');
+            setOpen(false);
+            changed();
+        } catch (e) {
+            setError(toError(e));
+        }
+    };
+    const withdraw = async () => {
+        await attempt(
+            () => call('delete', '/api/predictions/{name}/correction', { path: { name: document.image } }), 'The correction is withdrawn.');
+        changed();
+    };
+    return (
+        <section class="card stack" aria-label="Correction">
+            <div class="section-head">
+                <h2>Correction</h2>
+                {!isOpen && (
+                    <div class="actions">
+                        {current && <button type="button" onClick={() => void withdraw()}>Withdraw</button>}
+                        <button type="button" onClick={() => setOpen(true)}>{current ? 'Change' : 'Correct the answer'}</button>
+                    </div>
+                )}
+            </div>
+            {current && !isOpen && (
+                <>
+                    <dl class="facts">
+                        <dt>Title</dt><dd>{current.title ?? none}</dd>
+                        <dt>Category</dt><dd>{current.category ?? none}</dd>
+                        <dt>Price</dt><dd>{formatNumber(current.price)}</dd>
+                    </dl>
+                    <p class="muted small">given <Time at={current.at} /></p>
+                </>
+            )}
+            {!current && !isOpen && <p class="muted">{correction
+                ? 'There is a correction of an earlier version of this image.'
+                : 'Is the answer wrong? A corrected one is what later runs can learn from.'}
+            </p>}
+            {isOpen && (
+                <form class="form" onSubmit={event => void submit(event)}>
+                    <Field label="Title" value={title} set={setTitle} error={error?.fields.get('title')} />
+                    <Field label="Category" value={category} set={setCategory} error={error?.fields.get('category')} />
+                    <Field label="Price" isNumber value={price} set={setPrice} error={error?.fields.get('price')} />
+                    {error && <ErrorBox error={error} />}
+                    <div class="actions">
+                        <button type="submit" class="primary">Store the correction</button>
+                        <button type="button" onClick={() => setOpen(false)}>Cancel</button>
+                    </div>
+                </form>
+            )}
+        </section>
+    );
+}
+
+interface FieldProps {
+    label: string;
+    value: string;
+    set: (value: string) => void;
+    error: string | undefined;
+    isNumber?: boolean;
+}
+
+function Field({ label, value, set, error, isNumber = false }: FieldProps) {
+    const common = {
+        value, 'aria-invalid': error !== undefined,
+        onInput: (event: { currentTarget: HTMLInputElement }) => set(event.currentTarget.value),
+    };
+    return (
+        <label class="field">
+            <span>{label}</span>
+            {isNumber ? <input type="number" min={0} step="any" {...common} /> : <input {...common} />}
+            {error && <span class="field-error">{error}</span>}
+        </label>
+    );
+}
+
+const spanNames: Record<Schemas['TimelineSpan']['kind'], string> = {
+    activity: '', subOrchestration: '', timer: 'Waits', event: 'Event',
+};
+
+function History({ name, etag, isOver }: { name: string; etag: string; isOver: boolean }) {
+    // Histories of ended readings are purged after some time.
+    const timeline = usePolled(
+        `timeline ${name} ${etag} ${isOver}`, abort => orNull(get('/api/predictions/{name}/timeline', { path: { name } }, abort)),
+        () => isOver ? undefined : 2000);
+    return (
+        <section class="card stack" aria-label="History">
+            <h2>History</h2>
+            <Loaded from={timeline}>{value => value === null
+                ? <p class="muted">The history of this reading has been purged.</p>
+                : (
+                    <>
+                        {value.leftOut > 0 && <p class="muted small">{value.leftOut} earlier steps are left out.</p>}
+                        <ol class="history">
+                            <li><Time at={value.createdAt} isExact /><span>Reading begins</span></li>
+                            {value.spans.map((span, i) => (
+                                <li key={i}>
+                                    <Time at={span.startedAt} isExact />
+                                    <span>
+                                        {spanNames[span.kind]} {span.name}
+                                        {span.attempt > 1 && <span class="muted">, attempt {span.attempt}</span>}
+                                        {span.error && <span class="bad-text break"> {span.error}</span>}
+                                    </span>
+                                    <span class="muted nowrap">{span.kind === 'event' ? '' : duration(span)}</span>
+                                </li>
+                            ))}
+                            {value.endedAt && <li><Time at={value.endedAt} isExact /><span>{value.runtimeStatus}</span></li>}
+                        </ol>
+                    </>
+                )}
+            </Loaded>
+        </section>
+    );
+}
+
+const duration = (span: Schemas['TimelineSpan']): string => span.endedAt
+    ? formatDuration((Date.parse(span.endedAt) - Date.parse(span.startedAt)) / 1000)
+    : 'in progress';
