@@ -1,0 +1,77 @@
+import { describe, expect, it } from 'vitest';
+import { chartsOf, markersOf } from '../../src/views/run-curves';
+import { baseLoss, bestStep, continueLines, lossSeries, type MetricsLine, metricsReader } from '../../src/views/run-metrics';
+import { fakeApi, jsonl } from './fake-api';
+
+const line = (step: number, more: Partial<MetricsLine> = {}): MetricsLine => ({ step, epoch: step / 10, seconds: step, ...more });
+const validation = (step: number, loss: number) => line(step, { validation: { loss, samples: 4, generated: 0 } });
+
+describe('continueLines', () => {
+    const known = [line(1), line(2, { loss: 3 })];
+
+    it('adds what follows the last step, a validation of that step included', () => {
+        expect(continueLines(known, [line(2, { loss: 3 }), validation(2, 4), line(3)]))
+            .toEqual([line(1), line(2, { loss: 3 }), validation(2, 4), line(3)]);
+    });
+
+    it('refuses lines of a run that has resumed from an earlier step', () => {
+        expect(continueLines(known, [])).toBeNull();
+        expect(continueLines(known, [line(2, { loss: 3.5 }), line(3)])).toBeNull();
+    });
+});
+
+describe('metricsReader', () => {
+    const abort = new AbortController().signal;
+
+    it('asks for the last step and later, and reads everything anew after a resume', async () => {
+        let lines = [line(1), line(2)];
+        const sent = fakeApi({
+            'GET /runs/first/metrics': ({ query }) => {
+                const after = query.get('afterStep');
+                return jsonl(after === null ? lines : lines.filter(one => one.step > Number(after)));
+            },
+        });
+        const read = metricsReader('first');
+        expect(await read(abort)).toEqual(lines);
+        lines = [...lines, line(3)];
+        expect(await read(abort)).toEqual(lines);
+        expect(sent.map(({ query }) => query.get('afterStep'))).toEqual([null, '1']);
+
+        lines = [line(1)];
+        expect(await read(abort)).toEqual(lines);
+        expect(sent.slice(2).map(({ query }) => query.get('afterStep'))).toEqual(['2', null]);
+    });
+
+    it('begins again while there are no lines', async () => {
+        const sent = fakeApi({ 'GET /runs/first/metrics': () => jsonl([]) });
+        const read = metricsReader('first');
+        await read(abort);
+        expect(await read(abort)).toEqual([]);
+        expect(sent.map(({ query }) => query.get('afterStep'))).toEqual([null, null]);
+    });
+});
+
+describe('curves', () => {
+    const lines = [
+        validation(0, 5), line(1, { loss: 4, gpuBytes: 7e9 }), line(2, { loss: 3 }), validation(2, 2), line(2, { checkpoint: true }), validation(3, 2.5),
+    ];
+
+    it('have the losses and the base model on one axis', () => {
+        expect(baseLoss(lines)).toBe(5);
+        expect(lossSeries(lines).map(series => [series.label, series.points])).toEqual([
+            ['training', [{ x: 1, y: 4 }, { x: 2, y: 3 }]],
+            ['validation', [{ x: 0, y: 5 }, { x: 2, y: 2 }, { x: 3, y: 2.5 }]],
+            ['base model', [{ x: 0, y: 5 }, { x: 3, y: 5 }]],
+        ]);
+    });
+
+    it('mark checkpoints and the best step, which the base model is not', () => {
+        expect(bestStep(lines)).toBe(2);
+        expect(bestStep([validation(0, 1)])).toBeUndefined();
+        expect(markersOf(lines).map(({ x, kind }) => [x, kind])).toEqual([[2, 'tick'], [2, 'line']]);
+    });
+
+    it('leave out what was not measured', () => {
+        expect(chartsOf(lines).map(chart => chart.title)).toEqual(['Loss', 'Learning rate', 'Gradient norm', 'Throughput', 'Memory']);
+    });
+});
