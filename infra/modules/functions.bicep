@@ -150,7 +150,8 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
         requireAuthentication: true
         unauthenticatedClientAction: 'RedirectToLoginPage'
         redirectToProvider: 'azureActiveDirectory'
-        // Event Grid, the Hub and probes cannot sign in; the first asks for its key, the second for its secret.
+        // Event Grid, the Hub and probes cannot sign in; the first asks for its key, the second for its secret. The dashboard asks for
+        // no key, but for people: their browsers sign in.
         excludedPaths: ['/runtime/webhooks/blobs', '/api/hooks/huggingface', '/api/health']
       }
       identityProviders: {

@@ -24,6 +24,7 @@ export default defineConfig(({ command }) => ({
     test: {
         environment: 'happy-dom',
         environmentOptions: { happyDOM: { url: 'http://localhost/api/dashboard/index.html' } },
+        setupFiles: 'tests/setup.ts',
         include: ['tests/**/*.test.{ts,tsx}'],
         restoreMocks: true,
         unstubGlobals: true,

@@ -61,7 +61,9 @@ internal static class UpCommand
 
     private static string Hints(LocalStack stack) => $$"""
 
-        Start a run:
+        Look at it, start runs, upload images: {{stack.Host}}api/dashboard
+
+        Start a run from here:
           curl -s {{stack.Host}}api/runs -H 'Content-Type: application/json' -d '{
             "run": "first",
             "dataset": { "repo": "{{stack.Dataset}}",

@@ -8,8 +8,12 @@ public sealed partial class StyleTests
     private const int LongestLine = 140;
 
     [Fact]
-    public void Lines_of_code_end_at_140_columns() =>
-        AssertNone(Repository.Files(".cs").SelectMany(Lines).Where(line => line.Text.Length > LongestLine).Select(line => line.Place));
+    public void Lines_of_code_end_at_140_columns()
+    {
+        string[] extensions = [".cs", ".ts", ".tsx", ".mjs", ".css"];
+        var lines = extensions.SelectMany(extension => Repository.Files(extension)).SelectMany(Lines);
+        AssertNone(lines.Where(line => line.Text.Length > LongestLine).Select(line => line.Place));
+    }
 
     [Fact]
     public void Lines_of_pages_end_at_140_columns()

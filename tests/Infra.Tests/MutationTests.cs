@@ -63,6 +63,9 @@ public sealed record Mutant(string File, string Right, string Wrong, string Find
         ["sign_in_of_Event_Grid"] = new(
             "modules/functions.bicep", "excludedPaths: ['/runtime/webhooks/blobs', ", "excludedPaths: [",
             "asks for a sign-in at /runtime/webhooks/blobs", "auth"),
+        ["dashboard_for_all"] = new(
+            "modules/functions.bicep", "excludedPaths: [", "excludedPaths: ['/api/dashboard', ",
+            "shows the dashboard to people who have not signed in", "auth"),
         ["plain_http"] = new(
             "modules/serving.bicep", "allowInsecure: false", "allowInsecure: true", "takes plain HTTP"),
         ["key_in_the_template"] = new(

@@ -50,12 +50,19 @@ internal static partial class ExposureCheck
         return Missing(("runs as the identity of another", own is null || named.All(name => name == own)));
     }
 
+    // Without a key, but for people: a browser can sign in, and the page's requests then are signed in, too.
+    private const string Dashboard = "/api/dashboard";
+
     private static IEnumerable<string> SignIn(JsonNode validation)
     {
         var snapshot = File.ReadAllText(Path.Combine(Repository.Root, "tests/FunctionApp.Tests/functions.snapshot.txt"));
         var excluded = validation["excludedPaths"]!.AsArray().Select(path => (string)path!).ToList();
-        var open = AnonymousRoute().Matches(snapshot).Select(match => $"/api/{match.Groups[1].Value}").Append("/runtime/webhooks/blobs");
-        return Missing(("lets people in who have not signed in", Is(validation["requireAuthentication"])))
+        var open = AnonymousRoute().Matches(snapshot).Select(match => $"/api/{match.Groups[1].Value}")
+            .Where(route => !route.StartsWith(Dashboard, StringComparison.Ordinal)).Append("/runtime/webhooks/blobs");
+        return Missing(
+            ("lets people in who have not signed in", Is(validation["requireAuthentication"])),
+            ("shows the dashboard to people who have not signed in",
+                !excluded.Any(path => path.StartsWith(Dashboard, StringComparison.Ordinal))))
             .Concat(open.Except(excluded).Select(path => $"asks for a sign-in at {path}"));
     }
 

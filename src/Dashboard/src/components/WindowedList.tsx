@@ -33,11 +33,12 @@ export function WindowedList<T>({ label, items, itemKey, itemHeight, children }:
     }, [itemHeight, items.length]);
     const from = Math.min(first, items.length);
     const shown = items.slice(from, end);
+    const space = (count: number) => `${count * itemHeight}px`;
     return (
         <ul ref={list} class="windowed" aria-label={label}
-            style={{ paddingTop: from * itemHeight, paddingBottom: Math.max(0, items.length - from - shown.length) * itemHeight }}>
+            style={{ paddingTop: space(from), paddingBottom: space(items.length - from - shown.length) }}>
             {shown.map((item, i) => (
-                <li key={itemKey(item)} style={{ height: itemHeight }} aria-setsize={items.length} aria-posinset={from + i + 1}>
+                <li key={itemKey(item)} style={{ height: space(1) }} aria-setsize={items.length} aria-posinset={from + i + 1}>
                     {children(item)}
                 </li>
             ))}

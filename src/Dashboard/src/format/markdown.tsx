@@ -95,7 +95,7 @@ function MarkdownTable({ lines }: { lines: string[] }) {
 const cells = (line: string): string[] => line.trim().replace(/^\|/, '').replace(/(?<!\\)\|$/, '').split(/(?<!\\)\|/)
     .map(cell => cell.trim());
 
-const parts = /\\([\\`*_{}[\]()#+.!|<>-])|`([^`]+)`|\[([^\]]+)\]\((https?:[^\s)]+)\)|\*\*([^*]+)\*\*|\*([^*\s][^*]*)\*/g;
+const parts = /\\([\\`*_{}[\]()#+.!|<>-])|`([^`]+)`|\[([^\]]+)\]\((https?:[^\s)]+)\)|\*\*(.+?)\*\*|\*([^*\s][^*]*)\*/g;
 
 function inline(text: string): ComponentChildren[] {
     const result: ComponentChildren[] = [];
