@@ -19,6 +19,8 @@ export function Dialog({ title, onClose, actions, isWide, children }: Props) {
         const before = document.activeElement;
         const element = dialog.current!;
         element.showModal();
+        // Of itself it would focus the button that closes it.
+        (element.querySelector<HTMLElement>('.dialog-body input') ?? element.querySelector('h2'))!.focus();
         return () => {
             element.close();
             if (before instanceof HTMLElement && before.isConnected) before.focus();
@@ -35,7 +37,7 @@ export function Dialog({ title, onClose, actions, isWide, children }: Props) {
             onClick={event => event.target === dialog.current && onClose()}>
             <div class="dialog-box">
                 <header class="dialog-head">
-                    <h2 id={id}>{title}</h2>
+                    <h2 id={id} tabIndex={-1}>{title}</h2>
                     <button type="button" class="quiet" aria-label="Close" onClick={onClose}>✕</button>
                 </header>
                 <div class="dialog-body">{children}</div>

@@ -1,6 +1,8 @@
-import { formatAgo, formatExactTime, formatTime } from '../format/format';
+import { formatAgo, formatClock, formatExactTime, formatTime } from '../format/format';
 
-/** A time: its distance from now, the exact one as a tooltip; or the other way round. */
-export function Time({ at, isExact = false }: { at: string | number; isExact?: boolean }) {
-    return <time dateTime={new Date(at).toISOString()} title={formatExactTime(at)}>{isExact ? formatTime(at) : formatAgo(at)}</time>;
+const formats = { ago: formatAgo, minute: formatTime, second: formatClock };
+
+/** A time: its distance from now, or the time itself to the minute or second; complete as a tooltip. */
+export function Time({ at, as = 'ago' }: { at: string | number; as?: keyof typeof formats }) {
+    return <time dateTime={new Date(at).toISOString()} title={formatExactTime(at)}>{formats[as](at)}</time>;
 }

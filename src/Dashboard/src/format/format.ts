@@ -1,9 +1,10 @@
-// One language for words and numbers: the page is in English.
-const language = 'en';
+// One language for words and numbers: the page is in English. Hours go to 24.
+const language = 'en-GB';
 const number = new Intl.NumberFormat(language, { maximumFractionDigits: 2 });
 const integer = new Intl.NumberFormat(language, { maximumFractionDigits: 0 });
 const compact = new Intl.NumberFormat(language, { notation: 'compact', maximumFractionDigits: 1 });
 const dateTime = new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'short' });
+const clock = new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'medium' });
 const exactTime = new Intl.DateTimeFormat(language, { dateStyle: 'full', timeStyle: 'long' });
 const relative = new Intl.RelativeTimeFormat(language, { numeric: 'auto', style: 'short' });
 
@@ -20,7 +21,7 @@ export const formatNumber = (value: Maybe): string => orNone(value, value => num
 /** `1,234` */
 export const formatInteger = (value: Maybe): string => orNone(value, value => integer.format(value));
 
-/** `12.3K` */
+/** `12.3k` */
 export const formatCompact = (value: Maybe): string => orNone(value, value => compact.format(value));
 
 /** Significant digits for losses and rates: `0.04312`, `2e-5`. */
@@ -63,10 +64,13 @@ export const formatDuration = (seconds: Maybe): string => orNone(seconds, second
 export const formatTime = (at: string | number | null | undefined): string => at === null || at === undefined ? none
     : dateTime.format(new Date(at));
 
+/** `12 May 2026, 14:03:25` */
+export const formatClock = (at: string | number): string => clock.format(new Date(at));
+
 /** Time with seconds and time zone, for a tooltip. */
 export const formatExactTime = (at: string | number): string => exactTime.format(new Date(at));
 
-/** `3 min. ago`; a date when that is more than a week away. */
+/** `3 min ago`; a date when that is more than a week away. */
 export function formatAgo(at: string | number, now = Date.now()): string {
     const seconds = (new Date(at).getTime() - now) / 1000;
     const size = Math.abs(seconds);

@@ -67,7 +67,7 @@ function Serving({ models, changes, changed }: { models: readonly Model[]; chang
     return (
         <section class="card serving" aria-label="Serving model">
             <div class="serving-text">
-                <p class="muted small">Serves{change && <> since <Time at={change.at} isExact /></>}</p>
+                <p class="muted small">Serves{change && <> since <Time at={change.at} as="minute" /></>}</p>
                 <p class="serving-name"><a href={link(model.version)}>{model.version}</a></p>
                 {change && <p class="break">{change.reason}</p>}
                 {change?.before && <p class="muted small">before: <a href={link(change.before)}>{change.before}</a></p>}
@@ -174,7 +174,7 @@ function History({ changes }: { changes: readonly Change[] }) {
             <ol class="history card">
                 {changes.map(change => (
                     <li key={change.at}>
-                        <Time at={change.at} isExact />
+                        <Time at={change.at} as="minute" />
                         <span class="break"><a href={link(change.version)}>{change.version}</a> {change.reason}</span>
                     </li>
                 ))}
@@ -204,7 +204,7 @@ function Details({ version, models, changed }: { version: string; models: readon
             }} />}
             <dl class="facts">
                 <dt>Completed</dt>
-                <dd><Time at={model.completedAt} isExact />{model.serves && <> <span class="badge badge-good">serves</span></>}</dd>
+                <dd><Time at={model.completedAt} as="minute" />{model.serves && <> <span class="badge badge-good">serves</span></>}</dd>
                 {model.run && <><dt>Run</dt><dd><a href={href('/runs/{run}', { run: model.run })}>{model.run}</a></dd></>}
                 {model.baseModel && <><dt>Base model</dt><dd>{model.baseModel}</dd></>}
                 {model.dataset && <><dt>Dataset</dt><dd>{model.dataset}</dd></>}

@@ -92,13 +92,13 @@ function Actions({ upload, changed }: { upload: Upload; changed: () => void }) {
 
 function Facts({ upload }: { upload: Upload }) {
     const facts: [string, ComponentChildren][] = isWaiting(upload)
-        ? [['Uploaded', <Time key="at" at={upload.uploadedAt} isExact />], ['Version', <code key="etag">{upload.eTag}</code>]]
+        ? [['Uploaded', <Time key="at" at={upload.uploadedAt} as="minute" />], ['Version', <code key="etag">{upload.eTag}</code>]]
         : [
             ['Model', upload.model ? <a key="model" href={href('/models', {}, { model: upload.model })}>{upload.model}</a> : none],
-            ['Answered', <Time key="at" at={upload.at} isExact />],
-            ['Time in the worker', formatDuration(upload.seconds)],
-            ['Time until it was asked', formatDuration(upload.queueSeconds)],
-            ['Times that the worker was asked', formatNumber(upload.tries)],
+            ['Answered', <Time key="at" at={upload.at} as="minute" />],
+            ['Worker took', formatDuration(upload.seconds)],
+            ['Waited before', formatDuration(upload.queueSeconds)],
+            ['Tries', formatNumber(upload.tries)],
             ['Version', <code key="etag">{upload.eTag}</code>],
         ];
     return (
@@ -229,10 +229,10 @@ function History({ name, etag, isOver }: { name: string; etag: string; isOver: b
                     <>
                         {value.leftOut > 0 && <p class="muted small">{value.leftOut} earlier steps are left out.</p>}
                         <ol class="history">
-                            <li><Time at={value.createdAt} isExact /><span>Reading begins</span></li>
+                            <li><Time at={value.createdAt} as="second" /><span>Reading begins</span></li>
                             {value.spans.map((span, i) => (
                                 <li key={i}>
-                                    <Time at={span.startedAt} isExact />
+                                    <Time at={span.startedAt} as="second" />
                                     <span>
                                         {spanNames[span.kind]} {span.name}
                                         {span.attempt > 1 && <span class="muted">, attempt {span.attempt}</span>}
@@ -241,7 +241,7 @@ function History({ name, etag, isOver }: { name: string; etag: string; isOver: b
                                     <span class="muted nowrap">{span.kind === 'event' ? '' : duration(span)}</span>
                                 </li>
                             ))}
-                            {value.endedAt && <li><Time at={value.endedAt} isExact /><span>{value.runtimeStatus}</span></li>}
+                            {value.endedAt && <li><Time at={value.endedAt} as="second" /><span>{value.runtimeStatus}</span></li>}
                         </ol>
                     </>
                 )}

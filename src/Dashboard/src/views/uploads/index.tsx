@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { apiUrl, call } from '../../api/client';
 import { useApi, usePolled } from '../../api/polling';
 import { ApiImage } from '../../components/ApiImage';
@@ -74,15 +74,21 @@ function Toolbar({ filter }: { filter: Filter }) {
 }
 
 function UploadList({ filter, count }: { filter: Filter; count: number | undefined }) {
-    const [pages, setPages] = useState(1);
-    const list = usePolled(`uploads ${pages}`, abort => readUploads(filter, pages, abort), 5000 * pages);
-    // Of fewer pages, while more are read.
-    const [kept, setKept] = useState(list.value.value);
-    const value = list.value.value ?? kept;
-    useEffect(() => setKept(list.value.value ?? kept), [list.value.value]);
+    const pages = useRef(1);
+    const [isLoading, setLoading] = useState(false);
+    const list = usePolled('uploads', abort => readUploads(filter, pages.current, abort), () => 5000 * pages.current);
+    const value = list.value.value;
+    const loadMore = async () => {
+        pages.current++;
+        setLoading(true);
+        await list.refresh();
+        setLoading(false);
+    };
+    // Of a long list, what others have changed can wait for its next turn.
+    const changes = `${pages.current === 1 ? count : ''} ${uploadsChanged.value}`;
     useEffect(() => {
-        if (list.updatedAt.value !== undefined) void list.refresh();
-    }, [count, uploadsChanged.value]);
+        if (value) void list.refresh();
+    }, [changes]);
     if (!value) return <Loaded from={list}>{() => null}</Loaded>;
     if (value.uploads.length === 0) return <NoUploads filter={filter} />;
     return (
@@ -96,8 +102,8 @@ function UploadList({ filter, count }: { filter: Filter; count: number | undefin
             </WindowedList>
             {value.hasMore && (
                 <div class="more">
-                    <button type="button" onClick={() => setPages(pages + 1)} disabled={list.value.value === undefined}>
-                        {list.value.value === undefined ? 'Loading…' : 'Load more'}
+                    <button type="button" onClick={() => void loadMore()} disabled={isLoading}>
+                        {isLoading ? 'Loading…' : 'Load more'}
                     </button>
                     <span class="muted small">{formatInteger(value.uploads.length)} shown</span>
                 </div>
@@ -126,18 +132,18 @@ function UploadRow({ upload, below }: { upload: Upload; below: number }) {
 }
 
 function Answer({ upload }: { upload: Upload }) {
-    if (isWaiting(upload)) return <><span class="badge">waiting</span> {upload.detail}</>;
+    if (isWaiting(upload)) return <><span class="badge">waiting</span><span class="cut">{upload.detail}</span></>;
     if (upload.status !== 'predicted') {
         return (
             <>
                 <span class={upload.status === 'failed' ? 'badge badge-bad' : 'badge badge-warn'}>{upload.reason ?? upload.status}</span>
-                {' '}{upload.detail}
+                <span class="cut">{upload.detail}</span>
             </>
         );
     }
     return (
         <>
-            <strong>{upload.title ?? upload.answer}</strong>
+            <strong class="cut">{upload.title ?? upload.answer}</strong>
             {upload.category && <span class="badge">{upload.category}</span>}
             {upload.price !== undefined && <span class="upload-price">{formatNumber(upload.price)}</span>}
         </>
