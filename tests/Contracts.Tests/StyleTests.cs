@@ -10,7 +10,7 @@ public sealed partial class StyleTests
     [Fact]
     public void Lines_of_code_end_at_140_columns()
     {
-        string[] extensions = [".cs", ".ts", ".tsx", ".mjs", ".css"];
+        string[] extensions = [".cs", ".ts", ".tsx", ".css"];
         var lines = extensions.SelectMany(extension => Repository.Files(extension)).SelectMany(Lines);
         AssertNone(lines.Where(line => line.Text.Length > LongestLine).Select(line => line.Place));
     }

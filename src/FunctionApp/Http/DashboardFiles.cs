@@ -59,7 +59,7 @@ internal static class DashboardFiles
             ".js" => "text/javascript; charset=utf-8",
             ".css" => "text/css; charset=utf-8",
             ".svg" => "image/svg+xml",
-            var extension => throw new InvalidOperationException($"The dashboard's file {name} has an extension without a type: {extension}"),
+            var extension => throw new InvalidOperationException($"No type is known for {extension}, the extension of {name}."),
         };
         var tag = Convert.ToHexStringLower(SHA256.HashData(content).AsSpan(0, 16));
         return new DashboardFile(content, contentType, new EntityTagHeaderValue($"\"{tag}\""), encoding);

@@ -79,7 +79,7 @@ function MarkdownTable({ lines }: { lines: string[] }) {
     const [head = [], divider = [], ...body] = lines.map(cells);
     const align = (i: number) => divider[i]?.endsWith(':') ? 'number' : undefined;
     return (
-        <div class="table-scroll">
+        <div class="table-scroll" role="group" aria-label="Table" tabIndex={0}>
             <table>
                 <thead><tr>{head.map((cell, i) => <th key={i} scope="col" class={align(i)}>{inline(cell)}</th>)}</tr></thead>
                 <tbody>{body.map((row, i) => (

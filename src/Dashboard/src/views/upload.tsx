@@ -219,7 +219,7 @@ function History({ name, etag, isOver }: { name: string; etag: string; isOver: b
     // Histories of ended readings are purged after some time.
     const timeline = usePolled(
         `timeline ${name} ${etag} ${isOver}`, abort => orNull(get('/api/predictions/{name}/timeline', { path: { name } }, abort)),
-        () => isOver ? undefined : 2000);
+        timeline => timeline === null || timeline.endedAt ? undefined : 2000);
     return (
         <section class="card stack" aria-label="History">
             <h2>History</h2>
