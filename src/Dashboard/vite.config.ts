@@ -26,6 +26,8 @@ export default defineConfig(({ command }) => ({
         environmentOptions: { happyDOM: { url: 'http://localhost/api/dashboard/index.html' } },
         setupFiles: 'tests/setup.ts',
         include: ['tests/**/*.test.{ts,tsx}'],
+        // Otherwise a style sheet that a test imports as a text is empty.
+        css: { include: /charts\.css|styles\.css/ },
         restoreMocks: true,
         unstubGlobals: true,
     },

@@ -17,24 +17,28 @@ export interface Confusion {
 }
 
 /** Returns the answered category, or `''` for none that is known: the invented ones of an untrained model would each have a column. */
-export const knownCategory = (answer: Answered, known: { has(category: string): boolean }) =>
+export const knownCategory = (answer: Answered, known: ReadonlySet<string>) =>
     (answer.category !== undefined && known.has(answer.category) ? answer.category : '');
 
-/** Counts answers by true and answered category. Samples without a category are left out. */
-export function confusionOf(answers: readonly Answered[]): Confusion {
+/**
+ * Counts answers by true and answered category. Samples without a category are left out.
+ * @param known Categories that may be answered.
+ */
+export function confusionOf(answers: readonly Answered[], known: ReadonlySet<string>): Confusion {
     const cells = new Map<string, Map<string, number>>();
-    for (const { truth: { category } } of answers) if (category !== undefined) cells.set(category, new Map());
-    const seen = new Set<string>();
+    const others = new Set<string>();
     for (const answer of answers) {
-        const row = cells.get(answer.truth.category ?? '');
-        if (answer.truth.category === undefined || row === undefined) continue;
-        const category = knownCategory(answer, cells);
-        row.set(category, (row.get(category) ?? 0) + 1);
-        seen.add(category);
+        const { truth: { category: truth } } = answer;
+        if (truth === undefined) continue;
+        const category = knownCategory(answer, known);
+        const row = cells.get(truth) ?? new Map<string, number>();
+        cells.set(truth, row.set(category, (row.get(category) ?? 0) + 1));
+        others.add(category);
     }
-    const truths = [...cells.keys()].sort();
-    // None comes last, where it does not push the diagonal aside.
-    return { truths, answered: [...truths, ...(seen.has('') && !cells.has('') ? [''] : [])], cells };
+    const truths = [...cells.keys()].toSorted();
+    // What is never true comes last, where it does not push the diagonal aside; none at its very end.
+    const rest = [...others].filter(other => !cells.has(other)).toSorted((a, b) => (b === '' ? -1 : a === '' ? 1 : a < b ? -1 : 1));
+    return { truths, answered: [...truths, ...rest], cells };
 }
 
 /** Absolute error of the answered price in percent of the true one; undefined without a true price above 0. A missing answer is price 0. */

@@ -1,6 +1,7 @@
 import { useMemo, useState } from 'preact/hooks';
 import { apiUrl } from '../api/client';
 import { useApi } from '../api/polling';
+import type { Schemas } from '../api/schema';
 import { AnswerDiff } from '../charts/AnswerDiff';
 import { answeredName, ConfusionMatrix } from '../charts/ConfusionMatrix';
 import { type Badness, calibrationError, confusionOf, knownCategory, reliabilityOf, worst } from '../charts/evaluation';
@@ -41,7 +42,7 @@ export default function Errors({ params, query }: ViewProps) {
     const summary = useApi('/api/runs/{run}/summary', { path: { run } }, () => undefined);
     const { answers, isComplete, error, retry } = useAnswers(run, model, splits.includes(split) ? split : 'validation');
     const [opened, setOpened] = useState<Opened>();
-    const repo = summary.value.value?.dataset;
+    const { dataset: repo, result } = summary.value.value ?? {};
     return (
         <RunFrame run={run} title={`Errors of ${run}`}>
             <Tabs label="Model" tabs={models} selected={model} onSelect={key => setQuery({ model: key, split: undefined })}>
@@ -65,7 +66,7 @@ export default function Errors({ params, query }: ViewProps) {
                             <p>The worker keeps them when it evaluates: the base model before training, the fine-tuned one at its end.</p>
                         </Empty>
                     )
-                    : <Charts key={`${model} ${split}`} answers={answers} repo={repo} open={setOpened} />}
+                    : <Charts key={`${model} ${split}`} answers={answers} repo={repo} result={result} open={setOpened} />}
             </Tabs>
             {opened && (
                 <Dialog title={opened.title} isWide onClose={() => setOpened(undefined)}>
@@ -76,14 +77,25 @@ export default function Errors({ params, query }: ViewProps) {
     );
 }
 
+/** Categories of the dataset: the true ones of the answers, and those that the evaluations of the run knew. */
+export function categoriesOf(answers: readonly Answer[], result: Schemas['TrainingResult'] | undefined): Set<string> {
+    const known = new Set(answers.flatMap(({ truth: { category } }) => (category === undefined ? [] : [category])));
+    for (const metrics of [result?.base, result?.fineTuned, result?.test])
+        for (const row of metrics?.confusion ?? [])
+            for (const category of [row.truth, ...Object.keys(row.answered)]) if (category !== '') known.add(category);
+    return known;
+}
+
 interface ChartsProps {
     answers: readonly Answer[];
     repo: string | undefined;
+    result: Schemas['TrainingResult'] | undefined;
     open: (opened: Opened) => void;
 }
 
-function Charts({ answers, repo, open }: ChartsProps) {
-    const confusion = useMemo(() => confusionOf(answers), [answers]);
+function Charts({ answers, repo, result, open }: ChartsProps) {
+    const known = useMemo(() => categoriesOf(answers, result), [answers, result]);
+    const confusion = useMemo(() => confusionOf(answers, known), [answers, known]);
     const reliability = useMemo(() => reliabilityOf(answers), [answers]);
     const byKey = useMemo(() => new Map(answers.map(answer => [answer.truth.key, answer])), [answers]);
     const prices = useMemo(() => answers.flatMap(({ truth, price }) =>
@@ -98,7 +110,7 @@ function Charts({ answers, repo, open }: ChartsProps) {
                     <ConfusionMatrix confusion={confusion} onOpen={(truth, category) => open({
                         title: `${truth} answered as ${answeredName(category)}`,
                         answers: answers.filter(answer =>
-                            answer.truth.category === truth && knownCategory(answer, confusion.cells) === category),
+                            answer.truth.category === truth && knownCategory(answer, known) === category),
                     })} />
                 </section>
             )}

@@ -36,7 +36,7 @@ function Charts({ lines, sync }: { lines: readonly MetricsLine[]; sync: string }
             <div class="charts">
                 {charts.map(({ format = value => formatSignificant(value), ...chart }) => (
                     <div key={chart.title} class={chart.isWide ? 'card chart-wide' : 'card'}>
-                        <LineChart {...chart} format={format} markers={chart.isWide ? markers : unnamed} smoothing={smoothing} sync={sync} />
+                        <LineChart {...chart} {...{ format, smoothing, sync }} markers={chart.isWide ? markers : unnamed} />
                     </div>
                 ))}
             </div>

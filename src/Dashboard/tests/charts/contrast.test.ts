@@ -1,8 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-
-const styles = readFileSync('src/styles.css', 'utf8');
-const charts = readFileSync('src/charts/charts.css', 'utf8');
+import charts from '../../src/charts/charts.css?raw';
+import styles from '../../src/styles.css?raw';
 
 type Colour = [number, number, number];
 
@@ -27,7 +25,8 @@ const mix = (a: Colour, b: Colour, share: number) => a.map((channel, i) => chann
 
 describe.each(['light', 'dark'] as const)('in the %s theme', theme => {
     it.each(['right', 'wrong'])('a full cell of %s answers has text of contrast 4.5', kind => {
-        const rule = new RegExp(`confusion-${kind} \\{ background: color-mix\\(in srgb, var\\(--(\\w+)\\) calc\\((\\d+)% \\+ (\\d+)%`).exec(charts)!;
+        const mixed = 'color-mix\\(in srgb, var\\(--(\\w+)\\) calc\\((\\d+)% \\+ (\\d+)%';
+        const rule = new RegExp(`confusion-${kind} \\{ background: ${mixed}`).exec(charts)!;
         const cell = mix(colour(rule[1]!, theme), colour('surface', theme), (Number(rule[2]) + Number(rule[3])) / 100);
         expect(contrast(colour('text', theme), cell)).toBeGreaterThanOrEqual(4.5);
     });

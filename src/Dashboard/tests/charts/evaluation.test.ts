@@ -11,20 +11,21 @@ describe('confusionOf', () => {
         answered({ category: 'coat' }, { category: 'invented' }),
         answered({ category: 'coat' }, {}),
         answered({}, { category: 'hat' }),
-    ]);
+        answered({ category: 'hat' }, { category: 'boot' }),
+    ], new Set(['hat', 'coat', 'boot']));
 
     it('counts by true and answered category', () => {
-        expect(Object.fromEntries(confusion.cells.get('hat')!)).toEqual({ hat: 1, coat: 1 });
+        expect(Object.fromEntries(confusion.cells.get('hat')!)).toEqual({ hat: 1, coat: 1, boot: 1 });
     });
 
-    it('puts unknown and missing categories in one last column', () => {
+    it('puts categories that are never true after the others, unknown and missing ones in one last column', () => {
         expect(confusion.truths).toEqual(['coat', 'hat']);
-        expect(confusion.answered).toEqual(['coat', 'hat', '']);
+        expect(confusion.answered).toEqual(['coat', 'hat', 'boot', '']);
         expect(Object.fromEntries(confusion.cells.get('coat')!)).toEqual({ '': 2 });
     });
 
     it('has no such column when every answer has a category', () => {
-        expect(confusionOf([answered({ category: 'hat' }, { category: 'hat' })]).answered).toEqual(['hat']);
+        expect(confusionOf([answered({ category: 'hat' }, { category: 'hat' })], new Set(['hat'])).answered).toEqual(['hat']);
     });
 });
 

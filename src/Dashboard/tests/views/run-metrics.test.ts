@@ -53,7 +53,8 @@ describe('metricsReader', () => {
 
 describe('curves', () => {
     const lines = [
-        validation(0, 5), line(1, { loss: 4, gpuBytes: 7e9 }), line(2, { loss: 3 }), validation(2, 2), line(2, { checkpoint: true }), validation(3, 2.5),
+        validation(0, 5), line(1, { loss: 4, gpuBytes: 7e9 }), line(2, { loss: 3 }), validation(2, 2), line(2, { checkpoint: true }),
+        validation(3, 2.5),
     ];
 
     it('have the losses and the base model on one axis', () => {

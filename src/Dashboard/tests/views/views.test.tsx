@@ -1,0 +1,307 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { place } from '../../src/shell/router';
+import Compare from '../../src/views/compare';
+import Dataset from '../../src/views/dataset';
+import Errors from '../../src/views/errors';
+import Gallery from '../../src/views/gallery';
+import NewRun from '../../src/views/new-run';
+import Run from '../../src/views/run';
+import { phaseStates } from '../../src/views/run-phases';
+import type { RunView } from '../../src/views/run-state';
+import Runs from '../../src/views/runs';
+import RunTimeline from '../../src/views/timeline';
+import { click, enter, fakeApi, find, hide, jsonl, problem, settle, show } from './fake-api';
+
+// It draws on a canvas, which the DOM of these tests does not have.
+vi.mock('uplot', () => ({
+    default: class {
+        data: unknown;
+        series: unknown[];
+        scales = { x: {} };
+        over = { clientHeight: 0 };
+        constructor(options: { series: unknown[] }, data: unknown) {
+            this.series = options.series;
+            this.data = data;
+        }
+        setData(data: unknown) { this.data = data; }
+        setSeries() {}
+        setSize() {}
+        setCursor() {}
+        valToPos() { return 0; }
+        redraw() {}
+        destroy() {}
+    },
+}));
+
+beforeEach(() => {
+    // Everything is on the screen.
+    vi.stubGlobal('IntersectionObserver', class {
+        constructor(private readonly changed: (changes: { isIntersecting: boolean }[]) => void) {}
+        observe() { queueMicrotask(() => this.changed([{ isIntersecting: true }])); }
+        disconnect() {}
+    });
+});
+
+afterEach(hide);
+
+const times = { createdAt: '2026-05-01T12:00:00Z', lastUpdatedAt: '2026-05-01T12:10:00Z' };
+const running: RunView = {
+    run: 'first', runtimeStatus: 'Running', ...times,
+    status: {
+        phase: 'training',
+        training: {
+            run: 'first', at: times.createdAt, phase: 'training', step: 3, steps: 12, epoch: 0.5, etaSeconds: 90,
+            trackers: [{ name: 'MLflow', url: 'https://mlflow.example/1' }, { name: 'TensorBoard', problem: 'no storage' }],
+        },
+    },
+};
+
+describe('phaseStates', () => {
+    const states = (run: RunView) => phaseStates(run).map(({ state }) => state);
+
+    it('tell what is done, in progress and open', () => {
+        expect(states(running)).toEqual(['done', 'done', 'done', 'current', 'open', 'open']);
+        expect(states({ ...running, runtimeStatus: 'Completed' })).toEqual(Array.from({ length: 6 }, () => 'done'));
+    });
+
+    it('tell where a run failed, and begin with the first phase', () => {
+        expect(states({ ...running, runtimeStatus: 'Failed' })).toEqual(['done', 'done', 'done', 'failed', 'open', 'open']);
+        const { status: _, ...fresh } = running;
+        expect(states({ ...fresh, runtimeStatus: 'Pending' })[0]).toBe('current');
+    });
+});
+
+describe('Run', () => {
+    const metrics = () => jsonl([{ step: 0, epoch: 0, seconds: 0, validation: { loss: 5, samples: 1, generated: 0 } },
+        { step: 1, epoch: 0.1, seconds: 1, loss: 4 }]);
+
+    it('shows progress, trackers and curves of a run in progress', async () => {
+        fakeApi({ 'GET /runs/first': running, 'GET /runs/first/metrics': metrics });
+        const view = await show(Run, '#/runs/first', { run: 'first' });
+        expect(find('[aria-current="step"]').textContent).toContain('step 3 of 12');
+        expect(find('[aria-current="step"]').textContent).toContain('1 min 30 s left');
+        expect(find<HTMLAnchorElement>('.trackers a').href).toBe('https://mlflow.example/1');
+        expect(view.textContent).toContain('(no storage)');
+        expect(find('.chart-legend').textContent).toContain('training 4');
+    });
+
+    it('cancels only after a confirmation', async () => {
+        let run = running;
+        const sent = fakeApi({
+            'GET /runs/first': () => run, 'GET /runs/first/metrics': metrics,
+            'POST /runs/first/cancel': () => run = { ...running, runtimeStatus: 'Terminated' },
+        });
+        const view = await show(Run, '#/runs/first', { run: 'first' });
+        await click(find('button', 'Cancel the run'));
+        await click(find('dialog button', 'Keep it running'));
+        expect(sent.some(({ method }) => method === 'POST')).toBe(false);
+        await click(find('button', 'Cancel the run'));
+        await click(find('dialog button', 'Cancel the run'));
+        expect(sent.some(({ method }) => method === 'POST')).toBe(true);
+        expect(view.textContent).toContain('This run was cancelled');
+    });
+
+    it('shows the reason of a failure and the way out', async () => {
+        fakeApi({
+            'GET /runs/first': { ...running, runtimeStatus: 'Failed', error: 'The GPU job was lost.' }, 'GET /runs/first/metrics': metrics,
+        });
+        await show(Run, '#/runs/first', { run: 'first' });
+        expect(find('[role="alert"]').textContent).toContain('The GPU job was lost.');
+        expect(find<HTMLAnchorElement>('[role="alert"] a', 'same settings').hash).toBe('#/new-run?from=first');
+    });
+});
+
+it('Gallery shows the answers at the step of the slider, differing words marked', async () => {
+    fakeApi({
+        'GET /runs/first': running,
+        'GET /runs/first/samples': {
+            samples: [{
+                image: 'a.jpg', truth: 'Product: red coat',
+                answers: [
+                    { step: 0, answer: 'A photo' }, { step: 5, answer: 'Product: blue coat' }, { step: 9, answer: 'Product: red coat' },
+                ],
+            }],
+        },
+    });
+    await show(Gallery, '#/runs/first/gallery', { run: 'first' });
+    expect(find('.slide .badge').textContent).toBe('right');
+    await enter(find('.gallery-bar input'), '1');
+    expect(find('.gallery-step').textContent).toBe('step 5');
+    expect(find('.slide ins').textContent).toContain('blue');
+    expect(find('.slide del').textContent).toContain('red');
+});
+
+describe('Errors', () => {
+    const answer = (key: string, category: string, answered: string, price: number) => ({
+        model: 'fine-tuned', split: 'validation', answer: '', category: answered, price, confidence: { answer: 0.9, category: 0.9 },
+        truth: { key, sha256: key, category, price: 10, title: key },
+    });
+    const pages: Record<string, object> = {
+        '': { answers: [answer('a', 'hat', 'hat', 10), answer('b', 'hat', 'coat', 11)], continuation: '77' },
+        '77': { answers: [answer('c', 'hat', 'coat', 50)] },
+    };
+
+    it('reads all pages and opens the samples of a cell', async () => {
+        const sent = fakeApi({
+            'GET /runs/first/summary': {
+                run: 'first', dataset: 'o/n', trainingLoss: [], validationLoss: [],
+                result: { fineTuned: { confusion: [{ truth: 'hat', answered: { coat: 2, hat: 1 } }] } },
+            },
+            'GET /runs/first/answers': ({ query }) => pages[query.get('continuation') ?? '']!,
+        });
+        await show(Errors, '#/runs/first/errors', { run: 'first' });
+        expect(find('[role="status"]').textContent).toBe('3 answers');
+        expect(find('.samples .sample').textContent).toContain('price off by 400 %');
+        await click(find('button[aria-label="2 of 3 hat answered as coat"]'));
+        expect([...document.querySelectorAll('dialog .sample .mono')].map(key => key.textContent)).toEqual(['b', 'c']);
+        expect(sent.some(({ path, query }) => path === '/datasets/o/n/images/c' && query.get('width') === '160')).toBe(true);
+    });
+
+    it('asks for the answers of the other model', async () => {
+        const sent = fakeApi({ 'GET /runs/first/answers': { answers: [] } });
+        const view = await show(Errors, '#/runs/first/errors', { run: 'first' });
+        await click(find('[role="tab"]', 'Base model'));
+        expect(sent.filter(({ path }) => path.endsWith('/answers')).map(({ query }) => query.get('model'))).toEqual(['fine-tuned', 'base']);
+        expect(view.textContent).toContain('There are no answers of the base model');
+    });
+});
+
+describe('Dataset', () => {
+    const path = '/datasets/o/n/abc/def';
+    const params = { owner: 'o', name: 'n', commit: 'abc', view: 'def' };
+    const report = {
+        repo: 'o/n', commit: 'abc', view: 'def', columns: { image: 'i' }, splits: { train: 2 }, categories: { hat: 2 }, categoryCount: 1,
+        seconds: 3,
+        counts: { rows: 3, stored: 2, duplicates: 0, rejected: 1, rejectedBy: { timeout: 1 }, bytes: 10 },
+    };
+    const row = (index: number, more: object) =>
+        ({ row: index, sourceSplit: 'train', split: 'train', state: 'stored', bytes: 1, width: 1, height: 1, ...more });
+
+    it('reads on over empty pages, and filters by a reason', async () => {
+        const sent = fakeApi({
+            [`GET ${path}`]: report,
+            [`GET ${path}/rows`]: ({ query }) => {
+                if (query.get('reason')) return { rows: [row(7, { state: 'rejected', reason: 'timeout', detail: 'took too long' })] };
+                return query.get('continuation') ? { rows: [row(0, { title: 'Red hat' })] } : { rows: [], continuation: 'more' };
+            },
+        });
+        const view = await show(Dataset, `#${path}`, params);
+        expect(find('.dataset-row').textContent).toContain('Red hat');
+        await click(find('button', 'timeout'));
+        expect(place.value.query.get('reason')).toBe('timeout');
+        expect(find('.dataset-row').textContent).toContain('took too long');
+        expect(view.querySelectorAll('.dataset-row')).toHaveLength(1);
+        expect(sent.at(-1)!.query.get('top')).toBe('200');
+    });
+
+    it('keeps the rows that were read when the next page fails', async () => {
+        fakeApi({
+            [`GET ${path}`]: report,
+            [`GET ${path}/rows`]: ({ query }) =>
+                (query.get('continuation') ? problem(503, {}) : { rows: [row(0, { title: 'Red hat' })], continuation: 'more' }),
+        });
+        const view = await show(Dataset, `#${path}`, params);
+        expect(view.textContent).toContain('Red hat');
+        expect(find('[role="alert"]').textContent).toContain('It does not work.');
+    });
+});
+
+describe('Runs', () => {
+    const evaluation = { loss: 1, samples: 1, generated: 1, categoryAccuracy: 0.8, majorityCategoryAccuracy: 0.3 };
+    const summary = (run: string, learnt = evaluation) => ({
+        run, dataset: 'o/n', trainingLoss: [{ step: 1, value: 3 }, { step: 2, value: 2 }], validationLoss: [],
+        result: { run, succeeded: true, steps: 2, trainingSamples: 4, seconds: 9, droppedSamples: 0, fineTuned: learnt },
+    });
+    const runs = ['a', 'b', 'c'].map(run => ({ run, runtimeStatus: 'Completed', ...times }));
+
+    it('show summaries, filter by status, and lead to a comparison', async () => {
+        const sent = fakeApi({
+            'GET /runs': { runs }, 'GET /runs/a/summary': summary('a'), 'GET /runs/b/summary': summary('b'),
+            'GET /runs/c/summary': summary('c'),
+        });
+        await show(Runs, '#/runs');
+        expect(find('tbody tr').textContent).toContain('80 %majority 30 %');
+        expect(find('.sparkline').getAttribute('aria-label')).toBe('training loss from 3 to 2');
+        await click(find('[aria-label="Compare a"]'));
+        await click(find('[aria-label="Compare c"]'));
+        expect(find<HTMLAnchorElement>('a', 'Compare 2 runs').hash).toBe('#/compare?runs=a%2Cc');
+        await click(find('label', 'Failed').querySelector('input')!);
+        expect(sent.at(-1)).toMatchObject({ path: '/runs/c/summary' });
+        expect(sent.some(({ path, query }) => path === '/runs' && query.get('status') === 'Failed')).toBe(true);
+    });
+
+    it('are compared by settings and metrics, the best marked', async () => {
+        fakeApi({
+            'GET /runs/a/summary': summary('a'), 'GET /runs/b/summary': summary('b', { ...evaluation, loss: 0.5 }),
+            'GET /runs/a/request': { training: { seed: 1, epochs: 2 } }, 'GET /runs/b/request': { training: { seed: 2, epochs: 2 } },
+        });
+        await show(Compare, '#/compare?runs=a,b');
+        const cells = [...find('tbody tr', 'Loss').querySelectorAll('td')].map(cell => cell.textContent);
+        expect(cells).toEqual([' 1', 'best 0.5−0.5']);
+        expect(find('[aria-label="Settings that differ, table"] tbody').textContent).toBe('training.seed12');
+    });
+});
+
+describe('NewRun', () => {
+    const inspection = {
+        repo: 'o/n', commit: '0123456789abcdef', configs: ['default'], config: 'default',
+        splits: { train: { files: 1, bytes: 9, rows: 5 } },
+        columns: [{ name: 'photo', type: 'string' }, { name: 'label', type: 'string' }], sampleRows: [{ photo: 'https://x/1.jpg' }],
+        mapping: { image: 'photo' }, guess: 'photo has URLs',
+    };
+    const field = (path: string) => find<HTMLInputElement>(`[name="${path}"]`);
+
+    it('makes the request of guessed columns and entered settings, and starts it', async () => {
+        const sent = fakeApi({
+            'POST /datasets/inspect': inspection, 'POST /runs': { run: 'new', statusUrl: '/api/runs/new' },
+        });
+        const view = await show(NewRun, '#/new-run');
+        await enter(field('dataset.repo'), 'o/n');
+        await click(find('button', 'Inspect'));
+        expect(view.textContent).toContain('photo has URLs');
+        expect(field('dataset.columns.image').value).toBe('photo');
+        await enter(field('dataset.columns.category'), 'label');
+        await enter(field('training.learningRate'), '0.001');
+        await click(find('button', 'Start the run'));
+        expect(sent.at(-1)!.body).toEqual({
+            dataset: { repo: 'o/n', columns: { image: 'photo', category: 'label' } }, training: { learningRate: 0.001 },
+        });
+        expect(find('aside pre').textContent).toBe(JSON.stringify(sent.at(-1)!.body, null, 2));
+        expect(window.location.hash).toBe('#/runs/new');
+    });
+
+    it('begins with the settings of another run and shows the errors of the API at their fields', async () => {
+        fakeApi({
+            'GET /runs/first/request': { run: 'first', dataset: { repo: 'o/n' }, training: { method: 'lora', lora: { rank: 4 } } },
+            'POST /runs': problem(400, { errors: [{ field: 'training.lora.rank', message: 'is too low' }] }),
+        });
+        await show(NewRun, '#/new-run?from=first');
+        expect(field('training.lora.rank').value).toBe('4');
+        await click(find('button', 'Start the run'));
+        expect(field('training.lora.rank').getAttribute('aria-invalid')).toBe('true');
+        expect(find('.field-error', 'is too low').closest('.field')!.querySelector('[name="training.lora.rank"]')).not.toBeNull();
+    });
+});
+
+it('Timeline tells retries and failures, and opens a sub-orchestration', async () => {
+    const span = (kind: string, name: string, more: object = {}) =>
+        ({ kind, name, startedAt: times.createdAt, endedAt: times.lastUpdatedAt, attempt: 1, ...more });
+    const timeline = (instance: string, spans: object[]) => ({
+        instance, name: 'FineTune', runtimeStatus: 'Completed', createdAt: times.createdAt, endedAt: times.lastUpdatedAt, leftOut: 0, spans,
+    });
+    fakeApi({
+        'GET /timelines/first': timeline('first', [
+            span('subOrchestration', 'IngestDataset', { instance: 'first.ingest' }),
+            span('activity', 'Mirror', { error: 'The Hub is away.' }),
+            span('activity', 'Mirror', { attempt: 2, startedAt: times.lastUpdatedAt }), span('timer', ''),
+        ]),
+        'GET /timelines/first.ingest': timeline('first.ingest', [span('activity', 'FetchFile')]),
+    });
+    const view = await show(RunTimeline, '#/runs/first/timeline', { run: 'first' });
+    expect(find('.timeline-name', 'Mirror').textContent).toBe('Mirror 10 min 00 s, 2×, 1 retry, 1 failed');
+    expect(find('.timeline-failures').textContent).toBe('The Hub is away.');
+    expect(find('.timeline-name', 'Waiting')).toBeTruthy();
+    await click(find('button', 'IngestDataset'));
+    await settle();
+    expect(view.textContent).toContain('FetchFile');
+});
