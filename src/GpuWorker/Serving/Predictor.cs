@@ -97,7 +97,7 @@ public sealed class Predictor : IDisposable
         }
         yield return new AnswerPiece(text.Finish(), tokens.Count)
         {
-            Answer = Read(new GeneratedAnswer(tokens, Stopped: tokens.Count < settings.MaxTokens)),
+            Answer = PredictedAnswer.Of(new GeneratedAnswer(tokens, Stopped: tokens.Count < settings.MaxTokens), _rows),
         };
     }
 
