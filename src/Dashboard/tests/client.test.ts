@@ -64,7 +64,7 @@ describe('errors', () => {
     });
 
     test('without a document still say what to do', async () => {
-        fakeApi({ 'GET /api/runs': new Response('<html>', { status: 502, headers: { 'Retry-After': '7' } }) });
+        fakeApi({ 'GET /api/runs': () => new Response('<html>', { status: 502, headers: { 'Retry-After': '7' } }) });
         const error = await fails(get('/api/runs'));
         expect(error.message).toContain('may be starting');
         expect(error.retryAfter).toBe(7);
@@ -87,7 +87,8 @@ describe('errors', () => {
 describe('bodies', () => {
     test('of JSON lines are arrays', async () => {
         fakeApi({
-            'GET /api/runs/first/metrics': new Response('{"step":1}\n{"step":2}\n', { headers: { 'Content-Type': 'application/jsonl' } }),
+            'GET /api/runs/first/metrics': () =>
+                new Response('{"step":1}\n{"step":2}\n', { headers: { 'Content-Type': 'application/jsonl' } }),
         });
         expect(await get('/api/runs/{run}/metrics', run)).toEqual([{ step: 1 }, { step: 2 }]);
     });

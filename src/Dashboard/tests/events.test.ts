@@ -34,7 +34,7 @@ const never = new AbortController().signal;
 
 test('An answer comes word by word, then complete', async () => {
     const requests = fakeApi({
-        'POST /api/predict': events('event: delta\ndata: {"text":"Co"}\n\nevent: delta\ndata: {"text":"at"}\n\n'
+        'POST /api/predict': () => events('event: delta\ndata: {"text":"Co"}\n\nevent: delta\ndata: {"text":"at"}\n\n'
             + `event: prediction\ndata: ${JSON.stringify(prediction)}\n\n`),
     });
     const texts: string[] = [];
@@ -49,8 +49,8 @@ test('An answer that is not streamed is one, too', async () => {
 });
 
 test('A problem in the stream, and a stream that is cut off, are errors', async () => {
-    fakeApi({ 'POST /api/predict': events('event: problem\ndata: {"status":503,"title":"t","detail":"The worker is away."}\n\n') });
+    fakeApi({ 'POST /api/predict': () => events('event: problem\ndata: {"status":503,"title":"t","detail":"The worker is away."}\n\n') });
     await expect(ask(image, () => undefined, never)).rejects.toThrow('The worker is away.');
-    fakeApi({ 'POST /api/predict': events('event: delta\ndata: {"text":"Co"}\n\n') });
+    fakeApi({ 'POST /api/predict': () => events('event: delta\ndata: {"text":"Co"}\n\n') });
     await expect(ask(image, () => undefined, never)).rejects.toThrow(ApiError);
 });

@@ -1,15 +1,16 @@
 import { vi } from 'vitest';
 
-/** A response to a request of the page; a function makes one for each request. */
-export type Reply = Response | Error | ((request: Request) => Response | Promise<Response>);
+/** A reply to requests of the page, made anew for each: the body of a response can be read once. */
+export type Reply = Error | ((request: Request) => Response | Reply | Promise<Response | Reply>);
 
-export const json = (body: unknown, status = 200, headers: Record<string, string> = {}): Response =>
-    new Response(JSON.stringify(body), { status, headers: { 'Content-Type': 'application/json', ...headers } });
+const body = (type: string, content: unknown, status: number, headers: Record<string, string>): Reply =>
+    () => new Response(JSON.stringify(content), { status, headers: { 'Content-Type': type, ...headers } });
 
-export const problem = (status: number, detail: string, more: object = {}): Response =>
-    new Response(JSON.stringify({ status, title: 'Problem', detail, ...more }), {
-        status, headers: { 'Content-Type': 'application/problem+json' },
-    });
+export const json = (content: unknown, status = 200, headers: Record<string, string> = {}): Reply =>
+    body('application/json', content, status, headers);
+
+export const problem = (status: number, detail: string, more: object = {}): Reply =>
+    body('application/problem+json', { status, title: 'Problem', detail, ...more }, status, {});
 
 /** Replaces `fetch`. Requests are answered by the first entry whose `METHOD path` theirs begins with, and are kept. */
 export function fakeApi(replies: Record<string, Reply>): Request[] {
@@ -19,11 +20,12 @@ export function fakeApi(replies: Record<string, Reply>): Request[] {
         requests.push(request);
         init.signal?.throwIfAborted();
         const { pathname, search } = new URL(url);
-        const found = Object.entries(replies).find(([key]) => `${request.method} ${pathname}${search}`.startsWith(key));
-        if (!found) return problem(404, `The test has no reply to ${request.method} ${pathname}${search}`);
-        const reply = found[1];
+        const asked = `${request.method} ${pathname}${search}`;
+        let reply: Response | Reply = Object.entries(replies).find(([key]) => asked.startsWith(key))?.[1]
+            ?? problem(404, `The test has no reply to ${asked}`);
+        while (typeof reply === 'function') reply = await reply(request);
         if (reply instanceof Error) throw reply;
-        return typeof reply === 'function' ? await reply(request) : reply.clone();
+        return reply;
     });
     return requests;
 }
