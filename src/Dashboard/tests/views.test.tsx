@@ -57,6 +57,8 @@ const submit = (selector: string): Promise<void> => act(() => {
 
 async function open(hash: string, replies: Record<string, Reply> = {}): Promise<Request[]> {
     const requests = fakeApi({ ...replies, ...usual });
+    // happy-dom tells of a changed hash later than a browser does.
+    history.replaceState(null, '', hash);
     place.value = parsePlace(hash);
     await act(() => render(<App />, document.body));
     return requests;
