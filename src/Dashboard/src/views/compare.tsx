@@ -8,9 +8,9 @@ import { Empty } from '../components/Empty';
 import { Loaded } from '../components/Loaded';
 import { View } from '../components/View';
 import { formatDifference, formatSignificant, none } from '../format/format';
+import { metrics } from '../format/metrics';
 import { href, type ViewProps } from '../shell/router';
 import { bestOf, differences } from './compare-settings';
-import { figuresOf } from './run-quality';
 import './runs.css';
 
 /** What a comparison needs of a run. */
@@ -85,25 +85,25 @@ function Head({ runs, label }: { runs: readonly Compared[]; label: string }) {
 
 function Metrics({ runs }: { runs: readonly Compared[] }) {
     const evaluations = runs.map(({ summary }) => summary.result?.fineTuned);
-    const shown = figuresOf(evaluations);
+    const shown = metrics.filter(metric => evaluations.some(evaluation => evaluation && metric.value(evaluation) !== undefined));
     if (shown.length === 0) return <Empty title="None of these runs has been evaluated yet." />;
     return (
         <div class="table-scroll" role="region" aria-label="Metrics, table" tabIndex={0}>
             <table>
                 <Head runs={runs} label="Fine-tuned model" />
                 <tbody>
-                    {shown.map(figure => {
-                        const values = evaluations.map(metrics => metrics && figure.value(metrics));
-                        const best = bestOf(values, figure.isHigherBetter);
+                    {shown.map(metric => {
+                        const values = evaluations.map(evaluation => evaluation && metric.value(evaluation));
+                        const best = bestOf(values, !metric.isBetterLow);
                         const first = values[0];
                         return (
-                            <tr key={figure.label}>
-                                <th scope="row">{figure.label}</th>
+                            <tr key={metric.key}>
+                                <th scope="row">{metric.label}</th>
                                 {values.map((value, i) => (
                                     <td key={runs[i]!.run} class="number">
-                                        {best.has(i) && <span class="badge badge-good">best</span>} {figure.format(value)}
+                                        {best.has(i) && <span class="badge badge-good">best</span>} {metric.format(value)}
                                         {i > 0 && value !== undefined && first !== undefined && (
-                                            <span class="difference muted">{formatDifference(value - first, figure.format)}</span>
+                                            <span class="difference muted">{formatDifference(value - first, metric.format)}</span>
                                         )}
                                     </td>
                                 ))}

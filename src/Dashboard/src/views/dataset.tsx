@@ -162,13 +162,13 @@ function RowLine({ path: { owner, name }, row }: { path: DatasetPath; row: Row }
                     url={apiUrl('/api/datasets/{owner}/{name}/images/{sha256}', { path: { owner, name, sha256 }, query: { width: 96 } })} />
             )}
             <div class="dataset-row-text">
-                <p class="clip">
+                <p class="cut">
                     <span class={`badge badge-${moods[row.state]}`}>{row.reason ?? row.state}</span>{' '}
                     <strong>{row.title ?? row.product ?? `row ${row.row}`}</strong>
                     {row.category !== undefined && <span class="muted"> {row.category}</span>}
                     {row.price !== undefined && <span class="muted"> {formatNumber(row.price)}</span>}
                 </p>
-                <p class="clip small">
+                <p class="cut small">
                     {row.detail ? <span class="bad-text">{row.detail} </span> : null}
                     {row.imageUrl && (
                         /^https?:/.test(row.imageUrl)
@@ -176,7 +176,7 @@ function RowLine({ path: { owner, name }, row }: { path: DatasetPath; row: Row }
                             : <span class="muted">{row.imageUrl}</span>
                     )}
                 </p>
-                <p class="clip small muted">
+                <p class="cut small muted">
                     {row.sourceSplit} {formatInteger(row.row)}{row.split !== row.sourceSplit && `, used in ${row.split}`}
                     {row.width ? `, ${row.width} × ${row.height}, ${formatBytes(row.bytes)}` : ''}
                 </p>

@@ -5,6 +5,7 @@ import type { Schemas } from '../api/schema';
 import { Dialog } from '../components/Dialog';
 import { Freshness } from '../components/Freshness';
 import { Loaded } from '../components/Loaded';
+import { MetricsTable } from '../components/MetricsTable';
 import { Time } from '../components/Time';
 import { attempt } from '../components/Toasts';
 import { formatDuration, formatInteger } from '../format/format';
@@ -12,7 +13,6 @@ import { href, type ViewProps } from '../shell/router';
 import { datasetLink } from './datasets-link';
 import { Curves } from './run-curves';
 import { PhaseStrip } from './run-phases';
-import { ResultTable } from './run-quality';
 import { hasEnded, RunFrame, type RunView, secondsOf, StatusBadge, useRun } from './run-state';
 import './runs.css';
 
@@ -104,7 +104,12 @@ function Outcome({ outcome: { dataset, corrections, result, published, publishDe
             <h2 id="result">Result</h2>
             {result.pruned
                 ? <p class="box box-warn">Ended early at step {result.pruned.step}: {result.pruned.reason}</p>
-                : <ResultTable result={result} />}
+                : (
+                    <MetricsTable caption="Final metrics" compared={[0, 1]} withBaseline columns={[
+                        { label: 'Base model', metrics: result.base }, { label: 'Fine-tuned', metrics: result.fineTuned },
+                        ...(result.test ? [{ label: 'Test split', metrics: result.test }] : []),
+                    ]} />
+                )}
             <dl class="facts">
                 {result.model && (
                     <>

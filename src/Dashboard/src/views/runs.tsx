@@ -101,7 +101,7 @@ function List({ status }: { status: string }) {
                                 </tbody>
                             </table>
                         </div>
-                        {next && <button type="button" class="more" onClick={() => void readOlder()}>Older runs</button>}
+                        {next && <div class="more"><button type="button" onClick={() => void readOlder()}>Older runs</button></div>}
                     </>
                 );
         }}

@@ -3,7 +3,7 @@ import { h, render } from 'preact';
 import { act } from 'preact/test-utils';
 import { vi } from 'vitest';
 import { forgetResponses } from '../../src/api/client';
-import { place, type ViewProps } from '../../src/shell/router';
+import { parsePlace, place, type ViewProps } from '../../src/shell/router';
 
 /** A request that the page has sent. */
 export interface Sent {
@@ -49,8 +49,8 @@ let shown: HTMLElement | undefined;
 /** Renders a view at a place of the page, without what was rendered before. */
 export async function show(view: ComponentType<ViewProps>, hash: string, params: Record<string, string> = {}): Promise<HTMLElement> {
     hide();
-    const [path = '', search = ''] = hash.slice(1).split('?');
-    place.value = { path, query: new URLSearchParams(search) };
+    history.replaceState(null, '', hash);
+    place.value = parsePlace(hash);
     // As the shell does: a change of the query renders the view again.
     const Shown = () => h(view, { params, query: place.value.query });
     const host = shown = document.createElement('main');
