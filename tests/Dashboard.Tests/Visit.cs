@@ -87,6 +87,15 @@ internal sealed class Visit
         }
     }
 
+    /// <summary>Does something that the API refuses, which the browser reports as an error.</summary>
+    public async Task ExpectErrorAsync(int status, Func<Task> act)
+    {
+        var refusal = $"status of {status}";
+        await Page.RunAndWaitForConsoleMessageAsync(
+            act, new() { Predicate = message => message.Text.Contains(refusal, StringComparison.Ordinal) });
+        while (!_complaints.TryDequeue(out _)) await Task.Delay(10);
+    }
+
     /// <summary>Waits until every chart has curves: pixels with a hue, which neither axes nor grid have.</summary>
     public async Task AssertDrawnAsync(ILocator canvases)
     {
