@@ -125,6 +125,7 @@ test('A correction starts from the answer, names the version, and shows errors a
     });
     await until(() => button('Correct the answer'));
     await click('Correct the answer');
+    expect(document.activeElement).toBe($('form input'));
     expect($<HTMLInputElement>('form input').value).toBe('Green Coat');
     await type('input[type=number]', '12.5');
     await submit('form');

@@ -34,6 +34,8 @@ export function DropZone() {
         }, { signal: listeners.signal });
         return () => listeners.abort();
     }, []);
+    // A link in the dialog leads away from it.
+    useEffect(() => { offered.value = null; }, [place.value.path]);
     const isOpen = offered.value !== null;
     useEffect(() => {
         if (isOpen && !dialog.value) {

@@ -6,6 +6,7 @@ import type { Schemas } from '../api/schema';
 import { Dialog } from '../components/Dialog';
 import { Empty } from '../components/Empty';
 import { ErrorBox } from '../components/ErrorBox';
+import { focusFirstField } from '../components/focus';
 import { Freshness } from '../components/Freshness';
 import { Loaded } from '../components/Loaded';
 import { MetricsTable } from '../components/MetricsTable';
@@ -240,7 +241,7 @@ function Activation({ version, cancel, done }: { version: string; cancel: () => 
         }
     };
     return (
-        <form class="form card" onSubmit={event => void submit(event)}>
+        <form class="form card" ref={focusFirstField} onSubmit={event => void submit(event)}>
             <label class="field">
                 <span>Why should {version} serve?</span>
                 <input value={reason} required maxLength={1000} placeholder="such as: the prices of the newer model are wrong"

@@ -7,6 +7,7 @@ import type { Schemas } from '../api/schema';
 import { ConfidenceBars } from '../components/Confidence';
 import { Dialog } from '../components/Dialog';
 import { ErrorBox } from '../components/ErrorBox';
+import { focusFirstField } from '../components/focus';
 import { Progress } from '../components/Progress';
 import { notify } from '../components/Toasts';
 import { formatBytes, formatCount, formatDuration, formatNumber, none } from '../format/format';
@@ -150,7 +151,7 @@ function UploadOne({ file, prefix }: { file: File; prefix: string }) {
         }
     };
     return (
-        <form class="form" onSubmit={event => void submit(event)}>
+        <form class="form" ref={focusFirstField} onSubmit={event => void submit(event)}>
             <label class="field">
                 <span>Name</span>
                 <input value={name} required onInput={event => setName(event.currentTarget.value)} aria-describedby="name-hint" />

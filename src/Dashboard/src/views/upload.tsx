@@ -7,6 +7,7 @@ import type { Schemas } from '../api/schema';
 import { ApiImage } from '../components/ApiImage';
 import { Dialog } from '../components/Dialog';
 import { ErrorBox } from '../components/ErrorBox';
+import { focusFirstField } from '../components/focus';
 import { Freshness } from '../components/Freshness';
 import { Loaded } from '../components/Loaded';
 import { Time } from '../components/Time';
@@ -174,7 +175,7 @@ function CorrectionForm({ document, correction, changed }: CorrectionProps) {
                 : 'Is the answer wrong? A corrected one is what later runs can learn from.'}
             </p>}
             {isOpen && (
-                <form class="form" onSubmit={event => void submit(event)}>
+                <form class="form" ref={focusFirstField} onSubmit={event => void submit(event)}>
                     <Field label="Title" value={title} set={setTitle} error={error?.fields.get('title')} />
                     <Field label="Category" value={category} set={setCategory} error={error?.fields.get('category')} />
                     <Field label="Price" isNumber value={price} set={setPrice} error={error?.fields.get('price')} />
