@@ -1,13 +1,15 @@
 // Builds the page for MSBuild: one build at a time, and only what has changed. Needs nothing but Node.js.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 process.chdir(import.meta.dirname ?? new URL('.', import.meta.url).pathname);
 const stamp = 'obj/built';
 const installed = 'node_modules/.installed';
+// Of a build, in milliseconds.
+const longest = 10 * 60_000;
 
 function fail(message) {
     // In the form that MSBuild reads as an error.
@@ -40,9 +42,11 @@ async function lock(file) {
         } catch (e) {
             if (e.code !== 'EEXIST') throw e;
         }
-        const holder = Number(read(file));
         try {
+            const holder = Number(read(file));
             if (holder) process.kill(holder, 0);
+            // Another process may have the id of one that died.
+            if (Date.now() - statSync(file).mtimeMs > longest) throw new Error('The lock is stale.');
         } catch {
             rmSync(file, { force: true });
         }
