@@ -17,7 +17,7 @@ public sealed class NewRunTests(DashboardFixture stack)
         var dataset = page.GetByRole(AriaRole.Region, new() { Name = "Dataset" });
         await dataset.GetByLabel("repo", new() { Exact = true }).FillAsync(stack.Stack.Dataset);
         await dataset.GetByRole(AriaRole.Button, new() { Name = "Inspect the dataset" }).ClickAsync();
-        await Expect(dataset.GetByRole(AriaRole.Table)).ToContainTextAsync("category3_code", new() { Timeout = 20_000 });
+        await Expect(dataset.GetByRole(AriaRole.Table)).ToContainTextAsync("category3_code");
         await Expect(dataset.GetByLabel("columns: image")).ToHaveValueAsync("imageurl");
         await visit.AssertUsableAsync();
         await page.GetByRole(AriaRole.Region, new() { Name = "Base model" }).GetByLabel("repo", new() { Exact = true })
@@ -36,7 +36,7 @@ public sealed class NewRunTests(DashboardFixture stack)
         Assert.Contains("curl", command, StringComparison.Ordinal);
         Assert.Equal(0.002, JsonNode.Parse(shown)!["training"]!["learningRate"]!.GetValue<double>());
 
-        await Expect(page.GetByRole(AriaRole.Heading, new() { Name = Run, Exact = true })).ToBeVisibleAsync(new() { Timeout = 20_000 });
+        await Expect(page.GetByRole(AriaRole.Heading, new() { Name = Run, Exact = true })).ToBeVisibleAsync();
         using var cancelled = await stack.Http.PostAsync($"api/runs/{Run}/cancel", null);
         cancelled.EnsureSuccessStatusCode();
     });

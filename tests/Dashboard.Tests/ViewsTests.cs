@@ -15,7 +15,7 @@ public sealed class ViewsTests(DashboardFixture stack)
     [InlineData("/runs/" + DashboardFixture.FirstRun + "/gallery", "Truth")]
     [InlineData("/runs/" + DashboardFixture.FirstRun + "/errors", "The fifty worst")]
     [InlineData("/runs/" + DashboardFixture.FirstRun + "/timeline", "PublishModel")]
-    [InlineData("/compare?runs=" + DashboardFixture.FirstRun + "," + DashboardFixture.SecondRun, "learningRate")]
+    [InlineData("/compare?runs=" + DashboardFixture.FirstRun + "," + DashboardFixture.SecondRun, "training.method")]
     [InlineData("/new-run", "Dataset")]
     [InlineData("/datasets", "samples/garments")]
     [InlineData("/nowhere", "no view")]

@@ -68,7 +68,7 @@ internal sealed class Visit
             await page.ScreenshotAsync(new PageScreenshotOptions { Path = picture, FullPage = true });
             throw new InvalidOperationException($"{e.Message}\n{string.Join('\n', visit._complaints)}\nat {page.Url}: {picture}", e);
         }
-        Assert.Empty(visit._complaints);
+        Assert.True(visit._complaints.IsEmpty, string.Join('\n', visit._complaints));
     }
 
     /// <summary>Checks the page in both themes, on a desk and on a phone: no violation of axe's rules, nothing wider than the screen.</summary>
