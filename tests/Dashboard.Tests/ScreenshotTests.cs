@@ -22,13 +22,23 @@ public sealed class ScreenshotTests(DashboardFixture stack)
     [BrowserFact]
     public async Task Every_view_has_its_picture()
     {
-        await DrawAsync("run", $"/runs/{DashboardFixture.FirstRun}", page => page.Locator("canvas").First);
-        await DrawAsync("run-dark", $"/runs/{DashboardFixture.FirstRun}", page => page.Locator("canvas").First, ColorScheme.Dark);
-        await DrawAsync("run-phone", $"/runs/{DashboardFixture.FirstRun}", page => page.Locator("canvas").First, width: 390);
-        await DrawAsync("gallery", $"/runs/{DashboardFixture.FirstRun}/gallery", page => page.GetByRole(AriaRole.Main).GetByRole(AriaRole.Img).First);
-        await DrawAsync("errors", $"/runs/{DashboardFixture.FirstRun}/errors", page => page.GetByRole(AriaRole.Region, new() { Name = "Confusion matrix" }));
-        await DrawAsync("timeline", $"/runs/{DashboardFixture.FirstRun}/timeline", page => page.GetByText("PublishModel").First);
+        const string Run = "/runs/" + DashboardFixture.FirstRun;
+        var upload = Uri.EscapeDataString($"new/{stack.Images[^1].File}");
+        await DrawAsync("uploads", "/uploads", LoadedImage);
+        await DrawAsync("upload", $"/uploads/{upload}", LoadedImage);
+        await DrawAsync("run", Run, Chart);
+        await DrawAsync("run-dark", Run, Chart, ColorScheme.Dark);
+        await DrawAsync("run-phone", Run, Chart, width: 390);
+        await DrawAsync("gallery", $"{Run}/gallery", LoadedImage);
+        await DrawAsync("errors", $"{Run}/errors", page => page.GetByRole(AriaRole.Region, new() { Name = "Confusion matrix" }));
+        await DrawAsync("compare", $"/compare?runs={DashboardFixture.FirstRun},{DashboardFixture.SecondRun}", Chart);
+        await DrawAsync("timeline", $"{Run}/timeline", page => page.GetByText("PublishModel").First);
+        await DrawAsync("new-run", "/new-run", page => page.GetByRole(AriaRole.Region, new() { Name = "Training" }));
     }
+
+    private static ILocator LoadedImage(IPage page) => page.GetByRole(AriaRole.Main).Locator("img[src]").First;
+
+    private static ILocator Chart(IPage page) => page.Locator("canvas").First;
 
     private Task DrawAsync(
         string name, string place, Func<IPage, ILocator> shown, ColorScheme theme = ColorScheme.Light, int width = 1280) =>
@@ -36,10 +46,11 @@ public sealed class ScreenshotTests(DashboardFixture stack)
         {
             var page = visit.Page;
             await page.EmulateMediaAsync(new PageEmulateMediaOptions { ColorScheme = theme });
-            await page.SetViewportSizeAsync(width, width < 800 ? 844 : 860);
+            await page.SetViewportSizeAsync(width, 860);
             await shown(page).WaitForAsync();
             await page.WaitForLoadStateAsync(LoadState.NetworkIdle);
-            using var picture = Image.Load(await page.ScreenshotAsync(new PageScreenshotOptions { Animations = ScreenshotAnimations.Disabled }));
+            var screen = await page.ScreenshotAsync(new PageScreenshotOptions { Animations = ScreenshotAnimations.Disabled });
+            using var picture = Image.Load(screen);
             using var file = new MemoryStream();
             await picture.SaveAsync(file, Encoder);
             Assert.InRange(file.Length, 1, MostBytes);

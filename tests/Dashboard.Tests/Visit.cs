@@ -12,6 +12,8 @@ internal sealed class Visit
     private const int MostNodes = 3000;
     private const int MostRequests = 100;
 
+    private static readonly string[] Answers = ["status of 404", "status of 415"];
+
     private static readonly AxeRunOptions Rules = new()
     {
         RunOnly = new RunOnlyOptions
@@ -29,8 +31,8 @@ internal sealed class Visit
         var origin = host.GetLeftPart(UriPartial.Authority);
         page.Console += (_, message) =>
         {
-            // A question whose answer is "there is none" is reported like a broken link.
-            if (message.Type is "error" or "warning" && !message.Text.Contains("status of 404", StringComparison.Ordinal))
+            // That there is no correction, or no image to draw in an upload, is reported like a broken link.
+            if (message.Type is "error" or "warning" && !Answers.Any(status => message.Text.Contains(status, StringComparison.Ordinal)))
                 _complaints.Enqueue($"console: {message.Text} ({message.Location})");
         };
         page.PageError += (_, error) => _complaints.Enqueue($"error: {error}");
