@@ -32,6 +32,7 @@ public sealed class RunTests(DashboardFixture stack)
             await Expect(alert).ToContainTextAsync("raise training.maxTokens");
             await alert.GetByRole(AriaRole.Link, new() { Name = "timeline" }).ClickAsync();
             await Expect(visit.Page.GetByText("StartGpuJob").First).ToBeVisibleAsync();
+            await Expect(visit.Page.GetByText("Every training sample is longer")).ToBeVisibleAsync();
         });
 
     [BrowserFact]

@@ -8,7 +8,7 @@ import { Loaded } from '../components/Loaded';
 import { Time } from '../components/Time';
 import { formatCount, formatDuration } from '../format/format';
 import type { ViewProps } from '../shell/router';
-import { RunFrame, StatusBadge } from './run-state';
+import { RunFrame, StatusBadge, useRun } from './run-state';
 import './runs.css';
 
 type Timeline = Schemas['Timeline'];
@@ -32,6 +32,8 @@ export default function RunTimeline({ params }: ViewProps) {
     const name = params['run']!;
     const timeline = useTimeline(name);
     const value = timeline.value.value;
+    // A run can fail although none of its calls has: the GPU job's failure is a result that it reads.
+    const error = useRun(name).value.value?.error;
     return (
         <RunFrame run={name} title={`Timeline of ${name}`}
             subtitle={value && (
@@ -40,6 +42,7 @@ export default function RunTimeline({ params }: ViewProps) {
                     {value.endedAt === undefined && <>. <Freshness of={timeline} /></>}
                 </>
             )}>
+            {error && <p class="box box-bad break">{error}</p>}
             <Loaded from={timeline}>{value => (
                 <div class="card">
                     <p class="hint timeline-keys">
