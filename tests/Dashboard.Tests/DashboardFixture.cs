@@ -27,10 +27,10 @@ public sealed class DashboardFixture : IAsyncLifetime
     /// <summary>Folder of the screenshots; null when there are to be none.</summary>
     public static readonly string? Screenshots = Environment.GetEnvironmentVariable("PIPELINE_SCREENSHOTS");
 
-    private const int Rows = 400;
+    /// <summary>Steps of <see cref="FirstRun"/>; pictures show a model that has learned something.</summary>
+    public static readonly int Steps = Screenshots is null ? 40 : 240;
 
-    // Pictures show a model that has learned something.
-    private static readonly int Steps = Screenshots is null ? 40 : 240;
+    private const int Rows = 400;
 
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(5);
 

@@ -64,7 +64,7 @@ public sealed class RunTests(DashboardFixture stack)
         stack.VisitAsync($"/runs/{DashboardFixture.FirstRun}/gallery", async visit =>
         {
             var slider = visit.Page.GetByRole(AriaRole.Slider, new() { Name = "Step" });
-            await Expect(slider).ToHaveAttributeAsync("aria-valuetext", "step 40");
+            await Expect(slider).ToHaveAttributeAsync("aria-valuetext", $"step {DashboardFixture.Steps}");
             await visit.AssertLoadedAsync(visit.Page.GetByRole(AriaRole.Main).GetByRole(AriaRole.Img));
             var cards = visit.Page.GetByRole(AriaRole.Main).GetByRole(AriaRole.Listitem).Filter(new() { HasText = "Truth" });
             var last = await cards.AllInnerTextsAsync();
