@@ -1,3 +1,4 @@
+import { formatInteger, formatPercent } from '../format/format';
 import './charts.css';
 
 interface Props {
@@ -8,9 +9,6 @@ interface Props {
     onSelect?: (label: string) => void;
     selected?: string | undefined;
 }
-
-const counts = new Intl.NumberFormat('en');
-const shares = new Intl.NumberFormat('en', { style: 'percent', maximumFractionDigits: 1 });
 
 /** Labels with bars of their counts. */
 export function BarList({ items, total, onSelect, selected }: Props) {
@@ -27,7 +25,7 @@ export function BarList({ items, total, onSelect, selected }: Props) {
                         )
                         : <span class="bar-label">{label}</span>}
                     <span class="bar-track" aria-hidden="true"><span style={{ width: `${(100 * count) / full}%` }} /></span>
-                    <span class="bar-count">{counts.format(count)}{total ? ` (${shares.format(count / total)})` : ''}</span>
+                    <span class="bar-count">{formatInteger(count)}{total ? ` (${formatPercent(count / total)})` : ''}</span>
                 </li>
             ))}
         </ul>

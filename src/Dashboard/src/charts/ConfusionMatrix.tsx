@@ -1,3 +1,4 @@
+import { formatPercent } from '../format/format';
 import type { Confusion } from './evaluation';
 import './charts.css';
 
@@ -6,8 +7,6 @@ interface Props {
     /** Called with the true category and the answered one; `''` stands for an answer without a known category. */
     onOpen: (truth: string, answered: string) => void;
 }
-
-const shares = new Intl.NumberFormat('en', { style: 'percent', maximumFractionDigits: 0 });
 
 /** Name of an answered category; the empty text stands for none of the dataset's. */
 export const answeredName = (category: string) => (category === '' ? 'none' : category);
@@ -53,7 +52,7 @@ export function ConfusionMatrix({ confusion: { truths, answered, cells }, onOpen
                                         </td>
                                     );
                                 })}
-                                <td class="number">{shares.format((row.get(truth) ?? 0) / total)}</td>
+                                <td class="number">{formatPercent((row.get(truth) ?? 0) / total, 0)}</td>
                             </tr>
                         );
                     })}

@@ -1,7 +1,8 @@
 import { useState } from 'preact/hooks';
+import { formatInteger } from '../format/format';
 import './charts.css';
 
-export interface Bin {
+interface Bin {
     /** Lower bound, inclusive. */
     from: number;
     /** Upper bound, exclusive. */
@@ -21,7 +22,6 @@ interface Props {
 
 const width = 360;
 const height = 120;
-const counts = new Intl.NumberFormat('en');
 
 /** A histogram whose bins are equally wide on screen, so that edges which grow make its axis logarithmic; a table has the numbers. */
 export function Histogram({ title, bins, min, mean, max, format }: Props) {
@@ -41,7 +41,7 @@ export function Histogram({ title, bins, min, mean, max, format }: Props) {
                     const tall = (bin.count / highest) * (height - 2);
                     return (
                         <rect key={bin.from} x={i * bar + 0.5} width={Math.max(bar - 1, 0.5)} y={height - tall} height={tall}>
-                            <title>{`${format(bin.from)} – ${format(bin.to)}: ${counts.format(bin.count)}`}</title>
+                            <title>{`${format(bin.from)} – ${format(bin.to)}: ${formatInteger(bin.count)}`}</title>
                         </rect>
                     );
                 })}
@@ -60,7 +60,7 @@ export function Histogram({ title, bins, min, mean, max, format }: Props) {
                             <tbody>
                                 {bins.map(bin => (
                                     <tr key={bin.from}>
-                                        <td>{format(bin.from)}</td><td>{format(bin.to)}</td><td>{counts.format(bin.count)}</td>
+                                        <td>{format(bin.from)}</td><td>{format(bin.to)}</td><td>{formatInteger(bin.count)}</td>
                                     </tr>
                                 ))}
                             </tbody>

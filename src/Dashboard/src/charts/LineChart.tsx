@@ -1,6 +1,7 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
+import { formatInteger, formatSignificant } from '../format/format';
 import { palette } from './palette';
 import { alignSeries, describe, tableRows, valueUpTo, type Series } from './series';
 import { smooth } from './smooth';
@@ -28,15 +29,15 @@ interface Props {
     format?: (value: number) => string;
 }
 
-const number = new Intl.NumberFormat('en', { maximumSignificantDigits: 4 });
-const step = new Intl.NumberFormat('en');
+// One array for all, so that a chart without markers is not drawn again at every move of the crosshair.
+const noMarkers: readonly Marker[] = [];
 const rawOpacity = 0.3;
 
 /**
  * Curves over the steps of a run: crosshair with values, legend whose buttons hide curves, zoom by dragging, logarithmic axis. The
  * crosshair is a slider for the keyboard; a table has the numbers. uPlot thins the points to the pixels, so that 10,000 steps stay smooth.
  */
-export function LineChart({ title, unit, series, markers = [], smoothing = 0, sync, log, format = value => number.format(value) }: Props) {
+export function LineChart({ title, unit, series, markers = noMarkers, smoothing = 0, sync, log, format = formatSignificant }: Props) {
     const host = useRef<HTMLDivElement>(null);
     const plot = useRef<uPlot | undefined>(undefined);
     const [hidden, setHidden] = useState<ReadonlySet<string>>(new Set());
@@ -117,14 +118,14 @@ export function LineChart({ title, unit, series, markers = [], smoothing = 0, sy
                     <div class="chart-plot" ref={host} role="img" aria-label={describe(title, shown, format)} />
                     <input
                         class="chart-cursor" type="range" min={0} max={steps.length - 1} value={index} aria-label={`${title}: step`}
-                        aria-valuetext={[`step ${step.format(steps[index] ?? 0)}`, ...shown.map((one, i) => {
+                        aria-valuetext={[`step ${formatInteger(steps[index] ?? 0)}`, ...shown.map((one, i) => {
                             const value = valueAt(i);
                             return `${one.label} ${value === undefined ? 'none' : format(value)}`;
                         })].join(', ')}
                         onInput={event => moveTo(event.currentTarget.valueAsNumber)}
                     />
                     <div class="chart-legend">
-                        <span class="chart-step">{cursor === null ? 'last' : 'step'} {step.format(steps[index] ?? 0)}</span>
+                        <span class="chart-step">{cursor === null ? 'last' : 'step'} {formatInteger(steps[index] ?? 0)}</span>
                         {shown.map((one, i) => {
                             const value = valueAt(i);
                             return (
@@ -167,7 +168,7 @@ function ChartTable({ title, steps, aligned, series, format }: {
                         <tbody>
                             {tableRows(steps.length).map(row => (
                                 <tr key={row}>
-                                    <th scope="row">{step.format(steps[row]!)}</th>
+                                    <th scope="row">{formatInteger(steps[row]!)}</th>
                                     {series.map((one, i) => {
                                         const value = valueUpTo(aligned[i + 1]!, row);
                                         return <td key={one.label}>{value === undefined ? '' : format(value)}</td>;
@@ -230,7 +231,7 @@ function options(
         legend: { show: false },
         scales: { x: { time: false }, y: { distr: logarithmic ? 3 : 1 } },
         axes: [
-            { ...axis, size: 32, values: (_, ticks) => ticks.map(tick => (Number.isInteger(tick) ? step.format(tick) : '')) },
+            { ...axis, size: 32, values: (_, ticks) => ticks.map(tick => (Number.isInteger(tick) ? formatInteger(tick) : '')) },
             { ...axis, size: 64, values: (_, ticks) => ticks.map(tick => (tick === null ? '' : latest.current.format(tick))) },
         ],
         cursor: { points: { size: 6 }, ...(sync ? { sync: { key: sync } } : {}) },

@@ -2,7 +2,7 @@ import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { palette } from './palette';
 import './charts.css';
 
-export interface PricePoint {
+interface PricePoint {
     key: string;
     truth: number;
     /** Undefined for an answer without a price, drawn at the lower edge. */

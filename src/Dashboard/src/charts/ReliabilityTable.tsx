@@ -1,7 +1,6 @@
+import { formatInteger, formatPercent } from '../format/format';
 import type { ReliabilityBin } from './evaluation';
 import './charts.css';
-
-const shares = new Intl.NumberFormat('en', { style: 'percent', maximumFractionDigits: 0 });
 
 /** Share of right categories by confidence: a bar for the accuracy, with a mark where the confidence is. */
 export function ReliabilityTable({ bins }: { bins: readonly ReliabilityBin[] }) {
@@ -18,15 +17,15 @@ export function ReliabilityTable({ bins }: { bins: readonly ReliabilityBin[] }) 
                 <tbody>
                     {bins.filter(bin => bin.count > 0).map(({ from, to, count, right, confidence }) => (
                         <tr key={from}>
-                            <th scope="row">{shares.format(from)} – {shares.format(to)}</th>
+                            <th scope="row">{formatPercent(from, 0)} – {formatPercent(to, 0)}</th>
                             <td class="reliability-bar">
-                                {shares.format(right / count)}
+                                {formatPercent(right / count, 0)}
                                 <svg width="100%" height="14" aria-hidden="true">
                                     <rect width={`${(100 * right) / count}%`} height="8" y="3" />
                                     <line x1={`${(100 * confidence) / count}%`} x2={`${(100 * confidence) / count}%`} y1="0" y2="14" />
                                 </svg>
                             </td>
-                            <td class="number">{count}</td>
+                            <td class="number">{formatInteger(count)}</td>
                         </tr>
                     ))}
                 </tbody>

@@ -47,7 +47,7 @@ export function pricePercentError({ truth, price = 0 }: Answered): number | unde
 }
 
 /** Orders in which answers can be the worst. */
-export const badness = {
+const badness = {
     /** Error of the price, in percent. */
     price: pricePercentError,
     /** Confidence in a category that is wrong. */

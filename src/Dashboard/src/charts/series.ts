@@ -14,7 +14,7 @@ export interface Series {
 }
 
 /** Shared x values, then the values of each series at them; undefined where a series has none. */
-export type Aligned = [readonly number[], ...(readonly (number | undefined)[])[]];
+type Aligned = [readonly number[], ...(readonly (number | undefined)[])[]];
 
 /** Brings curves with different steps onto the same x values. */
 export function alignSeries(series: readonly Series[]): Aligned {

@@ -78,7 +78,7 @@ export default function Errors({ params, query }: ViewProps) {
 }
 
 /** Categories of the dataset: the true ones of the answers, and those that the evaluations of the run knew. */
-export function categoriesOf(answers: readonly Answer[], result: Schemas['TrainingResult'] | undefined): Set<string> {
+function categoriesOf(answers: readonly Answer[], result: Schemas['TrainingResult'] | undefined): Set<string> {
     const known = new Set(answers.flatMap(({ truth: { category } }) => (category === undefined ? [] : [category])));
     for (const metrics of [result?.base, result?.fineTuned, result?.test])
         for (const row of metrics?.confusion ?? [])
@@ -144,7 +144,7 @@ function accuracyText(answers: readonly Answer[]): string {
 }
 
 /** Median of values, of which there is at least one. */
-export function median(values: readonly number[]): number {
+function median(values: readonly number[]): number {
     const sorted = values.toSorted((a, b) => a - b);
     const middle = sorted.length >> 1;
     return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;

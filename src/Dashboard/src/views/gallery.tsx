@@ -18,11 +18,11 @@ type Sample = Schemas['GallerySample'];
 const pause = 900;
 
 /** Steps at which any of the samples was answered, in order. */
-export const stepsOf = (samples: readonly Sample[]): number[] =>
+const stepsOf = (samples: readonly Sample[]): number[] =>
     [...new Set(samples.flatMap(sample => sample.answers.map(answer => answer.step)))].sort((a, b) => a - b);
 
 /** The answer at a step, or the last one before it; undefined when there is none. */
-export const answerAt = (sample: Sample, step: number) => sample.answers.findLast(answer => answer.step <= step);
+const answerAt = (sample: Sample, step: number) => sample.answers.findLast(answer => answer.step <= step);
 
 /** The fixed validation images of a run with their answers over the steps. */
 export default function Gallery({ params }: ViewProps) {

@@ -6,7 +6,7 @@ const phases = ['resolving', 'ingesting', 'mirroring', 'training', 'publishing',
 type Phase = typeof phases[number];
 
 /** State of a phase; after a failure or a cancellation none comes next. */
-export type PhaseState = 'done' | 'current' | 'failed' | 'open';
+type PhaseState = 'done' | 'current' | 'failed' | 'open';
 
 /** States of all phases of a run, in order. */
 export function phaseStates(run: RunView): { phase: Phase; state: PhaseState }[] {

@@ -137,7 +137,7 @@ function Line({ run, isChosen, choose }: { run: RunView; isChosen: boolean; choo
 }
 
 /** Phase of a run in progress, with the share of its steps. */
-export function phaseText({ phase, training }: Schemas['RunProgress']): string {
+function phaseText({ phase, training }: Schemas['RunProgress']): string {
     if (phase !== 'training' || !training || training.steps === 0) return phase;
     return `${phase} ${formatPercent(training.step / training.steps, 0)}`;
 }

@@ -16,12 +16,12 @@ type Timeline = Schemas['Timeline'];
 const at = (time: string | undefined) => (time === undefined ? undefined : Date.parse(time));
 
 /** Spans with their times as numbers. */
-export const spansOf = ({ spans }: Timeline): Span[] => spans.map(({ kind, name, startedAt, endedAt, error, attempt, instance }) => ({
+const spansOf = ({ spans }: Timeline): Span[] => spans.map(({ kind, name, startedAt, endedAt, error, attempt, instance }) => ({
     kind, name, start: Date.parse(startedAt), end: at(endedAt), error, attempt: attempt ?? 1, instance,
 }));
 
 /** End of a timeline's axis: that of the orchestration, or now. No span goes beyond it, whatever the clocks say. */
-export const endOf = (timeline: Timeline, now = Date.now()): number =>
+const endOf = (timeline: Timeline, now = Date.now()): number =>
     Math.max(at(timeline.endedAt) ?? now, ...timeline.spans.map(span => at(span.endedAt) ?? Date.parse(span.startedAt)));
 
 const useTimeline = (instance: string) =>
@@ -58,7 +58,7 @@ export default function RunTimeline({ params }: ViewProps) {
 }
 
 /** Bars of an orchestration, whose sub-orchestrations open to their own. */
-export function Course({ timeline }: { timeline: Timeline }) {
+function Course({ timeline }: { timeline: Timeline }) {
     if (timeline.spans.length === 0) return <Empty title="Nothing has been called yet." />;
     const from = timeline.leftOut > 0 ? Date.parse(timeline.spans[0]!.startedAt) : Date.parse(timeline.createdAt);
     return (

@@ -4,7 +4,6 @@ import { act } from 'preact/test-utils';
 import { vi } from 'vitest';
 import { forgetResponses } from '../../src/api/client';
 import { parsePlace, place, type ViewProps } from '../../src/shell/router';
-import { json, problem } from '../fakes';
 
 /** A request that the page has sent. */
 export interface Sent {
@@ -20,6 +19,10 @@ type Answer = (sent: Sent) => Response | object;
 export const jsonl = (lines: readonly object[]) =>
     new Response(lines.map(line => `${JSON.stringify(line)}\n`).join(''), { headers: { 'Content-Type': 'application/jsonl' } });
 
+export const problem = (status: number, members: object) => new Response(
+    JSON.stringify({ status, title: 'Problem', detail: 'It does not work.', ...members }),
+    { status, headers: { 'Content-Type': 'application/problem+json' } });
+
 /** Puts answers by method and path, such as `GET /runs/first`, in place of the network. Returns what is sent, as it is sent. */
 export function fakeApi(answers: Record<string, Answer | object>): Sent[] {
     const sent: Sent[] = [];
@@ -32,9 +35,11 @@ export function fakeApi(answers: Record<string, Answer | object>): Sent[] {
         };
         sent.push(request);
         const answer = answers[`${request.method} ${request.path}`];
-        if (answer === undefined) return Promise.resolve(problem(404, `No fake of ${request.method} ${request.path}.`));
+        if (answer === undefined) return Promise.resolve(problem(404, { detail: `No fake of ${request.method} ${request.path}.` }));
         const value = typeof answer === 'function' ? (answer as Answer)(request) : answer;
-        return Promise.resolve(value instanceof Response ? value.clone() : json(value));
+        return Promise.resolve(value instanceof Response
+            ? value.clone()
+            : new Response(JSON.stringify(value), { headers: { 'Content-Type': 'application/json' } }));
     });
     return sent;
 }

@@ -10,8 +10,7 @@ import { phaseStates } from '../../src/views/run-phases';
 import type { RunView } from '../../src/views/run-state';
 import Runs from '../../src/views/runs';
 import RunTimeline from '../../src/views/timeline';
-import { problem } from '../fakes';
-import { click, enter, fakeApi, find, hide, jsonl, settle, show } from './fake-api';
+import { click, enter, fakeApi, find, hide, jsonl, problem, settle, show } from './fake-api';
 
 // It draws on a canvas, which the DOM of these tests does not have.
 vi.mock('uplot', () => ({
@@ -199,7 +198,7 @@ describe('Dataset', () => {
         fakeApi({
             [`GET ${path}`]: report,
             [`GET ${path}/rows`]: ({ query }) =>
-                (query.get('continuation') ? problem(503, 'It does not work.') : { rows: [row(0, { title: 'Red hat' })], continuation: 'more' }),
+                (query.get('continuation') ? problem(503, {}) : { rows: [row(0, { title: 'Red hat' })], continuation: 'more' }),
         });
         const view = await show(Dataset, `#${path}`, params);
         expect(view.textContent).toContain('Red hat');
@@ -274,7 +273,7 @@ describe('NewRun', () => {
     it('begins with the settings of another run and shows the errors of the API at their fields', async () => {
         fakeApi({
             'GET /runs/first/request': { run: 'first', dataset: { repo: 'o/n' }, training: { method: 'lora', lora: { rank: 4 } } },
-            'POST /runs': problem(400, 'It does not work.', { errors: [{ field: 'training.lora.rank', message: 'is too low' }] }),
+            'POST /runs': problem(400, { errors: [{ field: 'training.lora.rank', message: 'is too low' }] }),
         });
         await show(NewRun, '#/new-run?from=first');
         expect(field('training.lora.rank').value).toBe('4');
