@@ -16,6 +16,8 @@ public sealed class DatasetTests(DashboardFixture stack)
         await page.GetByRole(AriaRole.Main).GetByRole(AriaRole.Link, new() { Name = stack.Stack.Dataset }).First.ClickAsync();
         await Expect(page.GetByRole(AriaRole.Img, new() { Name = "Prices" })).ToBeVisibleAsync();
         var rows = page.GetByRole(AriaRole.List, new() { Name = "Rows" }).GetByRole(AriaRole.Listitem);
+        await page.GetByRole(AriaRole.Heading, new() { Name = "Rows", Exact = true }).ScrollIntoViewIfNeededAsync();
+        await page.Mouse.WheelAsync(0, 500);
         await visit.AssertLoadedAsync(page.GetByRole(AriaRole.List, new() { Name = "Rows" }).Locator("img"));
         await visit.AssertUsableAsync();
 
