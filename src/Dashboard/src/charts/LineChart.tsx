@@ -108,7 +108,7 @@ export function LineChart({ title, unit, series, markers = noMarkers, smoothing 
         <figure class="chart">
             <figcaption class="chart-head">
                 <h3>{title}{unit && <span class="muted"> {unit}</span>}</h3>
-                {zoomed && <button type="button" class="small" onClick={() => wholeRange(plot.current)}>All steps</button>}
+                {zoomed && <button type="button" class="small" onClick={() => wholeRange(sync ? uPlot.sync(sync).plots : [plot.current!])}>All steps</button>}
                 {log && (
                     <button type="button" class="small" aria-pressed={logarithmic} onClick={() => setLogarithmic(!logarithmic)}>Log</button>
                 )}
@@ -200,8 +200,9 @@ const isZoomed = (chart: uPlot) => {
     return typeof min === 'number' && typeof max === 'number' && steps.length > 1 && (min > steps[0]! || max < steps.at(-1)!);
 };
 
-function wholeRange(chart: uPlot | undefined) {
-    if (chart) chart.setScale('x', { min: chart.data[0][0]!, max: chart.data[0].at(-1)! });
+/** Shows all steps of charts again, of all that share a range. */
+function wholeRange(charts: readonly uPlot[]) {
+    for (const chart of charts) chart.setScale('x', { min: chart.data[0][0]!, max: chart.data[0].at(-1)! });
 }
 
 function applyHidden(chart: uPlot, series: readonly Series[], hidden: ReadonlySet<string>) {

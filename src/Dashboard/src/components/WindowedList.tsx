@@ -18,7 +18,9 @@ export function WindowedList<T>({ label, items, itemKey, itemHeight, children }:
     const [[first, end], setRange] = useState<[number, number]>([0, 40]);
     useEffect(() => {
         const update = () => {
-            const top = -list.current!.getBoundingClientRect().top;
+            // A scroll may come between the list's removal and the end of its listeners.
+            if (!list.current) return;
+            const top = -list.current.getBoundingClientRect().top;
             const from = Math.max(0, Math.floor(top / itemHeight) - margin);
             const to = Math.ceil((top + window.innerHeight) / itemHeight) + margin;
             setRange(range => range[0] === from && range[1] === to ? range : [from, Math.max(to, from)]);
