@@ -110,7 +110,8 @@ public sealed class LargeFixture : IAsyncLifetime
             Splits = new Dictionary<string, long> { [Splits.Train] = counts.Stored },
             Categories = new Dictionary<string, long> { ["Bags"] = counts.Stored },
             CategoryCount = 1,
-            Prices = new Distribution(0, 50, 100, [new DistributionBin(0, 50, counts.Stored / 2), new DistributionBin(50, 101, counts.Stored / 2)]),
+            Prices = new Distribution(
+                0, 50, 100, [new DistributionBin(0, 50, counts.Stored / 2), new DistributionBin(50, 101, counts.Stored / 2)]),
             Seconds = 1,
         };
         await container.GetBlobClient(Dataset.Report).UploadAsync(

@@ -25,7 +25,8 @@ public sealed class NewRunTests(DashboardFixture stack)
         var training = page.GetByRole(AriaRole.Region, new() { Name = "Training" });
         await training.GetByLabel("epochs", new() { Exact = true }).FillAsync("1");
         await training.GetByLabel("learning rate", new() { Exact = true }).First.FillAsync("0.002");
-        await page.GetByRole(AriaRole.Region, new() { Name = "Run", Exact = true }).GetByLabel("run", new() { Exact = true }).FillAsync(Run);
+        await page.GetByRole(AriaRole.Region, new() { Name = "Run", Exact = true }).GetByLabel("run", new() { Exact = true })
+            .FillAsync(Run);
         var shown = await page.GetByRole(AriaRole.Region, new() { Name = "Request", Exact = true }).Locator("pre").InnerTextAsync();
         var command = await page.GetByRole(AriaRole.Region, new() { Name = "As a command" }).Locator("pre").InnerTextAsync();
 

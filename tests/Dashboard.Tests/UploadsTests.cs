@@ -163,8 +163,9 @@ public sealed class UploadsTests(DashboardFixture stack)
             ([name, content]) => {
                 const transfer = new DataTransfer();
                 transfer.items.add(new File([Uint8Array.from(atob(content), c => c.charCodeAt(0))], name, { type: 'image/jpeg' }));
+                const options = { dataTransfer: transfer, bubbles: true, cancelable: true };
                 for (const type of ['dragenter', 'dragover', 'drop'])
-                    document.querySelector('main').dispatchEvent(new DragEvent(type, { dataTransfer: transfer, bubbles: true, cancelable: true }));
+                    document.querySelector('main').dispatchEvent(new DragEvent(type, options));
             }
             """;
         await Expect(page.GetByRole(AriaRole.Heading, new() { Level = 1 })).ToBeVisibleAsync();
