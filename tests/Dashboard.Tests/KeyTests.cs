@@ -35,7 +35,7 @@ public sealed class KeyTests(DashboardFixture stack, LargeFixture large) : IClas
         {
             var page = visit.Page;
             await GiveKeyAsync(visit, large.Key);
-            await Expect(page.GetByRole(AriaRole.Tab, new() { Name = "Failed" })).ToContainTextAsync("100");
+            await Expect(page.GetByRole(AriaRole.Tab, new() { Name = "Failed" })).ToContainTextAsync($"{LargeFixture.FailedUploads}");
             await Expect(page.GetByRole(AriaRole.List, new() { Name = "Answered" })).ToBeVisibleAsync();
             await visit.AssertLightAsync();
         });

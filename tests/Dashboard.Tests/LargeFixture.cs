@@ -14,11 +14,13 @@ namespace FunctionsPipeline.Dashboard.Tests;
 /// <summary>A host that others can reach, so that it asks for a key, over storage with a large past.</summary>
 public sealed class LargeFixture : IAsyncLifetime
 {
-    /// <summary>Documents of uploads. Their images are gone, as a lifecycle rule of the storage account has it.</summary>
-    public const int Uploads = 5000;
+    /// <summary>Number of uploads whose reading has failed.</summary>
+    public const int FailedUploads = Uploads / FailedEvery;
 
-    /// <summary>Rows of the dataset, every tenth of them rejected.</summary>
-    public const int Rows = 100_000;
+    // Their images are gone, as a lifecycle rule of the storage account may have it.
+    private const int Uploads = 5000;
+    private const int FailedEvery = 50;
+    private const int Rows = 100_000;
 
     private const int UnitRows = 5000;
     private const int BlobsAtOnce = 32;
@@ -73,9 +75,9 @@ public sealed class LargeFixture : IAsyncLifetime
             var image = string.Create(CultureInfo.InvariantCulture, $"shop/{i:D5}.jpg");
             var prediction = new Prediction
             {
-                Status = i % 50 == 0 ? PredictionStatus.Failed : PredictionStatus.Predicted,
-                Reason = i % 50 == 0 ? PredictionFailure.OutOfPatience : null,
-                Detail = i % 50 == 0 ? "No answer in time." : null,
+                Status = i % FailedEvery == 0 ? PredictionStatus.Failed : PredictionStatus.Predicted,
+                Reason = i % FailedEvery == 0 ? PredictionFailure.OutOfPatience : null,
+                Detail = i % FailedEvery == 0 ? "No answer in time." : null,
                 Answer = "Product: Red Bag, Category: Bags, Full Price: 100",
                 Title = "Red Bag",
                 Category = "Bags",

@@ -131,11 +131,9 @@ internal sealed class Visit
         Assert.True(urls.Count < MostRequests, $"{Page.Url} asked for {string.Join('\n', urls)}");
     }
 
-    private async Task AssertFitsAsync(int width)
-    {
-        var wide = await Page.EvaluateAsync<int>("document.documentElement.scrollWidth");
-        Assert.True(wide <= width, $"The page is {wide} px wide on a screen of {width}.");
-    }
+    // Charts follow a new width some frames later.
+    private Task AssertFitsAsync(int width) =>
+        Page.WaitForFunctionAsync("width => document.documentElement.scrollWidth <= width", width, new() { Timeout = 5000 });
 
     private async Task AssertAccessibleAsync(string where)
     {
