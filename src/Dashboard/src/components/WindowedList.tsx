@@ -22,8 +22,9 @@ export function WindowedList<T>({ label, items, itemKey, itemHeight, children }:
             if (!list.current) return;
             const top = -list.current.getBoundingClientRect().top;
             const from = Math.max(0, Math.floor(top / itemHeight) - margin);
-            const to = Math.ceil((top + window.innerHeight) / itemHeight) + margin;
-            setRange(range => range[0] === from && range[1] === to ? range : [from, Math.max(to, from)]);
+            // Some are there for a screen reader also when the list is far below the screen.
+            const to = margin + Math.max(from, Math.ceil((top + window.innerHeight) / itemHeight));
+            setRange(range => range[0] === from && range[1] === to ? range : [from, to]);
         };
         update();
         window.addEventListener('scroll', update, { passive: true });
