@@ -108,7 +108,11 @@ export function LineChart({ title, unit, series, markers = noMarkers, smoothing 
         <figure class="chart">
             <figcaption class="chart-head">
                 <h3>{title}{unit && <span class="muted"> {unit}</span>}</h3>
-                {zoomed && <button type="button" class="small" onClick={() => wholeRange(sync ? uPlot.sync(sync).plots : [plot.current!])}>All steps</button>}
+                {zoomed && (
+                    <button type="button" class="small" onClick={() => wholeRange(sync ? uPlot.sync(sync).plots : [plot.current!])}>
+                        All steps
+                    </button>
+                )}
                 {log && (
                     <button type="button" class="small" aria-pressed={logarithmic} onClick={() => setLogarithmic(!logarithmic)}>Log</button>
                 )}
