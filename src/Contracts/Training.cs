@@ -222,6 +222,9 @@ public sealed record TrainingResult
 
     /// <summary>Number of samples of all splits left out because they exceed the token limit.</summary>
     public int DroppedSamples { get; init; }
+
+    /// <summary>The trackers that the run's metrics went to besides storage.</summary>
+    public IReadOnlyList<TrackerStatus>? Trackers { get; init; }
 }
 
 /// <summary>Early end of a run that was worse than others of its sweep.</summary>

@@ -51,6 +51,7 @@ public sealed class TrainingJobRunner(
         }
         if (result.Succeeded) progressWriter.EnterPhase("done");
         await progressWriter.EndAsync(result, cancellationToken);
+        result = result with { Trackers = progressWriter.Trackers };
         // Written last, so that metrics, gallery and model are complete once result.json exists.
         var document = JsonSerializer.SerializeToUtf8Bytes(result, PipelineJson.Options);
         await store.WriteAsync(Containers.Runs, new RunBlobs(job.Run).Result, document, cancellationToken);

@@ -77,6 +77,7 @@ public sealed class TrainingJobRunnerTests : IDisposable
         var heartbeat = Read<Heartbeat>("runs/r1/heartbeat.json");
         Assert.Equal(("done", 20, 20), (heartbeat.Phase, heartbeat.Step, heartbeat.Steps));
         Assert.Equal([new TrackerStatus("TensorBoard", null, null)], heartbeat.Trackers);
+        Assert.Equal(heartbeat.Trackers, result.Trackers);
 
         var gallery = Read<SampleGallery>("runs/r1/samples/samples.json").Samples;
         Assert.Equal(

@@ -45,6 +45,9 @@ internal sealed class RunProgressWriter : IAsyncDisposable
         _loop = BeatAsync(interval);
     }
 
+    /// <summary>State of the trackers besides the run's own documents.</summary>
+    public IReadOnlyList<TrackerStatus> Trackers => [.. _trackers.Select(tracker => tracker.Status).OfType<TrackerStatus>()];
+
     /// <summary>Changes the heartbeat that is written at the next beat.</summary>
     public void Update(Func<Heartbeat, Heartbeat> change)
     {
@@ -112,7 +115,7 @@ internal sealed class RunProgressWriter : IAsyncDisposable
             heartbeat = heartbeat with
             {
                 At = _time.GetUtcNow(),
-                Trackers = [.. _trackers.Select(tracker => tracker.Status).OfType<TrackerStatus>()],
+                Trackers = Trackers,
             };
             _progress?.Report(heartbeat);
             // Started together, so that a failing write does not keep the others from running.

@@ -45,7 +45,7 @@ export default function Run({ params }: ViewProps) {
                 <div class="stack">
                     <RunError run={view} />
                     <PhaseStrip run={view} />
-                    <Trackers trackers={view.status?.training?.trackers ?? []} />
+                    <Trackers trackers={view.outcome?.result.trackers ?? view.status?.training?.trackers ?? []} />
                     <Curves run={name} isLive={!hasEnded(view)} />
                     {view.outcome && <Outcome outcome={view.outcome} />}
                     <Request run={name} />
