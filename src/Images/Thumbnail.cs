@@ -18,7 +18,7 @@ public sealed record Thumbnail(byte[] Content, int Width, int Height)
     /// <exception cref="UnreadableImageException">As <see cref="ImageReader.Read"/>.</exception>
     public static Thumbnail Of(ReadOnlyMemory<byte> bytes, int side)
     {
-        using var image = ImageReader.Read(bytes);
+        using var image = ImageReader.ReadSmall(bytes, side);
         if (Math.Max(image.Width, image.Height) > side)
             image.Mutate(context => context.Resize(new ResizeOptions { Mode = ResizeMode.Max, Size = new Size(side, side) }));
         // The image is turned already.

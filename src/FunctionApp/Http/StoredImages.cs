@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Net.Mime;
 using Azure;
 using Azure.Storage.Blobs;
 using Azure.Storage.Blobs.Models;
@@ -6,10 +7,6 @@ using FunctionsPipeline.Contracts;
 using FunctionsPipeline.Images;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Mvc;
-using SixLabors.ImageSharp;
-using SixLabors.ImageSharp.Formats.Jpeg;
-using SixLabors.ImageSharp.Processing;
-using MediaTypeNames = System.Net.Mime.MediaTypeNames;
 
 namespace FunctionsPipeline.FunctionApp.Http;
 
@@ -21,7 +18,6 @@ public sealed class StoredImages : IDisposable
 {
     private const int Narrowest = 16;
     private const int Widest = 1024;
-    private const int JpegQuality = 80;
     private const string Kept = "private, max-age=31536000, immutable";
 
     // Where the header of an image is looked for.
@@ -108,7 +104,7 @@ public sealed class StoredImages : IDisposable
             await _decoders.WaitAsync(cancellationToken);
             try
             {
-                return await Task.Run(() => Thumbnail(bytes, side), cancellationToken);
+                return await Task.Run(() => Thumbnail.Of(bytes, side).Content, cancellationToken);
             }
             finally
             {
@@ -119,21 +115,5 @@ public sealed class StoredImages : IDisposable
         {
             _images.Release();
         }
-    }
-
-    private static byte[] Thumbnail(ReadOnlyMemory<byte> bytes, int side)
-    {
-        using var image = ImageReader.ReadSmall(bytes, side);
-        var longer = Math.Max(image.Width, image.Height);
-        if (longer > side)
-        {
-            var (width, height) = (Math.Max(1, image.Width * side / longer), Math.Max(1, image.Height * side / longer));
-            image.Mutate(context => context.Resize(width, height));
-        }
-        // The thumbnail is turned already.
-        image.Metadata.ExifProfile = null;
-        using var jpeg = new MemoryStream();
-        image.SaveAsJpeg(jpeg, new JpegEncoder { Quality = JpegQuality });
-        return jpeg.ToArray();
     }
 }
