@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Net;
 using System.Security.Cryptography;
 using Azure.Storage.Blobs;
+using Azure.Storage.Blobs.Models;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.Datasets.Storage;
 using FunctionsPipeline.LocalHost;
@@ -87,8 +88,16 @@ public sealed class LargeFixture : IAsyncLifetime
                 At = start.AddMinutes(i),
             };
             var document = new PredictionDocument(prediction, image, $"\"0x{i:X}\"");
+            // As the app writes it, so that a listing tells what a document says.
+            var metadata = new Dictionary<string, string>
+            {
+                ["status"] = $"{document.Status}",
+                ["imageetag"] = document.ETag,
+                ["confidence"] = document.Confidence!.Answer.ToString(CultureInfo.InvariantCulture),
+                ["model"] = document.Model!,
+            };
             await container.GetBlobClient(BlobNames.Prediction(image)).UploadAsync(
-                BinaryData.FromObjectAsJson(document, PipelineJson.Options), overwrite: true, stop);
+                BinaryData.FromObjectAsJson(document, PipelineJson.Options), new BlobUploadOptions { Metadata = metadata }, stop);
         });
     }
 
