@@ -30,24 +30,31 @@ public sealed class ScreenshotTests(DashboardFixture stack)
         await DrawAsync("run-dark", Run, Chart, ColorScheme.Dark);
         await DrawAsync("run-phone", Run, Chart, width: 390);
         await DrawAsync("gallery", $"{Run}/gallery", LoadedImage);
-        await DrawAsync("errors", $"{Run}/errors", page => page.GetByRole(AriaRole.Region, new() { Name = "Confusion matrix" }));
+        await DrawAsync(
+            "errors", $"{Run}/errors", page => page.GetByRole(AriaRole.Region, new() { Name = "Confusion matrix" }).WaitForAsync());
         await DrawAsync("compare", $"/compare?runs={DashboardFixture.FirstRun},{DashboardFixture.SecondRun}", Chart);
-        await DrawAsync("timeline", $"{Run}/timeline", page => page.GetByText("PublishModel").First);
-        await DrawAsync("new-run", "/new-run", page => page.GetByRole(AriaRole.Region, new() { Name = "Training" }));
+        await DrawAsync("timeline", $"{Run}/timeline", page => page.GetByText("PublishModel").First.WaitForAsync());
+        await DrawAsync("new-run", "/new-run", async page =>
+        {
+            var dataset = page.GetByRole(AriaRole.Region, new() { Name = "Dataset" });
+            await dataset.GetByLabel("repo", new() { Exact = true }).FillAsync(stack.Stack.Dataset);
+            await dataset.GetByRole(AriaRole.Button, new() { Name = "Inspect the dataset" }).ClickAsync();
+            await dataset.GetByRole(AriaRole.Table).WaitForAsync();
+        });
     }
 
-    private static ILocator LoadedImage(IPage page) => page.GetByRole(AriaRole.Main).Locator("img[src]").First;
+    private static Task LoadedImage(IPage page) => page.GetByRole(AriaRole.Main).Locator("img[src]").First.WaitForAsync();
 
-    private static ILocator Chart(IPage page) => page.Locator("canvas").First;
+    private static Task Chart(IPage page) => page.Locator("canvas").First.WaitForAsync();
 
     private Task DrawAsync(
-        string name, string place, Func<IPage, ILocator> shown, ColorScheme theme = ColorScheme.Light, int width = 1280) =>
+        string name, string place, Func<IPage, Task> show, ColorScheme theme = ColorScheme.Light, int width = 1280) =>
         stack.VisitAsync(place, async visit =>
         {
             var page = visit.Page;
             await page.EmulateMediaAsync(new PageEmulateMediaOptions { ColorScheme = theme });
             await page.SetViewportSizeAsync(width, 860);
-            await shown(page).WaitForAsync();
+            await show(page);
             await page.WaitForLoadStateAsync(LoadState.NetworkIdle);
             var screen = await page.ScreenshotAsync(new PageScreenshotOptions { Animations = ScreenshotAnimations.Disabled });
             using var picture = Image.Load(screen);

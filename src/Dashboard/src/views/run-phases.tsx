@@ -64,7 +64,7 @@ function PhaseFacts({ run: { status, outcome }, phase, isCurrent }: { run: RunVi
     return (
         <>
             {progress !== undefined && <Progress value={progress} label={phase} />}
-            {facts.length > 0 && <span class="phase-facts">{facts.join(' · ')}</span>}
+            {facts.map(fact => <span key={fact} class="phase-facts">{fact}</span>)}
             {left !== undefined && <span class="phase-facts">{formatDuration(left)} left</span>}
             {isCurrent && status?.message && <span class="phase-facts">{status.message}</span>}
         </>
