@@ -8,7 +8,7 @@ public sealed class ThumbnailTests
 {
     [Theory]
     [InlineData(600, 300, 1, 256, 128)]
-    [InlineData(3, 900, 1, 1, 256)]
+    [InlineData(8, 900, 1, 2, 256)]
     [InlineData(40, 30, 1, 40, 30)]
     // EXIF orientation 6 turns the image by 90 degrees.
     [InlineData(600, 300, 6, 128, 256)]
