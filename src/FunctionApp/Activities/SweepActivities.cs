@@ -18,7 +18,7 @@ public sealed record PruneRunInput(string Run, string Job, PrunedTraining Pruned
 
 /// <summary>Verdict on a run.</summary>
 /// <param name="IsCurrent">True when the verdict is of the validation that was asked about, rather than of an earlier one.</param>
-/// <param name="Pruned">The early end of the run; null when it goes on.</param>
+/// <param name="Pruned">The early end of the run; null when it continues.</param>
 public sealed record Verdict(bool IsCurrent, PrunedTraining? Pruned);
 
 /// <summary>Activities of the runs of a sweep.</summary>

@@ -49,7 +49,7 @@ internal sealed class ContainerAppJobs(
         }
         catch (Exception e) when (!cancellationToken.IsCancellationRequested)
         {
-            // An outage of Azure Resource Manager, or of what it authenticates with, ends no training: the heartbeat goes on.
+            // An outage of Azure Resource Manager, or of what it authenticates with, ends no training: its heartbeats continue.
             Logs.JobUnreadable(logger, job, e.Message);
             return new GpuJobStatus(GpuJobState.Unknown);
         }

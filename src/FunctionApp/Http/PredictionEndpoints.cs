@@ -100,7 +100,7 @@ public sealed class PredictionEndpoints(
     /// <c>POST /api/predictions/{name}/retry</c>: has an image read again, or asked for at once if it waits.
     /// <c>POST /api/predictions/retry?status=failed</c>: has all images read again whose documents have that status, prefix and model.
     /// </summary>
-    // A route may not go on after a name with slashes, so that "/retry" is part of the name.
+    // Nothing may follow a name with slashes in a route, so that "/retry" is part of the name.
     [Function(nameof(RetryPredictions))]
     public async Task<IActionResult> RetryPredictions(
         [HttpTrigger(AuthorizationLevel.Function, "post", Route = "predictions/{*name}")] HttpRequest request,

@@ -90,7 +90,7 @@ internal static class GpuTraining
             var preempted = IsPreempted(reading, started);
             switch (reading.Status)
             {
-                // Another worker trains the run, whose result and heartbeats are as good as those of this job.
+                // Another worker trains the run: its heartbeats and its result count as those of this job.
                 case { ExitCode: GpuJobExit.Busy } or { State: GpuJobState.Unknown }:
                     if (preempted || (silence > policy.HeartbeatTimeout && now - seen > policy.HeartbeatTimeout)) return reading;
                     break;

@@ -11,7 +11,7 @@ internal sealed class RunPruner(TaskOrchestrationContext context, string run, Sw
     private double? _judged;
 
     /// <summary>Judges the run after each validation and stops the job of a run that is pruned.</summary>
-    /// <returns>The run's result, when it has ended; null while it goes on.</returns>
+    /// <returns>The run's result, when it has ended; null while it continues.</returns>
     public async Task<TrainingResult?> PruneAsync(string job, Heartbeat? heartbeat)
     {
         // After the last step only evaluations are left, and stopping them saves little.

@@ -9,7 +9,7 @@ namespace FunctionsPipeline.FunctionApp.Runs;
 /// <summary>Cancels runs in progress.</summary>
 public sealed class RunCanceller(RunDocumentStore store, IGpuJobs jobs, ILogger<RunCanceller> logger)
 {
-    /// <summary>Ends a run and stops its GPU job. A sweep that the run belongs to goes on with its other runs.</summary>
+    /// <summary>Ends a run and stops its GPU job. A sweep that the run belongs to continues with its other runs.</summary>
     public async Task CancelAsync(DurableTaskClient client, string run, CancellationToken cancellationToken)
     {
         // An orchestration whose sub-orchestration was terminated fails with an error of the Durable Task worker: so would the sweep.

@@ -16,7 +16,7 @@ internal static class MedianRule
     /// <summary>Judges a run by its validations so far.</summary>
     /// <param name="run">The run's validations in their order.</param>
     /// <param name="others">Validations of the sweep's other runs, each in their order.</param>
-    /// <returns>The early end of the run; null when it goes on.</returns>
+    /// <returns>The early end of the run; null when it continues.</returns>
     public static PrunedTraining? Judge(
         IReadOnlyList<Validation> run, IEnumerable<IReadOnlyList<Validation>> others, PruningSettings settings)
     {
