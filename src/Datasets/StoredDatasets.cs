@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text.Json;
-using Azure;
 using Azure.Storage.Blobs;
 using Azure.Storage.Blobs.Models;
 using FunctionsPipeline.Contracts;
@@ -103,18 +102,10 @@ public sealed class StoredDatasets(BlobServiceClient blobs)
     }
 
     // Null when the ingestion has not ended.
-    private async Task<DatasetView?> FindAsync(DatasetBlobs view, CancellationToken cancellationToken)
-    {
-        try
-        {
-            var report = (await _container.GetBlobClient(view.Report).GetPropertiesAsync(cancellationToken: cancellationToken)).Value;
-            return new DatasetView(view.Repo, view.Commit, view.View, report.LastModified);
-        }
-        catch (RequestFailedException e) when (e.Status == 404)
-        {
-            return null;
-        }
-    }
+    private async Task<DatasetView?> FindAsync(DatasetBlobs view, CancellationToken cancellationToken) =>
+        await _container.GetBlobClient(view.Report).FindPropertiesAsync(cancellationToken) is { } report
+            ? new DatasetView(view.Repo, view.Commit, view.View, report.LastModified)
+            : null;
 }
 
 /// <summary>Conditions on rows; null for all.</summary>

@@ -62,19 +62,12 @@ internal sealed class CorrectionReader(BlobServiceClient blobs, long maxBytes)
         {
             return new CorrectedImage(image, new Correction { Image = image, ETag = "", At = default }, Rejection.UnreadableRow, e.Message);
         }
-        try
-        {
-            var properties = (await _images.GetBlobClient(image).GetPropertiesAsync(cancellationToken: cancellationToken)).Value;
-            if (properties.ETag != new ETag(correction.ETag)) return new CorrectedImage(image, correction, Rejection.Changed, Changed);
-            return properties.ContentLength <= maxBytes
-                ? new CorrectedImage(image, correction)
-                : new CorrectedImage(
-                    image, correction, Rejection.TooLarge, $"{properties.ContentLength:N0} bytes; at most {maxBytes:N0} are read");
-        }
-        catch (RequestFailedException e) when (e.Status == 404)
-        {
-            return new CorrectedImage(image, correction, Rejection.Changed, Changed);
-        }
+        var properties = await _images.GetBlobClient(image).FindPropertiesAsync(cancellationToken);
+        if (properties?.ETag != new ETag(correction.ETag)) return new CorrectedImage(image, correction, Rejection.Changed, Changed);
+        return properties.ContentLength <= maxBytes
+            ? new CorrectedImage(image, correction)
+            : new CorrectedImage(
+                image, correction, Rejection.TooLarge, $"{properties.ContentLength:N0} bytes; at most {maxBytes:N0} are read");
     }
 }
 

@@ -1,6 +1,5 @@
 using System.Runtime.CompilerServices;
 using System.Text.Json;
-using Azure;
 using Azure.Storage.Blobs;
 using Azure.Storage.Blobs.Models;
 using FunctionsPipeline.Contracts;
@@ -31,17 +30,8 @@ internal sealed class ManifestStore(BlobContainerClient container)
     }
 
     /// <summary>Reads the row counts of a manifest; null when it does not exist.</summary>
-    public async Task<RowCounts?> CountAsync(string name, CancellationToken cancellationToken)
-    {
-        try
-        {
-            return Read((await container.GetBlobClient(name).GetPropertiesAsync(cancellationToken: cancellationToken)).Value.Metadata);
-        }
-        catch (RequestFailedException e) when (e.Status == 404)
-        {
-            return null;
-        }
-    }
+    public async Task<RowCounts?> CountAsync(string name, CancellationToken cancellationToken) =>
+        await container.GetBlobClient(name).FindPropertiesAsync(cancellationToken) is { } manifest ? Read(manifest.Metadata) : null;
 
     /// <summary>Reads the number of manifests of a dataset, and the row counts of completed units and of units in progress.</summary>
     public async Task<IngestProgress> ProgressAsync(DatasetBlobs dataset, CancellationToken cancellationToken)

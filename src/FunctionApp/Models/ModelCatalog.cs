@@ -3,6 +3,7 @@ using Azure;
 using Azure.Storage.Blobs;
 using Azure.Storage.Blobs.Models;
 using FunctionsPipeline.Contracts;
+using FunctionsPipeline.Datasets.Storage;
 using FunctionsPipeline.FunctionApp.Runs;
 
 namespace FunctionsPipeline.FunctionApp.Models;
@@ -86,18 +87,8 @@ public sealed class ModelCatalog(BlobServiceClient blobs, RunDocumentStore runs)
         }
     }
 
-    private async Task<DateTimeOffset?> CompletedAtAsync(string version, CancellationToken cancellationToken)
-    {
-        try
-        {
-            var complete = Container.GetBlobClient(BlobNames.ModelComplete(version));
-            return (await complete.GetPropertiesAsync(cancellationToken: cancellationToken)).Value.LastModified;
-        }
-        catch (RequestFailedException e) when (e.Status == 404)
-        {
-            return null;
-        }
-    }
+    private async Task<DateTimeOffset?> CompletedAtAsync(string version, CancellationToken cancellationToken) =>
+        (await Container.GetBlobClient(BlobNames.ModelComplete(version)).FindPropertiesAsync(cancellationToken))?.LastModified;
 
     private async Task<string?> CardAsync(string version, CancellationToken cancellationToken)
     {

@@ -1,8 +1,8 @@
 using System.Security.Cryptography;
 using System.Text;
-using Azure;
 using Azure.Storage.Blobs;
 using FunctionsPipeline.Contracts;
+using FunctionsPipeline.Datasets.Storage;
 using FunctionsPipeline.FunctionApp.Orchestration;
 using Microsoft.DurableTask;
 using Microsoft.DurableTask.Client;
@@ -14,18 +14,10 @@ namespace FunctionsPipeline.FunctionApp.Predictions;
 public sealed record UploadedVersion(string ETag, DateTimeOffset UploadedAt)
 {
     /// <summary>Reads an image's current version; null when there is no such image.</summary>
-    public static async Task<UploadedVersion?> ReadAsync(BlobClient image, CancellationToken cancellationToken)
-    {
-        try
-        {
-            var properties = (await image.GetPropertiesAsync(cancellationToken: cancellationToken)).Value;
-            return new UploadedVersion(properties.ETag.ToString(), properties.LastModified);
-        }
-        catch (RequestFailedException e) when (e.Status == 404)
-        {
-            return null;
-        }
-    }
+    public static async Task<UploadedVersion?> ReadAsync(BlobClient image, CancellationToken cancellationToken) =>
+        await image.FindPropertiesAsync(cancellationToken) is { } properties
+            ? new UploadedVersion(properties.ETag.ToString(), properties.LastModified)
+            : null;
 }
 
 /// <summary>Starts, finds, wakes and purges the orchestrations that read images.</summary>

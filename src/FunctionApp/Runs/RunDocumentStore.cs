@@ -153,18 +153,10 @@ public sealed class RunDocumentStore(BlobServiceClient blobs, TimeProvider time)
     }
 
     /// <summary>Reads the version of a blob of runs; null when there is none.</summary>
-    public async Task<BlobVersion?> VersionAsync(string name, CancellationToken cancellationToken)
-    {
-        try
-        {
-            var properties = (await Blob(name).GetPropertiesAsync(cancellationToken: cancellationToken)).Value;
-            return new BlobVersion(properties.ETag, properties.CreatedOn, properties.ContentLength);
-        }
-        catch (RequestFailedException e) when (e.Status == 404)
-        {
-            return null;
-        }
-    }
+    public async Task<BlobVersion?> VersionAsync(string name, CancellationToken cancellationToken) =>
+        await Blob(name).FindPropertiesAsync(cancellationToken) is { } properties
+            ? new BlobVersion(properties.ETag, properties.CreatedOn, properties.ContentLength)
+            : null;
 
     private BlobClient Blob(string name) => blobs.GetBlobContainerClient(Containers.Runs).GetBlobClient(name);
 
