@@ -22,6 +22,7 @@ internal sealed class MlflowRun(MlflowOptions options, IRunStore store, Training
     private const double BytesPerSecond = 1e6;
 
     private readonly MlflowClient _client = new(options);
+    private readonly GalleryPage _galleryPage = new(job.Run);
     private readonly Queue<GalleryStep> _galleries = [];
     private volatile string? _page;
     private MlflowRunInfo _run;
@@ -109,7 +110,7 @@ internal sealed class MlflowRun(MlflowOptions options, IRunStore store, Training
         while (_galleries.TryPeek(out var gallery))
         {
             var name = string.Create(CultureInfo.InvariantCulture, $"gallery/step-{gallery.Step:D8}.html");
-            if (await WriteAsync(name, Encoding.UTF8.GetBytes(GalleryPage.Write(job.Run, gallery)), persist) is null) return;
+            if (await WriteAsync(name, Encoding.UTF8.GetBytes(_galleryPage.Write(gallery)), persist) is null) return;
             _galleries.Dequeue();
         }
     }
