@@ -31,7 +31,7 @@ public sealed class TrainingJobRunner(
         try
         {
             await progressWriter.FlushAsync(cancellationToken);
-            result = await TrainAsync(job, folder, trackers, progressWriter, cancellationToken);
+            result = await TrainAsync(job, folder, progressWriter, cancellationToken);
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
@@ -59,15 +59,14 @@ public sealed class TrainingJobRunner(
     }
 
     private async Task<TrainingResult> TrainAsync(
-        TrainingJob job, string folder, IReadOnlyList<ITracker> trackers, RunProgressWriter progressWriter,
-        CancellationToken cancellationToken)
+        TrainingJob job, string folder, RunProgressWriter progressWriter, CancellationToken cancellationToken)
     {
         var checkpoints = new RunCheckpoints(store, job, Path.Combine(folder, "checkpoints"), progressWriter.FlushAsync, logger);
         var resumed = await checkpoints.LatestAsync(cancellationToken);
         if (resumed is { } known) logger.Resuming(job.Run, known.State.Step);
         // A resumed run measures the steps after its checkpoint again. Nothing is recorded yet, so that no beat appends to a file that is
         // being truncated.
-        foreach (var tracker in trackers) await tracker.CutAsync(resumed?.State.Step, cancellationToken);
+        await progressWriter.CutAsync(resumed?.State.Step, cancellationToken);
 
         var models = Path.Combine(options.WorkFolder, "models");
         var baseModel = await ModelTransfer.DownloadAsync(store, job.BaseModel, models, cancellationToken);

@@ -54,6 +54,13 @@ internal sealed class RunProgressWriter : IAsyncDisposable
         lock (_lock) _heartbeat = change(_heartbeat);
     }
 
+    /// <summary>Removes what an earlier attempt wrote of later steps from every tracker.</summary>
+    /// <inheritdoc cref="ITracker.CutAsync"/>
+    public async Task CutAsync(int? step, CancellationToken cancellationToken)
+    {
+        foreach (var tracker in _trackers) await tracker.CutAsync(step, cancellationToken);
+    }
+
     /// <summary>Records a line of metrics in every tracker.</summary>
     public void Record(MetricsLine line)
     {

@@ -28,7 +28,6 @@ internal sealed class WandbRun : ITrackingServer
     // As Python's client says it of an interrupted run.
     private const int Interrupted = 255;
 
-    private static readonly TimeSpan CallTime = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan UploadTime = TimeSpan.FromMinutes(1);
 
     private readonly WandbOptions _options;
@@ -265,7 +264,7 @@ internal sealed class WandbRun : ITrackingServer
         {
             await Task.Delay(pause, _time, cancellationToken);
             _pause = await _client.StreamAsync(_path!, request with { Uploaded = uploaded is [] ? null : uploaded }, cancellationToken);
-        }, pause == TimeSpan.Zero ? null : pause + CallTime);
+        }, pause == TimeSpan.Zero ? null : pause + Times.Call);
         _uploaded.Clear();
     }
 
