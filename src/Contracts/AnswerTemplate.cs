@@ -3,18 +3,20 @@ using System.Text.RegularExpressions;
 
 namespace FunctionsPipeline.Contracts;
 
-/// <summary>Title, category and price of a product; a field that is unknown is null.</summary>
-public sealed record Answer(string? Title, string? Category, double? Price)
+/// <summary>The fields of a product in an answer; a field that is unknown is null.</summary>
+public sealed record Answer(string? Title, string? Category, double? Price) : ILabels
 {
     private static readonly AnswerTemplate Standard = new(AnswerTemplate.Default);
+
+    public FieldValues? Fields { get; init; }
 
     /// <summary>Formats the answer by the default template; empty when all fields are null.</summary>
     public override string ToString() => Standard.Write(this);
 }
 
 /// <summary>
-/// Formats and parses answers: parts separated by commas, each with exactly one of the placeholders <c>{title}</c>, <c>{category}</c> and
-/// <c>{price}</c>. A part whose field is missing is left out.
+/// Formats and parses answers: parts separated by commas, each with exactly one placeholder such as <c>{title}</c>, the name of a field. A
+/// part whose field is missing is left out.
 /// </summary>
 public sealed partial class AnswerTemplate
 {
@@ -26,10 +28,11 @@ public sealed partial class AnswerTemplate
 
     private readonly Regex _format;
 
+    /// <param name="fields">Fields that the template may name; title, category and price when left out.</param>
     /// <exception cref="FormatException">The template is invalid; the message gives the reason.</exception>
-    public AnswerTemplate(string template)
+    public AnswerTemplate(string template, IReadOnlyList<FieldDefinition>? fields = null)
     {
-        Parts = [.. template.Split(Separator).Select(Part)];
+        Parts = [.. template.Split(Separator).Select(part => Part(part, fields ?? FieldDefinition.Defaults))];
         if (Parts.Select(part => part.Field).Distinct().Count() < Parts.Count) throw new FormatException("names a field more than once");
         // Every part may be missing. A later part follows the separator, or begins the text when all parts before it are missing.
         var optional = Parts.Select((part, i) => $"(?:{(i == 0 ? "" : $"(?:^|{Regex.Escape(Separator)})")}{Pattern(part)})?");
@@ -43,7 +46,7 @@ public sealed partial class AnswerTemplate
 
     /// <summary>Formats an answer; empty when all its fields are null.</summary>
     public string Write(Answer answer) =>
-        string.Join(Separator, Parts.Select(part => (part, Value: Value(answer, part.Field))).Where(p => p.Value is not null)
+        string.Join(Separator, Parts.Select(part => (part, Value: Text(answer, part.Field))).Where(p => p.Value is not null)
             .Select(p => p.part.Before + p.Value + p.part.After));
 
     /// <summary>Parses an answer; null when the text has no part of the template, or text outside the parts.</summary>
@@ -51,9 +54,12 @@ public sealed partial class AnswerTemplate
     {
         var fields = Find(text);
         if (fields.Count == 0) return null;
-        string? Found(string field) => fields.TryGetValue(field, out var range) ? text[range] : null;
-        return new Answer(Found("title"), Found("category"),
-            Found("price") is { } price ? double.Parse(price, NumberStyles.Float, CultureInfo.InvariantCulture) : null);
+        var values = Parts.Where(part => fields.ContainsKey(part.Field.Name))
+            .ToDictionary(part => part.Field.Name, part => Value(part.Field.Kind, text[fields[part.Field.Name]]));
+        var others = values.Where(value => FieldDefinition.Defaults.All(field => field.Name != value.Key)).ToList();
+        return new Answer(
+            values.GetValueOrDefault(FieldDefinition.Title)?.Text, values.GetValueOrDefault(FieldDefinition.Category)?.Text,
+            values.GetValueOrDefault(FieldDefinition.Price)?.Number) { Fields = others.Count > 0 ? new FieldValues(others) : null };
     }
 
     /// <summary>Finds the values of an answer's fields, without surrounding white space.</summary>
@@ -63,41 +69,47 @@ public sealed partial class AnswerTemplate
         var trimmed = text.Trim();
         var before = text.Length - text.TrimStart().Length;
         var match = _format.Match(trimmed);
-        return Parts.Select(part => match.Groups[part.Field]).Where(group => group.Success).ToDictionary(group => group.Name, group =>
+        return Parts.Select(part => match.Groups[part.Field.Name]).Where(group => group.Success).ToDictionary(group => group.Name, group =>
         {
             var start = before + group.Index + group.Length - group.Value.TrimStart().Length;
             return start..(start + group.Value.Trim().Length);
         });
     }
 
-    private static string? Value(Answer answer, string field) => field switch
+    private static string? Text(Answer answer, FieldDefinition field) => field.Name == FieldDefinition.Price
+        ? answer.Price?.ToString("0.##", CultureInfo.InvariantCulture)
+        : answer.ValueOf(field.Name)?.ToString();
+
+    private static FieldValue Value(FieldKind kind, string text) => kind switch
     {
-        "title" => answer.Title,
-        "category" => answer.Category,
-        _ => answer.Price?.ToString("0.##", CultureInfo.InvariantCulture),
+        FieldKind.Number => new FieldValue(double.Parse(text, NumberStyles.Float, CultureInfo.InvariantCulture)),
+        FieldKind.List => new FieldValue(text.Split(
+            FieldValue.ItemSeparator[0], StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)),
+        _ => new FieldValue(text),
     };
 
-    private static AnswerPart Part(string part)
+    private static AnswerPart Part(string part, IReadOnlyList<FieldDefinition> known)
     {
         var fields = Placeholder().Matches(part);
         if (fields.Count != 1)
             throw new FormatException($"must have one field in each of its parts between commas, but '{part}' has {fields.Count}");
-        var field = fields[0].Groups["field"].Value;
-        if (field is not ("title" or "category" or "price"))
-            throw new FormatException($"names the field '{field}'; there are title, category and price");
-        return new AnswerPart(part[..fields[0].Index], field, part[(fields[0].Index + fields[0].Length)..]);
+        var name = fields[0].Groups["field"].Value;
+        var field = known.FirstOrDefault(field => field.Name == name)
+            ?? throw new FormatException($"names the field '{name}'; there are {string.Join(", ", known.Select(field => field.Name))}");
+        var unit = field.Unit is null ? "" : $" {field.Unit}";
+        return new AnswerPart(part[..fields[0].Index], field, unit + part[(fields[0].Index + fields[0].Length)..]);
     }
 
     private static string Pattern(AnswerPart part)
     {
         // Texts are lazy: a part ends at the first place where the next one can begin.
-        var value = part.Field == "price" ? "[0-9]{1,12}(?:\\.[0-9]+)?" : ".+?";
-        return $"{Regex.Escape(part.Before)}(?<{part.Field}>{value}){Regex.Escape(part.After)}";
+        var value = part.Field.Kind == FieldKind.Number ? "[0-9]{1,12}(?:\\.[0-9]+)?" : ".+?";
+        return $"{Regex.Escape(part.Before)}(?<{part.Field.Name}>{value}){Regex.Escape(part.After)}";
     }
 
     [GeneratedRegex(@"\{(?<field>[^{}]*)\}", RegexOptions.CultureInvariant)]
     private static partial Regex Placeholder();
 }
 
-/// <summary>Part of an answer template: the text around a field, <c>title</c>, <c>category</c> or <c>price</c>.</summary>
-public readonly record struct AnswerPart(string Before, string Field, string After);
+/// <summary>Part of an answer template: a field and the text around it, the field's unit included.</summary>
+public readonly record struct AnswerPart(string Before, FieldDefinition Field, string After);

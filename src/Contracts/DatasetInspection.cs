@@ -23,6 +23,14 @@ public sealed record DatasetInspection
     /// <summary>The first rows, as text by column; an embedded image is replaced by its size.</summary>
     public required IReadOnlyList<IReadOnlyDictionary<string, string?>> SampleRows { get; init; }
 
+    /// <summary>
+    /// Form of the files and how they are read, such as <c>CSV, 2 files, separator ';', Windows-1252, header</c>; null for Parquet.
+    /// </summary>
+    public string? Form { get; init; }
+
+    /// <summary>Defects that the first rows show; null for none.</summary>
+    public IReadOnlyList<QualityWarning>? Warnings { get; init; }
+
     /// <summary>The column mapping: the request's, or the guess; null when no guess is possible.</summary>
     public ColumnMapping? Mapping { get; init; }
 

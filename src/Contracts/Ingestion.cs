@@ -54,6 +54,9 @@ public static class Rejection
     public const string NoLabel = "no-label";
     public const string BadPrice = "bad-price";
 
+    /// <summary>A field of kind number holds something else, or a number below 0.</summary>
+    public const string BadNumber = "bad-number";
+
     /// <summary>The row cannot be read, because the dataset's file is damaged.</summary>
     public const string UnreadableRow = "unreadable-row";
 
@@ -65,7 +68,7 @@ public static class Rejection
 /// Status of one dataset row: a line of a manifest and of the catalog. Duplicates are found only after all manifests are written: such a
 /// row is <see cref="RowState.Duplicate"/> in the catalog and <see cref="RowState.Stored"/> in its manifest.
 /// </summary>
-public sealed record ManifestRow
+public sealed record ManifestRow : ILabels
 {
     /// <summary>Index of the row in its split, from 0.</summary>
     public required long Row { get; init; }
@@ -97,6 +100,12 @@ public sealed record ManifestRow
 
     public string? ImageUrl { get; init; }
 
+    /// <summary>Images of the product besides the first, which the members above describe; null for none.</summary>
+    public IReadOnlyList<RowImage>? MoreImages { get; init; }
+
+    /// <summary>Perceptual hash of the image, 64 bits in lower-case hexadecimal; null unless the image is stored.</summary>
+    public string? PerceptualHash { get; init; }
+
     /// <summary>Value of the product column, which identifies the product; null when no such column is mapped.</summary>
     public string? Product { get; init; }
 
@@ -105,7 +114,15 @@ public sealed record ManifestRow
     public string? Category { get; init; }
 
     public double? Price { get; init; }
+
+    public FieldValues? Fields { get; init; }
 }
+
+/// <summary>A further image of a row.</summary>
+/// <param name="Sha256">SHA-256 of the image's bytes, lower-case hexadecimal.</param>
+/// <param name="Width">In pixels.</param>
+/// <param name="Height">In pixels.</param>
+public sealed record RowImage(string Sha256, long Bytes, int Width, int Height, string? Url);
 
 /// <summary>Names of the splits of training samples.</summary>
 public static class Splits
@@ -125,12 +142,22 @@ public static class Splits
 /// <param name="Height">Height in pixels, after EXIF orientation is applied.</param>
 /// <param name="Offset">Offset of the encoded image in the shard, in bytes.</param>
 /// <param name="Length">Length of the encoded image in bytes.</param>
-public sealed record ShardSample(SampleLabels Labels, int Width, int Height, long Offset, int Length);
+public sealed record ShardSample(SampleLabels Labels, int Width, int Height, long Offset, int Length)
+{
+    /// <summary>Images of the sample besides the first; null for none.</summary>
+    public IReadOnlyList<ShardImage>? MoreImages { get; init; }
+}
+
+/// <summary>A further image of a shard's sample; its members are those of <see cref="ShardSample"/>.</summary>
+public sealed record ShardImage(int Width, int Height, long Offset, int Length);
 
 /// <summary>The JSON entry of a WebDataset sample; the image entry has the same key.</summary>
 /// <param name="Key">The sample's key: <c>{sourceSplit}-{row}</c>.</param>
 /// <param name="Sha256">SHA-256 of the original image's bytes.</param>
-public sealed record SampleLabels(string Key, string Sha256, string? Title, string? Category, double? Price);
+public sealed record SampleLabels(string Key, string Sha256, string? Title, string? Category, double? Price) : ILabels
+{
+    public FieldValues? Fields { get; init; }
+}
 
 /// <summary>A training shard.</summary>
 /// <param name="Blob">The shard's name in <see cref="Containers.Datasets"/>.</param>
@@ -200,15 +227,95 @@ public sealed record IngestReport
     /// <summary>Prices of the usable samples; null when no sample has a price.</summary>
     public Distribution? Prices { get; init; }
 
+    /// <summary>Values of the other fields of the usable samples, by name; null for none.</summary>
+    public IReadOnlyDictionary<string, FieldSummary>? Fields { get; init; }
+
     /// <summary>The longer sides of the usable images, in pixels.</summary>
     public Distribution? LongerSides { get; init; }
 
     /// <summary>The sizes of the usable images' files, in bytes.</summary>
     public Distribution? FileSizes { get; init; }
 
+    /// <summary>Defects of the data that spoil training although every row is usable; empty for none.</summary>
+    public IReadOnlyList<QualityWarning>? Warnings { get; init; }
+
+    /// <summary>The retry that made this view; null for a first ingestion.</summary>
+    public RetriedRows? Retry { get; init; }
+
     /// <summary>Wall-clock seconds that the ingestion took, pauses included.</summary>
     public required double Seconds { get; init; }
 }
+
+/// <summary>Values of a field over the usable samples.</summary>
+/// <param name="Samples">Number of samples that have the field.</param>
+public sealed record FieldSummary(FieldKind Kind, string? Unit, long Samples)
+{
+    /// <summary>Samples by value, or by item of a list, for the most frequent values only; null for numbers.</summary>
+    public IReadOnlyDictionary<string, long>? Values { get; init; }
+
+    /// <summary>Number of distinct values; null for numbers.</summary>
+    public int? ValueCount { get; init; }
+
+    /// <summary>The numbers; null for other kinds.</summary>
+    public Distribution? Numbers { get; init; }
+}
+
+/// <summary>A defect of a dataset that spoils training.</summary>
+/// <param name="Kind">One of <see cref="QualityProblem"/>.</param>
+/// <param name="Message">Sentence with the figures and the way out.</param>
+/// <param name="Count">Number of rows, or of values, that the warning is about.</param>
+public sealed record QualityWarning(string Kind, string Message, long Count)
+{
+    /// <summary>Some of the values or rows, as <c>{split}/{row}</c>; null for none.</summary>
+    public IReadOnlyList<string>? Examples { get; init; }
+
+    /// <summary>Some of the pairs of images that look alike; null for other kinds.</summary>
+    public IReadOnlyList<NearDuplicate>? Pairs { get; init; }
+}
+
+/// <summary>Two images of different splits that look alike.</summary>
+/// <param name="First">Row of the first image, <c>{source split}/{row}</c>.</param>
+/// <param name="Second">Row of the second image.</param>
+/// <param name="Distance">Number of bits in which the perceptual hashes differ.</param>
+public sealed record NearDuplicate(string First, string FirstSplit, string FirstSha256, string Second, string SecondSplit,
+    string SecondSha256, int Distance);
+
+/// <summary>Kinds of <see cref="QualityWarning"/>.</summary>
+public static class QualityProblem
+{
+    /// <summary>Images that look alike are in different splits, so that figures on the validation split are too good.</summary>
+    public const string NearDuplicates = "near-duplicates";
+
+    /// <summary>A category is far more frequent than others.</summary>
+    public const string Imbalance = "imbalance";
+
+    /// <summary>Prices are in different currencies.</summary>
+    public const string MixedCurrencies = "mixed-currencies";
+
+    /// <summary>Values of a category field appear once.</summary>
+    public const string SingleLabels = "single-labels";
+
+    /// <summary>Images are smaller than 100 pixels.</summary>
+    public const string SmallImages = "small-images";
+}
+
+/// <summary>Body of <c>POST /api/datasets/{owner}/{name}/{commit}/{view}/retry</c>.</summary>
+public sealed record RetryRowsRequest
+{
+    /// <summary>
+    /// <see cref="Rejection"/>s whose rows are read again; when left out those that time can heal: <c>timeout</c>, <c>download-failed</c>,
+    /// <c>not-found</c> and <c>opted-out</c>.
+    /// </summary>
+    public IReadOnlyList<string>? Reasons { get; init; }
+}
+
+/// <summary>Rows of an earlier view that were read again.</summary>
+/// <param name="View">The earlier view.</param>
+/// <param name="Reasons">The reasons whose rows were read again.</param>
+/// <param name="Rows">Number of rows that were read again.</param>
+/// <param name="Healed">Those of them that are usable now, by the reason of the earlier view.</param>
+public sealed record RetriedRows(
+    string View, IReadOnlyList<string> Reasons, long Rows, IReadOnlyDictionary<string, long> Healed);
 
 /// <summary>Throughput of an ingestion in progress.</summary>
 /// <param name="BytesPerSecond">Bytes of stored images per second.</param>

@@ -1,3 +1,6 @@
+using System.ComponentModel;
+using System.Text.Json.Serialization;
+
 namespace FunctionsPipeline.Contracts;
 
 /// <summary>Body of <c>POST /api/runs</c>: the dataset, the base model and the training settings.</summary>
@@ -26,11 +29,18 @@ public sealed record RunRequest
     public bool IncludeCorrections { get; init; }
 }
 
-/// <summary>A dataset on the Hugging Face Hub and the part of it to use.</summary>
+/// <summary>A dataset, on the Hugging Face Hub or in blob storage, and the part of it to use.</summary>
 public sealed record DatasetRequest
 {
-    /// <summary>Repository id, <c>owner/name</c>.</summary>
+    /// <summary>
+    /// Repository id on the Hub, <c>owner/name</c>. With <see cref="Source"/> the name that the dataset gets; made from the source when
+    /// left out.
+    /// </summary>
+    [DefaultValue("")]
     public string Repo { get; init; } = "";
+
+    /// <summary>A folder of the storage account in place of a repository.</summary>
+    public DatasetSource? Source { get; init; }
 
     /// <summary>Branch, tag or commit; pinned to a commit when the run starts.</summary>
     public string Revision { get; init; } = "main";
@@ -40,6 +50,12 @@ public sealed record DatasetRequest
 
     /// <summary>Column mapping; guessed from the dataset's schema when left out.</summary>
     public ColumnMapping? Columns { get; init; }
+
+    /// <summary>Use of a product's images, when the image column is a list or rows repeat a product.</summary>
+    public ImageUse Images { get; init; } = ImageUse.First;
+
+    /// <summary>Maximum number of images of a product that are used, with <see cref="Images"/> other than <c>first</c>.</summary>
+    public int MaxImages { get; init; } = 4;
 
     /// <summary>Maximum number of rows, taken from the dataset's splits in proportion to their sizes; no limit when left out.</summary>
     public int? MaxRows { get; init; }
@@ -52,6 +68,29 @@ public sealed record DatasetRequest
 
     /// <summary>Share of products used for the test at the end of the run when the dataset has no test split; may be 0.</summary>
     public double TestFraction { get; init; } = 0.1;
+}
+
+/// <summary>A folder of blob storage with a dataset.</summary>
+public sealed record DatasetSource
+{
+    /// <summary>Name of the container, in the pipeline's storage account.</summary>
+    public string Container { get; init; } = "";
+
+    /// <summary>Names of the blobs begin with it: a folder, with or without a slash at its end; all blobs when left out.</summary>
+    public string? Prefix { get; init; }
+}
+
+/// <summary>Uses of several images of one product.</summary>
+public enum ImageUse
+{
+    /// <summary>The first image only; repeated rows are samples of their own.</summary>
+    First,
+
+    /// <summary>One sample for each image.</summary>
+    Samples,
+
+    /// <summary>One sample for each product, whose prompt has all its images.</summary>
+    Prompt,
 }
 
 /// <summary>Maps dataset columns to roles; only the image column is required.</summary>
@@ -74,11 +113,36 @@ public sealed record ColumnMapping
     /// <summary>Column with the full price: a number, or a string that holds one, such as <c>$1,290.00</c>.</summary>
     public string? Price { get; init; }
 
+    /// <summary>Columns of further fields, such as brand or colour, by the names that templates and documents use.</summary>
+    public IReadOnlyDictionary<string, FieldColumn>? Fields { get; init; }
+
     /// <summary>
     /// Column that identifies the product (string or integer), so that all rows of a product are in the same split; the image's hash
     /// identifies it when left out.
     /// </summary>
     public string? Product { get; init; }
+
+    /// <summary>The fields that have a column: title, category and price first, then the others.</summary>
+    [JsonIgnore]
+    public IReadOnlyList<FieldDefinition> Definitions =>
+    [
+        .. FieldDefinition.Defaults.Zip([Title, Category, Price]).Where(known => known.Second is not null).Select(known => known.First),
+        .. (Fields ?? new Dictionary<string, FieldColumn>())
+            .Select(other => new FieldDefinition(other.Key, other.Value.Kind, other.Value.Unit)),
+    ];
+}
+
+/// <summary>Column of a field besides title, category and price.</summary>
+public sealed record FieldColumn
+{
+    /// <summary>The column's name.</summary>
+    public string Column { get; init; } = "";
+
+    /// <summary>Kind of the field, which decides how values are read, answered and measured.</summary>
+    public FieldKind Kind { get; init; } = FieldKind.Text;
+
+    /// <summary>Unit of a number, such as <c>g</c>; null for none.</summary>
+    public string? Unit { get; init; }
 }
 
 /// <summary>A base checkpoint on the Hugging Face Hub.</summary>

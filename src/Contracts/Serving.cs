@@ -50,7 +50,7 @@ public enum PredictionStatus
 }
 
 /// <summary>The worker's answer to an image.</summary>
-public record Prediction
+public record Prediction : ILabels
 {
     public required PredictionStatus Status { get; init; }
 
@@ -68,6 +68,8 @@ public record Prediction
     public string? Category { get; init; }
 
     public double? Price { get; init; }
+
+    public FieldValues? Fields { get; init; }
 
     /// <summary>The model's confidence in the answer and its fields; null unless predicted.</summary>
     public Confidence? Confidence { get; init; }
@@ -113,7 +115,11 @@ public static class PredictionEvents
 /// <summary>
 /// Geometric means of token probabilities, from 0 to 1: over the answer's tokens, and over those of each field, null for a missing field.
 /// </summary>
-public sealed record Confidence(double Answer, double? Title, double? Category, double? Price);
+public sealed record Confidence(double Answer, double? Title, double? Category, double? Price)
+{
+    /// <summary>Confidence in the other fields that the answer has; null for none.</summary>
+    public IReadOnlyDictionary<string, double>? Fields { get; init; }
+}
 
 /// <summary>The prediction for an uploaded image: <c>predictions/{same path}.json</c>.</summary>
 public sealed record PredictionDocument : Prediction
@@ -155,7 +161,7 @@ public static class PredictionFailure
 public sealed record WaitingImage(string Image, string ETag, DateTimeOffset UploadedAt, string Detail);
 
 /// <summary>The right answer to an uploaded image, as a person gave it: <c>corrections/{same path}.json</c>.</summary>
-public sealed record Correction
+public sealed record Correction : ILabels
 {
     /// <summary>Name of the image in <see cref="Containers.ProductImages"/>.</summary>
     public required string Image { get; init; }
@@ -169,17 +175,22 @@ public sealed record Correction
 
     public double? Price { get; init; }
 
+    public FieldValues? Fields { get; init; }
+
     public required DateTimeOffset At { get; init; }
 }
 
 /// <summary>Body of <c>PUT /api/predictions/{name}/correction</c>: the right answer, of which at least one member is given.</summary>
-public sealed record CorrectionRequest
+public sealed record CorrectionRequest : ILabels
 {
     public string? Title { get; init; }
 
     public string? Category { get; init; }
 
     public double? Price { get; init; }
+
+    /// <summary>Values of the model's other fields, by name.</summary>
+    public FieldValues? Fields { get; init; }
 }
 
 /// <summary>Response to <c>PUT /api/images/{name}</c>: the image that now waits for its prediction.</summary>

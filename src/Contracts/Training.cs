@@ -18,6 +18,9 @@ public sealed record TrainingJob
 
     public required TrainingSettings Settings { get; init; }
 
+    /// <summary>Fields that the answer template may name; title, category and price when null.</summary>
+    public IReadOnlyList<FieldDefinition>? Fields { get; init; }
+
     /// <summary>Source of the shards, cited in the model card: <c>owner/name@commit</c>.</summary>
     public string? Dataset { get; init; }
 
@@ -177,6 +180,45 @@ public sealed record EvaluationMetrics
 
     /// <inheritdoc cref="BaselineMedianPriceError"/>
     public double? BaselinePriceWithinTenPercent { get; init; }
+
+    /// <summary>Metrics of the other fields of the answer template, by name; null for none.</summary>
+    public IReadOnlyDictionary<string, FieldMetrics>? Fields { get; init; }
+}
+
+/// <summary>Metrics of one field, on the generated samples whose truth has it.</summary>
+/// <param name="Samples">Number of samples whose truth has the field.</param>
+/// <param name="Answered">Figures of the model.</param>
+public sealed record FieldMetrics(FieldKind Kind, string? Unit, int Samples, FieldFigures Answered)
+{
+    /// <summary>
+    /// Figures of always answering the training split's most frequent category or list, or its median number; null for free text.
+    /// </summary>
+    public FieldFigures? Baseline { get; init; }
+
+    /// <summary>Confusion matrix of a category; null for other kinds.</summary>
+    public IReadOnlyList<ConfusionRow>? Confusion { get; init; }
+}
+
+/// <summary>Figures of the answers of one field; those of other kinds are null.</summary>
+public sealed record FieldFigures
+{
+    /// <summary>Share of exactly correct answers: of texts, of categories (their accuracy), and of lists in any order.</summary>
+    public double? ExactMatch { get; init; }
+
+    /// <summary>Mean F1: of the words of texts, and of the items of lists.</summary>
+    public double? F1 { get; init; }
+
+    /// <summary>Median absolute error of numbers, in the field's unit; an answer without a number counts as 0.</summary>
+    public double? MedianError { get; init; }
+
+    /// <summary>Mean absolute error of numbers.</summary>
+    public double? MeanError { get; init; }
+
+    /// <summary>Median absolute error as a percentage of the true number; numbers of 0 are left out.</summary>
+    public double? MedianPercentError { get; init; }
+
+    /// <summary>Share of numbers within ten percent of the true number.</summary>
+    public double? WithinTenPercent { get; init; }
 }
 
 /// <summary>Row of the confusion matrix: the answers to the samples of one category.</summary>
@@ -259,7 +301,7 @@ public sealed record GalleryAnswer(int Step, string Answer, Confidence? Confiden
 /// <param name="Truth">The sample's labels, with its key and its image's SHA-256.</param>
 /// <param name="Answer">The generated answer, verbatim.</param>
 /// <param name="Confidence">The model's confidence in the answer and its fields.</param>
-public sealed record EvaluatedAnswer(string Model, string Split, SampleLabels Truth, string Answer, Confidence Confidence)
+public sealed record EvaluatedAnswer(string Model, string Split, SampleLabels Truth, string Answer, Confidence Confidence) : ILabels
 {
     /// <summary>The base model, before training.</summary>
     public const string BaseModel = "base";
@@ -275,6 +317,9 @@ public sealed record EvaluatedAnswer(string Model, string Split, SampleLabels Tr
 
     /// <inheritdoc cref="Title"/>
     public double? Price { get; init; }
+
+    /// <inheritdoc cref="Title"/>
+    public FieldValues? Fields { get; init; }
 }
 
 /// <summary>A page of a run's evaluated answers: the response to <c>GET /api/runs/{run}/answers</c>.</summary>

@@ -142,8 +142,9 @@ public sealed record TrainingSettings
     public string PromptTemplate { get; init; } = "<|user|>\n<|image_1|>{question}<|end|><|assistant|>\n";
 
     /// <summary>
-    /// Template of the answers that the model learns: <c>{title}</c>, <c>{category}</c> and <c>{price}</c>, each at most once, in parts
-    /// separated by commas; a part whose field is missing is left out.
+    /// Template of the answers that the model learns: <c>{title}</c>, <c>{category}</c>, <c>{price}</c> and the other fields of
+    /// <c>columns</c>, each at most once, in parts separated by commas; a part whose field is missing is left out. The default template is
+    /// followed by the other fields: <c>, Brand: {brand}</c>.
     /// </summary>
     public string AnswerTemplate { get; init; } = Contracts.AnswerTemplate.Default;
 

@@ -75,7 +75,7 @@ public sealed record ServingSettings
 
     private ServingSettings LimitedTo(IReadOnlyList<Answer> answers)
     {
-        var fields = new AnswerTemplate(AnswerTemplate).Parts.Select(part => part.Field).ToList();
+        var fields = new AnswerTemplate(AnswerTemplate).Parts.Select(part => part.Field.Name).ToList();
         List<string> classes = fields.Contains("category")
             ? [.. answers.Select(answer => answer.Category).OfType<string>().Distinct().Order(StringComparer.Ordinal)]
             : [];

@@ -30,6 +30,27 @@ public sealed class AnswerTemplateTests
     public void The_words_are_those_of_the_prompt_template() =>
         Assert.Equal("Product: Red Coat, Category: COATS, Full Price: 120", new Answer("Red Coat", "COATS", 120).ToString());
 
+    [Fact]
+    public void Further_fields_are_written_and_read_by_their_kinds()
+    {
+        var template = new AnswerTemplate("Product: {title}, Brand: {brand}, Weight: {weight} each, Made of {materials}",
+        [
+            .. FieldDefinition.Defaults, new("brand", FieldKind.Category), new("weight", FieldKind.Number, "g"),
+            new("materials", FieldKind.List),
+        ]);
+        var answer = new Answer("Red Coat", null, null)
+        {
+            Fields = new FieldValues(new Dictionary<string, FieldValue>
+            {
+                ["brand"] = new("Acme"), ["weight"] = new(250.125), ["materials"] = new(["wool", "silk"]),
+            }),
+        };
+        const string text = "Product: Red Coat, Brand: Acme, Weight: 250.125 g each, Made of wool; silk";
+        Assert.Equal(text, template.Write(answer));
+        Assert.Equal(answer, template.Read(text));
+        Assert.Equal("250.125", text[template.Find(text)["weight"]]);
+    }
+
     [Theory]
     [InlineData("")]
     [InlineData("a red coat")]

@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using System.Reflection;
 using System.Text.Encodings.Web;
 using System.Text.Json;
@@ -613,6 +614,7 @@ public sealed partial class OpenApiTests
 
         private JsonNode Generate(Type type, bool isRequest)
         {
+            if (Converted(type, isRequest) is { } converted) return converted;
             var defaults = isRequest
                 ? JsonSerializer.SerializeToNode(Activator.CreateInstance(type), type, PipelineJson.Options)!.AsObject()
                 : [];
@@ -621,8 +623,10 @@ public sealed partial class OpenApiTests
                 TreatNullObliviousAsNonNullable = true,
                 TransformSchemaNode = (context, schema) =>
                 {
-                    if (schema is not JsonObject) return schema;
                     var node = context.TypeInfo.Type;
+                    // A type with a converter of its own has the schema true.
+                    if (schema is not JsonObject) schema = IsRecord(node) ? new JsonObject() : schema;
+                    if (schema is not JsonObject) return schema;
                     // A member that is null is left out, so that none is of the type "null".
                     if (schema["type"] is JsonArray types) schema["type"] = types.First(one => (string)one! != "null")!.DeepClone();
                     if (schema["enum"] is JsonArray words) schema = Enumeration(words);
@@ -639,13 +643,31 @@ public sealed partial class OpenApiTests
             return Json.GetJsonSchemaAsNode(type, options);
         }
 
+        /// <summary>Returns the schema of a type that has a JSON converter; null for others.</summary>
+        private JsonObject? Converted(Type type, bool isRequest)
+        {
+            static JsonObject Of(string type) => new() { ["type"] = type };
+            var schema = type == typeof(FieldValue)
+                ? new JsonObject
+                {
+                    ["oneOf"] = new JsonArray(
+                        Of("string"), Of("number"), new JsonObject { ["type"] = "array", ["items"] = Of("string") }),
+                }
+                : type == typeof(FieldValues)
+                    ? new JsonObject { ["type"] = "object", ["additionalProperties"] = this.Of(typeof(FieldValue), isRequest) }
+                    : null;
+            schema?.Insert(0, "description", _summaries.Of(type));
+            return schema;
+        }
+
         private JsonObject Complete(Type type, JsonObject schema, bool isRequest)
         {
             schema.Remove("required");
             if (!isRequest) schema.Remove("additionalProperties");
-            // In a request, text that is empty by default must be given.
+            // In a request, text that is empty by default must be given, unless an attribute says that this default is meant.
             var required = schema["properties"]!.AsObject().Where(member => isRequest
                 ? member.Value!["default"] is JsonValue value && value.GetValueKind() == JsonValueKind.String && (string)value! == ""
+                    && PropertyOf(type, member.Key).GetCustomAttribute<DefaultValueAttribute>() is null
                 : IsAlwaysThere(type, member.Key)).ToList();
             foreach (var member in required) member.Value!.AsObject().Remove("default");
             if (required.Count > 0) schema["required"] = new JsonArray([.. required.Select(member => JsonValue.Create(member.Key))]);
@@ -656,9 +678,12 @@ public sealed partial class OpenApiTests
         private static bool IsRecord(Type type) =>
             !type.IsEnum && type.Namespace?.StartsWith(nameof(FunctionsPipeline), StringComparison.Ordinal) == true;
 
+        private static PropertyInfo PropertyOf(Type type, string member) =>
+            type.GetProperties().Single(property => JsonNamingPolicy.CamelCase.ConvertName(property.Name) == member);
+
         private static bool IsAlwaysThere(Type type, string member)
         {
-            var property = type.GetProperties().Single(property => JsonNamingPolicy.CamelCase.ConvertName(property.Name) == member);
+            var property = PropertyOf(type, member);
             return Nullable.GetUnderlyingType(property.PropertyType) is null
                 && new NullabilityInfoContext().Create(property).ReadState != NullabilityState.Nullable;
         }

@@ -197,10 +197,10 @@ internal sealed class AnswerLanguage
             _end = New(NodeKind.End);
             // Sets of parts as bits. Those that the template would read as other fields are left out, and so are such categories.
             var any = Enumerable.Range(1, (1 << template.Parts.Count) - 1).ToList();
-            var asked = fields?.Select(set => Bits(part => set.Contains(part.Field))).Where(set => set > 0).Distinct() ?? any;
+            var asked = fields?.Select(set => Bits(part => set.Contains(part.Field.Name))).Where(set => set > 0).Distinct() ?? any;
             _sets = [.. asked.Where(set => ReadsBack(set, "x"))];
             if (_sets.Count == 0) _sets = any;
-            var category = Bits(part => part.Field == "category");
+            var category = Bits(part => part.Field.Name == FieldDefinition.Category);
             _categories = categories?.Where(name => _sets.Where(set => (set & category) != 0).All(set => ReadsBack(set, name))).ToList();
             if (_categories is { Count: 0 }) _categories = null;
         }
@@ -217,7 +217,7 @@ internal sealed class AnswerLanguage
 
         private bool ReadsBack(int set, string category)
         {
-            bool Has(string field) => (set & Bits(part => part.Field == field)) != 0;
+            bool Has(string field) => (set & Bits(part => part.Field.Name == field)) != 0;
             var answer = new Answer(Has("title") ? "x" : null, Has("category") ? category : null, Has("price") ? 1 : null);
             return _template.Read(_template.Write(answer)) == answer;
         }
@@ -241,8 +241,8 @@ internal sealed class AnswerLanguage
         private IReadOnlyList<Node> Value(AnswerPart part, int written)
         {
             var after = Literal(part.After, After(written));
-            if (part.Field == "price") return Price(after);
-            if (part.Field == "category" && _categories is not null)
+            if (part.Field.Kind == FieldKind.Number) return Price(after);
+            if (part.Field.Name == FieldDefinition.Category && _categories is not null)
                 return [.. _categories.SelectMany(name => Literal(name, after, beginsValue: true))];
             var text = New(NodeKind.Text);
             text.Targets = [text, .. after];
