@@ -41,6 +41,10 @@ public sealed partial class AnswerTemplate
             $"^{string.Concat(optional)}$", RegexOptions.CultureInvariant | RegexOptions.Singleline | RegexOptions.NonBacktracking);
     }
 
+    /// <summary>Returns the default template followed by a part for each further field, such as <c>, Brand: {brand}</c>.</summary>
+    public static string DefaultFor(IEnumerable<FieldDefinition> further) => string.Join(Separator,
+        [Default, .. further.Select(field => $"{char.ToUpperInvariant(field.Name[0])}{field.Name[1..]}: {{{field.Name}}}")]);
+
     /// <summary>The parts in order, of which an answer may miss some.</summary>
     public IReadOnlyList<AnswerPart> Parts { get; }
 

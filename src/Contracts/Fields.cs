@@ -39,6 +39,9 @@ public sealed record FieldDefinition(string Name, FieldKind Kind, string? Unit =
     /// <summary>Title, category and price.</summary>
     public static IReadOnlyList<FieldDefinition> Defaults { get; } =
         [new(Title, FieldKind.Text), new(Category, FieldKind.Category), new(Price, FieldKind.Number)];
+
+    /// <summary>The fields that an answer template may name: title, category and price, mapped or not, and the further ones.</summary>
+    public static IReadOnlyList<FieldDefinition> OfAnswers(ColumnMapping? columns) => [.. Defaults, .. columns?.Further ?? []];
 }
 
 /// <summary>The fields of a product that are known: title, category and price as members, any others by name.</summary>
@@ -185,7 +188,7 @@ internal sealed class FieldValueConverter : JsonConverter<FieldValue>
 internal sealed class FieldValuesConverter : JsonConverter<FieldValues>
 {
     public override FieldValues Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
-        new(JsonSerializer.Deserialize<Dictionary<string, FieldValue>>(ref reader, options)!);
+        new(JsonSerializer.Deserialize<Dictionary<string, FieldValue?>>(ref reader, options)!.Where(value => value.Value is not null)!);
 
     public override void Write(Utf8JsonWriter writer, FieldValues value, JsonSerializerOptions options) =>
         JsonSerializer.Serialize(writer, value.ToDictionary(), options);

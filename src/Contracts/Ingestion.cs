@@ -6,7 +6,7 @@ public enum RowState
     /// <summary>The row's image is in blob storage.</summary>
     Stored,
 
-    /// <summary>An earlier row has the same image, split, product, title, category and price; the row is left out of the shards.</summary>
+    /// <summary>An earlier row has the same image, split, product and fields; the row is left out of the shards.</summary>
     Duplicate,
 
     /// <summary>The row is unusable; <see cref="ManifestRow.Reason"/> gives the reason.</summary>
@@ -57,7 +57,7 @@ public static class Rejection
     /// <summary>A field of kind number holds something else, or a number below 0.</summary>
     public const string BadNumber = "bad-number";
 
-    /// <summary>The row cannot be read, because the dataset's file is damaged.</summary>
+    /// <summary>The row cannot be read: the dataset's file or the correction is damaged, or a correction has another kind of value.</summary>
     public const string UnreadableRow = "unreadable-row";
 
     /// <summary>The image was changed or deleted after its correction.</summary>
@@ -221,7 +221,7 @@ public sealed record IngestReport
     /// <summary>Usable samples by category, for the most frequent categories only.</summary>
     public required IReadOnlyDictionary<string, long> Categories { get; init; }
 
-    /// <summary>Number of distinct categories.</summary>
+    /// <summary>Number of distinct categories, of which at most 10,000 are counted.</summary>
     public int CategoryCount { get; init; }
 
     /// <summary>Prices of the usable samples; null when no sample has a price.</summary>
@@ -250,10 +250,13 @@ public sealed record IngestReport
 /// <param name="Samples">Number of samples that have the field.</param>
 public sealed record FieldSummary(FieldKind Kind, string? Unit, long Samples)
 {
-    /// <summary>Samples by value, or by item of a list, for the most frequent values only; null for numbers.</summary>
+    /// <summary>
+    /// Samples by value, or by item of a list, for the most frequent values only; null for numbers. Values are told apart by their first 100
+    /// characters, and of more than 10,000 distinct ones the counts are lower bounds.
+    /// </summary>
     public IReadOnlyDictionary<string, long>? Values { get; init; }
 
-    /// <summary>Number of distinct values; null for numbers.</summary>
+    /// <summary>Number of distinct values, of which at most 10,000 are counted; null for numbers.</summary>
     public int? ValueCount { get; init; }
 
     /// <summary>The numbers; null for other kinds.</summary>

@@ -127,6 +127,13 @@ public sealed record ColumnMapping
     public IReadOnlyList<FieldDefinition> Definitions =>
     [
         .. FieldDefinition.Defaults.Zip([Title, Category, Price]).Where(known => known.Second is not null).Select(known => known.First),
+        .. Further,
+    ];
+
+    /// <summary>The fields besides title, category and price.</summary>
+    [JsonIgnore]
+    public IReadOnlyList<FieldDefinition> Further =>
+    [
         .. (Fields ?? new Dictionary<string, FieldColumn>())
             .Select(other => new FieldDefinition(other.Key, other.Value.Kind, other.Value.Unit)),
     ];

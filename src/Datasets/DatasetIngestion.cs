@@ -131,7 +131,7 @@ public sealed class DatasetIngestion : IDisposable
         foreach (var unit in plan.Units)
         {
             if (await _manifests.CountAsync(plan.Blobs.Manifest(unit.Split, unit.Number), cancellationToken) is null)
-                await IngestAsync(plan, unit, ReadAsync(corrections, unit, cancellationToken), cancellationToken);
+                await IngestAsync(plan, unit, ReadAsync(corrections, plan, unit, cancellationToken), cancellationToken);
         }
         var summary = await WriteCatalogAsync(plan.Blobs, cancellationToken);
         for (var shard = 0; shard < resolved.Shards; shard++) await PreprocessAsync(plan.Blobs, shard, cancellationToken);
@@ -147,10 +147,10 @@ public sealed class DatasetIngestion : IDisposable
     {
         var plan = await _plans.ReadAsync(dataset, cancellationToken);
         var duplicates = new DuplicateRows(_container, dataset);
-        var summary = new CatalogSummaryBuilder();
+        var summary = new CatalogSummaryBuilder(plan.Columns);
         await using var csv = TemporaryFile.Create();
         await using var parquet = TemporaryFile.Create();
-        await using (var catalog = await CatalogWriter.CreateAsync(csv, parquet, dataset))
+        await using (var catalog = await CatalogWriter.CreateAsync(csv, parquet, dataset, plan.Columns))
         {
             foreach (var unit in plan.Units)
             {
@@ -207,6 +207,7 @@ public sealed class DatasetIngestion : IDisposable
             Categories = summary.Categories,
             CategoryCount = summary.CategoryCount,
             Prices = summary.Prices,
+            Fields = summary.Fields,
             LongerSides = summary.LongerSides,
             FileSizes = summary.FileSizes,
             Seconds = seconds,
@@ -242,10 +243,11 @@ public sealed class DatasetIngestion : IDisposable
     }
 
     private async IAsyncEnumerable<IReadOnlyList<DatasetRow>> ReadAsync(
-        IReadOnlyList<CorrectedImage> corrections, IngestUnit unit, [EnumeratorCancellation] CancellationToken cancellationToken)
+        IReadOnlyList<CorrectedImage> corrections, IngestPlan plan, IngestUnit unit,
+        [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var rows = Enumerable.Range((int)unit.Start, (int)unit.Count);
+        var (rows, further) = (Enumerable.Range((int)unit.Start, (int)unit.Count), plan.Columns.Further);
         foreach (var batch in rows.Chunk(_options.Concurrency))
-            yield return await Task.WhenAll(batch.Select(row => _corrections.ReadAsync(corrections[row], row, cancellationToken)));
+            yield return await Task.WhenAll(batch.Select(row => _corrections.ReadAsync(corrections[row], row, further, cancellationToken)));
     }
 }

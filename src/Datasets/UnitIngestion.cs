@@ -45,12 +45,16 @@ internal sealed class UnitIngestion(IngestPlan plan, IngestUnit unit, ImageStore
             Category = row.Category,
             // JSON cannot represent NaN and infinity.
             Price = row.Price is { } number && double.IsFinite(number) ? number : null,
+            Fields = row.Fields,
         };
         if (row.Fault is { } fault) return status with { Reason = row.FaultReason, Detail = fault };
         if (row.Price is { } price && (!double.IsFinite(price) || price < 0))
             return status with { Reason = Rejection.BadPrice, Detail = $"{row.PriceText ?? $"{price}"} is no price" };
-        if (row.Title is null && row.Category is null && row.Price is null)
-            return status with { Reason = Rejection.NoLabel, Detail = "the row has no title, no category and no price" };
+        if (row is { Title: null, Category: null, Price: null, Fields: null })
+        {
+            var fields = string.Join(", ", plan.Columns.Definitions.Select(field => field.Name));
+            return status with { Reason = Rejection.NoLabel, Detail = $"the row has no value of {fields}" };
+        }
         try
         {
             var image = await StoreAsync(row, cancellationToken);

@@ -12,7 +12,8 @@ internal static class CorrectionPlan
     /// <summary>Name of the dataset and of its only source split; no dataset of the Hub has a name without an owner.</summary>
     private const string Name = Containers.Corrections;
 
-    /// <param name="dataset">Plan of the dataset that the corrections are trained with, whose rule of splits they follow.</param>
+    /// <param name="dataset">Plan of the dataset that the corrections are trained with, whose rule of splits they follow and whose further
+    /// fields they may have.</param>
     /// <param name="unitRows">Number of rows per unit.</param>
     public static IngestPlan Of(IReadOnlyList<CorrectedImage> corrections, IngestPlan dataset, int unitRows)
     {
@@ -20,7 +21,7 @@ internal static class CorrectionPlan
         var rows = corrections.Select(corrected =>
         {
             var (image, correction, reason, _) = corrected;
-            return new { image, correction.ETag, correction.Title, correction.Category, correction.Price, reason };
+            return new { image, correction.ETag, correction.Title, correction.Category, correction.Price, correction.Fields, reason };
         });
         var splits = new Dictionary<string, SplitRows> { [Name] = new(corrections.Count, corrections.Count) };
         var planner = new UnitPlanner(splits, unitRows, embedded: true);
@@ -36,11 +37,11 @@ internal static class CorrectionPlan
                 ValidationFraction = rule.Validation,
                 TestFraction = rule.Test,
             },
-            Columns = new ColumnMapping { Title = "title", Category = "category", Price = "price" },
+            Columns = new ColumnMapping { Title = "title", Category = "category", Price = "price", Fields = dataset.Columns.Fields },
             Commit = snapshot,
             ParquetCommit = "",
             Config = "",
-            View = Hash(new { DatasetResolver.Layout, rule.Validation, rule.Test, unitRows }),
+            View = Hash(new { DatasetResolver.Layout, rule.Validation, rule.Test, unitRows, dataset.Columns.Fields }),
             Splits = splits,
             Files = [],
             Units = planner.Units,

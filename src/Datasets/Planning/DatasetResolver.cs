@@ -11,7 +11,7 @@ internal sealed class DatasetResolver(DatasetLookup lookup, PlanStore plans, Ing
 {
     // Version of the format of plans, manifests, shards and catalogs. Part of the view's hash, so that views in an older format are
     // ingested again.
-    public const int Layout = 3;
+    public const int Layout = 4;
 
     /// <summary>Validates a request against the schema of one file of the dataset; returns the commit that it resolves to.</summary>
     public async Task<string> CheckAsync(DatasetRequest request, CancellationToken cancellationToken)
@@ -75,8 +75,8 @@ internal sealed class DatasetResolver(DatasetLookup lookup, PlanStore plans, Ing
         var decides = JsonSerializer.SerializeToUtf8Bytes(
             new
             {
-                Layout, commits.Parquet, request.Config, request.Columns, request.MaxRows, request.ValidationFraction, request.TestFraction,
-                options.UnitRows,
+                Layout, commits.Parquet, request.Source, request.Config, request.Columns, request.Images, request.MaxImages, request.MaxRows,
+                request.ValidationFraction, request.TestFraction, options.UnitRows,
             },
             PipelineJson.Compact);
         return new DatasetBlobs(request.Repo, commits.Dataset, Convert.ToHexStringLower(SHA256.HashData(decides))[..12]);
@@ -159,10 +159,10 @@ internal sealed record ChosenColumns(ColumnMapping Mapping, string? Guess, bool 
             }
             return Check(file, guess.Columns, string.Join("; ", guess.Reasons.Select(reason => $"{reason.Key} = {reason.Value}")));
         }
-        if (wanted is { Title: null, Category: null, Price: null })
+        if (wanted.Definitions.Count == 0)
         {
             throw new RequestException("dataset.columns", 400,
-                "map at least one of title, category and price: there is nothing to learn about the images otherwise");
+                "map at least one field, such as title: there is nothing to learn about the images otherwise");
         }
         return Check(file, wanted, guess: null);
     }

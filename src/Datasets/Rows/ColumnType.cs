@@ -14,6 +14,9 @@ internal interface IColumn
     /// <summary>Returns the value of a row as text; null when the row has none.</summary>
     string? Text(int row);
 
+    /// <summary>Returns the values of a row's list that are not null as texts; of a column without lists the row's value.</summary>
+    IReadOnlyList<string> Texts(int row);
+
     /// <summary>Returns the value of a row as a number; null when the row has none, NaN when the value is not numeric.</summary>
     double? Number(int row);
 }
@@ -118,6 +121,8 @@ internal abstract class ColumnType
         {
             public string? Text(int row) => values[row] is { } value ? text(value) : null;
 
+            public IReadOnlyList<string> Texts(int row) => Array.ConvertAll(values.All(row).ToArray(), value => text(value));
+
             public double? Number(int row) => values[row] is { } value ? number(value) : null;
         }
     }
@@ -202,11 +207,16 @@ internal static partial class PriceText
     /// Parses a price; null for a blank text, NaN for a text that is not a price. A comma that is not a thousands separator gives NaN, as
     /// it may or may not be a decimal point.
     /// </summary>
-    public static double? Parse(ReadOnlySpan<char> text)
+    /// <param name="unit">Unit that the number may end in; another code of three letters gives NaN then.</param>
+    public static double? Parse(ReadOnlySpan<char> text, string? unit = null)
     {
         if (text.IsWhiteSpace()) return null;
+        if (unit is not null && text.TrimEnd() is var trimmed && trimmed.EndsWith(unit, StringComparison.OrdinalIgnoreCase))
+            text = trimmed[..^unit.Length];
         var match = Pattern().Match(text.ToString());
         if (!match.Success) return double.NaN;
+        if (unit is not null && match.Groups["code"] is { Success: true } code && !code.Value.Equals(unit, StringComparison.OrdinalIgnoreCase))
+            return double.NaN;
         var number =
             double.Parse(match.Groups["number"].Value, NumberStyles.Float | NumberStyles.AllowThousands, CultureInfo.InvariantCulture);
         return match.Groups["sign"].Value == "-" ? -number : number;
@@ -214,9 +224,9 @@ internal static partial class PriceText
 
     [GeneratedRegex(
         """
-        ^\s* (?<sign>[+-]?) \s* (?: [A-Za-z]{0,3} \p{Sc} | [A-Za-z]{3} )? \s*
+        ^\s* (?<sign>[+-]?) \s* (?: [A-Za-z]{0,3} \p{Sc} | (?<code>[A-Za-z]{3}) )? \s*
         (?<number> (?: \d{1,3} (?:,\d{3})+ | \d+ ) (?: \.\d+ )? (?: [eE][+-]?\d{1,3} )? | \.\d+ )
-        \s* (?: \p{Sc} | [A-Za-z]{3} )? \s*$
+        \s* (?: \p{Sc} | (?<code>[A-Za-z]{3}) )? \s*$
         """,
         RegexOptions.IgnorePatternWhitespace | RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture)]
     private static partial Regex Pattern();

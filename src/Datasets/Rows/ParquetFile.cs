@@ -239,10 +239,14 @@ internal sealed class ColumnValues<T>
     // Index of each row's value in _values, -1 for none; null when every row has one value.
     private readonly int[]? _places;
 
-    private ColumnValues(T[] values, int[]? places)
+    // Number of values that are not null.
+    private readonly int _count;
+
+    private ColumnValues(T[] values, int[]? places, int count)
     {
         _values = values;
         _places = places;
+        _count = count;
     }
 
     /// <summary>Returns the value of a row of the row group; null when the row has none.</summary>
@@ -255,6 +259,17 @@ internal sealed class ColumnValues<T>
         }
     }
 
+    /// <summary>Returns the values of a row's list that are not null; of a column without lists the row's value.</summary>
+    public ReadOnlySpan<T> All(int row)
+    {
+        if (_places is null) return _values.AsSpan(row, 1);
+        if (_places[row] < 0) return [];
+        // The values are consecutive: a row's end where those of the next row with values begin.
+        var next = row + 1;
+        while (next < _places.Length && _places[next] < 0) next++;
+        return _values.AsSpan(_places[row]..(next < _places.Length ? _places[next] : _count));
+    }
+
     /// <summary>Assembles rows from values, definition levels and repetition levels, as Parquet stores them.</summary>
     /// <param name="values">The values that are not null, consecutive.</param>
     /// <param name="definitions">Definition level of each entry; null when the column is required.</param>
@@ -265,7 +280,7 @@ internal sealed class ColumnValues<T>
     public static ColumnValues<T> Of(T[] values, int[]? definitions, int complete, int[]? repetitions, int rows)
     {
         var isWhole = definitions is null || !definitions.AsSpan().ContainsAnyExcept(complete);
-        if (isWhole && repetitions is null) return new ColumnValues<T>(values, null);
+        if (isWhole && repetitions is null) return new ColumnValues<T>(values, null, values.Length);
         var places = new int[rows];
         Array.Fill(places, -1);
         var (row, next) = (-1, 0);
@@ -277,7 +292,7 @@ internal sealed class ColumnValues<T>
             if (places[row] < 0) places[row] = next;
             next++;
         }
-        return row == rows - 1 ? new ColumnValues<T>(values, places)
+        return row == rows - 1 ? new ColumnValues<T>(values, places, next)
             : throw new InvalidDataException($"its lists are of {row + 1} rows instead of {rows}");
     }
 }

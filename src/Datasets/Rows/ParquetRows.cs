@@ -61,15 +61,19 @@ internal static class ParquetRows
             var category = await ReadAsync(file, group, fields.Category, cancellationToken);
             var price = await ReadAsync(file, group, fields.Price, cancellationToken);
             var product = await ReadAsync(file, group, fields.Product, cancellationToken);
+            var others = new List<(MappedField Field, IColumn Column)>();
+            foreach (var field in fields.Others) others.Add((field, await field.Column.ReadAsync(file, group, cancellationToken)));
             return row =>
             {
                 var (bytes, url) = images(row);
                 var number = price?.Number(row);
-                return new DatasetRow(groupStart + row, url, bytes, Said(title?.Text(row)),
+                var read = new DatasetRow(groupStart + row, url, bytes, Said(title?.Text(row)),
                     category is null ? null : Said(fields.CategoryOf(category, row)), number, Said(product?.Text(row)))
                 {
                     PriceText = number is null || double.IsFinite(number.Value) ? null : price!.Text(row),
                 };
+                return others.Count == 0 ? read
+                    : read.With(others.Select(other => (other.Field.Definition, other.Field.Read(other.Column, row))));
             };
         }
         catch (DamagedColumnException e)
@@ -103,25 +107,49 @@ internal sealed record DatasetRow(long Row, string? ImageUrl, ReadOnlyMemory<byt
 
     /// <summary>Original text of the price, when it is not a number.</summary>
     public string? PriceText { get; init; }
+
+    /// <summary>Values of the further fields; null for none.</summary>
+    public FieldValues? Fields { get; init; }
+
+    /// <summary>Returns the row with its further fields; the first value that its field cannot have becomes the row's fault.</summary>
+    /// <param name="values">The values as they were found, or null, of each field.</param>
+    public DatasetRow With(IEnumerable<(FieldDefinition Field, FieldValue? Value)> values)
+    {
+        var (row, known) = (this, new List<KeyValuePair<string, FieldValue?>>());
+        foreach (var (field, found) in values)
+        {
+            if (found is null) continue;
+            if (FieldText.Fault(field, found) is { } fault)
+            {
+                if (row.Fault is null) row = row with { Fault = fault.Detail, FaultReason = fault.Reason };
+            }
+            else known.Add(KeyValuePair.Create(field.Name, FieldText.Clean(found)));
+        }
+        return row with { Fields = FieldValues.Of(known) };
+    }
 }
 
 /// <summary>The mapped columns of a Parquet file, with checked types. Of a list column, the first value that is not null is used.</summary>
 internal sealed class ResolvedMapping
 {
+    private const string Texts = "a string, a number, a date or a list of one of them";
+    private const string Numbers = "a number, a string with one or a list of one of them";
+
+    private const string Classes =
+        "a string, a boolean, an integer (whose classes may have names in the file's metadata) or a list of one of them";
+
     private ResolvedMapping(ParquetFile file, ColumnMapping columns)
     {
         var image = Top(file, columns.Image, "image");
         Image = ImageColumn.Find(file, image) ?? throw Unfit(file, "image", image,
-            "a string with an URL, binary with the image's bytes, a struct with both (bytes and path), or a list of one of them");
-        Title = Find(file, columns.Title, "title", "a string, a number, a date or a list of one of them", _ => true);
-        Category = Find(file, columns.Category, "category",
-            "a string, a boolean, an integer (whose classes may have names in the file's metadata) or a list of one of them",
-            type => type.IsText || type.IsInteger || type.IsBoolean);
-        CategoryNames = Category is { Type.IsInteger: true } ? file.Features.Of(columns.Category!)?.Names : null;
-        Price = Find(file, columns.Price, "price", "a number, a string with one or a list of one of them",
-            type => type.IsNumber || type.IsText);
+            "a string with an URL, binary with the image's bytes, a struct with both (bytes and path), or a list of one of them", "image");
+        Title = Find(file, columns.Title, "title", Texts, _ => true);
+        Category = Find(file, columns.Category, "category", Classes, type => type.IsText || type.IsInteger || type.IsBoolean);
+        CategoryNames = NamesOf(file, Category, columns.Category);
+        Price = Find(file, columns.Price, "price", Numbers, type => type.IsNumber || type.IsText);
         Product = Find(file, columns.Product, "product", "a string, an integer or a list of one of them",
             type => type.IsText || type.IsInteger);
+        Others = [.. (columns.Fields ?? new Dictionary<string, FieldColumn>()).Select(field => Find(file, field.Key, field.Value))];
     }
 
     public ImageColumn Image { get; }
@@ -138,6 +166,9 @@ internal sealed class ResolvedMapping
     /// <summary>The column that identifies the product.</summary>
     public MappedColumn? Product { get; }
 
+    /// <summary>The fields besides title, category and price.</summary>
+    public IReadOnlyList<MappedField> Others { get; }
+
     /// <exception cref="RequestException">A column does not exist or has an unsuitable type.</exception>
     public static ResolvedMapping Find(ParquetFile file, ColumnMapping columns) => new(file, columns);
 
@@ -148,30 +179,52 @@ internal sealed class ResolvedMapping
     public static Field ElementOf(Field field) => field is ListField list ? ElementOf(list.Item) : field;
 
     /// <summary>Returns the category of a row; a class number is replaced by its name.</summary>
-    public string? CategoryOf(IColumn column, int row)
+    public string? CategoryOf(IColumn column, int row) => NameOf(column.Text(row), CategoryNames);
+
+    /// <summary>Returns the name of a class; the text itself in a column whose classes have no names.</summary>
+    public static string? NameOf(string? text, IReadOnlyList<string>? names)
     {
-        if (CategoryNames is not { } names) return column.Text(row);
+        if (names is null) return text;
         // Datasets on the Hub mark a missing label by a class number out of range, usually -1.
-        return int.TryParse(column.Text(row), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var code)
+        return int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var code)
             && code >= 0 && code < names.Count ? names[code] : null;
     }
 
-    private static MappedColumn? Find(ParquetFile file, string? name, string role, string wanted, Func<ColumnType, bool> fits)
+    private static MappedField Find(ParquetFile file, string name, FieldColumn field)
     {
-        if (name is null) return null;
-        var field = Top(file, name, role);
-        return ElementOf(field) is DataField data && ColumnType.Find(file, data) is { } type && fits(type)
-            ? new MappedColumn(data, type)
-            : throw Unfit(file, role, field, wanted);
+        var column = field.Kind switch
+        {
+            FieldKind.Number => Column("number", Numbers, type => type.IsNumber || type.IsText),
+            FieldKind.Category => Column("category", Classes, type => type.IsText || type.IsInteger || type.IsBoolean),
+            FieldKind.List => Column("list", Texts, _ => true),
+            _ => Column("text", Texts, _ => true),
+        };
+        return new MappedField(new FieldDefinition(name, field.Kind, field.Unit), column, NamesOf(file, column, field.Column));
+
+        MappedColumn Column(string role, string wanted, Func<ColumnType, bool> fits) =>
+            Find(file, field.Column, role, wanted, fits, $"fields.{name}.column")!;
     }
 
-    private static Field Top(ParquetFile file, string name, string role) =>
-        file.Schema.Fields.FirstOrDefault(f => f.Name == name) ?? throw new RequestException($"dataset.columns.{role}", 400,
+    private static IReadOnlyList<string>? NamesOf(ParquetFile file, MappedColumn? column, string? name) =>
+        column is { Type.IsInteger: true } ? file.Features.Of(name!)?.Names : null;
+
+    private static MappedColumn? Find(
+        ParquetFile file, string? name, string role, string wanted, Func<ColumnType, bool> fits, string? member = null)
+    {
+        if (name is null) return null;
+        var field = Top(file, name, member ?? role);
+        return ElementOf(field) is DataField data && ColumnType.Find(file, data) is { } type && fits(type)
+            ? new MappedColumn(data, type)
+            : throw Unfit(file, role, field, wanted, member ?? role);
+    }
+
+    private static Field Top(ParquetFile file, string name, string member) =>
+        file.Schema.Fields.FirstOrDefault(f => f.Name == name) ?? throw new RequestException($"dataset.columns.{member}", 400,
             $"the dataset has no column '{name}'; its columns are: {string.Join(", ", file.Schema.Fields.Select(f => f.Name))}");
 
-    private static RequestException Unfit(ParquetFile file, string role, Field field, string wanted) => new($"dataset.columns.{role}", 400,
-        $"the column '{field.Name}' is of type {ArrowTypeName.Of(file, field)}; "
-        + $"{(role is "image" ? "an" : "a")} {role} column is {wanted}");
+    private static RequestException Unfit(ParquetFile file, string role, Field field, string wanted, string member) =>
+        new($"dataset.columns.{member}", 400, $"the column '{field.Name}' is of type {ArrowTypeName.Of(file, field)}; "
+            + $"{(role is "image" ? "an" : "a")} {role} column is {wanted}");
 }
 
 /// <summary>A mapped column and its type.</summary>
@@ -180,6 +233,34 @@ internal sealed record MappedColumn(DataField Field, ColumnType Type)
     /// <inheritdoc cref="ParquetFile.ReadAsync{T}"/>
     public Task<IColumn> ReadAsync(ParquetFile file, int group, CancellationToken cancellationToken) =>
         Type.ReadAsync(file, group, Field, cancellationToken);
+}
+
+/// <summary>A field besides title, category and price, and its column.</summary>
+/// <param name="Names">Class names of an integer column; null when it has none.</param>
+internal sealed record MappedField(FieldDefinition Definition, MappedColumn Column, IReadOnlyList<string>? Names)
+{
+    private static readonly char[] Separators = [';', '|'];
+
+    /// <summary>Returns the value of a row; a text when the field is a number and the row has none. Null when the row has no value.</summary>
+    /// <param name="column">The field's column of the row group.</param>
+    public FieldValue? Read(IColumn column, int row) => Definition.Kind switch
+    {
+        FieldKind.Number => NumberOf(column, row),
+        FieldKind.List when Column.Field.MaxRepetitionLevel == 0 => ValueOf(NameOf(column.Text(row))?.Split(Separators)),
+        FieldKind.List => ValueOf(column.Texts(row).Select(NameOf).OfType<string>()),
+        _ => NameOf(column.Text(row)) is { } text ? new FieldValue(text) : null,
+    };
+
+    private static FieldValue? ValueOf(IEnumerable<string>? items) => items is null ? null : new FieldValue(items);
+
+    private FieldValue? NumberOf(IColumn column, int row)
+    {
+        if (column.Text(row) is not { } text) return null;
+        var number = Column.Type.IsText ? PriceText.Parse(text, Definition.Unit) : column.Number(row);
+        return number is null ? null : double.IsFinite(number.Value) ? new FieldValue(number.Value) : new FieldValue(text);
+    }
+
+    private string? NameOf(string? text) => ResolvedMapping.NameOf(text, Names);
 }
 
 /// <summary>

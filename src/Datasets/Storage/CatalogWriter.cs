@@ -44,32 +44,38 @@ internal sealed class CatalogWriter : IAsyncDisposable
     private readonly ParquetWriter _parquet;
     private readonly DataField[] _texts;
     private readonly DataField[] _numbers;
-    private readonly DataField _price;
+    private readonly FieldDefinition[] _fields;
+    private readonly DataField[] _values;
     private readonly DatasetBlobs _dataset;
     private readonly List<ManifestRow> _rows = [];
 
-    private CatalogWriter(StreamWriter csv, ParquetWriter parquet, DataField[] texts, DataField[] numbers, DataField price,
-        DatasetBlobs dataset)
+    private CatalogWriter(StreamWriter csv, ParquetWriter parquet, DataField[] texts, DataField[] numbers, FieldDefinition[] fields,
+        DataField[] values, DatasetBlobs dataset)
     {
         _csv = csv;
         _parquet = parquet;
         _texts = texts;
         _numbers = numbers;
-        _price = price;
+        _fields = fields;
+        _values = values;
         _dataset = dataset;
     }
 
     /// <summary>Creates a catalog on two streams, which stay open.</summary>
-    public static async Task<CatalogWriter> CreateAsync(Stream csv, Stream parquet, DatasetBlobs dataset)
+    /// <param name="columns">The columns that were read, of which further fields get a column named <c>field_{name}</c>.</param>
+    public static async Task<CatalogWriter> CreateAsync(Stream csv, Stream parquet, DatasetBlobs dataset, ColumnMapping columns)
     {
+        // The prefix keeps a field such as width apart from the columns of the rows' own.
+        FieldDefinition[] fields = [new(FieldDefinition.Price, FieldKind.Number), .. columns.Further];
+        DataField[] values = [.. fields.Select(field => Column(field, field.Name == FieldDefinition.Price ? field.Name : $"field_{field.Name}"))];
         DataField[] texts = [.. Texts.Select(c => new DataField<string>(c.Name))];
         DataField[] numbers = [.. Numbers.Select(c => new DataField<long>(c.Name))];
-        var price = new DataField<double>("price", true);
-        var writer = await ParquetWriter.CreateAsync(new ParquetSchema([.. numbers, .. texts, price]), parquet,
+        var schema = new ParquetSchema([.. numbers, .. texts, .. values]);
+        var writer = await ParquetWriter.CreateAsync(schema, parquet,
             new ParquetOptions { CompressionMethod = CompressionMethod.Snappy });
         var text = new StreamWriter(csv, new UTF8Encoding(false), leaveOpen: true) { NewLine = "\r\n" };
-        await text.WriteLineAsync(string.Join(',', [.. Numbers.Select(c => c.Name), .. Texts.Select(c => c.Name), "price"]));
-        return new CatalogWriter(text, writer, texts, numbers, price, dataset);
+        await text.WriteLineAsync(string.Join(',', schema.Fields.Select(field => field.Name)));
+        return new CatalogWriter(text, writer, texts, numbers, fields, values, dataset);
     }
 
     /// <summary>Adds the rows of a unit.</summary>
@@ -79,7 +85,9 @@ internal sealed class CatalogWriter : IAsyncDisposable
         {
             await _csv.WriteLineAsync(string.Join(',', Numbers.Select(c => c.Value(row).ToString(CultureInfo.InvariantCulture))
                 .Concat(Texts.Select(c => Quoted(c.Value(row, _dataset))))
-                .Append(row.Price?.ToString(CultureInfo.InvariantCulture) ?? "")));
+                .Concat(_fields.Select(field => row.ValueOf(field.Name) is { } value
+                    ? value.Number?.ToString(CultureInfo.InvariantCulture) ?? Quoted(value.ToString())
+                    : ""))));
         }
         _rows.AddRange(rows);
         if (_rows.Count >= GroupRows) await WriteGroupAsync();
@@ -100,10 +108,18 @@ internal sealed class CatalogWriter : IAsyncDisposable
         foreach (var (field, column) in _numbers.Zip(Numbers)) await group.WriteAsync<long>(field, _rows.Select(column.Value).ToArray());
         foreach (var (field, column) in _texts.Zip(Texts))
             await group.WriteAsync(field, _rows.Select(row => column.Value(row, _dataset)).ToArray());
-        await group.WriteAsync<double>(_price, _rows.Select(r => r.Price).ToArray());
+        foreach (var (column, field) in _values.Zip(_fields))
+        {
+            var values = _rows.Select(row => row.ValueOf(field.Name));
+            if (field.Kind == FieldKind.Number) await group.WriteAsync<double>(column, values.Select(value => value?.Number).ToArray());
+            else await group.WriteAsync(column, values.Select(value => value?.ToString()).ToArray());
+        }
         group.CompleteValidate();
         _rows.Clear();
     }
+
+    private static DataField Column(FieldDefinition field, string name) =>
+        field.Kind == FieldKind.Number ? new DataField<double>(name, true) : new DataField<string>(name);
 
     private static string Quoted(string? text) =>
         text is null ? "" : text.AsSpan().IndexOfAny("\",\r\n") < 0 ? text : $"\"{text.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
@@ -155,7 +171,7 @@ internal sealed class DuplicateRows(BlobContainerClient container, DatasetBlobs 
     // Identifies image and labels: the first 128 bits of a SHA-256 over their JSON.
     private static UInt128 Key(ManifestRow row) =>
         BinaryPrimitives.ReadUInt128BigEndian(SHA256.HashData(JsonSerializer.SerializeToUtf8Bytes(
-            new { row.Sha256, row.Split, row.Product, row.Title, row.Category, row.Price }, PipelineJson.Compact)));
+            new { row.Sha256, row.Split, row.Product, row.Title, row.Category, row.Price, row.Fields }, PipelineJson.Compact)));
 }
 
 /// <summary>Summary of the catalog: the members of a report that derive from the rows alone.</summary>
@@ -171,31 +187,39 @@ public sealed record CatalogSummary
 
     public Distribution? Prices { get; init; }
 
+    public IReadOnlyDictionary<string, FieldSummary>? Fields { get; init; }
+
     public Distribution? LongerSides { get; init; }
 
     public Distribution? FileSizes { get; init; }
 }
 
 /// <summary>Computes the summary of a dataset's rows.</summary>
-internal sealed class CatalogSummaryBuilder
+/// <param name="columns">The columns that were read.</param>
+internal sealed class CatalogSummaryBuilder(ColumnMapping columns)
 {
     private const int CategoriesShown = 200;
+    private const int ValuesShown = 50;
 
     private readonly SortedDictionary<string, long> _splits = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, long> _categories = [];
+    private readonly ValueCounts _categories = new();
     private readonly Histogram _prices = new();
     private readonly Histogram _longerSides = new();
     private readonly Histogram _fileSizes = new();
+    private readonly (FieldDefinition Field, ValueCounts Values, Histogram Numbers)[] _fields =
+        [.. columns.Further.Select(field => (field, new ValueCounts(), new Histogram()))];
+
+    private readonly Dictionary<string, long> _samples = [];
     private RowCounts _counts = new();
 
     public CatalogSummary Result => new()
     {
         Counts = _counts,
         Splits = new Dictionary<string, long>(_splits),
-        Categories = _categories.OrderByDescending(c => c.Value).ThenBy(c => c.Key, StringComparer.Ordinal)
-            .Take(CategoriesShown).ToDictionary(),
-        CategoryCount = _categories.Count,
+        Categories = _categories.Top(CategoriesShown),
+        CategoryCount = _categories.Distinct,
         Prices = _prices.Result,
+        Fields = _fields.Length == 0 ? null : _fields.ToDictionary(of => of.Field.Name, of => Summary(of.Field, of.Values, of.Numbers)),
         LongerSides = _longerSides.Result,
         FileSizes = _fileSizes.Result,
     };
@@ -207,12 +231,61 @@ internal sealed class CatalogSummaryBuilder
         foreach (var row in rows.Where(row => row.State == RowState.Stored))
         {
             _splits[row.Split] = _splits.GetValueOrDefault(row.Split) + 1;
-            if (row.Category is not null) _categories[row.Category] = _categories.GetValueOrDefault(row.Category) + 1;
+            if (row.Category is not null) _categories.Add(row.Category);
             if (row.Price is { } price) _prices.Add(price);
             _longerSides.Add(Math.Max(row.Width, row.Height));
             _fileSizes.Add(row.Bytes);
+            foreach (var (field, values, numbers) in _fields)
+            {
+                if (row.ValueOf(field.Name) is not { } value) continue;
+                _samples[field.Name] = _samples.GetValueOrDefault(field.Name) + 1;
+                if (value.Number is { } number) numbers.Add(number);
+                foreach (var text in value.Items ?? (value.Text is { } only ? [only] : [])) values.Add(text);
+            }
         }
     }
+
+    private FieldSummary Summary(FieldDefinition field, ValueCounts values, Histogram numbers)
+    {
+        var summary = new FieldSummary(field.Kind, field.Unit, _samples.GetValueOrDefault(field.Name));
+        return field.Kind == FieldKind.Number
+            ? summary with { Numbers = numbers.Result }
+            : summary with { Values = values.Top(ValuesShown), ValueCount = values.Distinct };
+    }
+}
+
+/// <summary>
+/// Counts texts in bounded memory, by the algorithm of Misra and Gries (1982, https://doi.org/10.1016/0167-6423(82)90012-0): exactly up to
+/// 10,000 distinct ones; of more, every text with at least a 10,000th of all additions is found, and counts are lower bounds.
+/// </summary>
+internal sealed class ValueCounts
+{
+    private const int Most = 10_000;
+
+    // Longer texts are told apart by their beginning.
+    private const int LongestText = 100;
+
+    private readonly Dictionary<string, long> _counts = [];
+
+    /// <summary>Number of distinct texts, of which at most 10,000 are counted.</summary>
+    public int Distinct { get; private set; }
+
+    public void Add(string text)
+    {
+        if (text.Length > LongestText) text = $"{text.AsSpan(0, char.IsHighSurrogate(text[LongestText - 1]) ? LongestText - 1 : LongestText)}…";
+        _counts[text] = _counts.GetValueOrDefault(text) + 1;
+        Distinct = Math.Min(Math.Max(Distinct, _counts.Count), Most);
+        if (_counts.Count <= Most) return;
+        foreach (var (other, count) in _counts.ToList())
+        {
+            if (count == 1) _counts.Remove(other);
+            else _counts[other] = count - 1;
+        }
+    }
+
+    /// <summary>Returns the most frequent texts with their counts.</summary>
+    public IReadOnlyDictionary<string, long> Top(int number) =>
+        _counts.OrderByDescending(text => text.Value).ThenBy(text => text.Key, StringComparer.Ordinal).Take(number).ToDictionary();
 }
 
 /// <summary>Computes a histogram with the bin edges 0, 1, 2, 5, 10, 20, 50, … in constant memory.</summary>

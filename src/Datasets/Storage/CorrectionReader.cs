@@ -29,11 +29,14 @@ internal sealed class CorrectionReader(BlobServiceClient blobs, long maxBytes)
     }
 
     /// <summary>Reads a corrected image as a row of a dataset.</summary>
-    public async Task<DatasetRow> ReadAsync(CorrectedImage corrected, long row, CancellationToken cancellationToken)
+    /// <param name="further">The dataset's further fields, the only ones that are read.</param>
+    public async Task<DatasetRow> ReadAsync(
+        CorrectedImage corrected, long row, IReadOnlyList<FieldDefinition> further, CancellationToken cancellationToken)
     {
         var (image, correction, reason, detail) = corrected;
         var fields = new DatasetRow(
-            row, $"{Containers.ProductImages}/{image}", null, correction.Title, correction.Category, correction.Price, Product: null);
+            row, $"{Containers.ProductImages}/{image}", null, correction.Title, correction.Category, correction.Price, Product: null)
+            .With(further.Select(field => (field, correction.ValueOf(field.Name))));
         if (reason is not null) return fields with { Fault = detail, FaultReason = reason };
         try
         {

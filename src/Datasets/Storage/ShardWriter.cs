@@ -65,7 +65,7 @@ internal sealed class ShardWriter(DatasetBlobs dataset, BlobContainerClient cont
         {
             // WebDataset takes the first dot of a name as the start of the extension.
             var key = $"{row.SourceSplit.Replace('.', '_')}-{row.Row}";
-            var labels = new SampleLabels(key, row.Sha256!, row.Title, row.Category, row.Price);
+            var labels = new SampleLabels(key, row.Sha256!, row.Title, row.Category, row.Price) { Fields = row.Fields };
             var header = ImageReader.Identify(image);
             // The image is a range of the tar: its header is one block of 512 bytes, the content follows.
             var sample = new ShardSample(labels, header.Width, header.Height, file.Position + TarHeaderBytes, image.Length);
