@@ -12,7 +12,9 @@ namespace FunctionsPipeline.FunctionApp.Http;
 public sealed class CorrectionEndpoints(CorrectionStore corrections, PredictionStore predictions, TimeProvider time)
 {
     private const string Wanted = "a correction, such as {\"title\": \"Green Coat\", \"category\": \"Coats\", \"price\": 120}";
-    private const double HighestPrice = 1e12;
+    private const double HighestNumber = 1e12;
+    private const int MostFields = 30;
+    private const int MostItems = 100;
 
     /// <summary>
     /// <c>PUT /api/predictions/{name}/correction</c>: stores the right answer to the image's current version. <c>If-Match</c> names the
@@ -39,6 +41,7 @@ public sealed class CorrectionEndpoints(CorrectionStore corrections, PredictionS
                 Title = wanted.Title,
                 Category = wanted.Category,
                 Price = wanted.Price,
+                Fields = wanted.Fields,
                 At = time.GetUtcNow(),
             };
             await corrections.WriteAsync(correction, cancellationToken);
@@ -78,13 +81,31 @@ public sealed class CorrectionEndpoints(CorrectionStore corrections, PredictionS
 
     private static IReadOnlyList<FieldError> Check(CorrectionRequest correction)
     {
-        if (correction is { Title: null, Category: null, Price: null })
-            return [new FieldError(RequestReader.CompleteBody, "A correction has at least one of title, category and price.")];
+        if (correction is { Title: null, Category: null, Price: null, Fields: null or { Count: 0 } })
+            return [new FieldError(RequestReader.CompleteBody, "A correction has at least one of title, category, price and other fields.")];
         var errors = new ValidationErrors();
         if (correction.Title is { } title) errors.Text("title", title);
         if (correction.Category is { } category) errors.Text("category", category);
-        if (correction.Price is { } price) errors.From("price", price, 0, HighestPrice);
+        if (correction.Price is { } price) errors.From("price", price, 0, HighestNumber);
+        if (correction.Fields is { Count: > MostFields } many) errors.Add("fields", $"are {many.Count}, must be at most {MostFields}");
+        foreach (var (name, value) in correction.Fields ?? new FieldValues([])) Check(name, value, errors);
         return errors.All;
+    }
+
+    // Kinds are those of the dataset that the correction is trained with, which is not known yet.
+    private static void Check(string name, FieldValue value, ValidationErrors errors)
+    {
+        var field = $"fields.{name}";
+        RequestRules.CheckFieldName(name, field, errors);
+        if (value.Number is { } number) errors.From(field, number, 0, HighestNumber);
+        if (value.Text is { } text) errors.Text(field, text);
+        if (value.Items is not { } items) return;
+        if (items.Count is 0 or > MostItems) errors.Add(field, $"has {items.Count} items, must have from 1 to {MostItems}");
+        for (var i = 0; i < items.Count; i++)
+        {
+            errors.Text($"{field}[{i}]", items[i]);
+            if (items[i].Contains(';', StringComparison.Ordinal)) errors.Add($"{field}[{i}]", "must have no semicolon, which separates items");
+        }
     }
 
     private static ContentResult NoCorrection(string image) =>

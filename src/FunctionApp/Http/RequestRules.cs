@@ -82,6 +82,11 @@ internal readonly struct QueryParameters(IQueryCollection query, ValidationError
 internal static partial class RequestRules
 {
     private const int LongestTemplate = 4000;
+    private const int MostFields = 30;
+    private const int MostImages = 8;
+
+    // The mapping is part of an orchestration's custom status, which has 16 kB of UTF-16 for all.
+    private const int LongestFields = 4000;
 
     /// <summary>Lists all mistakes in a request, in the order of its members; empty when the request is valid.</summary>
     public static IReadOnlyList<FieldError> Check(RunRequest request)
@@ -91,7 +96,7 @@ internal static partial class RequestRules
             errors.Add("run", "must be 1 to 40 lower-case letters, digits and dashes");
         Check(request.Dataset, "dataset.", errors);
         CheckRepo("baseModel.", request.BaseModel.Repo, request.BaseModel.Revision, errors);
-        Check(request.Training, errors);
+        Check(request.Training, FieldsOf(request.Dataset.Columns), errors);
         return errors.All;
     }
 
@@ -102,11 +107,21 @@ internal static partial class RequestRules
         CheckRepo(prefix, dataset.Repo, dataset.Revision, errors);
         if (dataset.Config is not null) errors.Text($"{prefix}config", dataset.Config);
         if (dataset.Columns is { } columns) Check(columns, $"{prefix}columns", errors);
+        errors.Word($"{prefix}images", dataset.Images);
+        errors.From($"{prefix}maxImages", dataset.MaxImages, 1, MostImages);
         errors.AtLeast($"{prefix}maxRows", dataset.MaxRows, 1);
         errors.Between($"{prefix}validationFraction", dataset.ValidationFraction, above: 0, below: 1);
         if (!(dataset.TestFraction >= 0 && dataset.TestFraction < 1)) errors.Add($"{prefix}testFraction", "must be from 0 to below 1");
         else if (dataset.ValidationFraction is > 0 and < 1 && dataset.ValidationFraction + dataset.TestFraction >= 1)
             errors.Add($"{prefix}testFraction", "and validationFraction must add up to less than 1: nothing would be left to train on");
+    }
+
+    /// <summary>Adds the mistake in the name of a further field to the errors.</summary>
+    public static void CheckFieldName(string name, string field, ValidationErrors errors)
+    {
+        if (!FieldName().IsMatch(name)) errors.Add(field, "must have a name of 1 to 40 letters and digits, the first one a lower-case letter");
+        else if (name is FieldDefinition.Title or FieldDefinition.Category or FieldDefinition.Price or "image" or "product")
+            errors.Add(field, $"must have another name: {name} is a member of its own");
     }
 
     /// <summary>Validates the id of a repository on the Hub and its revision.</summary>
@@ -123,12 +138,45 @@ internal static partial class RequestRules
         if (columns.Category is not null) errors.Text($"{field}.category", columns.Category);
         if (columns.Price is not null) errors.Text($"{field}.price", columns.Price);
         if (columns.Product is not null) errors.Text($"{field}.product", columns.Product);
-        if (columns is { Title: null, Category: null, Price: null })
-            errors.Add(field, "must name at least one of title, category and price: it is what the model learns to say");
+        if (columns.Fields is { } fields) Check(fields, $"{field}.fields", errors);
+        if (columns is { Title: null, Category: null, Price: null, Fields: null or { Count: 0 } })
+            errors.Add(field, "must name at least one of title, category and price, or have fields: it is what the model learns to say");
     }
 
+    private static void Check(IReadOnlyDictionary<string, FieldColumn> fields, string path, ValidationErrors errors)
+    {
+        if (fields.Count > MostFields) errors.Add(path, $"are {fields.Count}, must be at most {MostFields}");
+        else if (JsonSerializer.Serialize(fields, PipelineJson.Compact).Length > LongestFields)
+            errors.Add(path, $"must have at most {LongestFields} characters as JSON; shorten names or units, or map fewer fields");
+        foreach (var (name, column) in fields)
+        {
+            var field = $"{path}.{name}";
+            CheckFieldName(name, field, errors);
+            // The reader takes null for a value of a dictionary.
+            if (column is null)
+            {
+                errors.Add(field, "must have a column, such as {\"column\": \"brand\"}");
+                continue;
+            }
+            errors.Text($"{field}.column", column.Column);
+            errors.Word($"{field}.kind", column.Kind);
+            if (column.Unit is not { } unit) continue;
+            errors.Text($"{field}.unit", unit, longest: 20);
+            if (column.Kind != FieldKind.Number) errors.Add($"{field}.unit", "must be left out: only numbers have a unit");
+            // A comma ends a part of the answer.
+            else if (unit.Contains(',', StringComparison.Ordinal)) errors.Add($"{field}.unit", "must have no comma");
+        }
+    }
+
+    /// <summary>Returns the fields that an answer template may name, those with mistakes left out.</summary>
+    private static IReadOnlyList<FieldDefinition> FieldsOf(ColumnMapping? columns) => FieldDefinition.OfAnswers(columns is null ? null : columns with
+    {
+        Fields = columns.Fields?.Where(field => FieldName().IsMatch(field.Key) && field.Value is not null).ToDictionary(),
+    });
+
     /// <summary>Adds the mistakes in training settings to the errors, in the order of the settings.</summary>
-    private static void Check(TrainingSettings training, ValidationErrors errors)
+    /// <param name="fields">Fields that the answer template may name.</param>
+    private static void Check(TrainingSettings training, IReadOnlyList<FieldDefinition> fields, ValidationErrors errors)
     {
         errors.Word("training.method", training.Method);
         Check(training.Lora, errors);
@@ -161,7 +209,7 @@ internal static partial class RequestRules
         // A marker of the chat format, such as <|end|>, would end the question or insert a second image.
         if (training.Question.Contains("<|", StringComparison.Ordinal)) errors.Add("training.question", "must not contain '<|'");
         CheckTemplate("training.promptTemplate", training.PromptTemplate, template => _ = new PromptTemplate(template), errors);
-        CheckTemplate("training.answerTemplate", training.AnswerTemplate, template => _ = new AnswerTemplate(template), errors);
+        CheckTemplate("training.answerTemplate", training.AnswerTemplate, template => _ = new AnswerTemplate(template, fields), errors);
         if (training.Device is not (null or "cpu" or "cuda")) errors.Add("training.device", "must be cpu or cuda, or be left out");
     }
 
@@ -196,6 +244,9 @@ internal static partial class RequestRules
             errors.Add(field, e.Message);
         }
     }
+
+    [GeneratedRegex(@"\A[a-z][A-Za-z0-9]{0,39}\z")]
+    private static partial Regex FieldName();
 
     // Neither underscore nor dot, which names of the pipeline's own have: the folder _index, the instance {run}.ingest.
     [GeneratedRegex(@"\A[a-z0-9-]{1,40}\z")]

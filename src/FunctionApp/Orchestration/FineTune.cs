@@ -48,6 +48,7 @@ public static class FineTune
             BaseModel = baseModel,
             OutputModel = run,
             Settings = request.Training,
+            Fields = FieldDefinition.OfAnswers(dataset.Columns),
             Dataset = $"{dataset.Repo}@{dataset.Commit}",
             Sweep = input.Sweep?.Sweep,
         };

@@ -21,17 +21,24 @@ public sealed class RunStarter(
     TimeProvider time,
     ILogger<RunStarter> logger)
 {
-    /// <summary>Replaces a request's revisions with the commits that they point to now.</summary>
+    /// <summary>
+    /// Replaces a request's revisions with the commits that they point to now, and has the default answer template followed by the further
+    /// fields.
+    /// </summary>
     /// <exception cref="RequestException">The Hub lacks a repository, revision or column of the request.</exception>
     /// <exception cref="HubException">The Hub cannot be reached.</exception>
     public async Task<RunRequest> PinAsync(RunRequest request, CancellationToken cancellationToken)
     {
         var dataset = await datasets.CheckAsync(request.Dataset, cancellationToken);
         var model = await models.ResolveCommitAsync(request.BaseModel, cancellationToken);
+        var training = request.Training;
+        if (training.AnswerTemplate == AnswerTemplate.Default)
+            training = training with { AnswerTemplate = AnswerTemplate.DefaultFor(request.Dataset.Columns?.Further ?? []) };
         return request with
         {
             Dataset = request.Dataset with { Revision = dataset },
             BaseModel = request.BaseModel with { Revision = model },
+            Training = training,
         };
     }
 
