@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text.Json;
 using FunctionsPipeline.Contracts;
+using FunctionsPipeline.FineTuning.Data;
 using Microsoft.Extensions.Logging;
 
 namespace FunctionsPipeline.FineTuning;
@@ -136,6 +137,12 @@ internal sealed record TrainingState
 
     /// <summary>Number of validations since the best step.</summary>
     public int SinceBest { get; init; }
+
+    /// <summary>Maximum bytes of the shards whose samples are shuffled together, which the order of the samples depends on.</summary>
+    public long ShuffledBytes { get; init; } = SampleOrder.MostBytesTogether;
+
+    /// <summary>True when the run reads the outputs of a frozen vision tower from a cache, whose last bits may differ.</summary>
+    public bool CachesFeatures { get; init; } = true;
 
     /// <summary>Metrics of the base model, measured once.</summary>
     public required EvaluationMetrics Base { get; init; }

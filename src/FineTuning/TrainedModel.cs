@@ -4,7 +4,9 @@ using FunctionsPipeline.Phi3Vision.Adapters;
 using FunctionsPipeline.Phi3Vision.Config;
 using FunctionsPipeline.Phi3Vision.Model;
 using FunctionsPipeline.Phi3Vision.Text;
+using FunctionsPipeline.Phi3Vision.Vision;
 using FunctionsPipeline.Phi3Vision.Weights;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace FunctionsPipeline.FineTuning;
@@ -69,6 +71,9 @@ internal sealed class TrainedModel : IDisposable
         settings is { CacheVisionFeatures: true, AugmentImages: false }
         && !Parameters.All.Any(trained => trained.Name.Contains(".img_processor.", StringComparison.Ordinal))
             ? $"{Precision}" : null;
+
+    /// <summary>Number of bytes of the vision tower's output for a view, [576, C].</summary>
+    public long BytesOfView => (long)ImageFeatures.PatchesOfView * Config.Clip.HiddenSize * Precision.ElementSize();
 
     /// <summary>Creates a meter of the device's utilization.</summary>
     public DeviceMeter Meter()

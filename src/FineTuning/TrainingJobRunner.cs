@@ -71,7 +71,6 @@ public sealed class TrainingJobRunner(
         var models = Path.Combine(options.WorkFolder, "models");
         var baseModel = await ModelTransfer.DownloadAsync(store, job.BaseModel, models, cancellationToken);
         var indexes = await ShardIndex.ReadAsync(store, job.Shards, cancellationToken);
-        await using var shards = new ShardCache(store, Path.Combine(folder, "shards"), options.ShardCacheBytes);
 
         // Torch's dispose scopes belong to a thread, so that one thread runs the complete computation.
         var output = Path.Combine(folder, "model");
@@ -81,8 +80,9 @@ public sealed class TrainingJobRunner(
             result = await Task.Factory.StartNew(() =>
             {
                 using var fineTuner = new FineTuner(
-                    job, indexes, shards, baseModel, checkpoints, store, options, time, progressWriter, logger);
-                return fineTuner.Run(resumed, output, cancellationToken);
+                    job, indexes, Path.Combine(folder, "shards"), baseModel, checkpoints, resumed, store, options, time, progressWriter,
+                    logger);
+                return fineTuner.Run(output, cancellationToken);
             }, cancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         }
         finally
@@ -110,7 +110,10 @@ internal sealed class FineTuner : IDisposable
     private const int FeaturesTogether = 4;
 
     private readonly TrainingJob _job;
+    private readonly (TrainingState State, string Folder)? _resumed;
     private readonly TrainingData _data;
+    private readonly DiskBudget _disk;
+    private readonly ShardCache _shards;
     private readonly TrainedModel _trained;
     private readonly Evaluator _evaluator;
     private readonly BatchReader _reader;
@@ -122,15 +125,19 @@ internal sealed class FineTuner : IDisposable
     private readonly TimeProvider _time;
 
     /// <param name="indexes">Indexes of all the job's shards.</param>
+    /// <param name="shardFolder">Folder for the shards.</param>
     /// <param name="baseModel">Folder of the base model.</param>
+    /// <param name="resumed">Checkpoint to resume from, with its folder; null starts from the base model.</param>
     /// <exception cref="TrainingException">
     /// The settings, the data and the model do not fit together; the message says what to change.
     /// </exception>
     public FineTuner(
-        TrainingJob job, IReadOnlyList<ShardIndex> indexes, ShardCache shards, string baseModel, RunCheckpoints checkpoints,
-        IRunStore store, TrainingJobRunnerOptions options, TimeProvider time, RunProgressWriter progressWriter, ILogger logger)
+        TrainingJob job, IReadOnlyList<ShardIndex> indexes, string shardFolder, string baseModel, RunCheckpoints checkpoints,
+        (TrainingState State, string Folder)? resumed, IRunStore store, TrainingJobRunnerOptions options, TimeProvider time,
+        RunProgressWriter progressWriter, ILogger logger)
     {
         _job = job;
+        _resumed = resumed;
         _checkpoints = checkpoints;
         _time = time;
         _progressWriter = progressWriter;
@@ -140,17 +147,23 @@ internal sealed class FineTuner : IDisposable
         var processor = new ImageProcessor(settings.NumCrops);
         var room = _trained.Config.MaxPositionEmbeddings;
         _data = TrainingData.Plan(indexes, rows, processor, Math.Min(settings.MaxTokens ?? room, room));
-        var images = new ImageSource(shards, processor, options.ImageCacheBytes);
+        var features = Path.Combine(options.WorkFolder, "features");
+        // The draft of a checkpoint, the best one that the run ends with, and the model.
+        var reserved = 2 * _trained.CheckpointBytes + DiskBudget.BytesBelow(baseModel);
+        _disk = DiskBudget.Of(
+            new DriveInfo(options.WorkFolder).AvailableFreeSpace, reserved, DiskBudget.BytesBelow(features), job.Shards, options);
+        _shards = new ShardCache(store, shardFolder, _disk.Shards);
+        var images = new ImageSource(_shards, processor, options.ImageCacheBytes);
+        // All or none: a step is computed from features only when all its images have them.
         _features = _trained.FrozenTower(settings) is { } tower
-            ? new VisionFeatureCache(
-                Path.Combine(options.WorkFolder, "features"), $"{Path.GetFileName(baseModel)} {tower}", settings.NumCrops,
-                options.FeatureCacheBytes)
+            && (resumed?.State.CachesFeatures ?? _data.Views * _trained.BytesOfView <= _disk.Features)
+            ? new VisionFeatureCache(features, $"{Path.GetFileName(baseModel)} {tower}", settings.NumCrops, _disk.Features)
             : null;
         _reader = new BatchReader(images, rows, _trained.Config.PadTokenId, settings.Packing, _features);
         var baseline = NaiveBaseline.Of(_data.Training.Select(sample => sample.Labels));
         _evaluator = new Evaluator(_trained.Model, _reader, rows, baseline, settings, _trained.Device);
         _sampleAnswers = new SampleAnswersWriter(
-            store, job.Run, Evaluator.SpreadEvenly(_data.Validation, settings.GallerySamples), shards,
+            store, job.Run, Evaluator.SpreadEvenly(_data.Validation, settings.GallerySamples), _shards,
             new AnswerTemplate(settings.AnswerTemplate));
         progressWriter.AddDocument(_sampleAnswers);
         _loop = new TrainingLoop(settings, _trained, _data.Training, _reader, checkpoints, progressWriter, time);
@@ -162,13 +175,12 @@ internal sealed class FineTuner : IDisposable
     }
 
     /// <summary>Evaluates, trains, evaluates again, and saves the model.</summary>
-    /// <param name="resumed">Checkpoint to resume from, with its folder; null starts from the base model.</param>
     /// <param name="output">Folder for the fine-tuned model.</param>
-    public TrainingResult Run((TrainingState State, string Folder)? resumed, string output, CancellationToken cancellationToken)
+    public TrainingResult Run(string output, CancellationToken cancellationToken)
     {
         _progressWriter.Update(h => h with { Steps = _loop.Steps });
-        if (_features is not null) Fill(_features, [.. _data.Training, .. _data.Validation, .. _data.Test], cancellationToken);
-        var state = resumed is var (known, folder) ? Resume(known, folder) : Begin(cancellationToken);
+        if (_features is not null) Fill(_features, _data.All, cancellationToken);
+        var state = _resumed is var (known, folder) ? Resume(known, folder) : Begin(cancellationToken);
 
         _progressWriter.EnterPhase(Heartbeat.Training);
         state = _loop.Run(state, at => Validate(at, cancellationToken), cancellationToken);
@@ -203,13 +215,17 @@ internal sealed class FineTuner : IDisposable
         return result;
     }
 
-    public void Dispose() => _trained.Dispose();
+    public void Dispose()
+    {
+        _shards.DisposeAsync().AsTask().GetAwaiter().GetResult();
+        _trained.Dispose();
+    }
 
     /// <summary>
-    /// Runs the frozen vision tower once over every image that the cache lacks, until the cache's budget is used up. The tower recomputes
-    /// the features of the other images in every epoch.
+    /// Runs the frozen vision tower once over every image that the cache lacks. It recomputes the features of images that the disk does not
+    /// take in every epoch.
     /// </summary>
-    private void Fill(VisionFeatureCache cache, IReadOnlyList<Sample> samples, CancellationToken cancellationToken)
+    private void Fill(VisionFeatureCache cache, IEnumerable<Sample> samples, CancellationToken cancellationToken)
     {
         var missing = samples.Where(sample => !cache.Has(sample))
             .DistinctBy(sample => sample.Labels.Sha256, StringComparer.Ordinal).ToList();
@@ -238,7 +254,10 @@ internal sealed class FineTuner : IDisposable
     {
         var metrics = Evaluate("evaluating-base", EvaluatedAnswer.BaseModel, Splits.Validation, step: 0, cancellationToken);
         Answer(step: 0, cancellationToken);
-        var state = new TrainingState { Base = metrics, Job = _checkpoints.Job };
+        var state = new TrainingState
+        {
+            Base = metrics, Job = _checkpoints.Job, ShuffledBytes = _disk.ShuffledBytes, CachesFeatures = _features is not null,
+        };
         Record(state, metrics);
         return state;
     }
@@ -314,11 +333,15 @@ public sealed record TrainingJobRunnerOptions
     public long ImageCacheBytes { get; init; } = 2L << 30;
 
     /// <summary>
-    /// Disk space for shards, in bytes; beyond it the least recently used ones are removed. Shards in use at the same time may take more.
+    /// Maximum disk space for shards, in bytes, on a disk that has so much: <see cref="DiskBudget"/>. Beyond it the least recently used ones
+    /// are removed.
     /// </summary>
     public long ShardCacheBytes { get; init; } = 20L << 30;
 
-    /// <summary>Maximum disk space for the features of a frozen vision tower, in bytes, kept across runs.</summary>
+    /// <summary>
+    /// Maximum disk space for the features of a frozen vision tower, in bytes, kept across runs. Features of a dataset that takes more are
+    /// not cached.
+    /// </summary>
     public long FeatureCacheBytes { get; init; } = 20L << 30;
 
     /// <summary>Interval between two heartbeats.</summary>

@@ -74,7 +74,8 @@ internal sealed class TrainingLoop
         var gradient = new BatchGradient(
             _trained.Model, _trained.Device, _settings.BatchSize, _settings.MicroBatchSize, _settings.RecomputeActivations,
             _settings.Lora.Dropout > 0 ? _trained.Adapters : null);
-        var batches = new SampleOrder(_samples, _settings.Seed).Batches(_settings.BatchSize, state.Samples, _total)
+        var batches = new SampleOrder(_samples, _settings.Seed, state.ShuffledBytes)
+            .Batches(_settings.BatchSize, state.Samples, _total)
             .SelectMany(batch => batch.Chunk(gradient.PartSize));
         using var steps = StepsOf(batches, state.Samples, gradient, cancellationToken).GetEnumerator();
         _trained.Model.train();

@@ -2,25 +2,27 @@ namespace FunctionsPipeline.FineTuning.Data;
 
 /// <summary>
 /// Order of the samples: every epoch has its own order of the shards and takes a few shards at a time, whose samples are shuffled together.
-/// A small dataset is thus shuffled completely, and a large one can be read shard by shard. The order is a function of the seed and the
-/// samples, so that a run can resume at any position.
+/// A small dataset is thus shuffled completely, and a large one can be read shard by shard. The order is a function of the seed, the
+/// samples and the bytes shuffled together, so that a run can resume at any position.
 /// </summary>
 internal sealed class SampleOrder
 {
     /// <summary>Maximum number of shards whose samples are shuffled together.</summary>
     public const int ShardsTogether = 16;
 
-    // The shards of a group are on disk at the same time, together with the next ones.
-    private const long BytesTogether = 4L << 30;
+    /// <summary>Maximum bytes of these shards, on any disk.</summary>
+    public const long MostBytesTogether = 4L << 30;
 
     private readonly IReadOnlyList<Sample[]> _shards;
     private readonly int _count;
     private readonly int _seed;
+    private readonly long _bytesTogether;
 
     /// <param name="samples">At least one.</param>
-    public SampleOrder(IReadOnlyList<Sample> samples, int seed)
+    /// <param name="bytesTogether">Maximum bytes of the shards whose samples are shuffled together, but at least one shard.</param>
+    public SampleOrder(IReadOnlyList<Sample> samples, int seed, long bytesTogether = MostBytesTogether)
     {
-        (_count, _seed) = (samples.Count, seed);
+        (_count, _seed, _bytesTogether) = (samples.Count, seed, bytesTogether);
         _shards = [.. samples.GroupBy(sample => sample.Shard).Select(shard => shard.ToArray())];
     }
 
@@ -71,7 +73,7 @@ internal sealed class SampleOrder
         foreach (var shard in order)
         {
             var more = shard[0].Shard.Bytes;
-            if (group.Count > 0 && (group.Count == ShardsTogether || bytes + more > BytesTogether))
+            if (group.Count > 0 && (group.Count == ShardsTogether || bytes + more > _bytesTogether))
             {
                 yield return group;
                 (group, bytes) = ([], 0);

@@ -48,18 +48,20 @@ internal sealed class ShardCache(IRunStore store, string folder, long budget) : 
         var ahead = new Queue<(IReadOnlyList<Sample> Batch, Entry[] Shards)>();
         var samples = 0;
         using var source = batches.GetEnumerator();
+        var more = source.MoveNext();
         try
         {
-            for (var more = true; ;)
+            while (true)
             {
-                // One batch at least, whatever the budget: a batch whose shards exceed it could otherwise never be read.
-                while (more && (ahead.Count == 0 || (samples < SamplesAhead && HasRoom())))
+                while (more)
                 {
-                    more = source.MoveNext();
-                    if (!more) break;
                     var batch = source.Current;
-                    ahead.Enqueue((batch, [.. batch.Where(needed).Select(sample => sample.Shard).Distinct().Select(Take)]));
+                    ShardInfo[] shards = [.. batch.Where(needed).Select(sample => sample.Shard).Distinct()];
+                    // One batch at least, whatever the budget: a batch whose shards exceed it could otherwise never be read.
+                    if (ahead.Count > 0 && (samples >= SamplesAhead || !HasRoom(shards))) break;
+                    ahead.Enqueue((batch, Array.ConvertAll(shards, Take)));
                     samples += batch.Count;
+                    more = source.MoveNext();
                 }
                 if (!ahead.TryPeek(out var first)) yield break;
                 yield return first.Batch;
@@ -99,9 +101,13 @@ internal sealed class ShardCache(IRunStore store, string folder, long budget) : 
         return bytes;
     }
 
-    private bool HasRoom()
+    private bool HasRoom(ShardInfo[] shards)
     {
-        lock (_lock) return _bytesInUse < budget && _entries.Values.Count(entry => !entry.Fetching.IsCompleted) < FetchedAtOnce;
+        lock (_lock)
+        {
+            var more = shards.Where(shard => _entries.GetValueOrDefault(shard) is not { Users: > 0 }).Sum(shard => shard.Bytes);
+            return _bytesInUse + more <= budget && _entries.Values.Count(entry => !entry.Fetching.IsCompleted) < FetchedAtOnce;
+        }
     }
 
     private Entry Take(ShardInfo shard)

@@ -13,6 +13,15 @@ namespace FunctionsPipeline.FineTuning.Data;
 internal sealed record TrainingData(
     IReadOnlyList<Sample> Training, IReadOnlyList<Sample> Validation, IReadOnlyList<Sample> Test, int Dropped)
 {
+    // Merged patches of a view: 12 × 12.
+    private const int TokensOfView = 144;
+
+    /// <summary>Number of views of all images that the vision tower computes; a few more where images are very tall.</summary>
+    public long Views { get; private init; }
+
+    /// <summary>Samples of all splits.</summary>
+    public IEnumerable<Sample> All => [.. Training, .. Validation, .. Test];
+
     /// <summary>Counts every sample's tokens and leaves out the samples that are too long.</summary>
     /// <param name="rows">Builder that counts the tokens of prompt and answer.</param>
     /// <param name="processor">Processor that counts the tokens of an image.</param>
@@ -26,10 +35,14 @@ internal sealed record TrainingData(
         IReadOnlyList<Sample> Fitting(string split) => [.. samples[split].Where(sample => sample.Tokens <= maxTokens)];
         var data = new TrainingData(Fitting(Splits.Train), Fitting(Splits.Validation), Fitting(Splits.Test),
             samples.Sum(split => split.Count(sample => sample.Tokens > maxTokens)));
+        data = data with { Views = data.All.Sum(sample => ViewsOf(processor.Tokens(sample.Content.Width, sample.Content.Height))) };
         Require(data.Training, samples[Splits.Train], "training", "its report says why rows were rejected", maxTokens);
         Require(data.Validation, samples[Splits.Validation], "validation", "raise dataset.validationFraction", maxTokens);
         return data;
     }
+
+    // A single crop has the pixels of the global view.
+    private static int ViewsOf(int imageTokens) => imageTokens == ProcessedImage.TokensOf(1, 1) ? 1 : imageTokens / TokensOfView;
 
     private static List<Sample> Samples(IReadOnlyList<ShardIndex> indexes, RowBuilder rows, ImageProcessor processor)
     {

@@ -43,8 +43,14 @@ internal sealed class VisionFeatureCache
         _bytes = files.Sum(file => file.Length);
     }
 
-    /// <summary>True when a sample's image has an entry, which may turn out to be damaged.</summary>
-    public bool Has(Sample sample) => File.Exists(PathOf(sample.Labels.Sha256));
+    /// <summary>True when a sample's image has an entry, which may turn out to be damaged. The entry stays as long as the cache.</summary>
+    public bool Has(Sample sample)
+    {
+        var path = PathOf(sample.Labels.Sha256);
+        if (!File.Exists(path)) return false;
+        _used[path] = true;
+        return true;
+    }
 
     /// <summary>Reads the features of a sample's image; null when the entry is missing or damaged.</summary>
     public ImageFeatures? Get(Sample sample)

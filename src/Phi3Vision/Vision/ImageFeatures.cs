@@ -17,6 +17,9 @@ namespace FunctionsPipeline.Phi3Vision.Vision;
 /// <param name="Width">Width of the padded image, in pixels, a multiple of 336.</param>
 public sealed record ImageFeatures(byte[] Values, ScalarType Type, int Views, int Height, int Width)
 {
+    /// <summary>Number of patches of a view, 576.</summary>
+    public const int PatchesOfView = ImageEmbedding.Patches;
+
     /// <summary>Number of positions that the image takes in a prompt.</summary>
     public int Tokens => ProcessedImage.TokensOf(Height / Phi3VisionConfig.ViewSize, Width / Phi3VisionConfig.ViewSize);
 
