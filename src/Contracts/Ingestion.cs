@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace FunctionsPipeline.Contracts;
 
 /// <summary>Status of a row.</summary>
@@ -84,7 +86,9 @@ public sealed record ManifestRow : ILabels
     /// <summary>One of <see cref="Rejection"/>; null unless rejected.</summary>
     public string? Reason { get; init; }
 
-    /// <summary>Human-readable details of the rejection.</summary>
+    /// <summary>
+    /// Human-readable details of the rejection; of a stored row the images of its list that cannot be used, and why.
+    /// </summary>
     public string? Detail { get; init; }
 
     /// <summary>SHA-256 of the image's bytes, lower-case hexadecimal.</summary>
@@ -102,6 +106,11 @@ public sealed record ManifestRow : ILabels
 
     /// <summary>Images of the product besides the first, which the members above describe; null for none.</summary>
     public IReadOnlyList<RowImage>? MoreImages { get; init; }
+
+    /// <summary>All images of a stored row; none of another.</summary>
+    [JsonIgnore]
+    public IReadOnlyList<RowImage> Images =>
+        Sha256 is null ? [] : [new RowImage(Sha256, Bytes, Width, Height, ImageUrl), .. MoreImages ?? []];
 
     /// <summary>Perceptual hash of the image, 64 bits in lower-case hexadecimal; null unless the image is stored.</summary>
     public string? PerceptualHash { get; init; }
@@ -149,11 +158,12 @@ public sealed record ShardSample(SampleLabels Labels, int Width, int Height, lon
 }
 
 /// <summary>A further image of a shard's sample; its members are those of <see cref="ShardSample"/>.</summary>
-public sealed record ShardImage(int Width, int Height, long Offset, int Length);
+/// <param name="Sha256">SHA-256 of the original image's bytes.</param>
+public sealed record ShardImage(string Sha256, int Width, int Height, long Offset, int Length);
 
 /// <summary>The JSON entry of a WebDataset sample; the image entry has the same key.</summary>
-/// <param name="Key">The sample's key: <c>{sourceSplit}-{row}</c>.</param>
-/// <param name="Sha256">SHA-256 of the original image's bytes.</param>
+/// <param name="Key">The sample's key: <c>{sourceSplit}-{row}</c>, with a number for the further samples of a row.</param>
+/// <param name="Sha256">SHA-256 of the bytes of the original image, or of the first of several.</param>
 public sealed record SampleLabels(string Key, string Sha256, string? Title, string? Category, double? Price) : ILabels
 {
     public FieldValues? Fields { get; init; }
@@ -215,10 +225,18 @@ public sealed record IngestReport
 
     public required RowCounts Counts { get; init; }
 
-    /// <summary>Usable samples by split.</summary>
+    /// <summary>
+    /// Samples by split. They are the stored rows, without <see cref="MergedRows"/>, or their images with <see cref="ImageUse.Samples"/>.
+    /// </summary>
     public required IReadOnlyDictionary<string, long> Splits { get; init; }
 
-    /// <summary>Usable samples by category, for the most frequent categories only.</summary>
+    /// <summary>
+    /// Stored rows whose images are in the sample of an earlier row of their product, with <see cref="ImageUse.Prompt"/>. That sample has
+    /// the labels of the earlier row.
+    /// </summary>
+    public long MergedRows { get; init; }
+
+    /// <summary>Stored rows by category, for the most frequent categories only.</summary>
     public required IReadOnlyDictionary<string, long> Categories { get; init; }
 
     /// <summary>Number of distinct categories, of which at most 10,000 are counted.</summary>

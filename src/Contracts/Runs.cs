@@ -89,7 +89,10 @@ public enum ImageUse
     /// <summary>One sample for each image.</summary>
     Samples,
 
-    /// <summary>One sample for each product, whose prompt has all its images.</summary>
+    /// <summary>
+    /// One sample for each product, whose prompt has all its images. Rows that repeat a product are merged when they are near each other in
+    /// the dataset, in the same shard; others stay samples of their own.
+    /// </summary>
     Prompt,
 }
 

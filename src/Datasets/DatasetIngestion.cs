@@ -112,7 +112,8 @@ public sealed class DatasetIngestion : IDisposable
         var blob = _container.GetBlobClient(dataset.File(plan.Files.First(file => file.Hub.Path == work.File).ContentId));
         await using var file =
             await blob.OpenReadAsync(new BlobOpenReadOptions(allowModifications: false) { BufferSize = ReadAhead }, cancellationToken);
-        var rows = ParquetRows.ReadAsync(file, plan.Columns, work, plan.Splits[work.Split], cancellationToken);
+        var images = plan.Request.Images == ImageUse.First ? 1 : plan.Request.MaxImages;
+        var rows = ParquetRows.ReadAsync(file, plan.Columns, work, plan.Splits[work.Split], images, cancellationToken);
         return await IngestAsync(plan, work, rows, cancellationToken);
     }
 
@@ -167,7 +168,10 @@ public sealed class DatasetIngestion : IDisposable
         return summary.Result;
     }
 
-    /// <summary>Writes training shards from the usable rows of consecutive units: one shard for each split that has such rows.</summary>
+    /// <summary>
+    /// Writes training shards from the usable rows of consecutive units: one shard for each split that has such rows. Among these rows those
+    /// of a product are merged with <see cref="ImageUse.Prompt"/>.
+    /// </summary>
     /// <param name="shard">Number of the shard.</param>
     public async Task PreprocessAsync(DatasetBlobs dataset, int shard, CancellationToken cancellationToken = default)
     {
@@ -182,7 +186,7 @@ public sealed class DatasetIngestion : IDisposable
         }
         var writer = new ShardWriter(dataset, _container);
         foreach (var split in rows.GroupBy(row => row.Split).OrderBy(group => group.Key, StringComparer.Ordinal))
-            await writer.WriteAsync(split.Key, shard, [.. split], cancellationToken);
+            await writer.WriteAsync(split.Key, shard, [.. SampleRow.Of(split, plan.Request)], cancellationToken);
     }
 
     /// <summary>Writes the list of shards and then the report, whose presence means that the dataset is complete.</summary>
@@ -203,7 +207,9 @@ public sealed class DatasetIngestion : IDisposable
             View = dataset.View,
             Columns = plan.Columns,
             Counts = summary.Counts,
-            Splits = summary.Splits,
+            Splits = shards.GroupBy(shard => shard.Split).OrderBy(split => split.Key, StringComparer.Ordinal)
+                .ToDictionary(split => split.Key, split => split.Sum(shard => (long)shard.Samples)),
+            MergedRows = plan.Request.Images == ImageUse.Prompt ? summary.Counts.Stored - shards.Sum(shard => (long)shard.Samples) : 0,
             Categories = summary.Categories,
             CategoryCount = summary.CategoryCount,
             Prices = summary.Prices,

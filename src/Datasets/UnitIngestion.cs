@@ -55,31 +55,46 @@ internal sealed class UnitIngestion(IngestPlan plan, IngestUnit unit, ImageStore
             var fields = string.Join(", ", plan.Columns.Definitions.Select(field => field.Name));
             return status with { Reason = Rejection.NoLabel, Detail = $"the row has no value of {fields}" };
         }
-        try
+        var stored = new List<RowImage>();
+        var faults = new List<(int Number, UnreadableImageException Error)>();
+        (ReadOnlyMemory<byte>? Bytes, string? Url)[] sources = [(row.ImageBytes, row.ImageUrl), .. row.MoreImages];
+        for (var i = 0; i < sources.Length; i++)
         {
-            var image = await StoreAsync(row, cancellationToken);
-            return status with
+            try
             {
-                State = RowState.Stored,
-                Split = _splits.SplitOf(unit.Split, row.Product, Convert.FromHexString(image.Sha256)),
-                Sha256 = image.Sha256,
-                Bytes = image.Bytes,
-                Width = image.Width,
-                Height = image.Height,
-            };
+                var image = await StoreAsync(sources[i].Bytes, sources[i].Url, cancellationToken);
+                // An image that a list repeats adds nothing.
+                if (stored.All(known => known.Sha256 != image.Sha256))
+                    stored.Add(new RowImage(image.Sha256, image.Bytes, image.Width, image.Height, sources[i].Url));
+            }
+            catch (UnreadableImageException e)
+            {
+                faults.Add((i + 1, e));
+            }
         }
-        catch (UnreadableImageException e)
+        if (stored.Count == 0) return status with { Reason = faults[0].Error.Reason, Detail = faults[0].Error.Detail };
+        var first = stored[0];
+        return status with
         {
-            return status with { Reason = e.Reason, Detail = e.Detail };
-        }
+            State = RowState.Stored,
+            Split = _splits.SplitOf(unit.Split, row.Product, Convert.FromHexString(first.Sha256)),
+            Detail = faults.Count == 0 ? null
+                : string.Join("; ", faults.Select(fault => $"image {fault.Number}: {fault.Error.Reason}: {fault.Error.Detail}")),
+            Sha256 = first.Sha256,
+            Bytes = first.Bytes,
+            Width = first.Width,
+            Height = first.Height,
+            ImageUrl = first.Url,
+            MoreImages = stored.Count == 1 ? null : stored[1..],
+        };
     }
 
-    private async Task<StoredImage> StoreAsync(DatasetRow row, CancellationToken cancellationToken)
+    private async Task<StoredImage> StoreAsync(ReadOnlyMemory<byte>? bytes, string? url, CancellationToken cancellationToken)
     {
-        if (row.ImageBytes is { } embedded) return await images.AddAsync(embedded, cancellationToken);
-        if (row.ImageUrl is { } known && await images.FindAsync(known, cancellationToken) is { } there) return there;
-        var image = await images.AddAsync(await downloader.DownloadAsync(row.ImageUrl, cancellationToken), cancellationToken);
-        await images.RememberAsync(row.ImageUrl!, image, cancellationToken);
+        if (bytes is { } embedded) return await images.AddAsync(embedded, cancellationToken);
+        if (url is { } known && await images.FindAsync(known, cancellationToken) is { } there) return there;
+        var image = await images.AddAsync(await downloader.DownloadAsync(url, cancellationToken), cancellationToken);
+        await images.RememberAsync(url!, image, cancellationToken);
         return image;
     }
 }

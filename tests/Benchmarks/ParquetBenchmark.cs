@@ -153,7 +153,7 @@ internal sealed class ParquetReading(string path, ColumnMapping columns)
         await using (var parquet = await ParquetFile.OpenAsync(file, CancellationToken.None)) all = parquet.RowCount;
         var unit = new IngestUnit(0, "train", path, 0, 0, all);
         var (rows, length) = (0L, 0L);
-        await foreach (var batch in ParquetRows.ReadAsync(file, columns, unit, new SplitRows(all, all), CancellationToken.None))
+        await foreach (var batch in ParquetRows.ReadAsync(file, columns, unit, new SplitRows(all, all), images: 1, CancellationToken.None))
         {
             foreach (var row in batch)
             {

@@ -184,9 +184,9 @@ internal static class SampleRows
             {
                 if (TooLarge(file, group, field, image.Bytes!) is { } large) return _ => large;
                 var images = await image.ReadAsync(file, group, [.. Enumerable.Range(0, rows)], cancellationToken);
-                return row => images(row) is ({ } bytes, _)
+                return row => images.First(row) is ({ } bytes, _)
                     ? string.Create(CultureInfo.InvariantCulture, $"embedded, {bytes.Length:N0} bytes")
-                    : Shortened(images(row).Url);
+                    : Shortened(images.First(row).Url);
             }
             return _ => $"({ArrowTypeName.Of(file, field)})";
         }

@@ -18,14 +18,14 @@ internal static class ParquetRows
     private const int BatchRows = 1000;
 
     /// <summary>
-    /// Reads the taken rows of a unit in batches that do not span row groups. When a column of a row group is damaged, the rows of that row
+    /// Reads the taken rows of a unit in batches that do not span row groups, with at most so many images of each. When a column of a row group is damaged, the rows of that row
     /// group have a <see cref="DatasetRow.Fault"/>, and reading continues with the next row group.
     /// </summary>
     /// <exception cref="InvalidDataException">The stream is not a Parquet file, its footer is damaged, or rows of the unit are
     /// missing.</exception>
     /// <exception cref="RequestException">A column does not exist or has an unsuitable type.</exception>
     public static async IAsyncEnumerable<IReadOnlyList<DatasetRow>> ReadAsync(
-        Stream file, ColumnMapping columns, IngestUnit unit, SplitRows split,
+        Stream file, ColumnMapping columns, IngestUnit unit, SplitRows split, int images,
         [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         await using var parquet = await ParquetFile.OpenAsync(file, cancellationToken);
@@ -43,7 +43,7 @@ internal static class ParquetRows
                 var taken = new List<int>();
                 for (var row = first; row < last; row++)
                     if (split.Takes(row)) taken.Add((int)(row - groupStart));
-                var rowAt = await ReadGroupAsync(parquet, fields, group, groupStart, taken, cancellationToken);
+                var rowAt = await ReadGroupAsync(parquet, fields, group, groupStart, taken, images, cancellationToken);
                 foreach (var batch in taken.Chunk(BatchRows)) yield return Array.ConvertAll(batch, rowAt);
             }
             groupStart = groupEnd;
@@ -52,7 +52,8 @@ internal static class ParquetRows
 
     /// <returns>A function that returns a row by its index in the row group.</returns>
     private static async Task<Converter<int, DatasetRow>> ReadGroupAsync(
-        ParquetFile file, ResolvedMapping fields, int group, long groupStart, List<int> taken, CancellationToken cancellationToken)
+        ParquetFile file, ResolvedMapping fields, int group, long groupStart, List<int> taken, int mostImages,
+        CancellationToken cancellationToken)
     {
         try
         {
@@ -65,12 +66,13 @@ internal static class ParquetRows
             foreach (var field in fields.Others) others.Add((field, await field.Column.ReadAsync(file, group, cancellationToken)));
             return row =>
             {
-                var (bytes, url) = images(row);
+                var (bytes, url) = images.First(row);
                 var number = price?.Number(row);
                 var read = new DatasetRow(groupStart + row, url, bytes, Said(title?.Text(row)),
                     category is null ? null : Said(fields.CategoryOf(category, row)), number, Said(product?.Text(row)))
                 {
                     PriceText = number is null || double.IsFinite(number.Value) ? null : price!.Text(row),
+                    MoreImages = mostImages == 1 ? [] : images.Further(row, mostImages - 1),
                 };
                 return others.Count == 0 ? read
                     : read.With(others.Select(other => (other.Field.Definition, other.Field.Read(other.Column, row))));
@@ -107,6 +109,9 @@ internal sealed record DatasetRow(long Row, string? ImageUrl, ReadOnlyMemory<byt
 
     /// <summary>Original text of the price, when it is not a number.</summary>
     public string? PriceText { get; init; }
+
+    /// <summary>Images besides the first, each embedded or at a URL.</summary>
+    public IReadOnlyList<(ReadOnlyMemory<byte>? Bytes, string? Url)> MoreImages { get; init; } = [];
 
     /// <summary>Values of the further fields; null for none.</summary>
     public FieldValues? Fields { get; init; }
@@ -265,7 +270,7 @@ internal sealed record MappedField(FieldDefinition Definition, MappedColumn Colu
 
 /// <summary>
 /// Source of a row's image: embedded bytes, a URL, or either, as in the Hub's Image feature <c>struct&lt;bytes, path&gt;</c>, whose path is
-/// used when bytes are null. Of a list, the first image that is not null is used.
+/// used when bytes are null. Of a list, the images that are not null are used: the embedded ones, or the URLs where none is embedded.
 /// </summary>
 /// <param name="Bytes">The binary column with embedded images; null when there is none.</param>
 /// <param name="Url">The text column with URLs; null when there is none.</param>
@@ -285,17 +290,38 @@ internal sealed record ImageColumn(DataField? Bytes, DataField? Url)
 
     /// <summary>Reads the images of the given rows of a row group; reads the URL column only when an image is not embedded.</summary>
     /// <inheritdoc cref="ParquetFile.ReadAsync{T}"/>
-    public async Task<Func<int, (ReadOnlyMemory<byte>? Bytes, string? Url)>> ReadAsync(
+    public async Task<RowImages> ReadAsync(
         ParquetFile file, int group, IReadOnlyList<int> rows, CancellationToken cancellationToken)
     {
         var bytes = Bytes is null ? null : await file.ReadAsync<ReadOnlyMemory<byte>>(group, Bytes, cancellationToken);
         var urls = Url is null || (bytes is not null && rows.All(row => bytes[row] is not null)) ? null
             : await file.ReadAsync<ReadOnlyMemory<char>>(group, Url, cancellationToken);
-        return row => bytes?[row] is { } embedded ? (embedded, null) : (null, urls?[row]?.ToString());
+        return new RowImages(bytes, urls);
     }
 
     private static ImageColumn? Find(DataField? bytes, DataField? path) => bytes is null ? null : new ImageColumn(bytes, path);
 
     private static bool IsBinary(ParquetFile file, DataField field) =>
         field.ClrType == typeof(ReadOnlyMemory<byte>) && file.StoredTypeOf(field) is null;
+}
+
+/// <summary>Images of the rows of a row group.</summary>
+internal sealed class RowImages(ColumnValues<ReadOnlyMemory<byte>>? bytes, ColumnValues<ReadOnlyMemory<char>>? urls)
+{
+    /// <summary>Returns the first image of a row; neither bytes nor URL when the row has none.</summary>
+    public (ReadOnlyMemory<byte>? Bytes, string? Url) First(int row) =>
+        bytes?[row] is { } embedded ? (embedded, null) : (null, urls?[row]?.ToString());
+
+    /// <summary>Returns at most so many of the images after the first.</summary>
+    public IReadOnlyList<(ReadOnlyMemory<byte>? Bytes, string? Url)> Further(int row, int most)
+    {
+        var images = new List<(ReadOnlyMemory<byte>?, string?)>();
+        if (bytes?[row] is not null) foreach (var image in After(bytes)) images.Add((image, null));
+        else if (urls?[row] is not null) foreach (var url in After(urls)) images.Add((null, url.ToString()));
+        return images;
+
+        ReadOnlySpan<T> After<T>(ColumnValues<T> values) where T : struct => values.All(row)[1..] is var more && more.Length > most
+            ? more[..most]
+            : more;
+    }
 }

@@ -38,6 +38,7 @@ internal sealed class CatalogWriter : IAsyncDisposable
         ("bytes", r => r.Bytes),
         ("width", r => r.Width),
         ("height", r => r.Height),
+        ("images", r => r.Images.Count),
     ];
 
     private readonly StreamWriter _csv;
@@ -171,15 +172,17 @@ internal sealed class DuplicateRows(BlobContainerClient container, DatasetBlobs 
     // Identifies image and labels: the first 128 bits of a SHA-256 over their JSON.
     private static UInt128 Key(ManifestRow row) =>
         BinaryPrimitives.ReadUInt128BigEndian(SHA256.HashData(JsonSerializer.SerializeToUtf8Bytes(
-            new { row.Sha256, row.Split, row.Product, row.Title, row.Category, row.Price, row.Fields }, PipelineJson.Compact)));
+            new
+            {
+                Images = row.Images.Select(image => image.Sha256), row.Split, row.Product, row.Title, row.Category, row.Price, row.Fields,
+            },
+            PipelineJson.Compact)));
 }
 
 /// <summary>Summary of the catalog: the members of a report that derive from the rows alone.</summary>
 public sealed record CatalogSummary
 {
     public required RowCounts Counts { get; init; }
-
-    public required IReadOnlyDictionary<string, long> Splits { get; init; }
 
     public required IReadOnlyDictionary<string, long> Categories { get; init; }
 
@@ -201,7 +204,6 @@ internal sealed class CatalogSummaryBuilder(ColumnMapping columns)
     private const int CategoriesShown = 200;
     private const int ValuesShown = 50;
 
-    private readonly SortedDictionary<string, long> _splits = new(StringComparer.Ordinal);
     private readonly ValueCounts _categories = new();
     private readonly Histogram _prices = new();
     private readonly Histogram _longerSides = new();
@@ -215,7 +217,6 @@ internal sealed class CatalogSummaryBuilder(ColumnMapping columns)
     public CatalogSummary Result => new()
     {
         Counts = _counts,
-        Splits = new Dictionary<string, long>(_splits),
         Categories = _categories.Top(CategoriesShown),
         CategoryCount = _categories.Distinct,
         Prices = _prices.Result,
@@ -230,11 +231,13 @@ internal sealed class CatalogSummaryBuilder(ColumnMapping columns)
         _counts = rows.Aggregate(_counts, (sum, row) => sum + ManifestStore.Count(row));
         foreach (var row in rows.Where(row => row.State == RowState.Stored))
         {
-            _splits[row.Split] = _splits.GetValueOrDefault(row.Split) + 1;
             if (row.Category is not null) _categories.Add(row.Category);
             if (row.Price is { } price) _prices.Add(price);
-            _longerSides.Add(Math.Max(row.Width, row.Height));
-            _fileSizes.Add(row.Bytes);
+            foreach (var image in row.Images)
+            {
+                _longerSides.Add(Math.Max(image.Width, image.Height));
+                _fileSizes.Add(image.Bytes);
+            }
             foreach (var (field, values, numbers) in _fields)
             {
                 if (row.ValueOf(field.Name) is not { } value) continue;

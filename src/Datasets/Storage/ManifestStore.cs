@@ -84,7 +84,7 @@ internal sealed class ManifestStore(BlobContainerClient container)
         Duplicates = row.State == RowState.Duplicate ? 1 : 0,
         Rejected = row.State == RowState.Rejected ? 1 : 0,
         RejectedBy = row.Reason is null ? new Dictionary<string, long>() : new Dictionary<string, long> { [row.Reason] = 1 },
-        Bytes = row.State == RowState.Stored ? row.Bytes : 0,
+        Bytes = row.State == RowState.Stored ? row.Images.Sum(image => image.Bytes) : 0,
     };
 
     private async IAsyncEnumerable<(string Name, RowCounts Counts)> CountsAsync(

@@ -68,6 +68,23 @@ public sealed class ParquetRowsTests
     }
 
     [Theory]
+    [InlineData("urls", 2)]
+    [InlineData("urls", 9)]
+    [InlineData("blobs", 9)]
+    [InlineData("structs", 9)]
+    public async Task Of_a_list_as_many_images_are_read_as_are_wanted(string column, int most)
+    {
+        var columns = new ColumnMapping { Image = column, Title = "title" };
+        var rows = await RowReading.ReadAsync(RowReading.Fixture("duckdb-lists.parquet"), columns, most);
+        // Row i has a list of i % 5 images, of which the second is null; every fifth row has no list. Half of the structs have bytes.
+        var expected = Enumerable.Range(0, 40).Select(i => Enumerable.Range(0, i % 5 == 4 ? 0 : i % 5).Where(j => j != 1).Take(most)
+            .Select(j => column == "blobs" || (column == "structs" && i % 2 == 0) ? $"bytes {i}-{j}" : $"https://a/{i}-{j}"));
+        Assert.Equal(expected, rows.Select(row => new[] { (row.ImageBytes, row.ImageUrl) }.Concat(row.MoreImages)
+            .Select(image => image.Item1 is { } bytes ? Encoding.UTF8.GetString(bytes.Span) : image.Item2).OfType<string>()));
+        Assert.All(await RowReading.ReadAsync(RowReading.Fixture("duckdb-lists.parquet"), columns), row => Assert.Empty(row.MoreImages));
+    }
+
+    [Theory]
     [InlineData("int8", -30, "-30")]
     [InlineData("uint8", 0, "0")]
     [InlineData("int16", -3000, "-3000")]

@@ -12,18 +12,19 @@ internal static class RowReading
     public static Task<ParquetFile> OpenAsync(string fixture) => ParquetFile.OpenAsync(new MemoryStream(Fixture(fixture)), default);
 
     /// <summary>All rows of a file, as a single unit that begins at row 1000 of its split.</summary>
-    public static async Task<List<DatasetRow>> ReadAsync(byte[] file, ColumnMapping columns)
+    public static async Task<List<DatasetRow>> ReadAsync(byte[] file, ColumnMapping columns, int images = 1)
     {
         await using var parquet = await ParquetFile.OpenAsync(new MemoryStream(file), default);
-        return await ReadAsync(new MemoryStream(file), columns, new IngestUnit(0, "train", "0.parquet", 1000, 1000, parquet.RowCount));
+        return await ReadAsync(new MemoryStream(file), columns, new IngestUnit(0, "train", "0.parquet", 1000, 1000, parquet.RowCount), images: images);
     }
 
     public static async Task<List<DatasetRow>> ReadAsync(
-        Stream file, ColumnMapping columns, IngestUnit unit, SplitRows? split = null, CancellationToken cancellationToken = default)
+        Stream file, ColumnMapping columns, IngestUnit unit, SplitRows? split = null, int images = 1,
+        CancellationToken cancellationToken = default)
     {
         var rows = new List<DatasetRow>();
-        await foreach (var batch in ParquetRows.ReadAsync(file, columns, unit, split ?? new SplitRows(5000, 5000), cancellationToken))
-            rows.AddRange(batch);
+        var all = split ?? new SplitRows(5000, 5000);
+        await foreach (var batch in ParquetRows.ReadAsync(file, columns, unit, all, images, cancellationToken)) rows.AddRange(batch);
         return rows;
     }
 }

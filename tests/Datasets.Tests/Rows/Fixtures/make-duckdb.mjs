@@ -1,4 +1,5 @@
-// Writes duckdb-types.parquet (every scalar type and decimal width) and duckdb-v2.parquet (the encodings of its version 2).
+// Writes duckdb-types.parquet (every scalar type and decimal width), duckdb-v2.parquet (the encodings of its version 2) and
+// duckdb-lists.parquet (lists of images).
 // npm i @duckdb/node-api && node make-duckdb.mjs
 import { DuckDBInstance } from '@duckdb/node-api';
 
@@ -17,3 +18,14 @@ const types = `SELECT
     FROM range(60) t(i)`;
 await connection.run(`COPY (${types}) TO 'duckdb-types.parquet' (FORMAT parquet, COMPRESSION zstd)`);
 await connection.run(`COPY (${types}) TO 'duckdb-v2.parquet' (FORMAT parquet, PARQUET_VERSION v2, COMPRESSION zstd, DICTIONARY_SIZE_LIMIT 1)`);
+
+// Images as lists of URLs, of bytes and of structs, with elements that are null, empty lists and null lists.
+const lists = `SELECT i AS id, 'Garment ' || i AS title,
+    CASE WHEN i % 5 = 4 THEN NULL ELSE list_transform(range(i % 5), lambda j: CASE WHEN j = 1 THEN NULL
+        ELSE 'https://a/' || i || '-' || j END) END AS urls,
+    CASE WHEN i % 5 = 4 THEN NULL ELSE list_transform(range(i % 5), lambda j: CASE WHEN j = 1 THEN NULL
+        ELSE encode('bytes ' || i || '-' || j) END) END AS blobs,
+    CASE WHEN i % 5 = 4 THEN NULL ELSE list_transform(range(i % 5), lambda j: CASE WHEN j = 1 THEN NULL
+        ELSE {bytes: CASE WHEN i % 2 = 0 THEN encode('bytes ' || i || '-' || j) END, path: 'https://a/' || i || '-' || j} END) END AS structs
+    FROM range(40) t(i)`;
+await connection.run(`COPY (${lists}) TO 'duckdb-lists.parquet' (FORMAT parquet, COMPRESSION zstd)`);
