@@ -23,7 +23,6 @@ public class IngestDatasetTests
     private static readonly CatalogSummary Summary = new()
     {
         Counts = new RowCounts { Rows = 100, Stored = 88, Duplicates = 2, Rejected = 10 },
-        Splits = new Dictionary<string, long> { ["train"] = 88 },
         Categories = new Dictionary<string, long>(),
         CategoryCount = 0,
     };
