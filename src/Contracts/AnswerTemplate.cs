@@ -10,6 +10,18 @@ public sealed record Answer(string? Title, string? Category, double? Price) : IL
 
     public FieldValues? Fields { get; init; }
 
+    /// <summary>Creates an answer from the values of fields by name.</summary>
+    public static Answer Of(IEnumerable<KeyValuePair<string, FieldValue>> values)
+    {
+        var all = new FieldValues(values);
+        return new Answer(
+            all.GetValueOrDefault(FieldDefinition.Title)?.Text, all.GetValueOrDefault(FieldDefinition.Category)?.Text,
+            all.GetValueOrDefault(FieldDefinition.Price)?.Number)
+        {
+            Fields = FieldValues.Of(all.ExceptBy(FieldDefinition.Defaults.Select(field => field.Name), value => value.Key)!),
+        };
+    }
+
     /// <summary>Formats the answer by the default template; empty when all fields are null.</summary>
     public override string ToString() => Standard.Write(this);
 }
@@ -58,12 +70,8 @@ public sealed partial class AnswerTemplate
     {
         var fields = Find(text);
         if (fields.Count == 0) return null;
-        var values = Parts.Where(part => fields.ContainsKey(part.Field.Name))
-            .ToDictionary(part => part.Field.Name, part => Value(part.Field.Kind, text[fields[part.Field.Name]]));
-        var others = values.Where(value => FieldDefinition.Defaults.All(field => field.Name != value.Key)).ToList();
-        return new Answer(
-            values.GetValueOrDefault(FieldDefinition.Title)?.Text, values.GetValueOrDefault(FieldDefinition.Category)?.Text,
-            values.GetValueOrDefault(FieldDefinition.Price)?.Number) { Fields = others.Count > 0 ? new FieldValues(others) : null };
+        return Answer.Of(Parts.Where(part => fields.ContainsKey(part.Field.Name))
+            .Select(part => KeyValuePair.Create(part.Field.Name, Value(part.Field.Kind, text[fields[part.Field.Name]]))));
     }
 
     /// <summary>Finds the values of an answer's fields, without surrounding white space.</summary>

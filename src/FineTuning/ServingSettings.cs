@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using FunctionsPipeline.Contracts;
 
 namespace FunctionsPipeline.FineTuning;
@@ -9,8 +10,11 @@ public sealed record ServingSettings
     /// <summary>Name of the file in a model folder.</summary>
     public const string FileName = "serving.json";
 
-    // Beyond so many, categories are closer to free text than to a list to choose from.
-    private const int MostClasses = 999;
+    // Beyond so many, values are closer to free text than to a list to choose from.
+    private const int MostValues = 999;
+
+    // Beyond so many, fields are missing at random: the next answer may have a set of fields that no other has.
+    private const int MostFieldSets = 99;
 
     private static readonly TrainingSettings Defaults = new();
 
@@ -29,20 +33,37 @@ public sealed record ServingSettings
     /// <summary>Maximum number of tokens of an answer.</summary>
     public int MaxAnswerTokens { get; init; } = Defaults.MaxAnswerTokens;
 
-    /// <summary>Categories of the training split, sorted; null when they are unknown, none, or 1,000 and more.</summary>
-    public IReadOnlyList<string>? Classes { get; init; }
+    /// <summary>Fields that the answer template may name; title, category and price when null.</summary>
+    public IReadOnlyList<FieldDefinition>? Definitions { get; init; }
 
-    /// <summary>Sets of fields that the answers of the training split have; null when they are unknown.</summary>
-    public IReadOnlyList<IReadOnlyList<string>>? Fields { get; init; }
+    /// <summary>
+    /// Values of the training split by field, sorted: categories and the items of lists. A field is left out when its values are unknown,
+    /// or 1,000 and more; null for none.
+    /// </summary>
+    public IReadOnlyDictionary<string, IReadOnlyList<string>>? Values { get; init; }
+
+    /// <summary>Sets of fields that the answers of the training split have; null when they are unknown, or 100 and more.</summary>
+    // The name in files of all versions.
+    [JsonPropertyName("fields")]
+    public IReadOnlyList<IReadOnlyList<string>>? FieldSets { get; init; }
+
+    /// <summary>Categories in files of earlier versions, which had no other values.</summary>
+    [JsonInclude, JsonPropertyName("classes")]
+    private IReadOnlyList<string>? Classes
+    {
+        init => Values = value is null ? null : new Dictionary<string, IReadOnlyList<string>> { [FieldDefinition.Category] = value };
+    }
 
     /// <summary>Takes the serving settings from a run's training settings.</summary>
-    public static ServingSettings Of(TrainingSettings settings) => new()
+    /// <param name="fields">Fields that the answer template may name; title, category and price when null.</param>
+    public static ServingSettings Of(TrainingSettings settings, IReadOnlyList<FieldDefinition>? fields = null) => new()
     {
         Question = settings.Question,
         PromptTemplate = settings.PromptTemplate,
         AnswerTemplate = settings.AnswerTemplate,
         NumCrops = settings.NumCrops,
         MaxAnswerTokens = settings.MaxAnswerTokens,
+        Definitions = fields,
     };
 
     /// <summary>Loads the settings of a model folder; a folder without the file, such as a base model's, gets the defaults.</summary>
@@ -56,7 +77,7 @@ public sealed record ServingSettings
             var settings = JsonSerializer.Deserialize<ServingSettings>(File.ReadAllBytes(path), PipelineJson.Options)
                 ?? throw new JsonException("it holds null");
             _ = new PromptTemplate(settings.PromptTemplate);
-            _ = new AnswerTemplate(settings.AnswerTemplate);
+            _ = settings.ToAnswerTemplate();
             return settings;
         }
         catch (Exception e) when (e is JsonException or FormatException)
@@ -67,23 +88,35 @@ public sealed record ServingSettings
 
     /// <summary>Writes the settings of a run into a model folder.</summary>
     /// <param name="training">Answers of the training split.</param>
-    public static void Save(string folder, TrainingSettings settings, IEnumerable<Answer>? training = null)
+    /// <param name="fields">Fields that the answer template may name; title, category and price when null.</param>
+    public static void Save(
+        string folder, TrainingSettings settings, IEnumerable<Answer>? training = null, IReadOnlyList<FieldDefinition>? fields = null)
     {
-        var serving = training is null ? Of(settings) : Of(settings).LimitedTo([.. training]);
+        var serving = Of(settings, fields);
+        if (training is not null) serving = serving.LimitedTo([.. training]);
         File.WriteAllBytes(Path.Combine(folder, FileName), JsonSerializer.SerializeToUtf8Bytes(serving, PipelineJson.Options));
     }
 
+    /// <summary>Creates the template that answers are written and parsed with.</summary>
+    /// <exception cref="FormatException">The template is invalid; the message gives the reason.</exception>
+    public AnswerTemplate ToAnswerTemplate() => new(AnswerTemplate, Definitions);
+
     private ServingSettings LimitedTo(IReadOnlyList<Answer> answers)
     {
-        var fields = new AnswerTemplate(AnswerTemplate).Parts.Select(part => part.Field.Name).ToList();
-        List<string> classes = fields.Contains("category")
-            ? [.. answers.Select(answer => answer.Category).OfType<string>().Distinct().Order(StringComparer.Ordinal)]
-            : [];
-        var sets = answers.Select(answer => fields.Where(field => Has(answer, field)).ToList()).Where(set => set.Count > 0)
-            .DistinctBy(set => string.Join(' ', set)).OrderByDescending(set => set.Count).ToList();
-        return this with { Classes = classes.Count is > 0 and <= MostClasses ? classes : null, Fields = sets.Count > 0 ? sets : null };
+        var fields = ToAnswerTemplate().Parts.Select(part => part.Field).ToList();
+        var values = fields.Where(field => field.Kind is FieldKind.Category or FieldKind.List)
+            .Select(field => (field.Name, Known: answers.SelectMany(answer => Texts(answer.ValueOf(field.Name)))
+                .Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal).ToList()))
+            .Where(field => field.Known.Count is > 0 and <= MostValues)
+            .ToDictionary(field => field.Name, IReadOnlyList<string> (field) => field.Known);
+        var sets = answers.Select(answer => fields.Select(field => field.Name).Where(name => answer.ValueOf(name) is not null).ToList())
+            .Where(set => set.Count > 0).DistinctBy(set => string.Join(' ', set)).OrderByDescending(set => set.Count).ToList();
+        return this with
+        {
+            Values = values.Count > 0 ? values : null,
+            FieldSets = sets.Count is > 0 and <= MostFieldSets ? sets : null,
+        };
 
-        static bool Has(Answer answer, string field) =>
-            (field switch { "title" => answer.Title, "category" => answer.Category, _ => (object?)answer.Price }) is not null;
+        static IEnumerable<string> Texts(FieldValue? value) => value?.Items ?? (value?.Text is { } text ? [text] : []);
     }
 }

@@ -143,7 +143,7 @@ internal sealed class FineTuner : IDisposable
         _progressWriter = progressWriter;
         var settings = job.Settings;
         _trained = new TrainedModel(baseModel, settings);
-        var rows = new RowBuilder(_trained.Tokenizer, ServingSettings.Of(settings));
+        var rows = new RowBuilder(_trained.Tokenizer, ServingSettings.Of(settings, job.Fields));
         var processor = new ImageProcessor(settings.NumCrops);
         var room = _trained.Config.MaxPositionEmbeddings;
         _data = TrainingData.Plan(indexes, rows, processor, Math.Min(settings.MaxTokens ?? room, room));
@@ -160,11 +160,10 @@ internal sealed class FineTuner : IDisposable
             ? new VisionFeatureCache(features, $"{Path.GetFileName(baseModel)} {tower}", settings.NumCrops, _disk.Features)
             : null;
         _reader = new BatchReader(images, rows, _trained.Config.PadTokenId, settings.Packing, _features);
-        var baseline = NaiveBaseline.Of(_data.Training.Select(sample => sample.Labels));
-        _evaluator = new Evaluator(_trained.Model, _reader, rows, baseline, settings, _trained.Device);
+        var baselines = NaiveBaseline.Of(_data.Training.Select(sample => sample.Labels), rows.Answers);
+        _evaluator = new Evaluator(_trained.Model, _reader, rows, baselines, settings, _trained.Device);
         _sampleAnswers = new SampleAnswersWriter(
-            store, job.Run, Evaluator.SpreadEvenly(_data.Validation, settings.GallerySamples), _shards,
-            new AnswerTemplate(settings.AnswerTemplate));
+            store, job.Run, Evaluator.SpreadEvenly(_data.Validation, settings.GallerySamples), _shards, rows.Answers);
         progressWriter.AddDocument(_sampleAnswers);
         _loop = new TrainingLoop(settings, _trained, _data.Training, _reader, checkpoints, progressWriter, time);
         logger.Starting(
@@ -210,7 +209,7 @@ internal sealed class FineTuner : IDisposable
             DroppedSamples = _data.Dropped,
         };
         _trained.Export(output, BlobNames.HubRepo(_job.BaseModel) ?? _job.BaseModel);
-        ServingSettings.Save(output, _job.Settings, _data.Training.Select(sample => sample.Answer));
+        ServingSettings.Save(output, _job.Settings, _data.Training.Select(sample => sample.Answer), _job.Fields);
         ModelCard.Write(output, _job, result);
         return result;
     }
@@ -312,6 +311,7 @@ internal sealed class FineTuner : IDisposable
                 Title = a.Answer.Read?.Title,
                 Category = a.Answer.Read?.Category,
                 Price = a.Answer.Read?.Price,
+                Fields = a.Answer.Read?.Fields,
             })]));
         return metrics;
 

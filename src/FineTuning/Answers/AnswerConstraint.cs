@@ -1,14 +1,13 @@
 using System.Buffers;
 using System.Numerics;
 using System.Text;
-using FunctionsPipeline.Contracts;
 using FunctionsPipeline.Phi3Vision.Model;
 using FunctionsPipeline.Phi3Vision.Text;
 
 namespace FunctionsPipeline.FineTuning.Answers;
 
 /// <summary>
-/// Lets a model generate only answers that its template reads, with categories and sets of fields that its training had. Near the limit of
+/// Lets a model generate only answers that its template reads, with categories, items and sets of fields that its training had. Near the limit of
 /// tokens, only what leaves room to complete the answer is allowed. One thread at a time.
 /// </summary>
 public sealed class AnswerConstraint : ITokenConstraint
@@ -26,7 +25,7 @@ public sealed class AnswerConstraint : ITokenConstraint
     {
         _tokenizer = tokenizer;
         _stopTokens = stopTokens;
-        _language = new AnswerLanguage(new AnswerTemplate(settings.AnswerTemplate), settings.Classes, settings.Fields);
+        _language = new AnswerLanguage(settings.ToAnswerTemplate(), settings.Values, settings.FieldSets);
         _tokens =
         [
             .. Enumerable.Range(0, tokenizer.VocabularySize).Select(id => (Bytes: tokenizer.Bytes(id), id))

@@ -5,9 +5,9 @@ using FunctionsPipeline.Contracts;
 namespace FunctionsPipeline.FineTuning.Answers;
 
 /// <summary>
-/// Deterministic automaton, over characters, of the texts that an answer template reads: parts in order with some of them missing, prices
-/// as numbers, categories from a list where there is one, other values as text in one line. A value of text ends where the next value can
-/// begin, as it does when the answer is read. Every state leads to a complete answer.
+/// Deterministic automaton, over characters, of the texts that an answer template reads: parts in order with some of them missing, numbers
+/// as digits, categories and the items of lists from the known ones, other values as text in one line. A value of text ends where the next
+/// value can begin, as it does when the answer is read. Every state leads to a complete answer.
 /// </summary>
 internal sealed class AnswerLanguage
 {
@@ -19,12 +19,15 @@ internal sealed class AnswerLanguage
     private readonly List<State> _states = [];
     private readonly (Rune Rune, int State)[] _shortest;
 
-    /// <param name="categories">The categories that an answer may name; null for any text.</param>
-    /// <param name="fields">The sets of fields that an answer may have; null for any.</param>
+    /// <param name="values">
+    /// The categories that an answer may name, and the items that a list may have, by field; a field that is left out has any text.
+    /// </param>
+    /// <param name="fieldSets">The sets of fields that an answer may have; null for any.</param>
     public AnswerLanguage(
-        AnswerTemplate template, IReadOnlyList<string>? categories = null, IReadOnlyList<IReadOnlyList<string>>? fields = null)
+        AnswerTemplate template, IReadOnlyDictionary<string, IReadOnlyList<string>>? values = null,
+        IReadOnlyList<IReadOnlyList<string>>? fieldSets = null)
     {
-        var nodes = new NodeBuilder(template, categories, fields).Build();
+        var nodes = new NodeBuilder(template, values, fieldSets).Build();
         AddStates([.. nodes]);
         _shortest = Shortest();
     }
@@ -185,72 +188,99 @@ internal sealed class AnswerLanguage
         private const int Digits = 12;
 
         private readonly AnswerTemplate _template;
-        private readonly List<int> _sets;
-        private readonly IReadOnlyList<string>? _categories;
-        private readonly Dictionary<int, IReadOnlyList<Node>> _after = [];
+        // Sets of parts by their indices, in an order that depends on the indices alone; null for any set.
+        private readonly IReadOnlyList<int[]>? _sets;
+        private readonly Dictionary<string, IReadOnlyList<Rune[]>> _values = [];
+        private readonly Dictionary<string, IReadOnlyList<Node>> _after = [];
+        private readonly Dictionary<(int Part, IReadOnlyList<Node> After), IReadOnlyList<Node>> _valueNodes = [];
         private readonly Node _end;
         private int _nodes;
 
-        public NodeBuilder(AnswerTemplate template, IReadOnlyList<string>? categories, IReadOnlyList<IReadOnlyList<string>>? fields)
+        public NodeBuilder(
+            AnswerTemplate template, IReadOnlyDictionary<string, IReadOnlyList<string>>? values,
+            IReadOnlyList<IReadOnlyList<string>>? fieldSets)
         {
             _template = template;
             _end = New(NodeKind.End);
-            // Sets of parts as bits. Those that the template would read as other fields are left out, and so are such categories.
-            var any = Enumerable.Range(1, (1 << template.Parts.Count) - 1).ToList();
-            var asked = fields?.Select(set => Bits(part => set.Contains(part.Field.Name))).Where(set => set > 0).Distinct() ?? any;
-            _sets = [.. asked.Where(set => ReadsBack(set, "x"))];
-            if (_sets.Count == 0) _sets = any;
-            var category = Bits(part => part.Field.Name == FieldDefinition.Category);
-            _categories = categories?.Where(name => _sets.Where(set => (set & category) != 0).All(set => ReadsBack(set, name))).ToList();
-            if (_categories is { Count: 0 }) _categories = null;
+            // Sets and values that the template would read as others are left out.
+            var sets = fieldSets?.Select(set => Indices(part => set.Contains(part.Field.Name))).Where(set => set.Length > 0 && ReadsBack(set))
+                .DistinctBy(Key).OrderBy(Key, StringComparer.Ordinal).ToList();
+            _sets = sets is { Count: > 0 } ? sets : null;
+            for (var i = 0; i < template.Parts.Count; i++)
+            {
+                var (part, name) = (i, template.Parts[i].Field.Name);
+                if (template.Parts[i].Field.Kind is not (FieldKind.Category or FieldKind.List) || values?.GetValueOrDefault(name) is not { } known)
+                    continue;
+                var around = (_sets ?? [Indices(_ => true), [.. Enumerable.Range(0, i + 1)], [i]])
+                    .Where(set => set.Contains(part) && ReadsBack(set)).ToList();
+                var readable = known.Where(value => around.All(set => ReadsBack(set, name, value))).ToList();
+                if (readable.Count > 0) _values[name] = [.. readable.Select(value => value.EnumerateRunes().ToArray())];
+            }
         }
 
         public IReadOnlyList<Node> Build()
         {
-            var first = After(0);
+            var first = After(0, _sets);
             // The tokenizer puts a space before every text, which is not part of it.
             return [New(NodeKind.Exact, first, new Rune(' ')), .. first];
         }
 
-        private int Bits(Func<AnswerPart, bool> chosen) =>
-            Enumerable.Range(0, _template.Parts.Count).Sum(i => chosen(_template.Parts[i]) ? 1 << i : 0);
+        private static string Key(IEnumerable<int> set) => string.Join(',', set);
 
-        private bool ReadsBack(int set, string category)
+        private int[] Indices(Func<AnswerPart, bool> chosen) =>
+            [.. Enumerable.Range(0, _template.Parts.Count).Where(i => chosen(_template.Parts[i]))];
+
+        /// <summary>Returns true when the template reads the parts of a set, one of them with the given value, as they were written.</summary>
+        private bool ReadsBack(int[] set, string? name = null, string value = "x")
         {
-            bool Has(string field) => (set & Bits(part => part.Field.Name == field)) != 0;
-            var answer = new Answer(Has("title") ? "x" : null, Has("category") ? category : null, Has("price") ? 1 : null);
+            var answer = Answer.Of(set.Select(i => _template.Parts[i].Field).Select(field => KeyValuePair.Create(field.Name, field.Kind switch
+            {
+                FieldKind.Number => new FieldValue(1),
+                FieldKind.List => new FieldValue([field.Name == name ? value : "x"]),
+                _ => new FieldValue(field.Name == name ? value : "x"),
+            })));
             return _template.Read(_template.Write(answer)) == answer;
         }
 
-        /// <summary>Returns the nodes that may follow once the parts of a set are written.</summary>
-        private IReadOnlyList<Node> After(int written)
+        /// <summary>Returns the nodes that may follow once the parts before <paramref name="next"/> are written or left out.</summary>
+        /// <param name="sets">The sets of parts that may follow; null for any.</param>
+        private IReadOnlyList<Node> After(int next, IReadOnlyList<int[]>? sets)
         {
-            if (_after.TryGetValue(written, out var known)) return known;
+            // Where the same parts may follow, the nodes are the same: copies for each set of fields would multiply all values.
+            var key = sets is null ? $"{next}" : string.Join(' ', sets.Select(Key));
+            if (_after.TryGetValue(key, out var known)) return known;
             var nodes = new List<Node>();
-            if (_sets.Contains(written)) nodes.Add(_end);
-            for (var i = 0; i < _template.Parts.Count; i++)
+            if (sets is null ? next > 0 : sets.Any(set => set.Length == 0)) nodes.Add(_end);
+            for (var i = next; i < _template.Parts.Count; i++)
             {
-                var next = written | 1 << i;
-                if (1 << i <= written || !_sets.Any(set => (set & ((2 << i) - 1)) == next)) continue;
-                var part = _template.Parts[i];
-                nodes.AddRange(Literal((written == 0 ? "" : AnswerTemplate.Separator) + part.Before, Value(part, next)));
+                var rest = sets?.Where(set => set.FirstOrDefault(-1) == i).Select(set => set[1..]).ToList();
+                if (rest is { Count: 0 }) continue;
+                var before = (next == 0 ? "" : AnswerTemplate.Separator) + _template.Parts[i].Before;
+                nodes.AddRange(Literal(before, Value(i, After(i + 1, rest))));
             }
-            return _after[written] = nodes;
+            return _after[key] = nodes;
         }
 
-        private IReadOnlyList<Node> Value(AnswerPart part, int written)
+        private IReadOnlyList<Node> Value(int part, IReadOnlyList<Node> next)
         {
-            var after = Literal(part.After, After(written));
-            if (part.Field.Kind == FieldKind.Number) return Price(after);
-            if (part.Field.Name == FieldDefinition.Category && _categories is not null)
-                return [.. _categories.SelectMany(name => Literal(name, after, beginsValue: true))];
+            if (_valueNodes.TryGetValue((part, next), out var known)) return known;
+            var field = _template.Parts[part].Field;
+            var after = Literal(_template.Parts[part].After, next);
+            return _valueNodes[(part, next)] = field.Kind == FieldKind.Number ? Number(after)
+                : !_values.TryGetValue(field.Name, out var values) ? Text(after)
+                : field.Kind == FieldKind.List ? List(values, after)
+                : Tree(values, after);
+        }
+
+        private IReadOnlyList<Node> Text(IReadOnlyList<Node> after)
+        {
             var text = New(NodeKind.Text);
             text.Targets = [text, .. after];
             return [New(NodeKind.Visible, text.Targets, beginsValue: true)];
         }
 
-        // [0-9]{1,12}(\.[0-9]+)?, as the template reads a price.
-        private IReadOnlyList<Node> Price(IReadOnlyList<Node> after)
+        // [0-9]{1,12}(\.[0-9]+)?, as the template reads a number.
+        private IReadOnlyList<Node> Number(IReadOnlyList<Node> after)
         {
             var decimals = New(NodeKind.Digit);
             decimals.Targets = [decimals, .. after];
@@ -260,10 +290,25 @@ internal sealed class AnswerLanguage
             return digits;
         }
 
-        private IReadOnlyList<Node> Literal(string text, IReadOnlyList<Node> targets, bool beginsValue = false)
+        private IReadOnlyList<Node> List(IReadOnlyList<Rune[]> items, IReadOnlyList<Node> after)
         {
-            var runes = text.EnumerateRunes().ToList();
-            for (var i = runes.Count - 1; i >= 0; i--) targets = [New(NodeKind.Exact, targets, runes[i], beginsValue && i == 0)];
+            // After an item comes the end of the list, or the separator, whose last character leads back to the items.
+            var again = New(NodeKind.Exact, rune: new Rune(FieldValue.ItemSeparator[^1]));
+            return again.Targets = Tree(items, [.. Literal(FieldValue.ItemSeparator[..^1], [again]), .. after]);
+        }
+
+        /// <summary>Makes the nodes of several texts, one for each of their beginnings.</summary>
+        private IReadOnlyList<Node> Tree(IEnumerable<Rune[]> texts, IReadOnlyList<Node> after, int length = 0) =>
+        [
+            .. texts.Where(text => text.Length > length).GroupBy(text => text[length]).Select(group => New(
+                NodeKind.Exact,
+                [.. Tree(group, after, length + 1), .. group.Any(text => text.Length == length + 1) ? after : []],
+                group.Key, beginsValue: length == 0)),
+        ];
+
+        private IReadOnlyList<Node> Literal(string text, IReadOnlyList<Node> targets)
+        {
+            foreach (var rune in text.EnumerateRunes().Reverse()) targets = [New(NodeKind.Exact, targets, rune)];
             return targets;
         }
 

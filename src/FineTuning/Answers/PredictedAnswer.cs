@@ -20,12 +20,17 @@ public sealed record PredictedAnswer(string Text, Answer? Read, GeneratedAnswer 
     {
         int[] ids = [.. generated.Ids];
         var text = rows.Decode(ids);
-        var fields = rows.FieldIds(ids);
-        return new PredictedAnswer(text, rows.Read(text), generated, new Confidence(
-            Mean(generated.Tokens), Field("title"), Field("category"), Field("price")));
+        var fields = rows.FieldIds(ids)
+            .ToDictionary(field => field.Key, field => Mean([.. field.Value.Select(i => generated.Tokens[i])]));
+        var others = fields.ExceptBy(FieldDefinition.Defaults.Select(field => field.Name), field => field.Key).ToDictionary();
+        var confidence = new Confidence(
+            Mean(generated.Tokens), Of(FieldDefinition.Title), Of(FieldDefinition.Category), Of(FieldDefinition.Price))
+        {
+            Fields = others.Count > 0 ? others : null,
+        };
+        return new PredictedAnswer(text, rows.Read(text), generated, confidence);
 
-        double? Field(string name) =>
-            fields.TryGetValue(name, out var indices) ? Mean([.. indices.Select(i => generated.Tokens[i])]) : null;
+        double? Of(string field) => fields.TryGetValue(field, out var mean) ? mean : null;
     }
 
     // Geometric mean of the probabilities: comparable between texts of different lengths.

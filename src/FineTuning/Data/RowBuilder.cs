@@ -14,7 +14,6 @@ public sealed class RowBuilder
 
     private readonly Tokenizer _tokenizer;
     private readonly PromptTemplate _prompts;
-    private readonly AnswerTemplate _answers;
     private readonly int[] _before, _after;
 
     /// <param name="settings">Question and templates of prompt and answer.</param>
@@ -22,11 +21,14 @@ public sealed class RowBuilder
     public RowBuilder(Tokenizer tokenizer, ServingSettings settings)
     {
         _tokenizer = tokenizer;
-        _answers = new AnswerTemplate(settings.AnswerTemplate);
+        Answers = settings.ToAnswerTemplate();
         _prompts = new PromptTemplate(settings.PromptTemplate);
         (_before, _after) = AroundImage(settings.Question);
         StopTokens = new HashSet<int> { tokenizer.Id(SpecialTokens.End), tokenizer.Id(SpecialTokens.EndOfText) };
     }
+
+    /// <summary>Template of the answers.</summary>
+    public AnswerTemplate Answers { get; }
 
     /// <summary>Ids that end an answer.</summary>
     public IReadOnlySet<int> StopTokens { get; }
@@ -56,14 +58,14 @@ public sealed class RowBuilder
     public string Decode(IEnumerable<int> answer) => _tokenizer.Decode(answer).Trim();
 
     /// <summary>Parses a generated text; null when it does not follow the answer template.</summary>
-    public Answer? Read(string text) => _answers.Read(text);
+    public Answer? Read(string text) => Answers.Read(text);
 
     /// <summary>Finds the ids that spell the values of the answer's fields, also in part.</summary>
     /// <returns>Indices in <paramref name="answer"/> by field; empty when <see cref="Read"/> gives null.</returns>
     public IReadOnlyDictionary<string, IReadOnlyList<int>> FieldIds(IReadOnlyList<int> answer)
     {
         var (text, spans) = _tokenizer.DecodeWithSpans(answer);
-        return _answers.Find(text).ToDictionary(field => field.Key, IReadOnlyList<int> (field) =>
+        return Answers.Find(text).ToDictionary(field => field.Key, IReadOnlyList<int> (field) =>
         [
             .. Enumerable.Range(0, spans.Count).Where(i =>
                 Math.Max(spans[i].Start, field.Value.Start.Value) < Math.Min(spans[i].End, field.Value.End.Value)),
@@ -78,7 +80,7 @@ public sealed class RowBuilder
     }
 
     private int[] Reply(Answer answer) =>
-        _tokenizer.Encode($"{_answers.Write(answer)}{SpecialTokens.End}\n{SpecialTokens.EndOfText}", addBos: false);
+        _tokenizer.Encode($"{Answers.Write(answer)}{SpecialTokens.End}\n{SpecialTokens.EndOfText}", addBos: false);
 }
 
 /// <summary>One sample as token ids.</summary>

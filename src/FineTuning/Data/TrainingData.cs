@@ -81,7 +81,7 @@ public sealed record Sample(ShardInfo Shard, ShardSample Content, int Tokens)
     public SampleLabels Labels => Content.Labels;
 
     /// <summary>Answer that the model should give about the image.</summary>
-    public Answer Answer => new(Labels.Title, Labels.Category, Labels.Price);
+    public Answer Answer => Labels.ToAnswer();
 }
 
 /// <summary>Index of a shard's samples.</summary>

@@ -9,12 +9,12 @@ namespace FunctionsPipeline.FineTuning.Evaluation;
 
 /// <summary>Measures a model on a split.</summary>
 /// <param name="model">Model under training, measured as it is at each call and left in training mode.</param>
+/// <param name="baselines">Baselines by field.</param>
 internal sealed class Evaluator(
-    Phi3VisionModel model, BatchReader reader, RowBuilder rows, NaiveBaseline baseline, TrainingSettings settings, Device device)
+    Phi3VisionModel model, BatchReader reader, RowBuilder rows, IReadOnlyDictionary<string, NaiveBaseline> baselines,
+    TrainingSettings settings, Device device)
 {
     private const int GeneratedTogether = 8;
-
-    private readonly AnswerTemplate _template = new(settings.AnswerTemplate);
 
     /// <summary>Computes the mean loss per answer token over a complete split, without generating answers.</summary>
     /// <param name="split">At least one sample.</param>
@@ -45,7 +45,7 @@ internal sealed class Evaluator(
         var loss = Loss(split, cancellationToken);
         var chosen = SpreadEvenly(split, settings.EvaluationSamples ?? split.Count);
         var answers = chosen.Zip(Answers(chosen, progress, cancellationToken), (sample, answer) => (sample.Labels, answer)).ToList();
-        var metrics = AnswerMetrics.Measure(loss, [.. answers.Select(a => (a.Labels, a.answer.Text))], _template, baseline);
+        var metrics = AnswerMetrics.Measure(loss, [.. answers.Select(a => (a.Labels, a.answer.Text))], rows.Answers, baselines);
         return (metrics, answers);
     }
 
@@ -78,75 +78,114 @@ internal sealed class Evaluator(
 }
 
 /// <summary>
-/// Compares generated answers with the truth. A figure about a part of the answer counts only samples whose truth has that part, and is
+/// Compares generated answers with the truth, field by field. A figure about a field counts only samples whose truth has that field, and is
 /// null when there are none.
 /// </summary>
 public static class AnswerMetrics
 {
     /// <summary>Adds the figures about answers to a measured loss.</summary>
     /// <param name="answers">The truth and the generated text of each sample.</param>
-    /// <param name="template">Template that answers are parsed with.</param>
+    /// <param name="template">Template that answers are parsed with; the fields that it names are measured.</param>
+    /// <param name="baselines">Baselines by field.</param>
     public static EvaluationMetrics Measure(
-        EvaluationMetrics loss, IReadOnlyList<(SampleLabels Truth, string Text)> answers, AnswerTemplate template, NaiveBaseline baseline)
+        EvaluationMetrics loss, IReadOnlyList<(SampleLabels Truth, string Text)> answers, AnswerTemplate template,
+        IReadOnlyDictionary<string, NaiveBaseline> baselines)
     {
         var parsed = answers.Select(a => (a.Truth, Answer: template.Read(a.Text))).ToList();
-        var categories = parsed.Where(p => p.Truth.Category is not null).ToList();
-        var titles = parsed.Where(p => p.Truth.Title is not null).ToList();
-        var prices = parsed.Where(p => p.Truth.Price is not null).ToList();
-        // An answer without a price counts as a price of 0, so that leaving the price out does not improve the figure.
-        var answered = new PriceErrors([.. prices.Select(p => (p.Truth.Price!.Value, p.Answer?.Price ?? 0))]);
-        var guessed = new PriceErrors(baseline.Price is { } price ? [.. prices.Select(p => (p.Truth.Price!.Value, price))] : []);
+        var fields = new Dictionary<string, FieldMetrics>();
+        foreach (var field in template.Parts.Select(part => part.Field))
+        {
+            var known = parsed.Where(p => p.Truth.ValueOf(field.Name) is not null)
+                .Select(p => (p.Truth.ValueOf(field.Name)!, p.Answer?.ValueOf(field.Name))).ToList();
+            if (known.Count > 0) fields[field.Name] = Measure(field, known, baselines.GetValueOrDefault(field.Name));
+        }
+        fields.Remove(FieldDefinition.Title, out var title);
+        fields.Remove(FieldDefinition.Category, out var category);
+        fields.Remove(FieldDefinition.Price, out var price);
         return loss with
         {
             Generated = answers.Count,
-            ParsedShare = Share(parsed, p => p.Answer is not null),
-            CategoryAccuracy = Share(categories, p => p.Answer?.Category == p.Truth.Category),
-            MajorityCategoryAccuracy = Share(categories, p => baseline.Category == p.Truth.Category),
-            Confusion = Confusion([.. categories.Select(p => (p.Truth.Category!, p.Answer?.Category))], baseline),
-            TitleExactMatch = Share(titles, p => p.Answer?.Title == p.Truth.Title),
-            TitleF1 = titles.Count == 0 ? null : titles.Average(p => WordOverlap.F1(p.Answer?.Title ?? "", p.Truth.Title!)),
-            MedianPriceError = answered.Median,
-            MeanPriceError = answered.Mean,
-            MedianPricePercentError = answered.MedianPercent,
-            PriceWithinTenPercent = answered.WithinTenPercent,
-            BaselineMedianPriceError = guessed.Median,
-            BaselineMeanPriceError = guessed.Mean,
-            BaselineMedianPricePercentError = guessed.MedianPercent,
-            BaselinePriceWithinTenPercent = guessed.WithinTenPercent,
+            ParsedShare = parsed.Count == 0 ? null : Share(parsed, p => p.Answer is not null),
+            CategoryAccuracy = category?.Answered.ExactMatch,
+            MajorityCategoryAccuracy = category?.Baseline?.ExactMatch,
+            Confusion = category?.Confusion,
+            TitleExactMatch = title?.Answered.ExactMatch,
+            TitleF1 = title?.Answered.F1,
+            MedianPriceError = price?.Answered.MedianError,
+            MeanPriceError = price?.Answered.MeanError,
+            MedianPricePercentError = price?.Answered.MedianPercentError,
+            PriceWithinTenPercent = price?.Answered.WithinTenPercent,
+            BaselineMedianPriceError = price?.Baseline?.MedianError,
+            BaselineMeanPriceError = price?.Baseline?.MeanError,
+            BaselineMedianPricePercentError = price?.Baseline?.MedianPercentError,
+            BaselinePriceWithinTenPercent = price?.Baseline?.WithinTenPercent,
+            Fields = fields.Count > 0 ? fields : null,
         };
     }
 
-    private static List<ConfusionRow>? Confusion(IReadOnlyList<(string Truth, string? Answered)> samples, NaiveBaseline baseline)
+    private static FieldMetrics Measure(
+        FieldDefinition field, IReadOnlyList<(FieldValue Truth, FieldValue? Answered)> samples, NaiveBaseline? baseline) =>
+        new(field.Kind, field.Unit, samples.Count, Figures(field.Kind, samples))
+        {
+            Baseline = baseline is null ? null : Figures(field.Kind, [.. samples.Select(s => (s.Truth, (FieldValue?)baseline.Answer))]),
+            Confusion = field.Kind == FieldKind.Category ? Confusion(samples, baseline?.Categories ?? []) : null,
+        };
+
+    private static FieldFigures Figures(FieldKind kind, IReadOnlyList<(FieldValue Truth, FieldValue? Answered)> samples) => kind switch
     {
-        if (samples.Count == 0) return null;
+        FieldKind.Category => new FieldFigures { ExactMatch = Share(samples, s => s.Truth.Equals(s.Answered)) },
+        FieldKind.Number => NumberErrors.Figures(samples),
+        FieldKind.List => new FieldFigures
+        {
+            ExactMatch = Share(samples, s => Items(s.Truth).SetEquals(Items(s.Answered))),
+            F1 = samples.Average(s => ItemOverlap(Items(s.Answered), Items(s.Truth))),
+        },
+        _ => new FieldFigures
+        {
+            ExactMatch = Share(samples, s => s.Truth.Equals(s.Answered)),
+            F1 = samples.Average(s => WordOverlap.F1(s.Answered?.Text ?? "", s.Truth.Text!)),
+        },
+    };
+
+    private static List<ConfusionRow> Confusion(
+        IReadOnlyList<(FieldValue Truth, FieldValue? Answered)> samples, IReadOnlyList<string> categories)
+    {
         // Unknown categories count as none: an untrained model's invented ones would give the table one column per sample.
-        var known = samples.Select(s => s.Truth).Concat(baseline.Categories).ToHashSet(StringComparer.Ordinal);
-        return [.. samples.GroupBy(s => s.Truth, StringComparer.Ordinal).OrderBy(g => g.Key, StringComparer.Ordinal)
+        var known = samples.Select(s => s.Truth.Text!).Concat(categories).ToHashSet(StringComparer.Ordinal);
+        return [.. samples.GroupBy(s => s.Truth.Text!, StringComparer.Ordinal).OrderBy(g => g.Key, StringComparer.Ordinal)
             .Select(row => new ConfusionRow(row.Key, row
-                .CountBy(s => s.Answered is { } answered && known.Contains(answered) ? answered : "", StringComparer.Ordinal)
+                .CountBy(s => s.Answered?.Text is { } answered && known.Contains(answered) ? answered : "", StringComparer.Ordinal)
                 .OrderBy(count => count.Key, StringComparer.Ordinal).ToDictionary()))];
     }
 
-    private static double? Share<T>(IReadOnlyCollection<T> items, Func<T, bool> holds) =>
-        items.Count == 0 ? null : (double)items.Count(holds) / items.Count;
+    private static HashSet<string> Items(FieldValue? value) => new(value?.Items ?? [], StringComparer.Ordinal);
+
+    // F1 = 2 · common / (items of the answer + items of the truth); 1 when neither has an item.
+    private static double ItemOverlap(HashSet<string> answer, HashSet<string> truth) =>
+        answer.Count + truth.Count == 0 ? 1 : 2.0 * answer.Count(truth.Contains) / (answer.Count + truth.Count);
+
+    private static double Share<T>(IReadOnlyCollection<T> items, Func<T, bool> holds) => (double)items.Count(holds) / items.Count;
 }
 
-/// <summary>Baseline answers that use the training split's labels but no image.</summary>
-/// <param name="Category">Most frequent category of the split; null when there is none.</param>
-/// <param name="Price">Median price of the split; null when there is none.</param>
-public sealed record NaiveBaseline(string? Category, double? Price)
+/// <summary>Baseline answer to a field, which uses the training split's labels but no image.</summary>
+/// <param name="Answer">Most frequent category or list of the split, or its median number.</param>
+public sealed record NaiveBaseline(FieldValue Answer)
 {
-    /// <summary>All categories of the split, the most frequent first.</summary>
+    /// <summary>All categories of the split, the most frequent first; empty for other kinds of fields.</summary>
     public IReadOnlyList<string> Categories { get; init; } = [];
 
-    /// <summary>Computes the baseline of a training split.</summary>
-    public static NaiveBaseline Of(IEnumerable<SampleLabels> training)
+    /// <summary>Computes the baselines of a training split, by field; there is none for free text, nor for a field without values.</summary>
+    /// <param name="template">Template that names the fields.</param>
+    public static IReadOnlyDictionary<string, NaiveBaseline> Of(IEnumerable<ILabels> training, AnswerTemplate template)
     {
         var labels = training.ToList();
-        var categories = labels.Select(l => l.Category).OfType<string>().CountBy(category => category, StringComparer.Ordinal)
-            .OrderByDescending(count => count.Value).ThenBy(count => count.Key, StringComparer.Ordinal).Select(count => count.Key).ToList();
-        var prices = labels.Select(l => l.Price).OfType<double>().ToList();
-        return new NaiveBaseline(categories.FirstOrDefault(), Median(prices)) { Categories = categories };
+        var baselines = new Dictionary<string, NaiveBaseline>();
+        foreach (var field in template.Parts.Select(part => part.Field))
+        {
+            var values = labels.Select(label => label.ValueOf(field.Name)).OfType<FieldValue>().ToList();
+            if (values.Count > 0 && Of(field.Kind, values) is { } baseline) baselines[field.Name] = baseline;
+        }
+        return baselines;
     }
 
     /// <summary>Computes the median; null for no values.</summary>
@@ -157,26 +196,50 @@ public sealed record NaiveBaseline(string? Category, double? Price)
         var middle = sorted.Count / 2;
         return sorted.Count % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
     }
+
+    private static NaiveBaseline? Of(FieldKind kind, IReadOnlyList<FieldValue> values)
+    {
+        switch (kind)
+        {
+            case FieldKind.Number:
+                return new NaiveBaseline(new FieldValue(Median([.. values.Select(value => value.Number!.Value)])!.Value));
+            case FieldKind.Category or FieldKind.List:
+                // Lists with the same items in another order are the same.
+                var groups = values.GroupBy(value => string.Join('\n', (value.Items ?? [value.Text!]).Order(StringComparer.Ordinal)))
+                    .OrderByDescending(group => group.Count()).ThenBy(group => group.Key, StringComparer.Ordinal).ToList();
+                return new NaiveBaseline(groups[0].First())
+                {
+                    Categories = kind == FieldKind.Category ? [.. groups.Select(group => group.Key)] : [],
+                };
+            default:
+                return null;
+        }
+    }
 }
 
-/// <summary>Errors of answered prices; every figure is null when there is no price.</summary>
-internal sealed class PriceErrors(IReadOnlyList<(double Truth, double Answered)> prices)
+/// <summary>Errors of answered numbers.</summary>
+internal static class NumberErrors
 {
     // Tolerance for binary fractions: 0.33 must count as 10 % off 0.3.
     private const double Rounding = 1 + 1e-9;
 
-    private readonly IReadOnlyList<(double Truth, double Error)> _errors =
-        [.. prices.Select(price => (price.Truth, Math.Abs(price.Answered - price.Truth)))];
-
-    public double? Median => NaiveBaseline.Median([.. _errors.Select(e => e.Error)]);
-
-    public double? Mean => _errors.Count == 0 ? null : _errors.Average(e => e.Error);
-
-    /// <summary>Median of 100 · |answered - true| / true, in percent; prices of 0 are left out.</summary>
-    public double? MedianPercent => NaiveBaseline.Median([.. _errors.Where(e => e.Truth > 0).Select(e => 100 * e.Error / e.Truth)]);
-
-    public double? WithinTenPercent =>
-        _errors.Count == 0 ? null : (double)_errors.Count(e => e.Error <= 0.1 * e.Truth * Rounding) / _errors.Count;
+    /// <summary>
+    /// Computes the figures of at least one sample. An answer without a number counts as 0, so that leaving the number out does not improve
+    /// them.
+    /// </summary>
+    public static FieldFigures Figures(IReadOnlyList<(FieldValue Truth, FieldValue? Answered)> samples)
+    {
+        var errors = samples.Select(s => (Truth: s.Truth.Number!.Value, Error: Math.Abs((s.Answered?.Number ?? 0) - s.Truth.Number.Value)))
+            .ToList();
+        return new FieldFigures
+        {
+            MedianError = NaiveBaseline.Median([.. errors.Select(e => e.Error)]),
+            MeanError = errors.Average(e => e.Error),
+            // 100 · |answered - true| / true.
+            MedianPercentError = NaiveBaseline.Median([.. errors.Where(e => e.Truth > 0).Select(e => 100 * e.Error / e.Truth)]),
+            WithinTenPercent = (double)errors.Count(e => e.Error <= 0.1 * e.Truth * Rounding) / errors.Count,
+        };
+    }
 }
 
 /// <summary>

@@ -36,6 +36,17 @@ internal static class MetricScalars
         ($"{split}/mean_price_error", metrics.MeanPriceError),
         ($"{split}/median_price_percent_error", metrics.MedianPricePercentError),
         ($"{split}/price_within_ten_percent", metrics.PriceWithinTenPercent),
+        .. (metrics.Fields ?? new Dictionary<string, FieldMetrics>()).SelectMany(field => Of($"{split}/fields/{field.Key}", field.Value.Answered)),
+    ];
+
+    private static IEnumerable<(string, double?)> Of(string field, FieldFigures figures) =>
+    [
+        ($"{field}/exact_match", figures.ExactMatch),
+        ($"{field}/f1", figures.F1),
+        ($"{field}/median_error", figures.MedianError),
+        ($"{field}/mean_error", figures.MeanError),
+        ($"{field}/median_percent_error", figures.MedianPercentError),
+        ($"{field}/within_ten_percent", figures.WithinTenPercent),
     ];
 
     private static IEnumerable<(string, double)> Known(IEnumerable<(string Name, double? Value)> scalars) =>

@@ -83,7 +83,8 @@ internal static class InspectCommand
         {
             var serving = ServingSettings.Load(folder);
             Line("asked", $"\"{serving.Question}\", {serving.NumCrops} crops at most, answers of {serving.MaxAnswerTokens} tokens at most");
-            if (serving.Classes is { } classes) Line("categories", Number(classes.Count));
+            foreach (var (field, values) in serving.Values ?? new Dictionary<string, IReadOnlyList<string>>())
+                Line(field, $"{Number(values.Count)} known values");
         }
         if (!weights) return;
         foreach (var weight in model.Weights) Console.WriteLine($"{weight.Name} {weight.Dtype} [{string.Join(",", weight.Shape)}]");

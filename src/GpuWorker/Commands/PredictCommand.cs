@@ -100,12 +100,14 @@ internal static class PredictCommand
                     answer?.Title,
                     answer?.Category,
                     answer?.Price,
+                    answer?.Fields,
                     confidence = new
                     {
                         answer = Round(predicted.Confidence.Answer),
                         title = Round(predicted.Confidence.Title),
                         category = Round(predicted.Confidence.Category),
                         price = Round(predicted.Confidence.Price),
+                        fields = predicted.Confidence.Fields?.ToDictionary(field => field.Key, field => Round(field.Value)),
                     },
                     logProbability = Round(predicted.LogProbability),
                     tokens = predicted.Generated.Tokens.Select(token => new { token.Id, logProbability = Round(token.LogProbability) }),

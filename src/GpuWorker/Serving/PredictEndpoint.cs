@@ -96,6 +96,7 @@ internal sealed class PredictEndpoint(
                     Title = answer.Read?.Title,
                     Category = answer.Read?.Category,
                     Price = answer.Read?.Price,
+                    Fields = answer.Read?.Fields,
                     Confidence = answer.Confidence,
                     Model = model.Published.Version,
                     ModelPublishedAt = model.Published.PublishedAt,
