@@ -11,6 +11,7 @@ const coat = {
     status: 'predicted', image: 'spring/a.jpg', eTag: '"1"', title: 'Green Coat', category: 'Coats', price: 630, answer: 'Green Coat, 630',
     confidence: { answer: 0.5, title: 0.9, category: 0.99, price: 0.3 }, model: 'm2', seconds: 1.2, tries: 1, queueSeconds: 3, at,
 };
+const bag = { ...coat, image: 'bag.jpg', title: 'Bag', fields: { brand: 'Acme', colours: ['red', 'blue'] } };
 const failed = {
     status: 'failed', image: 'b.jpg', eTag: '"2"', reason: 'out-of-patience', detail: 'No worker.', seconds: 0, tries: 9,
     queueSeconds: 60, at,
@@ -30,7 +31,7 @@ const usual: Record<string, Reply> = {
     'GET /api/models/history': json({ changes: [{ at, version: 'm2', before: 'm1', reason: 'It is better.' }] }),
     'GET /api/models': json({ models }),
     'GET /api/predictions/counts': json({ predicted: 1, rejected: 0, failed: 1, lowConfidence: 1, waiting: 0, isComplete: true }),
-    'GET /api/predictions?status=predicted': json({ predictions: [coat] }),
+    'GET /api/predictions?status=predicted': json({ predictions: [coat, bag] }),
     'GET /api/predictions?status=failed': json({ predictions: [failed] }),
     'GET /api/predictions/spring/a.jpg/correction': problem(404, 'none'),
     'GET /api/predictions/spring/a.jpg/timeline': json({
@@ -82,6 +83,8 @@ test('Uploads are listed with answer, confidence and counts; another tab asks fo
     await until(() => text().includes('Green Coat'));
     expect($('a.upload').getAttribute('href')).toBe('#/uploads/spring%2Fa.jpg');
     expect($('.share').className).toContain('share-low');
+    expect([...document.querySelectorAll('.upload-answer')].map(one => one.textContent))
+        .toEqual(['Green CoatCoats630', 'BagCoats630Acmered; blue']);
     await until(() => $('#tab-failed').textContent === 'Failed1');
     await act(() => $('#tab-failed').click());
     await until(() => text().includes('out-of-patience'));
@@ -103,8 +106,8 @@ test('An image shows its answer, the confidence of each field and its history', 
     await until(() => text().includes('AskWorker'));
     const shares = [...document.querySelectorAll('.confidence .share-number')].map(one => one.textContent);
     expect(shares).toEqual(['50 %', '90 %', '99 %', '30 %']);
-    expect(text()).toContain('attempt 2');
-    expect(text()).toContain('No worker');
+    expect($('.timeline-name').textContent).toContain('1 retry, 1 failed');
+    expect($('.timeline-failures').textContent).toBe('No worker');
 });
 
 test('A failed image says what to do', async () => {
@@ -137,6 +140,39 @@ test('A correction starts from the answer, names the version, and shows errors a
     const put = requests.findLast(request => request.method === 'PUT')!;
     expect(put.headers.get('If-Match')).toBe('"1"');
     expect(await put.json()).toEqual({ title: 'Green Coat', category: 'Coats', price: 12.5 });
+});
+
+test('Further fields are shown with their confidence and can be corrected, in the kinds of their values', async () => {
+    const detailed = {
+        ...coat, image: 'spring/b.jpg', fields: { brand: 'Acme', colours: ['red', 'blue'], weight: 80 },
+        confidence: { ...coat.confidence, fields: { brand: 0.97, colours: 0.2, weight: 0.8 } },
+    };
+    const requests = await open('#/uploads/spring%2Fb.jpg', {
+        'PUT /api/predictions/spring/b.jpg/correction': problem(400, 'is not known', { field: 'fields.brand' }),
+        'GET /api/predictions/spring/b.jpg/correction': problem(404, 'none'),
+        'GET /api/predictions/spring/b.jpg/timeline': problem(404, 'purged'),
+        'GET /api/predictions/spring/b.jpg': json(detailed),
+    });
+    await until(() => button('Correct the answer'));
+    expect($('.answer-facts').textContent).toBe('TitleGreen CoatCategoryCoatsPrice630BrandAcmeColoursred; blueWeight80');
+    expect([...document.querySelectorAll('.confidence dt')].map(one => one.textContent))
+        .toEqual(['Answer', 'Title', 'Category', 'Price', 'Brand', 'Colours', 'Weight']);
+    await click('Correct the answer');
+    const inputs = [...document.querySelectorAll<HTMLInputElement>('form input')];
+    expect(inputs.map(input => [input.type, input.value]).slice(3)).toEqual([['text', 'Acme'], ['text', 'red; blue'], ['number', '80']]);
+    const enter = (input: HTMLInputElement, value: string) => act(() => {
+        input.value = value;
+        input.dispatchEvent(new Event('input', { bubbles: true }));
+    });
+    await enter(inputs[3]!, ' Bolt ');
+    await enter(inputs[4]!, 'green;red');
+    await enter(inputs[5]!, '');
+    await submit('form');
+    await until(() => $('.field-error'));
+    expect($('.field-error').closest('label')!.textContent).toContain('Brand');
+    expect(await requests.findLast(request => request.method === 'PUT')!.json()).toEqual({
+        title: 'Green Coat', category: 'Coats', price: 630, fields: { brand: 'Bolt', colours: ['green', 'red'] },
+    });
 });
 
 test('A model is activated with a reason', async () => {

@@ -1,12 +1,10 @@
-import { wordF1 } from './words';
+import { type ByField, type Field, type FieldValue, type Labels, memberOf, valueOf } from '../format/fields';
+import { f1, wordF1 } from './words';
 
 /** The parts of an evaluated answer that its comparison with the truth needs. */
-export interface Answered {
-    truth: { title?: string; category?: string; price?: number };
-    title?: string;
-    category?: string;
-    price?: number;
-    confidence: { answer: number; category?: number };
+export interface Answered extends Labels {
+    truth: Labels;
+    confidence: ByField<number> & { answer: number };
 }
 
 /** Numbers of answers by true and by answered category; the answered category `''` is none that the samples have. */
@@ -16,21 +14,27 @@ export interface Confusion {
     cells: Map<string, Map<string, number>>;
 }
 
+const textOf = (value: FieldValue | undefined): string | undefined => typeof value === 'string' ? value : undefined;
+const numberOf = (value: FieldValue | undefined): number | undefined => typeof value === 'number' ? value : undefined;
+const itemsOf = (value: FieldValue | undefined): readonly string[] => Array.isArray(value) ? value : [];
+
 /** Returns the answered category, or `''` for none that is known: the invented ones of an untrained model would each have a column. */
-export const knownCategory = (answer: Answered, known: ReadonlySet<string>) =>
-    (answer.category !== undefined && known.has(answer.category) ? answer.category : '');
+export function knownCategory(answer: Labels, field: string, known: ReadonlySet<string>): string {
+    const category = textOf(valueOf(answer, field));
+    return category !== undefined && known.has(category) ? category : '';
+}
 
 /**
  * Counts answers by true and answered category. Samples without a category are left out.
  * @param known Categories that may be answered.
  */
-export function confusionOf(answers: readonly Answered[], known: ReadonlySet<string>): Confusion {
+export function confusionOf(answers: readonly Answered[], field: string, known: ReadonlySet<string>): Confusion {
     const cells = new Map<string, Map<string, number>>();
     const others = new Set<string>();
     for (const answer of answers) {
-        const { truth: { category: truth } } = answer;
+        const truth = textOf(valueOf(answer.truth, field));
         if (truth === undefined) continue;
-        const category = knownCategory(answer, known);
+        const category = knownCategory(answer, field, known);
         const row = cells.get(truth) ?? new Map<string, number>();
         cells.set(truth, row.set(category, (row.get(category) ?? 0) + 1));
         others.add(category);
@@ -41,41 +45,51 @@ export function confusionOf(answers: readonly Answered[], known: ReadonlySet<str
     return { truths, answered: [...truths, ...rest], cells };
 }
 
-/** Absolute error of the answered price in percent of the true one; undefined without a true price above 0. A missing answer is price 0. */
-export function pricePercentError({ truth, price = 0 }: Answered): number | undefined {
-    return truth.price !== undefined && truth.price > 0 ? (100 * Math.abs(price - truth.price)) / truth.price : undefined;
-}
+/** Answers to one field whose truth is known. */
+export const rated = <T extends Answered>(answers: readonly T[], field: string): T[] =>
+    answers.filter(answer => valueOf(answer.truth, field) !== undefined);
 
-/** Orders in which answers can be the worst. */
-const badness = {
-    /** Error of the price, in percent. */
-    price: pricePercentError,
-    /** Confidence in a category that is wrong. */
-    category: (answer: Answered) =>
-        (answer.truth.category !== undefined && answer.category !== answer.truth.category
-            ? answer.confidence.category ?? answer.confidence.answer
-            : undefined),
-    /** Share of the title that is wrong: 1 − word F1. */
-    title: ({ truth, title = '' }: Answered) => {
-        if (truth.title === undefined) return undefined;
-        const wrong = 1 - wordF1(title, truth.title);
-        return wrong > 0 ? wrong : undefined;
-    },
-} satisfies Record<string, (answer: Answered) => number | undefined>;
-
-export type Badness = keyof typeof badness;
-
-/** Selects the worst answers, the worst first; answers without an error of that kind are left out. */
-export function worst<T extends Answered>(answers: readonly T[], kind: Badness, limit = 50): { answer: T; value: number }[] {
-    const rated: { answer: T; value: number }[] = [];
-    for (const answer of answers) {
-        const value = badness[kind](answer);
-        if (value !== undefined && value > 0) rated.push({ answer, value });
+/**
+ * Error of an answer in a field whose truth is known, 0 for none; undefined where it cannot be measured. Of texts and lists it is 1 − F1,
+ * of categories 1, of numbers their distance as a share of the true one, which must be above 0; an answer without a number counts as 0.
+ */
+export function errorOf(answer: Answered, { name, kind }: Field): number | undefined {
+    const truth = valueOf(answer.truth, name);
+    const given = valueOf(answer, name);
+    switch (kind) {
+        case 'category': return given === truth ? 0 : 1;
+        case 'text': return 1 - wordF1(textOf(given) ?? '', textOf(truth) ?? '');
+        case 'list': return 1 - f1(itemsOf(given), itemsOf(truth));
+        case 'number': {
+            const wanted = numberOf(truth) ?? 0;
+            return wanted > 0 ? Math.abs((numberOf(given) ?? 0) - wanted) / wanted : undefined;
+        }
     }
-    return rated.sort((a, b) => b.value - a.value).slice(0, limit);
 }
 
-/** Answers whose confidence is in a range, and how many of them have the right category. */
+/** True for an answer that is exactly right in a field, a number within ten percent, a list in any order. */
+export function isRight(answer: Answered, field: Field): boolean {
+    if (field.kind === 'text') return valueOf(answer, field.name) === valueOf(answer.truth, field.name);
+    return (errorOf(answer, field) ?? 1) <= (field.kind === 'number' ? 0.1 : 0);
+}
+
+/** Confidence of an answer in a field; undefined where the answer lacks it. */
+export const confidenceIn = ({ confidence }: Answered, { name }: Field): number | undefined => memberOf(confidence, name);
+
+/**
+ * Selects the answers that are worst in a field, the worst first; those without an error are left out. Wrong categories are all as wrong:
+ * the most confident comes first.
+ */
+export function worst<T extends Answered>(answers: readonly T[], field: Field, limit = 50): { answer: T; value: number }[] {
+    const wrong = rated(answers, field.name).flatMap(answer => {
+        const error = errorOf(answer, field) ?? 0;
+        const value = field.kind === 'category' ? error * (confidenceIn(answer, field) ?? answer.confidence.answer) : error;
+        return error > 0 ? [{ answer, value }] : [];
+    });
+    return wrong.sort((a, b) => b.value - a.value).slice(0, limit);
+}
+
+/** Answers whose confidence is in a range, and how many of them are right. */
 export interface ReliabilityBin {
     from: number;
     to: number;
@@ -85,15 +99,16 @@ export interface ReliabilityBin {
     confidence: number;
 }
 
-/** Counts right categories by confidence in the category, in ten ranges from 0 to 1. */
-export function reliabilityOf(answers: readonly Answered[]): ReliabilityBin[] {
+/** Counts right answers by confidence in a field, in ten ranges from 0 to 1. */
+export function reliabilityOf(answers: readonly Answered[], field: Field): ReliabilityBin[] {
     const bins = Array.from({ length: 10 }, (_, i) => ({ from: i / 10, to: (i + 1) / 10, count: 0, right: 0, confidence: 0 }));
-    for (const { truth, category, confidence } of answers) {
-        if (truth.category === undefined || confidence.category === undefined) continue;
-        const bin = bins[Math.min(9, Math.floor(confidence.category * 10))]!;
+    for (const answer of rated(answers, field.name)) {
+        const confidence = confidenceIn(answer, field);
+        if (confidence === undefined) continue;
+        const bin = bins[Math.min(9, Math.floor(confidence * 10))]!;
         bin.count++;
-        bin.confidence += confidence.category;
-        if (category === truth.category) bin.right++;
+        bin.confidence += confidence;
+        if (isRight(answer, field)) bin.right++;
     }
     return bins;
 }

@@ -41,23 +41,23 @@ export function compareWords(answer: string, truth: string): WordRun[] {
 const words = (text: string) => text.split(/\s+/).filter(word => word !== '');
 
 /**
- * Word-level F1 of two texts, 2 · common / (words of both), as the worker's evaluation computes it: words are lower-case runs of letters
- * and digits, counted as often as they occur. 1 when neither text has a word.
+ * Word-level F1 of two texts as the worker's evaluation computes it: words are lower-case runs of letters and digits, counted as often as
+ * they occur.
  */
-export function wordF1(answer: string, truth: string): number {
-    const given = countWords(answer);
-    const wanted = countWords(truth);
-    const total = sum(given) + sum(wanted);
-    if (total === 0) return 1;
+export const wordF1 = (answer: string, truth: string): number => f1(lowerWords(answer), lowerWords(truth));
+
+const lowerWords = (text: string) => text.toLowerCase().match(/[\p{L}\p{M}\p{N}]+/gu) ?? [];
+
+/** F1 of two lists in any order, 2 · common / (items of both); 1 when neither has an item. */
+export function f1(answer: readonly string[], truth: readonly string[]): number {
+    if (answer.length + truth.length === 0) return 1;
+    const left = new Map<string, number>();
+    for (const item of truth) left.set(item, (left.get(item) ?? 0) + 1);
     let common = 0;
-    for (const [word, count] of given) common += Math.min(count, wanted.get(word) ?? 0);
-    return (2 * common) / total;
+    for (const item of answer) {
+        const count = left.get(item) ?? 0;
+        if (count > 0) common++;
+        left.set(item, count - 1);
+    }
+    return (2 * common) / (answer.length + truth.length);
 }
-
-function countWords(text: string): Map<string, number> {
-    const counts = new Map<string, number>();
-    for (const word of text.toLowerCase().match(/[\p{L}\p{M}\p{N}]+/gu) ?? []) counts.set(word, (counts.get(word) ?? 0) + 1);
-    return counts;
-}
-
-const sum = (counts: Map<string, number>) => [...counts.values()].reduce((a, b) => a + b, 0);

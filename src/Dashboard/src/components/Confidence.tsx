@@ -1,4 +1,5 @@
 import type { Schemas } from '../api/schema';
+import { known, labelOf } from '../format/fields';
 import { formatPercent } from '../format/format';
 
 /** A share from 0 to 1 as a bar with its number. */
@@ -11,21 +12,16 @@ export function Share({ value, isLow }: { value: number; isLow: boolean }) {
     );
 }
 
-const fields = ['answer', 'title', 'category', 'price'] as const;
-
 /** The model's confidence in its answer and in each field. */
 export function ConfidenceBars({ confidence, below }: { confidence: Schemas['Confidence']; below: number }) {
     return (
         <dl class="confidence">
-            {fields.map(field => {
-                const value = confidence[field];
-                return value === undefined ? null : (
-                    <div key={field}>
-                        <dt>{field[0]!.toUpperCase() + field.slice(1)}</dt>
-                        <dd><Share value={value} isLow={value < below} /></dd>
-                    </div>
-                );
-            })}
+            {[['answer', confidence.answer] as const, ...known(confidence)].map(([name, value]) => (
+                <div key={name}>
+                    <dt>{labelOf(name)}</dt>
+                    <dd><Share value={value} isLow={value < below} /></dd>
+                </div>
+            ))}
         </dl>
     );
 }

@@ -1,6 +1,6 @@
 import type { Schemas } from '../api/schema';
 import { formatDifference } from '../format/format';
-import { isBetter, metrics } from '../format/metrics';
+import { isBetter, metricsOf } from '../format/metrics';
 
 /** A column of figures. */
 export interface Measured {
@@ -13,13 +13,13 @@ interface Props {
     columns: readonly Measured[];
     /** Index of the column that the last of `compared` is compared with, and index of that one. */
     compared?: readonly [number, number];
-    /** Adds the figures of always answering the most frequent category and the median price. */
+    /** Adds the figures of always answering the most frequent category or list, and the median number. */
     withBaseline?: boolean;
 }
 
 /** Figures of evaluations side by side, with the difference of two of them. */
 export function MetricsTable({ caption, columns, compared, withBaseline }: Props) {
-    const rows = metrics.filter(metric => columns.some(column => column.metrics && metric.value(column.metrics) !== undefined));
+    const rows = metricsOf(columns.map(column => column.metrics));
     return (
         <div class="table-scroll" role="region" aria-label={caption} tabIndex={0}>
             <table>

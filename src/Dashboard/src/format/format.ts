@@ -4,7 +4,6 @@ const number = new Intl.NumberFormat(language, { maximumFractionDigits: 2 });
 const integer = new Intl.NumberFormat(language, { maximumFractionDigits: 0 });
 const compact = new Intl.NumberFormat(language, { notation: 'compact', maximumFractionDigits: 1 });
 const dateTime = new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'short' });
-const clock = new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'medium' });
 const exactTime = new Intl.DateTimeFormat(language, { dateStyle: 'full', timeStyle: 'long' });
 const relative = new Intl.RelativeTimeFormat(language, { numeric: 'auto', style: 'short' });
 
@@ -63,9 +62,6 @@ export const formatDuration = (seconds: Maybe): string => orNone(seconds, second
 /** `12 May 2026, 14:03`, in the browser's time zone. */
 export const formatTime = (at: string | number | null | undefined): string => at === null || at === undefined ? none
     : dateTime.format(new Date(at));
-
-/** `12 May 2026, 14:03:25` */
-export const formatClock = (at: string | number): string => clock.format(new Date(at));
 
 /** Time with seconds and time zone, for a tooltip. */
 export const formatExactTime = (at: string | number): string => exactTime.format(new Date(at));

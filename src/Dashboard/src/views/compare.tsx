@@ -8,7 +8,7 @@ import { Empty } from '../components/Empty';
 import { Loaded } from '../components/Loaded';
 import { View } from '../components/View';
 import { formatDifference, formatSignificant, none } from '../format/format';
-import { metrics } from '../format/metrics';
+import { metricsOf } from '../format/metrics';
 import { href, type ViewProps } from '../shell/router';
 import { bestOf, differences } from './compare-settings';
 import './runs.css';
@@ -85,7 +85,7 @@ function Head({ runs, label }: { runs: readonly Compared[]; label: string }) {
 
 function Metrics({ runs }: { runs: readonly Compared[] }) {
     const evaluations = runs.map(({ summary }) => summary.result?.fineTuned);
-    const shown = metrics.filter(metric => evaluations.some(evaluation => evaluation && metric.value(evaluation) !== undefined));
+    const shown = metricsOf(evaluations);
     if (shown.length === 0) return <Empty title="None of these runs has been evaluated yet." />;
     return (
         <div class="table-scroll" role="region" aria-label="Metrics, table" tabIndex={0}>

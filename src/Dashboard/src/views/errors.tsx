@@ -4,15 +4,18 @@ import { useApi } from '../api/polling';
 import type { Schemas } from '../api/schema';
 import { AnswerDiff } from '../charts/AnswerDiff';
 import { answeredName, ConfusionMatrix } from '../charts/ConfusionMatrix';
-import { type Badness, calibrationError, confusionOf, knownCategory, reliabilityOf, worst } from '../charts/evaluation';
-import { PriceScatter } from '../charts/PriceScatter';
+import { calibrationError, confusionOf, errorOf, isRight, knownCategory, rated, reliabilityOf, worst } from '../charts/evaluation';
+import { NumberScatter } from '../charts/NumberScatter';
 import { ReliabilityTable } from '../charts/ReliabilityTable';
 import { ApiImage } from '../components/ApiImage';
+import { Choice } from '../components/Choice';
 import { Dialog } from '../components/Dialog';
 import { Empty } from '../components/Empty';
 import { ErrorBox } from '../components/ErrorBox';
 import { Tabs } from '../components/Tabs';
-import { formatCount, formatInteger, formatNumber, formatPercent, none } from '../format/format';
+import { type Field, type FieldKind, type FieldValue, formatValue, kindOf, labelOf, namesOf, valueOf } from '../format/fields';
+import { formatCount, formatInteger, formatPercent, none } from '../format/format';
+import { fieldMetrics } from '../format/metrics';
 import { setQuery, type ViewProps } from '../shell/router';
 import { splitRepo } from './datasets-link';
 import { type Answer, useAnswers } from './errors-answers';
@@ -20,11 +23,6 @@ import { RunFrame } from './run-state';
 import './runs.css';
 
 const models = [{ key: 'fine-tuned', label: 'Fine-tuned' }, { key: 'base', label: 'Base model' }];
-const kinds: { key: Badness; label: string; value: (value: number) => string }[] = [
-    { key: 'price', label: 'Price', value: value => `price off by ${formatPercent(value / 100, 0)}` },
-    { key: 'category', label: 'Category', value: value => `wrong category, confidence ${formatPercent(value, 0)}` },
-    { key: 'title', label: 'Title', value: value => `title F1 ${formatNumber(1 - value)}` },
-];
 
 /** Answers that opened from a chart or a cell. */
 interface Opened {
@@ -32,7 +30,10 @@ interface Opened {
     answers: readonly Answer[];
 }
 
-/** Where the models of a run are wrong: confusion of categories, prices, the worst answers. */
+/** Evaluations of a run. */
+type Evaluations = readonly (Schemas['EvaluationMetrics'] | undefined)[];
+
+/** Where the models of a run are wrong, by field: confusion of categories, numbers against true ones, the worst answers. */
 export default function Errors({ params, query }: ViewProps) {
     const run = params['run']!;
     const model = query.get('model') ?? 'fine-tuned';
@@ -43,18 +44,14 @@ export default function Errors({ params, query }: ViewProps) {
     const { answers, isComplete, error, retry } = useAnswers(run, model, splits.includes(split) ? split : 'validation');
     const [opened, setOpened] = useState<Opened>();
     const { dataset: repo, result } = summary.value.value ?? {};
+    const evaluations = useMemo(() => [result?.base, result?.fineTuned, result?.test], [result]);
+    const fields = useMemo(() => fieldsOf(answers, evaluations), [answers, evaluations]);
+    const field = fields.find(one => one.name === query.get('field')) ?? fields.find(one => one.kind === 'category') ?? fields[0];
     return (
         <RunFrame run={run} title={`Errors of ${run}`}>
             <Tabs label="Model" tabs={models} selected={model} onSelect={key => setQuery({ model: key, split: undefined })}>
                 <div class="toolbar">
-                    <fieldset class="choice">
-                        <legend class="sr-only">Split</legend>
-                        {splits.map(one => (
-                            <label key={one}>
-                                <input type="radio" name="split" checked={one === split} onChange={() => setQuery({ split: one })} /> {one}
-                            </label>
-                        ))}
-                    </fieldset>
+                    <Choice label="Split" options={splits} selected={split} onSelect={split => setQuery({ split })} />
                     <span class="muted" role="status">
                         {formatCount(answers.length, 'answer')}{!isComplete && !error && ', reading more…'}
                     </span>
@@ -66,7 +63,16 @@ export default function Errors({ params, query }: ViewProps) {
                             <p>The worker keeps them when it evaluates: the base model before training, the fine-tuned one at its end.</p>
                         </Empty>
                     )
-                    : <Charts key={`${model} ${split}`} answers={answers} repo={repo} result={result} open={setOpened} />}
+                    : field && (
+                        <>
+                            <div class="toolbar">
+                                <Choice label="Field" options={fields.map(({ name }) => name)} selected={field.name} name={labelOf}
+                                    onSelect={field => setQuery({ field })} />
+                            </div>
+                            <FieldErrors key={`${model} ${split} ${field.name}`} open={setOpened}
+                                {...{ field, answers, evaluations, repo }} />
+                        </>
+                    )}
             </Tabs>
             {opened && (
                 <Dialog title={opened.title} isWide onClose={() => setOpened(undefined)}>
@@ -77,53 +83,44 @@ export default function Errors({ params, query }: ViewProps) {
     );
 }
 
+/** Fields that any of the samples has. Evaluations tell kinds and units; until there is one, values tell the kind. */
+function fieldsOf(answers: readonly Answer[], evaluations: Evaluations): Field[] {
+    return namesOf(...answers.map(({ truth }) => truth)).flatMap(name => {
+        const measured = evaluations.map(metrics => metrics && fieldMetrics(metrics, name)).find(one => one !== undefined);
+        const value = answers.map(({ truth }) => valueOf(truth, name)).find(one => one !== undefined);
+        return value === undefined ? [] : [{ name, kind: measured?.kind ?? kindOf(name, value), unit: measured?.unit }];
+    });
+}
+
 /** Categories of the dataset: the true ones of the answers, and those that the evaluations of the run knew. */
-function categoriesOf(answers: readonly Answer[], result: Schemas['TrainingResult'] | undefined): Set<string> {
-    const known = new Set(answers.flatMap(({ truth: { category } }) => (category === undefined ? [] : [category])));
-    for (const metrics of [result?.base, result?.fineTuned, result?.test])
-        for (const row of metrics?.confusion ?? [])
+function categoriesOf(answers: readonly Answer[], evaluations: Evaluations, field: string): Set<string> {
+    const known = new Set(rated(answers, field).map(({ truth }) => String(valueOf(truth, field))));
+    for (const metrics of evaluations)
+        for (const row of (metrics && fieldMetrics(metrics, field)?.confusion) ?? [])
             for (const category of [row.truth, ...Object.keys(row.answered)]) if (category !== '') known.add(category);
     return known;
 }
 
-interface ChartsProps {
+interface FieldProps {
+    field: Field;
     answers: readonly Answer[];
+    evaluations: Evaluations;
     repo: string | undefined;
-    result: Schemas['TrainingResult'] | undefined;
     open: (opened: Opened) => void;
 }
 
-function Charts({ answers, repo, result, open }: ChartsProps) {
-    const known = useMemo(() => categoriesOf(answers, result), [answers, result]);
-    const confusion = useMemo(() => confusionOf(answers, known), [answers, known]);
-    const reliability = useMemo(() => reliabilityOf(answers), [answers]);
-    const byKey = useMemo(() => new Map(answers.map(answer => [answer.truth.key, answer])), [answers]);
-    const prices = useMemo(() => answers.flatMap(({ truth, price }) =>
-        (truth.price === undefined ? [] : [{ key: truth.key, truth: truth.price, answered: price }])), [answers]);
+function FieldErrors({ field, answers, evaluations, repo, open }: FieldProps) {
+    const reliability = useMemo(() => reliabilityOf(answers, field), [answers, field]);
     const calibration = calibrationError(reliability);
     return (
         <div class="stack">
-            {confusion.truths.length > 0 && (
-                <section class="section" aria-labelledby="confusion">
-                    <h2 id="confusion">Categories</h2>
-                    <p class="hint">{accuracyText(answers)} A number opens its images.</p>
-                    <ConfusionMatrix confusion={confusion} onOpen={(truth, category) => open({
-                        title: `${truth} answered as ${answeredName(category)}`,
-                        answers: answers.filter(answer =>
-                            answer.truth.category === truth && knownCategory(answer, known) === category),
-                    })} />
-                </section>
-            )}
-            {prices.length > 0 && (
-                <section class="section" aria-labelledby="prices">
-                    <h2 id="prices">Prices</h2>
-                    <div class="card">
-                        <PriceScatter points={prices} baseline={median(prices.map(point => point.truth))} format={formatNumber}
-                            onOpen={key => open({ title: byKey.get(key)!.truth.title ?? key, answers: [byKey.get(key)!] })} />
-                    </div>
-                </section>
-            )}
-            <Worst answers={answers} repo={repo} />
+            <section class="section" aria-labelledby="field">
+                <h2 id="field">{labelOf(field.name)}</h2>
+                <p class="hint">{rightText(answers, field)}{field.kind === 'category' && ' A number opens its images.'}</p>
+                {field.kind === 'category' && <Categories {...{ field, answers, evaluations, open }} />}
+                {field.kind === 'number' && <Numbers {...{ field, answers, open }} />}
+            </section>
+            <Worst {...{ field, answers, repo }} />
             {calibration !== undefined && (
                 <section class="section" aria-labelledby="reliability">
                     <h2 id="reliability">Reliability of the confidence</h2>
@@ -137,10 +134,45 @@ function Charts({ answers, repo, result, open }: ChartsProps) {
     );
 }
 
-function accuracyText(answers: readonly Answer[]): string {
-    const rated = answers.filter(answer => answer.truth.category !== undefined);
-    const right = rated.filter(answer => answer.truth.category === answer.category).length;
-    return `${formatInteger(right)} of ${formatInteger(rated.length)} right (${formatPercent(right / rated.length)}).`;
+const rightWords: Record<FieldKind, string> = {
+    text: 'exactly right', category: 'right', number: 'within ten percent', list: 'right in any order',
+};
+const meanWords: Partial<Record<FieldKind, string>> = { text: 'Mean word F1', list: 'Mean item F1' };
+
+function rightText(answers: readonly Answer[], field: Field): string {
+    const known = rated(answers, field.name);
+    const right = known.filter(answer => isRight(answer, field)).length;
+    const mean = meanWords[field.kind];
+    const error = known.reduce((sum, answer) => sum + (errorOf(answer, field) ?? 0), 0) / known.length;
+    return `${formatInteger(right)} of ${formatInteger(known.length)} ${rightWords[field.kind]} (${formatPercent(right / known.length)}).`
+        + (mean ? ` ${mean}: ${formatPercent(1 - error)}.` : '');
+}
+
+function Categories({ field: { name }, answers, evaluations, open }: Omit<FieldProps, 'repo'>) {
+    const known = useMemo(() => categoriesOf(answers, evaluations, name), [answers, evaluations, name]);
+    const confusion = useMemo(() => confusionOf(answers, name, known), [answers, name, known]);
+    return (
+        <ConfusionMatrix confusion={confusion} onOpen={(truth, category) => open({
+            title: `${truth} answered as ${answeredName(category)}`,
+            answers: answers.filter(answer =>
+                valueOf(answer.truth, name) === truth && knownCategory(answer, name, known) === category),
+        })} />
+    );
+}
+
+function Numbers({ field: { name, unit }, answers, open }: Omit<FieldProps, 'repo' | 'evaluations'>) {
+    const byKey = useMemo(() => new Map(answers.map(answer => [answer.truth.key, answer])), [answers]);
+    const points = useMemo(() => rated(answers, name).map(answer => ({
+        key: answer.truth.key, truth: Number(valueOf(answer.truth, name)),
+        answered: valueOf(answer, name) as number | undefined,
+    })), [answers, name]);
+    return (
+        <div class="card">
+            <NumberScatter points={points} baseline={median(points.map(point => point.truth))} label={labelOf(name).toLowerCase()}
+                format={value => formatValue(value, unit)}
+                onOpen={key => open({ title: byKey.get(key)!.truth.title ?? key, answers: [byKey.get(key)!] })} />
+        </div>
+    );
 }
 
 /** Median of values, of which there is at least one. */
@@ -150,21 +182,22 @@ function median(values: readonly number[]): number {
     return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
-function Worst({ answers, repo }: { answers: readonly Answer[]; repo: string | undefined }) {
-    const [kind, setKind] = useState<Badness>('price');
-    const list = useMemo(() => worst(answers, kind), [answers, kind]);
-    const { value } = kinds.find(one => one.key === kind)!;
+const notes: Record<FieldKind, (value: number) => string> = {
+    text: value => `word F1 ${formatPercent(1 - value, 0)}`,
+    category: value => `wrong, confidence ${formatPercent(value, 0)}`,
+    number: value => `off by ${formatPercent(value, 0)}`,
+    list: value => `item F1 ${formatPercent(1 - value, 0)}`,
+};
+
+function Worst({ field, answers, repo }: Pick<FieldProps, 'field' | 'answers' | 'repo'>) {
+    const list = useMemo(() => worst(answers, field), [answers, field]);
+    const note = (value: number) => `${labelOf(field.name)}: ${notes[field.kind](value)}`;
     return (
         <section class="section" aria-labelledby="worst">
-            <div class="toolbar">
-                <h2 id="worst" class="grow">The fifty worst</h2>
-                <label>By <select value={kind} onChange={event => setKind(event.currentTarget.value as Badness)}>
-                    {kinds.map(({ key, label }) => <option key={key} value={key}>{label.toLowerCase()}</option>)}
-                </select></label>
-            </div>
+            <h2 id="worst">The fifty worst</h2>
             {list.length === 0
                 ? <Empty title="No answer is wrong in this." />
-                : <SampleList answers={list.map(one => one.answer)} repo={repo} note={i => value(list[i]!.value)} />}
+                : <SampleList answers={list.map(one => one.answer)} repo={repo} note={i => note(list[i]!.value)} />}
         </section>
     );
 }
@@ -191,9 +224,10 @@ function SampleList({ answers, repo, note }: {
                         )}
                         <div class="sample-text">
                             {note && <p class="warn-text">{note(i)}</p>}
-                            <Field name="Title" truth={answer.truth.title} answer={answer.title} />
-                            <Field name="Category" truth={answer.truth.category} answer={answer.category} />
-                            <Field name="Price" truth={answer.truth.price?.toString()} answer={answer.price?.toString()} />
+                            {namesOf(answer.truth, answer).map(name => (
+                                <FieldLine key={name} name={labelOf(name)} truth={valueOf(answer.truth, name)}
+                                    answer={valueOf(answer, name)} />
+                            ))}
                             <p class="small muted">
                                 <span class="mono">{answer.truth.key}</span>, confidence {formatPercent(answer.confidence.answer, 0)}
                             </p>
@@ -208,14 +242,15 @@ function SampleList({ answers, repo, note }: {
     );
 }
 
-function Field({ name, truth, answer }: { name: string; truth: string | undefined; answer: string | undefined }) {
+function FieldLine({ name, truth, answer }: { name: string; truth: FieldValue | undefined; answer: FieldValue | undefined }) {
     if (truth === undefined && answer === undefined) return null;
+    const [wanted, given] = [formatValue(truth), formatValue(answer)];
     return (
         <p>
             <span class="muted">{name}: </span>
-            {truth === undefined ? answer : truth === answer ? truth : answer === undefined
-                ? <><AnswerDiff answer="" truth={truth} /> <span class="muted">for</span> {truth}</>
-                : <AnswerDiff answer={answer} truth={truth} />}
+            {truth === undefined ? given : wanted === given ? wanted : answer === undefined
+                ? <><AnswerDiff answer="" truth={wanted} /> <span class="muted">for</span> {wanted}</>
+                : <AnswerDiff answer={given} truth={wanted} />}
             {truth === undefined && <span class="muted"> (truth: {none})</span>}
         </p>
     );

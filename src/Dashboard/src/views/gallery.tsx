@@ -8,6 +8,7 @@ import { Empty } from '../components/Empty';
 import { ErrorBox } from '../components/ErrorBox';
 import { Freshness } from '../components/Freshness';
 import { Loading } from '../components/Loaded';
+import { known, labelOf } from '../format/fields';
 import { formatInteger, formatPercent } from '../format/format';
 import type { ViewProps } from '../shell/router';
 import { hasEnded, RunFrame, useRun } from './run-state';
@@ -110,11 +111,11 @@ function Slide({ run, sample, step }: { run: string; sample: Sample; step: numbe
 }
 
 function Confidence({ confidence }: { confidence: Schemas['Confidence'] }) {
-    const fields = (['title', 'category', 'price'] as const).filter(field => confidence[field] !== undefined);
+    const fields = known(confidence).map(([name, value]) => `${labelOf(name).toLowerCase()} ${formatPercent(value, 0)}`);
     return (
         <p class="small muted">
             Confidence {formatPercent(confidence.answer, 0)}
-            {fields.length > 0 && ` (${fields.map(field => `${field} ${formatPercent(confidence[field], 0)}`).join(', ')})`}
+            {fields.length > 0 && ` (${fields.join(', ')})`}
         </p>
     );
 }

@@ -14,8 +14,9 @@ import { type Column, Table } from '../components/Table';
 import { Time } from '../components/Time';
 import { attempt, notify } from '../components/Toasts';
 import { View } from '../components/View';
-import { formatPercent, formatSignificant, none } from '../format/format';
+import { formatSignificant, none } from '../format/format';
 import { Markdown } from '../format/markdown';
+import { headlinesOf } from '../format/metrics';
 import { href, setQuery, type ViewProps } from '../shell/router';
 
 type Model = Schemas['ModelView'];
@@ -74,9 +75,9 @@ function Serving({ models, changes, changed }: { models: readonly Model[]; chang
                 {change?.before && <p class="muted small">before: <a href={link(change.before)}>{change.before}</a></p>}
             </div>
             <dl class="figures">
-                <div><dt>Category accuracy</dt><dd>{formatPercent(model.fineTuned?.categoryAccuracy)}</dd></div>
-                <div><dt>Title word F1</dt><dd>{formatPercent(model.fineTuned?.titleF1)}</dd></div>
-                <div><dt>Prices within 10 %</dt><dd>{formatPercent(model.fineTuned?.priceWithinTenPercent)}</dd></div>
+                {model.fineTuned && headlinesOf([model.fineTuned]).map(({ key, label, value, format }) => (
+                    <div key={key}><dt>{label}</dt><dd>{format(value(model.fineTuned!))}</dd></div>
+                ))}
                 <div><dt>Validation loss</dt><dd>{formatSignificant(model.fineTuned?.loss)}</dd></div>
             </dl>
             <Repredict version={model.version} changed={changed} />
@@ -124,7 +125,7 @@ function Versions({ models, compared }: { models: readonly Model[]; compared: re
         const next = isChosen ? [...compared, version].slice(-mostCompared) : compared.filter(one => one !== version);
         setQuery({ compare: next.join(',') });
     };
-    const number = (key: string, header: string, value: (model: Model) => number | undefined, format = formatPercent): Column<Model> =>
+    const number = (key: string, header: string, value: (model: Model) => number | undefined, format = formatSignificant): Column<Model> =>
         ({ key, header, isNumber: true, sort: value, cell: model => format(value(model)) });
     const columns: Column<Model>[] = [
         {
@@ -143,10 +144,9 @@ function Versions({ models, compared }: { models: readonly Model[]; compared: re
             ),
         },
         { key: 'at', header: 'Completed', sort: model => model.completedAt, cell: model => <Time at={model.completedAt} /> },
-        number('category', 'Category', model => model.fineTuned?.categoryAccuracy),
-        number('title', 'Title F1', model => model.fineTuned?.titleF1),
-        number('price', 'Price ±10 %', model => model.fineTuned?.priceWithinTenPercent),
-        number('loss', 'Loss', model => model.fineTuned?.loss, formatSignificant),
+        ...headlinesOf(models.map(model => model.fineTuned)).map(({ key, label, value, format }) =>
+            number(key, label, model => model.fineTuned && value(model.fineTuned), format)),
+        number('loss', 'Loss', model => model.fineTuned?.loss),
     ];
     const [a, b] = compared.map(version => models.find(model => model.version === version));
     return (

@@ -5,12 +5,13 @@ import { type ApiError, isAbort, toError } from '../api/errors';
 import { ask } from '../api/predict';
 import type { Schemas } from '../api/schema';
 import { ConfidenceBars } from '../components/Confidence';
+import { FieldFacts } from '../components/FieldFacts';
 import { Dialog } from '../components/Dialog';
 import { ErrorBox } from '../components/ErrorBox';
 import { focusFirstField } from '../components/focus';
 import { Progress } from '../components/Progress';
 import { notify } from '../components/Toasts';
-import { formatBytes, formatCount, formatDuration, formatNumber, none } from '../format/format';
+import { formatBytes, formatCount, formatDuration } from '../format/format';
 import { href, navigate } from '../shell/router';
 import { offered, uploadsChanged } from '../shell/uploads';
 import { usualThreshold } from './uploads/list';
@@ -95,11 +96,7 @@ export function AnswerCard({ answer }: { answer: Schemas['Prediction'] }) {
     }
     return (
         <div class="stack">
-            <dl class="facts answer-facts">
-                <dt>Title</dt><dd>{answer.title ?? none}</dd>
-                <dt>Category</dt><dd>{answer.category ?? none}</dd>
-                <dt>Price</dt><dd>{formatNumber(answer.price)}</dd>
-            </dl>
+            <FieldFacts of={answer} class="answer-facts" />
             {answer.answer && <p class="answer-text small">{answer.answer}</p>}
             {answer.confidence && (
                 <section aria-label="Confidence">

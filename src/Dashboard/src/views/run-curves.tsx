@@ -4,7 +4,8 @@ import { LineChart, type Marker } from '../charts/LineChart';
 import type { Series } from '../charts/series';
 import { Loaded } from '../components/Loaded';
 import { formatBytes, formatNumber, formatPercent, formatSignificant } from '../format/format';
-import { bestStep, lossSeries, type MetricsLine, metricsReader, pointsOf } from './run-metrics';
+import { headlinesOf } from '../format/metrics';
+import { bestStep, levelSeries, lossSeries, type MetricsLine, metricsReader, pointsOf } from './run-metrics';
 
 const percent = (share: number) => formatPercent(share);
 
@@ -60,9 +61,6 @@ interface Chart {
 export function chartsOf(lines: readonly MetricsLine[]): Chart[] {
     const one = (label: string, value: (line: MetricsLine) => number | undefined, colour: Series['colour'] = 1): Series =>
         ({ label, colour, points: pointsOf(lines, value) });
-    const accuracy = one('fine-tuned', line => line.validation?.categoryAccuracy, 2);
-    const majority = lines.find(line => line.validation?.majorityCategoryAccuracy !== undefined)?.validation?.majorityCategoryAccuracy;
-    const last = lines.at(-1)?.step ?? 0;
     const charts: Chart[] = [
         { title: 'Loss', unit: 'nats per answer token', series: lossSeries(lines), log: true, isWide: true },
         { title: 'Learning rate', series: [one('learning rate', line => line.learningRate)], log: true },
@@ -77,16 +75,13 @@ export function chartsOf(lines: readonly MetricsLine[]): Chart[] {
             title: 'Utilization', format: percent,
             series: [one('GPU busy', line => line.gpuUtilization), one('model FLOP/s', line => line.mfu, 2)],
         },
-        {
-            title: 'Category accuracy', unit: 'at validations', format: percent,
+        ...headlinesOf(lines.map(line => line.validation)).map(({ label, format, value, baseline }): Chart => ({
+            title: label, unit: 'at validations', format,
             series: [
-                { ...accuracy, isMeasuredSeldom: true },
-                {
-                    label: 'most frequent category', colour: 3, dashed: true,
-                    points: majority === undefined || last === 0 ? [] : [{ x: 0, y: majority }, { x: last, y: majority }],
-                },
+                { ...one('fine-tuned', line => line.validation && value(line.validation), 2), isMeasuredSeldom: true },
+                levelSeries('baseline', lines, line => line.validation && baseline?.(line.validation)),
             ],
-        },
+        })),
     ];
     return charts.filter((chart, i) => i < 4 || chart.series.some(series => series.points.length > 0));
 }

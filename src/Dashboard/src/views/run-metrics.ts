@@ -42,9 +42,6 @@ export function pointsOf(lines: readonly MetricsLine[], value: (line: MetricsLin
     return points;
 }
 
-/** The base model's validation loss, measured before the first step; undefined until then. */
-export const baseLoss = (lines: readonly MetricsLine[]) => lines.find(line => line.step === 0)?.validation?.loss;
-
 /** Step of the lowest validation loss after the base model's; undefined before the first validation. */
 export function bestStep(lines: readonly MetricsLine[]): number | undefined {
     let best: { step: number; loss: number } | undefined;
@@ -55,14 +52,18 @@ export function bestStep(lines: readonly MetricsLine[]): number | undefined {
 
 /** Curves of the losses on one axis, with the base model's as a line. */
 export function lossSeries(lines: readonly MetricsLine[]): Series[] {
-    const base = baseLoss(lines);
-    const last = lines.at(-1)?.step ?? 0;
     return [
         { label: 'training', colour: 1, points: pointsOf(lines, line => line.loss) },
         { label: 'validation', colour: 2, isMeasuredSeldom: true, points: pointsOf(lines, line => line.validation?.loss) },
-        {
-            label: 'base model', colour: 3, dashed: true,
-            points: base === undefined || last === 0 ? [] : [{ x: 0, y: base }, { x: last, y: base }],
-        },
+        levelSeries('base model', lines, line => (line.step === 0 ? line.validation?.loss : undefined)),
     ];
+}
+
+/** A measurement as a level line over all steps, at the first line that has it. */
+export function levelSeries(label: string, lines: readonly MetricsLine[], value: (line: MetricsLine) => number | undefined): Series {
+    const level = lines.map(value).find(one => one !== undefined);
+    const last = lines.at(-1)?.step ?? 0;
+    return {
+        label, colour: 3, dashed: true, points: level === undefined || last === 0 ? [] : [{ x: 0, y: level }, { x: last, y: level }],
+    };
 }

@@ -3,6 +3,7 @@ import { get } from '../api/client';
 import { useApi } from '../api/polling';
 import type { Schemas } from '../api/schema';
 import { Sparkline } from '../charts/Sparkline';
+import { Choice } from '../components/Choice';
 import { Empty } from '../components/Empty';
 import { Freshness } from '../components/Freshness';
 import { Loaded } from '../components/Loaded';
@@ -14,10 +15,9 @@ import { href, setQuery, type ViewProps } from '../shell/router';
 import { hasEnded, type RunView, secondsOf, StatusBadge } from './run-state';
 import './runs.css';
 
-const filters = [
-    { label: 'All', status: '' }, { label: 'In progress', status: 'Pending,Running' }, { label: 'Completed', status: 'Completed' },
-    { label: 'Failed', status: 'Failed' }, { label: 'Cancelled', status: 'Terminated' },
-];
+const filters: Record<string, string> = {
+    '': 'All', 'Pending,Running': 'In progress', 'Completed': 'Completed', 'Failed': 'Failed', 'Terminated': 'Cancelled',
+};
 
 const mostCompared = 4;
 
@@ -27,15 +27,8 @@ export default function Runs({ query }: ViewProps) {
     return (
         <View title="Runs" actions={<a class="button" href={href('/new-run')}>New run</a>}>
             <div class="toolbar">
-                <fieldset class="choice">
-                    <legend class="sr-only">Status</legend>
-                    {filters.map(filter => (
-                        <label key={filter.status}>
-                            <input type="radio" name="status" checked={filter.status === status}
-                                onChange={() => setQuery({ status: filter.status })} /> {filter.label}
-                        </label>
-                    ))}
-                </fieldset>
+                <Choice label="Status" options={Object.keys(filters)} selected={status} name={status => filters[status]!}
+                    onSelect={status => setQuery({ status })} />
             </div>
             <List key={status} status={status} />
         </View>

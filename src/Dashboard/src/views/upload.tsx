@@ -7,14 +7,17 @@ import type { Schemas } from '../api/schema';
 import { ApiImage } from '../components/ApiImage';
 import { Dialog } from '../components/Dialog';
 import { ErrorBox } from '../components/ErrorBox';
+import { FieldFacts } from '../components/FieldFacts';
 import { focusFirstField } from '../components/focus';
 import { Freshness } from '../components/Freshness';
 import { Loaded } from '../components/Loaded';
 import { Time } from '../components/Time';
 import { attempt, notify } from '../components/Toasts';
 import { View } from '../components/View';
+import { editedValue, type FieldKind, kindOf, labelOf, namesOf, parseValue, toLabels, valueOf } from '../format/fields';
 import { formatDuration, formatNumber, none } from '../format/format';
 import { href, navigate, type ViewProps } from '../shell/router';
+import { Course } from './course';
 import { AnswerCard } from './offer';
 import { isWaiting, type Upload } from './uploads/list';
 
@@ -122,9 +125,9 @@ function CorrectionForm({ document, correction, changed }: CorrectionProps) {
     const [isOpen, setOpen] = useState(false);
     const [error, setError] = useState<ApiError>();
     const known = current ?? document;
-    const [title, setTitle] = useState(known.title ?? '');
-    const [category, setCategory] = useState(known.category ?? '');
-    const [price, setPrice] = useState(known.price === undefined ? '' : String(known.price));
+    const fields = namesOf(document, document.confidence, current).map(name =>
+        ({ name, kind: kindOf(name, valueOf(document, name) ?? valueOf(known, name)) }));
+    const [texts, setTexts] = useState(() => Object.fromEntries(fields.map(({ name }) => [name, editedValue(valueOf(known, name))])));
     const submit = async (event: Event) => {
         event.preventDefault();
         setError(undefined);
@@ -132,10 +135,10 @@ function CorrectionForm({ document, correction, changed }: CorrectionProps) {
             await call('put', '/api/predictions/{name}/correction', {
                 path: { name: document.image },
                 header: { 'If-Match': document.eTag },
-                body: {
-                    ...(title.trim() && { title: title.trim() }), ...(category.trim() && { category: category.trim() }),
-                    ...(price !== '' && { price: Number(price) }),
-                },
+                body: toLabels(fields.flatMap(({ name, kind }) => {
+                    const value = parseValue(kind, texts[name]!);
+                    return value === undefined ? [] : [[name, value] as const];
+                })) as Schemas['CorrectionRequest'],
             });
             notify('The correction is stored. Runs with “includeCorrections” learn from it.');
             setOpen(false);
@@ -162,11 +165,7 @@ function CorrectionForm({ document, correction, changed }: CorrectionProps) {
             </div>
             {current && !isOpen && (
                 <>
-                    <dl class="facts">
-                        <dt>Title</dt><dd>{current.title ?? none}</dd>
-                        <dt>Category</dt><dd>{current.category ?? none}</dd>
-                        <dt>Price</dt><dd>{formatNumber(current.price)}</dd>
-                    </dl>
+                    <FieldFacts of={current} />
                     <p class="muted small">given <Time at={current.at} /></p>
                 </>
             )}
@@ -176,9 +175,11 @@ function CorrectionForm({ document, correction, changed }: CorrectionProps) {
             </p>}
             {isOpen && (
                 <form class="form" ref={focusFirstField} onSubmit={event => void submit(event)}>
-                    <Field label="Title" value={title} set={setTitle} error={error?.fields.get('title')} />
-                    <Field label="Category" value={category} set={setCategory} error={error?.fields.get('category')} />
-                    <Field label="Price" isNumber value={price} set={setPrice} error={error?.fields.get('price')} />
+                    {fields.map(({ name, kind }) => (
+                        <FieldInput key={name} label={labelOf(name)} kind={kind} value={texts[name]!}
+                            error={error?.fields.get(name) ?? error?.fields.get(`fields.${name}`)}
+                            set={text => setTexts(before => ({ ...before, [name]: text }))} />
+                    ))}
                     {error && <ErrorBox error={error} />}
                     <div class="actions">
                         <button type="submit" class="primary">Store the correction</button>
@@ -190,15 +191,15 @@ function CorrectionForm({ document, correction, changed }: CorrectionProps) {
     );
 }
 
-interface FieldProps {
+interface InputProps {
     label: string;
+    kind: FieldKind;
     value: string;
     set: (value: string) => void;
     error: string | undefined;
-    isNumber?: boolean;
 }
 
-function Field({ label, value, set, error, isNumber = false }: FieldProps) {
+function FieldInput({ label, kind, value, set, error }: InputProps) {
     const common = {
         value, 'aria-invalid': error !== undefined,
         onInput: (event: { currentTarget: HTMLInputElement }) => set(event.currentTarget.value),
@@ -206,15 +207,12 @@ function Field({ label, value, set, error, isNumber = false }: FieldProps) {
     return (
         <label class="field">
             <span>{label}</span>
-            {isNumber ? <input type="number" min={0} step="any" {...common} /> : <input {...common} />}
+            {kind === 'number' ? <input type="number" min={0} step="any" {...common} /> : <input {...common} />}
+            {kind === 'list' && <span class="hint">separated by semicolons</span>}
             {error && <span class="field-error">{error}</span>}
         </label>
     );
 }
-
-const spanNames: Record<Schemas['TimelineSpan']['kind'], string> = {
-    activity: '', subOrchestration: '', timer: 'Waits', event: 'Event',
-};
 
 function History({ name, etag, isOver }: { name: string; etag: string; isOver: boolean }) {
     // Histories of ended readings are purged after some time.
@@ -226,31 +224,8 @@ function History({ name, etag, isOver }: { name: string; etag: string; isOver: b
             <h2>History</h2>
             <Loaded from={timeline}>{value => value === null
                 ? <p class="muted">The history of this reading has been purged.</p>
-                : (
-                    <>
-                        {value.leftOut > 0 && <p class="muted small">{value.leftOut} earlier steps are left out.</p>}
-                        <ol class="history">
-                            <li><Time at={value.createdAt} as="second" /><span>Reading begins</span></li>
-                            {value.spans.map((span, i) => (
-                                <li key={i}>
-                                    <Time at={span.startedAt} as="second" />
-                                    <span>
-                                        {spanNames[span.kind]} {span.name}
-                                        {span.attempt > 1 && <span class="muted">, attempt {span.attempt}</span>}
-                                        {span.error && <span class="bad-text break"> {span.error}</span>}
-                                    </span>
-                                    <span class="muted nowrap">{span.kind === 'event' ? '' : duration(span)}</span>
-                                </li>
-                            ))}
-                            {value.endedAt && <li><Time at={value.endedAt} as="second" /><span>{value.runtimeStatus}</span></li>}
-                        </ol>
-                    </>
-                )}
+                : <Course timeline={value} />}
             </Loaded>
         </section>
     );
 }
-
-const duration = (span: Schemas['TimelineSpan']): string => span.endedAt
-    ? formatDuration((Date.parse(span.endedAt) - Date.parse(span.startedAt)) / 1000)
-    : 'in progress';

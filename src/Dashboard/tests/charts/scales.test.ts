@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { fillBins } from '../../src/charts/Histogram';
-import { nearestPoint, priceRange, priceTicks } from '../../src/charts/PriceScatter';
+import { axisRange, axisTicks, nearestPoint } from '../../src/charts/NumberScatter';
 
 it('puts empty bins back between the edges 1, 2, 5, 10, …', () => {
     expect(fillBins([{ from: 0, to: 1, count: 3 }, { from: 5, to: 10, count: 1 }, { from: 20, to: 50, count: 2 }])).toEqual([
@@ -9,9 +9,9 @@ it('puts empty bins back between the edges 1, 2, 5, 10, …', () => {
     ]);
 });
 
-describe('prices', () => {
+describe('numbers', () => {
     it('range over true and answered ones, without those a logarithmic axis has no place for', () => {
-        const [low, high] = priceRange([
+        const [low, high] = axisRange([
             { key: 'a', truth: 10, answered: 1000 }, { key: 'b', truth: 0, answered: undefined }, { key: 'c', truth: 20, answered: -5 },
         ]);
         expect(low).toBeCloseTo(0.9);
@@ -19,8 +19,8 @@ describe('prices', () => {
     });
 
     it('have ticks within the axis only', () => {
-        expect(priceTicks(0.9, 3.1)).toEqual([10, 20, 50, 100, 200, 500, 1000]);
-        expect(priceTicks(0, 4)).toEqual([1, 10, 100, 1000, 10000]);
+        expect(axisTicks(0.9, 3.1)).toEqual([10, 20, 50, 100, 200, 500, 1000]);
+        expect(axisTicks(0, 4)).toEqual([1, 10, 100, 1000, 10000]);
     });
 
     it('are found by the nearest point within reach', () => {

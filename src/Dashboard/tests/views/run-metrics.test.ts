@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { chartsOf, markersOf } from '../../src/views/run-curves';
-import { baseLoss, bestStep, continueLines, lossSeries, type MetricsLine, metricsReader } from '../../src/views/run-metrics';
+import { bestStep, continueLines, lossSeries, type MetricsLine, metricsReader } from '../../src/views/run-metrics';
 import { fakeApi, jsonl } from './fake-api';
 
 const line = (step: number, more: Partial<MetricsLine> = {}): MetricsLine => ({ step, epoch: step / 10, seconds: step, ...more });
@@ -58,7 +58,6 @@ describe('curves', () => {
     ];
 
     it('have the losses and the base model on one axis', () => {
-        expect(baseLoss(lines)).toBe(5);
         expect(lossSeries(lines).map(series => [series.label, series.points])).toEqual([
             ['training', [{ x: 1, y: 4 }, { x: 2, y: 3 }]],
             ['validation', [{ x: 0, y: 5 }, { x: 2, y: 2 }, { x: 3, y: 2.5 }]],
@@ -70,6 +69,15 @@ describe('curves', () => {
         expect(bestStep(lines)).toBe(2);
         expect(bestStep([validation(0, 1)])).toBeUndefined();
         expect(markersOf(lines).map(({ x, kind }) => [x, kind])).toEqual([[2, 'tick'], [2, 'line']]);
+    });
+
+    it('have one chart a field that was measured, with its baseline', () => {
+        const weight = { kind: 'number' as const, samples: 4, answered: { withinTenPercent: 0.5 }, baseline: { withinTenPercent: 0.25 } };
+        const measured = line(3, { validation: { loss: 2, samples: 4, generated: 4, titleF1: 0.75, fields: { weight } } });
+        expect(chartsOf([...lines, measured]).slice(5).map(chart => [chart.title, ...chart.series.map(series => series.points)])).toEqual([
+            ['Title word F1', [{ x: 3, y: 0.75 }], []],
+            ['Weight within 10 %', [{ x: 3, y: 0.5 }], [{ x: 0, y: 0.25 }, { x: 3, y: 0.25 }]],
+        ]);
     });
 
     it('leave out what was not measured', () => {

@@ -151,10 +151,51 @@ describe('Errors', () => {
         });
         await show(Errors, '#/runs/first/errors', { run: 'first' });
         expect(find('[role="status"]').textContent).toBe('3 answers');
-        expect(find('.samples .sample').textContent).toContain('price off by 400 %');
+        expect(find('.samples .sample').textContent).toContain('wrong, confidence 90 %');
         await click(find('button[aria-label="2 of 3 hat answered as coat"]'));
         expect([...document.querySelectorAll('dialog .sample .mono')].map(key => key.textContent)).toEqual(['b', 'c']);
         expect(sent.some(({ path, query }) => path === '/datasets/o/n/images/c' && query.get('width') === '160')).toBe(true);
+        hide();
+        await show(Errors, '#/runs/first/errors?field=price', { run: 'first' });
+        expect(find('.samples .sample').textContent).toContain('Price: off by 400 %');
+        expect(find('canvas').getAttribute('aria-label')).toContain('true price of 3 samples');
+    });
+
+    it('show further fields by their kind', async () => {
+        const sample = (key: string, brand: string, weight: number, colours: string[]) => ({
+            model: 'fine-tuned', split: 'validation', answer: '', confidence: { answer: 0.9, fields: { brand: 0.8 } },
+            truth: { key, sha256: key, fields: { brand: 'Acme', weight: 100, colours: ['red', 'blue'] } },
+            fields: { brand, weight, colours },
+        });
+        const metrics = (kind: string, more: object) => ({ kind, samples: 2, answered: {}, ...more });
+        fakeApi({
+            'GET /runs/first/summary': {
+                run: 'first', dataset: 'o/n', trainingLoss: [], validationLoss: [],
+                result: {
+                    fineTuned: {
+                        loss: 1, samples: 2, generated: 2,
+                        fields: {
+                            brand: metrics('category', { confusion: [{ truth: 'Acme', answered: { Bolt: 1, Acme: 1 } }] }),
+                            weight: metrics('number', { unit: 'g' }), colours: metrics('list', {}),
+                        },
+                    },
+                },
+            },
+            'GET /runs/first/answers': { answers: [sample('a', 'Acme', 105, ['blue', 'red']), sample('b', 'Bolt', 300, ['red'])] },
+        });
+        const view = await show(Errors, '#/runs/first/errors', { run: 'first' });
+        // Nobody answers a title, and the first category is where it begins.
+        expect([...view.querySelectorAll('.choice')].at(-1)!.textContent).toBe('Field Brand Weight Colours');
+        expect(find('[aria-label="1 of 2 Acme answered as Bolt"]')).toBeTruthy();
+        expect(view.textContent).toContain('1 of 2 right (50 %).');
+        expect(view.textContent).toContain('Reliability of the confidence');
+        await click(find('label', 'Weight').querySelector('input')!);
+        expect(view.textContent).toContain('1 of 2 within ten percent');
+        expect(find('input[type="range"]').getAttribute('aria-valuetext')).toBe('true 100 g, answered 105 g');
+        await click(find('label', 'Colours').querySelector('input')!);
+        expect(view.textContent).toContain('1 of 2 right in any order (50 %). Mean item F1: 83.3 %.');
+        expect(find('.sample').textContent).toContain('Colours: item F1 67 %');
+        expect(view.querySelector('canvas')).toBeNull();
     });
 
     it('asks for the answers of the other model', async () => {

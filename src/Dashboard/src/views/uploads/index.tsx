@@ -12,7 +12,8 @@ import { Time } from '../../components/Time';
 import { attempt } from '../../components/Toasts';
 import { View } from '../../components/View';
 import { WindowedList } from '../../components/WindowedList';
-import { formatInteger, formatNumber } from '../../format/format';
+import { type FieldValue, formatValue, known } from '../../format/fields';
+import { formatInteger } from '../../format/format';
 import { FileButton } from '../../shell/FileButton';
 import { href, setQuery, type ViewProps } from '../../shell/router';
 import { uploadsChanged } from '../../shell/uploads';
@@ -145,7 +146,9 @@ function Answer({ upload }: { upload: Upload }) {
         <>
             <strong class="cut">{upload.title ?? upload.answer}</strong>
             {upload.category && <span class="badge">{upload.category}</span>}
-            {upload.price !== undefined && <span class="upload-price">{formatNumber(upload.price)}</span>}
+            {known<FieldValue>(upload).filter(([name]) => !['title', 'category'].includes(name)).map(([name, value]) => (
+                <span key={name} class="upload-value">{formatValue(value)}</span>
+            ))}
         </>
     );
 }

@@ -2,33 +2,35 @@ import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { palette } from './palette';
 import './charts.css';
 
-interface PricePoint {
+interface NumberPoint {
     key: string;
     truth: number;
-    /** Undefined for an answer without a price, drawn at the lower edge. */
+    /** Undefined for an answer without a number, drawn at the lower edge. */
     answered: number | undefined;
 }
 
 interface Props {
-    points: readonly PricePoint[];
-    /** The price that the baseline answers to every image: the median. */
+    points: readonly NumberPoint[];
+    /** The number that the baseline answers to every image: the median. */
     baseline: number | undefined;
-    format: (price: number) => string;
+    format: (value: number) => string;
+    /** Name of the field, such as `price`. */
+    label: string;
     onOpen: (key: string) => void;
 }
 
 const height = 360;
 const margin = { left: 60, right: 28, top: 12, bottom: 40 };
 
-/** Bounds of a logarithmic axis for both prices, as powers of ten of their logarithms; prices of 0 have no place on it. */
-export function priceRange(points: readonly PricePoint[]): [number, number] {
+/** Bounds of a logarithmic axis for both numbers, as powers of ten of their logarithms; those of 0 have no place on it. */
+export function axisRange(points: readonly NumberPoint[]): [number, number] {
     let low = Infinity;
     let high = -Infinity;
     for (const { truth, answered } of points) {
-        for (const price of [truth, answered]) {
-            if (price === undefined || price <= 0) continue;
-            low = Math.min(low, price);
-            high = Math.max(high, price);
+        for (const value of [truth, answered]) {
+            if (value === undefined || value <= 0) continue;
+            low = Math.min(low, value);
+            high = Math.max(high, value);
         }
     }
     return low > high ? [0, 1] : [Math.log10(low) - 0.1, Math.log10(high) + 0.1];
@@ -46,21 +48,21 @@ export function nearestPoint(places: readonly (readonly [number, number])[], x: 
 }
 
 /**
- * Price predicted against true price, both logarithmic, with the band of ±10 % and the baseline. A point opens its sample: by a click, or
- * by the slider, which goes through the points by true price, and the button beside it.
+ * Answered against true numbers, both logarithmic, with the band of ±10 % and the baseline. A point opens its sample: by a click, or
+ * by the slider, which goes through the points by the true number, and the button beside it.
  */
-export function PriceScatter({ points, baseline, format, onOpen }: Props) {
+export function NumberScatter({ points, baseline, format, label, onOpen }: Props) {
     const canvas = useRef<HTMLCanvasElement>(null);
     const [width, setWidth] = useState(600);
     const [chosen, setChosen] = useState<number>();
     const colours = palette.value;
 
     const sorted = useMemo(() => points.filter(point => point.truth > 0).sort((a, b) => a.truth - b.truth), [points]);
-    const [low, high] = useMemo(() => priceRange(sorted), [sorted]);
+    const [low, high] = useMemo(() => axisRange(sorted), [sorted]);
     const bottom = height - margin.bottom;
-    const share = (price: number) => (Math.log10(price) - low) / (high - low);
-    const x = (price: number) => margin.left + share(price) * (width - margin.left - margin.right);
-    const y = (price: number) => bottom - share(price) * (bottom - margin.top);
+    const share = (value: number) => (Math.log10(value) - low) / (high - low);
+    const x = (value: number) => margin.left + share(value) * (width - margin.left - margin.right);
+    const y = (value: number) => bottom - share(value) * (bottom - margin.top);
     const places = useMemo(
         () => sorted.map(({ truth, answered }) => [x(truth), answered !== undefined && answered > 0 ? y(answered) : bottom] as const),
         [sorted, width]);
@@ -99,7 +101,7 @@ export function PriceScatter({ points, baseline, format, onOpen }: Props) {
         context.font = `12px ${getComputedStyle(element).fontFamily}`;
         context.strokeStyle = colours['--border'];
         context.fillStyle = colours['--muted'];
-        for (const tick of priceTicks(low, high)) {
+        for (const tick of axisTicks(low, high)) {
             context.beginPath();
             context.moveTo(x(tick), margin.top);
             context.lineTo(x(tick), bottom);
@@ -112,10 +114,10 @@ export function PriceScatter({ points, baseline, format, onOpen }: Props) {
             context.fillText(format(tick), margin.left - 6, y(tick) + 4);
         }
         context.textAlign = 'center';
-        context.fillText('true price', (margin.left + right) / 2, height - 6);
+        context.fillText(`true ${label}`, (margin.left + right) / 2, height - 6);
         context.save();
         context.rotate(-Math.PI / 2);
-        context.fillText('answered price', -(margin.top + bottom) / 2, 12);
+        context.fillText(`answered ${label}`, -(margin.top + bottom) / 2, 12);
         context.restore();
 
         if (baseline !== undefined && baseline > 0) {
@@ -142,7 +144,7 @@ export function PriceScatter({ points, baseline, format, onOpen }: Props) {
     }, [places, width, chosen, colours, baseline]);
 
     const at = (event: MouseEvent) => nearestPoint(places, event.offsetX, event.offsetY, 12);
-    const words = (point: PricePoint) =>
+    const words = (point: NumberPoint) =>
         `true ${format(point.truth)}, answered ${point.answered === undefined ? 'none' : format(point.answered)}`;
     const point = chosen === undefined ? undefined : sorted[chosen];
     return (
@@ -150,7 +152,7 @@ export function PriceScatter({ points, baseline, format, onOpen }: Props) {
             <div>
                 <canvas
                     ref={canvas} class="scatter" role="img"
-                    aria-label={`Answered against true price of ${sorted.length} samples, logarithmic, with a band of ten percent`}
+                    aria-label={`Answered against true ${label} of ${sorted.length} samples, logarithmic, with a band of ten percent`}
                     onMouseMove={event => setChosen(at(event))}
                     onClick={event => {
                         const index = at(event);
@@ -161,12 +163,12 @@ export function PriceScatter({ points, baseline, format, onOpen }: Props) {
             {sorted.length > 0 && (
                 <div class="scatter-choice">
                     <input
-                        type="range" aria-label="Sample by true price" min={0} max={sorted.length - 1} value={chosen ?? 0}
+                        type="range" aria-label={`Sample by true ${label}`} min={0} max={sorted.length - 1} value={chosen ?? 0}
                         aria-valuetext={words(point ?? sorted[0]!)} onInput={event => setChosen(event.currentTarget.valueAsNumber)}
                     />
                     <button type="button" class="small" disabled={!point} onClick={() => onOpen(point!.key)}>Open</button>
                     <span class="muted">
-                        {point ? words(point) : 'Band: within ten percent. Dashed: the median true price, as an answer to all.'}
+                        {point ? words(point) : 'Band: within ten percent. Dashed: the true median, as an answer to all.'}
                     </span>
                 </div>
             )}
@@ -175,7 +177,7 @@ export function PriceScatter({ points, baseline, format, onOpen }: Props) {
 }
 
 /** Powers of ten within the axis, with 2 and 5 times them when there are few. */
-export function priceTicks(low: number, high: number): number[] {
+export function axisTicks(low: number, high: number): number[] {
     const digits = high - low > 2.5 ? [1] : [1, 2, 5];
     const ticks: number[] = [];
     for (let power = Math.floor(low); power <= high; power++) {
