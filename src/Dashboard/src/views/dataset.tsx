@@ -1,21 +1,24 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { apiUrl } from '../api/client';
 import { useApi } from '../api/polling';
 import type { Schemas } from '../api/schema';
 import { BarList } from '../charts/BarList';
 import { Histogram } from '../charts/Histogram';
-import { ApiImage } from '../components/ApiImage';
 import { Empty } from '../components/Empty';
 import { ErrorBox } from '../components/ErrorBox';
 import { Loaded, Loading } from '../components/Loaded';
 import { View } from '../components/View';
 import { WindowedList } from '../components/WindowedList';
-import { formatBytes, formatCount, formatDuration, formatInteger, formatNumber } from '../format/format';
+import { type FieldValue, formatValue, known, labelOf } from '../format/fields';
+import { formatBytes, formatCount, formatDuration, formatInteger } from '../format/format';
 import { href, setQuery, type ViewProps } from '../shell/router';
+import { DatasetImage } from './dataset-image';
+import { Quality } from './dataset-quality';
+import { RetryButton, RetryProgress } from './dataset-retry';
 import { type DatasetPath, type Row, type RowFilter, useRows } from './dataset-rows';
 import './runs.css';
 
 type Report = Schemas['IngestReport'];
+type Summed = Pick<Schemas['FieldSummary'], 'unit' | 'values' | 'valueCount' | 'numbers'>;
 
 /** An ingested dataset: its rows by status and reason, and what its images and labels are like. */
 export default function Dataset({ params, query }: ViewProps) {
@@ -31,7 +34,9 @@ export default function Dataset({ params, query }: ViewProps) {
             actions={<a class="button" href={href('/new-run', {}, { dataset: repo })}>New run on this dataset</a>}>
             <Loaded from={report}>{value => (
                 <div class="stack">
-                    <Summary report={value} filter={filter} />
+                    {query.get('retry') && <RetryProgress instance={query.get('retry')!} repo={repo} />}
+                    <Summary path={path} report={value} filter={filter} />
+                    <Quality path={path} warnings={value.warnings ?? []} />
                     <Charts report={value} />
                     <Catalog path={path} />
                 </div>
@@ -42,7 +47,7 @@ export default function Dataset({ params, query }: ViewProps) {
     );
 }
 
-function Summary({ report: { counts, splits, seconds }, filter }: { report: Report; filter: RowFilter }) {
+function Summary({ path, report: { counts, splits, seconds, retry }, filter }: { path: DatasetPath; report: Report; filter: RowFilter }) {
     const states = [
         { label: 'stored', count: counts.stored }, { label: 'duplicate', count: counts.duplicates },
         { label: 'rejected', count: counts.rejected },
@@ -65,6 +70,7 @@ function Summary({ report: { counts, splits, seconds }, filter }: { report: Repo
                 <section class="card" aria-labelledby="reasons">
                     <h2 id="reasons">Rejected because</h2>
                     <BarList items={reasons} selected={filter.reason} onSelect={reason => select('reason', reason)} />
+                    <RetryButton path={path} rejectedBy={counts.rejectedBy} />
                 </section>
             )}
             <section class="card" aria-labelledby="splits">
@@ -72,34 +78,68 @@ function Summary({ report: { counts, splits, seconds }, filter }: { report: Repo
                 <BarList items={Object.entries(splits).map(([label, count]) => ({ label, count }))} selected={filter.split}
                     onSelect={split => select('split', split)} />
             </section>
+            {retry && <Retried path={path} retry={retry} />}
         </div>
     );
 }
 
-const categoriesAtFirst = 12;
+/** What a second try of an earlier view's rejected rows has brought. */
+function Retried({ path, retry: { view, reasons, rows, healed } }: { path: DatasetPath; retry: Schemas['RetriedRows'] }) {
+    const items = reasons.map(label => ({ label, count: healed[label] ?? 0 }));
+    return (
+        <section class="card" aria-labelledby="healed">
+            <h2 id="healed">Healed by a second try</h2>
+            <BarList items={items} total={rows} />
+            <p class="hint">
+                {formatCount(rows, 'rejected row')} of{' '}
+                <a href={href('/datasets/{owner}/{name}/{commit}/{view}', { ...path, view })}>{view}</a> were read again.
+            </p>
+        </section>
+    );
+}
 
-function Charts({ report: { categories, categoryCount, prices, longerSides, fileSizes } }: { report: Report }) {
-    const [isLong, setLong] = useState(false);
-    const list = Object.entries(categories).map(([label, count]) => ({ label, count })).sort((a, b) => b.count - a.count);
+const valuesAtFirst = 12;
+
+/** Values of fields, those of category and price from their own members. */
+const summariesOf = ({ categories, categoryCount, prices, fields }: Report): [string, Summed][] => [
+    ...(categoryCount > 0 ? [['category', { values: categories, valueCount: categoryCount }] as [string, Summed]] : []),
+    ...(prices ? [['price', { numbers: prices }] as [string, Summed]] : []),
+    ...Object.entries(fields ?? {}),
+];
+
+function Charts({ report }: { report: Report }) {
+    const { longerSides, fileSizes } = report;
+    const summaries = summariesOf(report);
     return (
         <div class="dataset-charts">
-            {list.length > 0 && (
-                <section class="card" aria-labelledby="categories">
-                    <h2 id="categories">{formatCount(categoryCount, 'category', 'categories')}</h2>
-                    <BarList items={isLong ? list : list.slice(0, categoriesAtFirst)} />
-                    {list.length > categoriesAtFirst && (
-                        <button type="button" class="quiet" onClick={() => setLong(!isLong)}>
-                            {isLong ? 'Show fewer' : `Show ${formatInteger(list.length)}`}
-                        </button>
-                    )}
-                </section>
-            )}
+            {summaries.map(([name, summary]) => summary.values && <Values key={name} name={name} {...summary} values={summary.values} />)}
             <div class="grid">
-                {prices && <div class="card"><Histogram title="Prices" {...prices} format={formatNumber} /></div>}
+                {summaries.map(([name, { numbers, unit }]) => numbers && (
+                    <div key={name} class="card">
+                        <Histogram title={labelOf(name) + (unit ? `, ${unit}` : '')} {...numbers} format={value => formatValue(value)} />
+                    </div>
+                ))}
                 {longerSides && <div class="card"><Histogram title="Longer sides, pixels" {...longerSides} format={formatInteger} /></div>}
                 {fileSizes && <div class="card"><Histogram title="File sizes" {...fileSizes} format={formatBytes} /></div>}
             </div>
         </div>
+    );
+}
+
+/** Samples by value of a field, the most frequent ones first. */
+function Values({ name, values, valueCount }: Summed & { name: string; values: Readonly<Record<string, number>> }) {
+    const [isLong, setLong] = useState(false);
+    const list = Object.entries(values).map(([label, count]) => ({ label, count })).sort((a, b) => b.count - a.count);
+    return (
+        <section class="card" aria-label={labelOf(name)}>
+            <h2>{labelOf(name)}: {formatCount(valueCount ?? list.length, 'value')}</h2>
+            <BarList items={isLong ? list : list.slice(0, valuesAtFirst)} />
+            {list.length > valuesAtFirst && (
+                <button type="button" class="quiet" onClick={() => setLong(!isLong)}>
+                    {isLong ? 'Show fewer' : `Show ${formatInteger(list.length)}`}
+                </button>
+            )}
+        </section>
     );
 }
 
@@ -153,20 +193,23 @@ function Rows({ path, filter }: { path: DatasetPath; filter: RowFilter }) {
 
 const moods = { stored: 'good', duplicate: 'warn', rejected: 'bad' } as const;
 
-function RowLine({ path: { owner, name }, row }: { path: DatasetPath; row: Row }) {
-    const { sha256 } = row;
+/** Thumbnails of a product's further images; the others are a number. */
+const moreShown = 3;
+
+function RowLine({ path, row }: { path: DatasetPath; row: Row }) {
+    const { sha256, moreImages = [] } = row;
     return (
         <div class="dataset-row">
-            {sha256 === undefined ? <span class="image thumb" /> : (
-                <ApiImage class="thumb" alt=""
-                    url={apiUrl('/api/datasets/{owner}/{name}/images/{sha256}', { path: { owner, name, sha256 }, query: { width: 96 } })} />
-            )}
+            {sha256 === undefined ? <span class="image thumb" /> : <DatasetImage class="thumb" path={path} sha256={sha256} />}
+            {moreImages.slice(0, moreShown).map(({ sha256 }) => <DatasetImage key={sha256} class="thumb" path={path} sha256={sha256} />)}
+            {moreImages.length > moreShown && <span class="muted small nowrap">+{moreImages.length - moreShown}</span>}
             <div class="dataset-row-text">
                 <p class="cut">
                     <span class={`badge badge-${moods[row.state]}`}>{row.reason ?? row.state}</span>{' '}
                     <strong>{row.title ?? row.product ?? `row ${row.row}`}</strong>
-                    {row.category !== undefined && <span class="muted"> {row.category}</span>}
-                    {row.price !== undefined && <span class="muted"> {formatNumber(row.price)}</span>}
+                    {known<FieldValue>(row).filter(([name]) => name !== 'title').map(([name, value]) => (
+                        <span key={name} class="muted" title={labelOf(name)}> {formatValue(value)}</span>
+                    ))}
                 </p>
                 <p class="cut small">
                     {row.detail ? <span class="bad-text">{row.detail} </span> : null}

@@ -235,6 +235,94 @@ describe('Dataset', () => {
         expect(sent.at(-1)!.query.get('top')).toBe('200');
     });
 
+    it('shows further fields, further images and what spoils training', async () => {
+        const sent = fakeApi({
+            [`GET ${path}`]: {
+                ...report,
+                fields: {
+                    brand: { kind: 'category', samples: 2, values: { Acme: 1, Bolt: 1 }, valueCount: 2 },
+                    weight: {
+                        kind: 'number', unit: 'g', samples: 2, numbers: { min: 1, mean: 2, max: 3, bins: [{ from: 1, to: 5, count: 2 }] },
+                    },
+                },
+                warnings: [
+                    { kind: 'single-labels', message: 'Two brands appear once. Join them.', count: 2, examples: ['Acme', 'Bolt'] },
+                    {
+                        kind: 'near-duplicates', message: 'One pair is in two splits.', count: 1,
+                        pairs: [{
+                            first: 'train/1', firstSplit: 'train', firstSha256: 'aa', second: 'train/2', secondSplit: 'test',
+                            secondSha256: 'bb', distance: 3,
+                        }],
+                    },
+                ],
+            },
+            [`GET ${path}/rows`]: {
+                rows: [row(0, {
+                    title: 'Red hat', sha256: 'aa', fields: { brand: 'Acme', colours: ['red', 'blue'] },
+                    moreImages: ['c1', 'c2', 'c3', 'c4'].map(sha256 => ({ sha256, bytes: 1, width: 1, height: 1 })),
+                })],
+            },
+        });
+        const view = await show(Dataset, `#${path}`, params);
+        expect(find('section', 'Brand: 2 values').textContent).toContain('Bolt1');
+        expect(find('.histogram[aria-label^="Weight, g"]')).toBeTruthy();
+        expect(find('.box-warn', 'single labels').textContent).toContain('Join them.Such as Acme, Bolt.');
+        expect(find('.pair').textContent).toBe('train/1 in traintrain/2 in test');
+        expect(find('.pairs').textContent).toContain('Differ in 3 of 64 bits');
+        const images = sent.filter(({ path }) => path.includes('/images/')).map(({ path, query }) => `${path} ${query.get('width')}`);
+        expect(images).toContain('/datasets/o/n/images/bb 320');
+        expect(find('.dataset-row').textContent).toContain('Red hat Acme red; blue');
+        expect(images).toContain('/datasets/o/n/images/c3 96');
+        expect(find('.dataset-row').textContent).toContain('+1');
+        expect(view.textContent).not.toContain('Healed');
+    });
+
+    it('has rejected rows read again by their reasons, shows how, and what a view healed', async () => {
+        const rejectedBy = { 'corrupt': 5, 'timeout': 2, 'not-found': 1 };
+        let ended = {};
+        const sent = fakeApi({
+            [`GET ${path}`]: {
+                ...report, counts: { ...report.counts, rejectedBy },
+                retry: { view: 'first', reasons: ['timeout'], rows: 4, healed: { timeout: 3 } },
+            },
+            [`GET ${path}/rows`]: { rows: [] },
+            [`POST ${path}/retry`]: { id: 'ingest-2', commit: 'abc', management: {} },
+            'GET /timelines/ingest-2': () => ({
+                instance: 'ingest-2', name: 'IngestDataset', createdAt: times.createdAt, runtimeStatus: 'Running', leftOut: 0,
+                spans: [{ kind: 'activity', name: 'PlanRetry', startedAt: times.createdAt, attempt: 1 }], ...ended,
+            }),
+        });
+        const view = await show(Dataset, `#${path}`, params);
+        expect(find('section', 'Healed by a second try').textContent).toContain('timeout3 (75 %)');
+        await click(find('button', 'Try again…'));
+        expect([...document.querySelectorAll('dialog label')].map(label => label.textContent)).toEqual([
+            'corrupt 5 rows', 'timeout 2 rows', 'not-found 1 row',
+        ]);
+        expect(find('dialog button', 'Read 3 again')).toBeTruthy();
+        await click(find('dialog label', 'not-found').querySelector('input')!);
+        await click(find('dialog button', 'Read 2 again'));
+        expect(sent.find(({ method }) => method === 'POST')!.body).toEqual({ reasons: ['timeout'] });
+        expect(place.value.query.get('retry')).toBe('ingest-2');
+        expect(view.textContent).toContain('PlanRetry');
+        ended = { runtimeStatus: 'Completed', endedAt: times.lastUpdatedAt };
+        await show(Dataset, `#${path}?retry=ingest-2`, params);
+        expect(find<HTMLAnchorElement>('a', 'Its view is the newest').hash).toBe('#/datasets?repo=o%2Fn');
+        await click(find('button', 'Hide'));
+        expect(place.value.query.has('retry')).toBe(false);
+    });
+
+    it('says why rows cannot be read again', async () => {
+        fakeApi({
+            [`GET ${path}`]: report, [`GET ${path}/rows`]: { rows: [] },
+            [`POST ${path}/retry`]: problem(409, { detail: 'A retry of this view is in progress.' }),
+        });
+        await show(Dataset, `#${path}`, params);
+        await click(find('button', 'Try again…'));
+        await click(find('dialog button', 'Read 1 again'));
+        expect(find('dialog [role="alert"]').textContent).toContain('in progress');
+        expect(find('dialog button', 'Read 1 again').hasAttribute('disabled')).toBe(false);
+    });
+
     it('keeps the rows that were read when the next page fails', async () => {
         fakeApi({
             [`GET ${path}`]: report,
