@@ -5,6 +5,7 @@ declare module 'virtual:run-schema' {
         $ref?: string;
         enum?: string[];
         items?: { type: string };
+        additionalProperties?: unknown;
         description?: string;
         default?: unknown;
     }

@@ -1,4 +1,6 @@
 import schemas from 'virtual:run-schema';
+import type { Schemas } from '../api/schema';
+import type { FieldKind } from '../format/fields';
 import { flatten } from './compare-settings';
 
 /** A member of a run's request, as the API describes it. */
@@ -17,10 +19,21 @@ export interface Setting {
 /** Entered texts by path; a member without one is left out of the request. */
 export type Values = Readonly<Record<string, string>>;
 
+/** A further field as it is entered. */
+export interface FieldEntry {
+    name: string;
+    column: string;
+    kind: FieldKind;
+    /** Empty for none. */
+    unit: string;
+}
+
 /** All members of a schema, those of nested ones included. */
 function settingsOf(schema: string, prefix: string): Setting[] {
     return Object.entries(schemas[schema]!.properties).flatMap(([name, property]): Setting[] => {
         const path = prefix + name;
+        // Entered in a way of its own: the members of a map have no fixed path.
+        if (property.additionalProperties) return [];
         if (property.$ref) return settingsOf(property.$ref.split('/').at(-1)!, `${path}.`);
         const type = property.type === 'array' ? 'list' : property.type as Setting['type'];
         return [{
@@ -64,18 +77,42 @@ function parse({ type }: Setting, text: string): unknown {
 }
 
 /** Makes the request from what was entered. */
-export function requestOf(values: Values): Record<string, unknown> {
+export function requestOf(values: Values, fields: readonly FieldEntry[] = []): Record<string, unknown> {
     const request: Record<string, unknown> = {};
-    for (const setting of settings) {
-        const text = values[setting.path];
-        if (text === undefined || text === '') continue;
-        const names = setting.path.split('.');
+    const put = (path: string, value: unknown) => {
+        const names = path.split('.');
         let parent = request;
         for (const name of names.slice(0, -1)) parent = (parent[name] ??= {}) as Record<string, unknown>;
-        parent[names.at(-1)!] = parse(setting, text);
+        parent[names.at(-1)!] = value;
+    };
+    for (const setting of settings) {
+        const text = values[setting.path];
+        if (text !== undefined && text !== '') put(setting.path, parse(setting, text));
+    }
+    if (fields.length > 0) {
+        put('dataset.columns.fields', Object.fromEntries(fields.map(({ name, column, kind, unit }) =>
+            [name, { column, kind, ...(unit && { unit }) }])));
     }
     return request;
 }
+
+/** Further fields of a column mapping. */
+export const fieldsOf = (columns: Schemas['ColumnMapping'] | undefined): FieldEntry[] =>
+    Object.entries(columns?.fields ?? {}).map(([name, { column, kind = 'text', unit = '' }]) => ({ name, column, kind, unit }));
+
+/** Suggests a column as a further field, with the kind of its type. */
+export function suggestField({ name: column, type, feature = '' }: Schemas['ColumnInfo']): FieldEntry {
+    const [first = 'field', ...others] = column.toLowerCase().replace(/^[^a-z]+/, '').split(/[^a-z0-9]+/).filter(Boolean);
+    const kind = feature.startsWith('ClassLabel') || type === 'bool' ? 'category'
+        : /^(u?int|float|double|halffloat|decimal)/.test(type) ? 'number'
+            : type.startsWith('list') ? 'list' : 'text';
+    return { name: first + others.map(word => word[0]!.toUpperCase() + word.slice(1)).join(''), column, kind, unit: '' };
+}
+
+/** The answer template when none is entered: the default one, followed by the further fields. */
+export const templateOf = (fields: readonly FieldEntry[]): string =>
+    String(setting('training.answerTemplate').fallback) + fields.map(({ name, unit }) =>
+        `, ${name.slice(0, 1).toUpperCase()}${name.slice(1)}: {${name}}${unit && ` ${unit}`}`).join('');
 
 /** What must be entered to make a request again: members that differ from their defaults, without the name of the run. */
 export function valuesOf(request: unknown): Values {

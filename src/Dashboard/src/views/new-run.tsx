@@ -3,34 +3,48 @@ import { useEffect, useId, useState } from 'preact/hooks';
 import { apiUrl, call, get } from '../api/client';
 import { type ApiError, toError } from '../api/errors';
 import type { Schemas } from '../api/schema';
+import { Choice } from '../components/Choice';
 import { ErrorBox } from '../components/ErrorBox';
 import { attempt, notify } from '../components/Toasts';
 import { View } from '../components/View';
 import { formatBytes, formatCount, none } from '../format/format';
 import { href, navigate, type ViewProps } from '../shell/router';
-import { curlOf, requestOf, type Setting, setting, settingsUnder, textOf, type Values, valuesOf } from './new-run-settings';
+import { Quality } from './dataset-quality';
+import { FurtherFields } from './new-run-fields';
+import {
+    curlOf, type FieldEntry, fieldsOf, requestOf, type Setting, setting, settingsUnder, textOf, type Values, valuesOf,
+} from './new-run-settings';
 import './runs.css';
 
 type Inspection = Schemas['DatasetInspection'];
 
 const usual = ['training.method', 'training.epochs', 'training.batchSize', 'training.learningRate'];
+const places = ['hub', 'storage'] as const;
+const placeNames = { hub: 'Repository on the Hugging Face Hub', storage: 'Folder in blob storage' };
 const roles = ['image', 'title', 'category', 'price', 'product'] as const;
 
 /** A form for a run's request, made from the API's own description of it. */
 export default function NewRun({ query }: ViewProps) {
     const from = query.get('from');
     const [values, setValues] = useState<Values>(() => (query.get('dataset') ? { 'dataset.repo': query.get('dataset')! } : {}));
+    const [fields, setFields] = useState<readonly FieldEntry[]>([]);
+    const [place, setPlace] = useState<typeof places[number]>('hub');
     const [inspection, setInspection] = useState<Inspection>();
     const [error, setError] = useState<ApiError>();
     const [busy, setBusy] = useState<'inspecting' | 'starting'>();
 
     useEffect(() => {
         if (!from) return;
-        void attempt(async () => setValues(valuesOf(await get('/api/runs/{run}/request', { path: { run: from } }))));
+        void attempt(async () => {
+            const request = await get('/api/runs/{run}/request', { path: { run: from } });
+            setValues(valuesOf(request));
+            setFields(fieldsOf(request.dataset?.columns));
+            setPlace(request.dataset?.source ? 'storage' : 'hub');
+        });
     }, [from]);
 
     const enter = (changes: Values) => setValues(before => ({ ...before, ...changes }));
-    const request = requestOf(values);
+    const request = requestOf(values, fields);
 
     const work = async (what: 'inspecting' | 'starting', action: () => Promise<void>) => {
         setBusy(what);
@@ -50,6 +64,7 @@ export default function NewRun({ query }: ViewProps) {
         const found = await call('post', '/api/datasets/inspect', { body: dataset });
         setInspection(found);
         enter(Object.fromEntries(roles.map(role => [`dataset.columns.${role}`, found.mapping?.[role] ?? ''])));
+        setFields(fieldsOf(found.mapping));
     });
     const start = () => work('starting', async () => {
         const accepted = await call('post', '/api/runs', { body: request as Schemas['RunRequest'] });
@@ -63,6 +78,7 @@ export default function NewRun({ query }: ViewProps) {
         <Field key={path} setting={setting(path)} value={values[path] ?? ''} error={errorAt(path)}
             {...(options && { options })} onEnter={text => enter({ [path]: text })} />
     );
+    const isMissing = !values[place === 'hub' ? 'dataset.repo' : 'dataset.source.container'];
     const isLora = values['training.method'] === 'lora';
     const advanced = settingsUnder('training.').map(({ path }) => path)
         .filter(path => !usual.includes(path) && !path.startsWith('training.lora.'));
@@ -77,13 +93,20 @@ export default function NewRun({ query }: ViewProps) {
                     void start();
                 }}>
                     <Group title="Dataset">
+                        <Choice label="Place" options={places} selected={place} name={place => placeNames[place]} onSelect={chosen => {
+                            setPlace(chosen);
+                            // What the other place has no use for.
+                            enter(Object.fromEntries([...settingsUnder('dataset.source.').map(({ path }) => path), 'dataset.revision']
+                                .map(path => [path, ''])));
+                        }} />
                         <div class="fields">
+                            {place === 'storage' && settingsUnder('dataset.source.').map(({ path }) => field(path))}
                             {field('dataset.repo')}
-                            {field('dataset.revision')}
+                            {place === 'hub' && field('dataset.revision')}
                             {field('dataset.config', inspection?.configs)}
                         </div>
                         <div class="actions">
-                            <button type="button" disabled={busy !== undefined || !values['dataset.repo']} onClick={() => void inspect()}>
+                            <button type="button" disabled={busy !== undefined || isMissing} onClick={() => void inspect()}>
                                 {busy === 'inspecting' ? 'Inspecting…' : 'Inspect the dataset'}
                             </button>
                             <span class="hint">Reads its schema, guesses the columns and stores nothing.</span>
@@ -94,8 +117,14 @@ export default function NewRun({ query }: ViewProps) {
                                 {roles.map(role => field(`dataset.columns.${role}`, inspection?.columns.map(column => column.name)))}
                             </div>
                         )}
+                        {(inspection || fields.length > 0) && (
+                            <FurtherFields fields={fields} set={setFields} template={values['training.answerTemplate']} errorAt={errorAt}
+                                columns={(inspection?.columns ?? []).filter(({ name }) =>
+                                    roles.every(role => values[`dataset.columns.${role}`] !== name))} />
+                        )}
                         <div class="fields">
-                            {['maxRows', 'validationFraction', 'testFraction'].map(name => field(`dataset.${name}`))}
+                            {['images', ...(values['dataset.images'] ? ['maxImages'] : []), 'maxRows', 'validationFraction', 'testFraction']
+                                .map(name => field(`dataset.${name}`))}
                         </div>
                     </Group>
                     <Group title="Base model"><div class="fields">{settingsUnder('baseModel.').map(({ path }) => field(path))}</div></Group>
@@ -118,10 +147,10 @@ export default function NewRun({ query }: ViewProps) {
                     <Group title="Run"><div class="fields">{['run', 'publish', 'includeCorrections'].map(path => field(path))}</div></Group>
                     {error && <ErrorBox error={error} />}
                     <div class="actions">
-                        <button type="submit" class="primary" disabled={busy !== undefined || !values['dataset.repo']}>
+                        <button type="submit" class="primary" disabled={busy !== undefined || isMissing}>
                             {busy === 'starting' ? 'Starting…' : 'Start the run'}
                         </button>
-                        {!values['dataset.repo'] && <span class="hint">The dataset's repository is missing.</span>}
+                        {isMissing && <span class="hint">The dataset's {place === 'hub' ? 'repository' : 'container'} is missing.</span>}
                     </div>
                 </form>
                 <aside class="stack" aria-label="The request">
@@ -193,7 +222,7 @@ function Hint({ id, text }: { id: string; text: string }) {
     );
 }
 
-function Inspected({ inspection: { commit, splits, columns, sampleRows, guess } }: { inspection: Inspection }) {
+function Inspected({ inspection: { commit, splits, columns, sampleRows, guess, form, warnings = [] } }: { inspection: Inspection }) {
     return (
         <div class="stack">
             <p>
@@ -203,7 +232,9 @@ function Inspected({ inspection: { commit, splits, columns, sampleRows, guess } 
                     return `${name}: ${size}, ${formatBytes(bytes)}`;
                 }).join('; ')}
             </p>
+            {form && <p>Read as {form}</p>}
             {guess && <p class="box">{guess}</p>}
+            <Quality warnings={warnings} />
             <div class="table-scroll inspected" role="region" aria-label="First rows" tabIndex={0}>
                 <table>
                     <caption class="sr-only">First rows of the dataset</caption>

@@ -399,6 +399,81 @@ describe('NewRun', () => {
         expect(window.location.hash).toBe('#/runs/new');
     });
 
+    it('offers the other columns as further fields and shows what the model will answer', async () => {
+        const columns = [
+            { name: 'photo', type: 'string' }, { name: 'Brand name', type: 'string' }, { name: 'weight', type: 'double' },
+            { name: 'colours', type: 'list<string>' },
+        ];
+        const sent = fakeApi({
+            'POST /datasets/inspect': {
+                ...inspection, columns, form: "CSV, 2 files, separator ';'",
+                mapping: { image: 'photo', fields: { colours: { column: 'colours', kind: 'list' } } },
+                warnings: [{ kind: 'mixed-currencies', message: 'Prices are in € and $.', count: 2 }],
+            },
+            'POST /runs': problem(400, { errors: [{ field: 'dataset.columns.fields.brand', message: 'is no name' }] }),
+        });
+        const view = await show(NewRun, '#/new-run');
+        await click(find('label', 'Folder in blob storage').querySelector('input')!);
+        expect(view.textContent).toContain('container is missing');
+        await enter(field('dataset.source.container'), 'shop');
+        await enter(field('dataset.source.prefix'), 'spring/');
+        await click(find('button', 'Inspect'));
+        expect(sent.at(-1)!.body).toEqual({ source: { container: 'shop', prefix: 'spring/' } });
+        expect(view.textContent).toContain("Read as CSV, 2 files, separator ';'");
+        expect(view.textContent).toContain('Prices are in € and $.');
+        // A column that has a role is none.
+        expect([...view.querySelectorAll('button')].map(one => one.textContent).filter(one => one.startsWith('Add ')))
+            .toEqual(['Add Brand name', 'Add weight']);
+        await click(find('button', 'Add Brand name'));
+        await click(find('button', 'Add weight'));
+        const row = (column: string) => find('.field-row', column);
+        expect(row('Brand name').querySelector('input')!.value).toBe('brandName');
+        await enter(row('Brand name').querySelector('input')!, 'weight');
+        expect(row('Brand name').textContent).toContain('Another field has this name.');
+        await enter(row('Brand name').querySelector('input')!, 'brand');
+        await enter(row('Brand name').querySelector('select')!, 'category');
+        await enter(row('Column weight').querySelectorAll('input')[1]!, 'g');
+        expect(find('section', 'The model learns').textContent).toContain(
+            'Full Price: {price}, Colours: {colours}, Brand: {brand}, Weight: {weight} g');
+        await enter(field('dataset.images'), 'prompt');
+        await enter(field('dataset.maxImages'), '3');
+        await click(find('button', 'Start the run'));
+        expect(sent.at(-1)!.body).toEqual({
+            dataset: {
+                source: { container: 'shop', prefix: 'spring/' }, images: 'prompt', maxImages: 3,
+                columns: {
+                    image: 'photo',
+                    fields: {
+                        colours: { column: 'colours', kind: 'list' }, brand: { column: 'Brand name', kind: 'category' },
+                        weight: { column: 'weight', kind: 'number', unit: 'g' },
+                    },
+                },
+            },
+        });
+        expect(row('Brand name').textContent).toContain('is no name');
+        await click(find('[aria-label="Remove weight"]'));
+        await click(find('label', 'Repository on the Hugging Face Hub').querySelector('input')!);
+        expect(JSON.parse(find('aside pre').textContent).dataset).toEqual({
+            images: 'prompt', maxImages: 3,
+            columns: {
+                image: 'photo',
+                fields: { colours: { column: 'colours', kind: 'list' }, brand: { column: 'Brand name', kind: 'category' } },
+            },
+        });
+    });
+
+    it('begins with the source and the further fields of another run', async () => {
+        const dataset = {
+            source: { container: 'shop' }, columns: { image: 'photo', fields: { weight: { column: 'w', kind: 'number', unit: 'g' } } },
+        };
+        fakeApi({ 'GET /runs/first/request': { run: 'first', dataset: { repo: '', ...dataset } } });
+        await show(NewRun, '#/new-run?from=first');
+        expect(field('dataset.source.container').value).toBe('shop');
+        expect(JSON.parse(find('aside pre').textContent)).toEqual({
+            dataset: { source: dataset.source, columns: { ...dataset.columns, image: 'photo' } },
+        });
+    });
+
     it('begins with the settings of another run and shows the errors of the API at their fields', async () => {
         fakeApi({
             'GET /runs/first/request': { run: 'first', dataset: { repo: 'o/n' }, training: { method: 'lora', lora: { rank: 4 } } },
