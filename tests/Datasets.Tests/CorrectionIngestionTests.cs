@@ -80,6 +80,37 @@ public sealed class CorrectionIngestionTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Further_fields_of_the_dataset_are_read_and_values_of_another_kind_are_rejected()
+    {
+        var columns = IngestionHarness.Garments.Columns! with
+        {
+            Fields = new Dictionary<string, FieldColumn>
+            {
+                ["maker"] = new() { Column = "brand" },
+                ["weight"] = new() { Column = "price", Kind = FieldKind.Number, Unit = "g" },
+            },
+        };
+        _garments = (await _harness.Ingestion.ResolveAsync(IngestionHarness.Garments with { Columns = columns })).Blobs;
+        await CorrectAsync("a.png", Png(1), null, fields: Values(("maker", new("Acme")), ("weight", new(250)), ("colour", new("red"))));
+        await CorrectAsync("b.png", Png(2), "Coat", fields: Values(("maker", new(7))));
+        await CorrectAsync("c.png", Png(3), "Coat", fields: Values(("weight", new("heavy"))));
+        await CorrectAsync("d.png", Png(4), null, fields: Values(("colour", new("red"))));
+
+        var report = await IngestAsync();
+
+        var rows = await RowsAsync(report);
+        Assert.Equal(
+            [
+                (null, null), (Rejection.UnreadableRow, "maker: 7 must be a text"),
+                (Rejection.BadNumber, "weight: heavy is no number of 0 or more"),
+                (Rejection.NoLabel, "the row has no value of title, category, price, maker, weight"),
+            ],
+            rows.Select(row => (row.Reason, row.Detail)));
+        Assert.Equal(Values(("maker", new("Acme")), ("weight", new(250))), rows[0].Fields);
+        Assert.Equal(["maker", "weight"], report.Fields!.Keys);
+    }
+
+    [Fact]
     public async Task The_same_corrections_are_ingested_once_and_other_ones_anew()
     {
         await CorrectAsync("a.png", Png(1), "Coat");
@@ -134,7 +165,8 @@ public sealed class CorrectionIngestionTests : IAsyncLifetime
     }
 
     /// <summary>Uploads an image and corrects it; without an image, corrects the one that is there.</summary>
-    private async Task CorrectAsync(string image, BinaryData? content, string? title, double? price = null)
+    private async Task CorrectAsync(
+        string image, BinaryData? content, string? title, double? price = null, FieldValues? fields = null)
     {
         if (content is not null) await UploadAsync(image, content);
         var correction = new Correction
@@ -143,11 +175,15 @@ public sealed class CorrectionIngestionTests : IAsyncLifetime
             ETag = (await Images.GetBlobClient(image).GetPropertiesAsync()).Value.ETag.ToString(),
             Title = title,
             Price = price,
+            Fields = fields,
             At = DateTimeOffset.UtcNow,
         };
         var document = BinaryData.FromObjectAsJson(correction, PipelineJson.Options);
         await Corrections.GetBlobClient(BlobNames.Correction(image)).UploadAsync(document, overwrite: true);
     }
+
+    private static FieldValues Values(params (string Field, FieldValue Value)[] values) =>
+        new(values.Select(value => KeyValuePair.Create(value.Field, value.Value)));
 
     private Task UploadAsync(string image, BinaryData content) => Images.GetBlobClient(image).UploadAsync(content, overwrite: true);
 
