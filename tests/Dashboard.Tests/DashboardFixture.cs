@@ -30,7 +30,7 @@ public sealed class DashboardFixture : IAsyncLifetime
     /// <summary>Steps of <see cref="FirstRun"/>; pictures show a model that has learned something.</summary>
     public static readonly int Steps = Screenshots is null ? 40 : 240;
 
-    private const int Rows = 400;
+    private static readonly int Rows = Screenshots is null ? 200 : 400;
 
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(5);
 
@@ -100,13 +100,13 @@ public sealed class DashboardFixture : IAsyncLifetime
         {
             MaxSteps = Steps,
             Epochs = 100,
-            BatchSize = 8,
+            BatchSize = Screenshots is null ? 4 : 8,
             LearningRate = 2e-3,
             WarmupSteps = Steps / 5,
             NumCrops = 1,
             EvaluateEvery = Steps / 5,
-            EvaluationSamples = 24,
-            GallerySamples = 6,
+            EvaluationSamples = Screenshots is null ? 12 : 24,
+            GallerySamples = Screenshots is null ? 3 : 6,
             MaxAnswerTokens = 40,
         },
     };
@@ -114,6 +114,14 @@ public sealed class DashboardFixture : IAsyncLifetime
     /// <summary>Has somebody visit a place of the dashboard.</summary>
     /// <param name="place">Place after the <c>#</c> of the URL.</param>
     internal Task VisitAsync(string place, Func<Visit, Task> look) => Visit.ToAsync(Browser, Stack.Host, place, look);
+
+    /// <summary>Starts a run and cancels it at once: a test gives it documents of its own.</summary>
+    internal async Task StartCancelledRunAsync(string run)
+    {
+        await Client.StartRunAsync(Request(run), CancellationToken.None);
+        using var cancelled = await Http.PostAsync($"api/runs/{run}/cancel", null);
+        cancelled.EnsureSuccessStatusCode();
+    }
 
     /// <summary>Path of an image that is in no split.</summary>
     public string PathOf(HeldOutImage image) => Path.Combine(Stack.Options.HeldOutFolder, image.File);

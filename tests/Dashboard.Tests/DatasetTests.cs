@@ -14,7 +14,7 @@ public sealed class DatasetTests(DashboardFixture stack)
     {
         var page = visit.Page;
         await page.GetByRole(AriaRole.Main).GetByRole(AriaRole.Link, new() { Name = stack.Stack.Dataset }).First.ClickAsync();
-        await Expect(page.GetByRole(AriaRole.Img, new() { Name = "Prices" })).ToBeVisibleAsync();
+        await Expect(page.GetByRole(AriaRole.Img, new() { Name = "Price" })).ToBeVisibleAsync();
         var rows = page.GetByRole(AriaRole.List, new() { Name = "Rows" }).GetByRole(AriaRole.Listitem);
         await page.GetByRole(AriaRole.Heading, new() { Name = "Rows", Exact = true }).ScrollIntoViewIfNeededAsync();
         await page.Mouse.WheelAsync(0, 500);

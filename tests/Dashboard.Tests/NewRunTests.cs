@@ -19,7 +19,11 @@ public sealed class NewRunTests(DashboardFixture stack)
         await dataset.GetByRole(AriaRole.Button, new() { Name = "Inspect the dataset" }).ClickAsync();
         await Expect(dataset.GetByRole(AriaRole.Table)).ToContainTextAsync("category3_code");
         await Expect(dataset.GetByLabel("columns: image")).ToHaveValueAsync("imageurl");
+        await dataset.GetByRole(AriaRole.Button, new() { Name = "Add full_price_eur" }).ClickAsync();
+        await dataset.GetByLabel("Unit").FillAsync("€");
+        await Expect(dataset.GetByText("Full Price: {price}, FullPriceEur: {fullPriceEur} €")).ToBeVisibleAsync();
         await visit.AssertUsableAsync();
+        await dataset.GetByRole(AriaRole.Button, new() { Name = "Remove full_price_eur" }).ClickAsync();
         await page.GetByRole(AriaRole.Region, new() { Name = "Base model" }).GetByLabel("repo", new() { Exact = true })
             .FillAsync(LocalStack.BaseModel);
         var training = page.GetByRole(AriaRole.Region, new() { Name = "Training" });

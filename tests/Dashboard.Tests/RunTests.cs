@@ -92,6 +92,7 @@ public sealed class RunTests(DashboardFixture stack)
             await visit.AssertLoadedAsync(images);
             await page.Keyboard.PressAsync("Escape");
             await Expect(dialog).ToBeHiddenAsync();
+            await page.GetByRole(AriaRole.Group, new() { Name = "Field" }).GetByLabel("Price").CheckAsync();
             await visit.AssertDrawnAsync(page.Locator("canvas"));
         });
 
@@ -110,8 +111,7 @@ public sealed class RunTests(DashboardFixture stack)
     {
         const string Run = "long";
         const int Steps = 10_000;
-        await stack.Client.StartRunAsync(stack.Request(Run), CancellationToken.None);
-        using (var cancelled = await stack.Http.PostAsync($"api/runs/{Run}/cancel", null)) cancelled.EnsureSuccessStatusCode();
+        await stack.StartCancelledRunAsync(Run);
         var lines = Enumerable.Range(1, Steps).Select(step => new MetricsLine
         {
             Step = step,

@@ -148,7 +148,7 @@ test('Further fields are shown with their confidence and can be corrected, in th
         confidence: { ...coat.confidence, fields: { brand: 0.97, colours: 0.2, weight: 0.8 } },
     };
     const requests = await open('#/uploads/spring%2Fb.jpg', {
-        'PUT /api/predictions/spring/b.jpg/correction': problem(400, 'is not known', { field: 'fields.brand' }),
+        'PUT /api/predictions/spring/b.jpg/correction': problem(400, 'has a semicolon', { field: 'fields.colours[0]' }),
         'GET /api/predictions/spring/b.jpg/correction': problem(404, 'none'),
         'GET /api/predictions/spring/b.jpg/timeline': problem(404, 'purged'),
         'GET /api/predictions/spring/b.jpg': json(detailed),
@@ -169,7 +169,7 @@ test('Further fields are shown with their confidence and can be corrected, in th
     await enter(inputs[5]!, '');
     await submit('form');
     await until(() => $('.field-error'));
-    expect($('.field-error').closest('label')!.textContent).toContain('Brand');
+    expect($('.field-error').closest('label')!.textContent).toContain('Colours');
     expect(await requests.findLast(request => request.method === 'PUT')!.json()).toEqual({
         title: 'Green Coat', category: 'Coats', price: 630, fields: { brand: 'Bolt', colours: ['green', 'red'] },
     });

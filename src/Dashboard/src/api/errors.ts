@@ -21,6 +21,12 @@ export class ApiError extends Error {
         this.fields = new Map(errors.map(error => [error.field, error.message]));
     }
 
+    /** Message of a member of the request, or of the first one inside it. */
+    in(path: string): string | undefined {
+        const isInside = (field: string) => field.startsWith(path) && /^($|[.[])/.test(field.slice(path.length));
+        return [...this.fields].find(([field]) => isInside(field))?.[1];
+    }
+
     /** True when no response came: the connection is lost, or the sign-in has ended. */
     get isConnection(): boolean {
         return this.status === 0;

@@ -26,6 +26,8 @@ interface Props {
     sync?: string;
     /** True to offer a logarithmic axis. */
     log?: boolean;
+    /** True for shares, whose axis goes from 0 to 1. */
+    share?: boolean;
     format?: (value: number) => string;
 }
 
@@ -37,7 +39,9 @@ const rawOpacity = 0.3;
  * Curves over the steps of a run: crosshair with values, legend whose buttons hide curves, zoom by dragging, logarithmic axis. The
  * crosshair is a slider for the keyboard; a table has the numbers. uPlot thins the points to the pixels, so that 10,000 steps stay smooth.
  */
-export function LineChart({ title, unit, series, markers = noMarkers, smoothing = 0, sync, log, format = formatSignificant }: Props) {
+export function LineChart(
+    { title, unit, series, markers = noMarkers, smoothing = 0, sync, log, share, format = formatSignificant }: Props,
+) {
     const host = useRef<HTMLDivElement>(null);
     const plot = useRef<uPlot | undefined>(undefined);
     const [hidden, setHidden] = useState<ReadonlySet<string>>(new Set());
@@ -60,7 +64,7 @@ export function LineChart({ title, unit, series, markers = noMarkers, smoothing 
         const element = host.current;
         if (element === null || empty) return;
         const chart = new uPlot(
-            options(element, shown, smoothing > 0, logarithmic, sync, latest, {
+            options(element, shown, smoothing > 0, share ? { range: [0, 1] } : { distr: logarithmic ? 3 : 1 }, sync, latest, {
                 cursor: index => setCursor(index),
                 range: chart => setZoomed(isZoomed(chart)),
             }),
@@ -217,7 +221,7 @@ function applyHidden(chart: uPlot, series: readonly Series[], hidden: ReadonlySe
 }
 
 function options(
-    element: HTMLElement, series: readonly Series[], smoothed: boolean, logarithmic: boolean, sync: string | undefined,
+    element: HTMLElement, series: readonly Series[], smoothed: boolean, y: uPlot.Scale, sync: string | undefined,
     latest: { current: { markers: readonly Marker[]; format: (value: number) => string } },
     changed: { cursor: (index: number | null) => void; range: (chart: uPlot) => void },
 ): uPlot.Options {
@@ -234,7 +238,7 @@ function options(
         width: element.clientWidth || 600,
         height: 220,
         legend: { show: false },
-        scales: { x: { time: false }, y: { distr: logarithmic ? 3 : 1 } },
+        scales: { x: { time: false }, y },
         axes: [
             { ...axis, size: 32, values: (_, ticks) => ticks.map(tick => (Number.isInteger(tick) ? formatInteger(tick) : '')) },
             { ...axis, size: 64, values: (_, ticks) => ticks.map(tick => (tick === null ? '' : latest.current.format(tick))) },

@@ -16,7 +16,7 @@ export interface Confusion {
 
 const textOf = (value: FieldValue | undefined): string | undefined => typeof value === 'string' ? value : undefined;
 const numberOf = (value: FieldValue | undefined): number | undefined => typeof value === 'number' ? value : undefined;
-const itemsOf = (value: FieldValue | undefined): readonly string[] => Array.isArray(value) ? value : [];
+const itemsOf = (value: FieldValue | undefined): readonly string[] => Array.isArray(value) ? [...new Set(value)] : [];
 
 /** Returns the answered category, or `''` for none that is known: the invented ones of an untrained model would each have a column. */
 export function knownCategory(answer: Labels, field: string, known: ReadonlySet<string>): string {
@@ -67,7 +67,7 @@ export function errorOf(answer: Answered, { name, kind }: Field): number | undef
     }
 }
 
-/** True for an answer that is exactly right in a field, a number within ten percent, a list in any order. */
+/** True for an answer that is right in a field: numbers within ten percent, lists in any order, all else exactly. */
 export function isRight(answer: Answered, field: Field): boolean {
     if (field.kind === 'text') return valueOf(answer, field.name) === valueOf(answer.truth, field.name);
     return (errorOf(answer, field) ?? 1) <= (field.kind === 'number' ? 0.1 : 0);

@@ -70,13 +70,13 @@ export default function Errors({ params, query }: ViewProps) {
                                     onSelect={field => setQuery({ field })} />
                             </div>
                             <FieldErrors key={`${model} ${split} ${field.name}`} open={setOpened}
-                                {...{ field, answers, evaluations, repo }} />
+                                {...{ field, fields, answers, evaluations, repo }} />
                         </>
                     )}
             </Tabs>
             {opened && (
                 <Dialog title={opened.title} isWide onClose={() => setOpened(undefined)}>
-                    <SampleList answers={opened.answers} repo={repo} />
+                    <SampleList answers={opened.answers} fields={fields} repo={repo} />
                 </Dialog>
             )}
         </RunFrame>
@@ -103,13 +103,15 @@ function categoriesOf(answers: readonly Answer[], evaluations: Evaluations, fiel
 
 interface FieldProps {
     field: Field;
+    /** All of them. */
+    fields: readonly Field[];
     answers: readonly Answer[];
     evaluations: Evaluations;
     repo: string | undefined;
     open: (opened: Opened) => void;
 }
 
-function FieldErrors({ field, answers, evaluations, repo, open }: FieldProps) {
+function FieldErrors({ field, fields, answers, evaluations, repo, open }: FieldProps) {
     const reliability = useMemo(() => reliabilityOf(answers, field), [answers, field]);
     const calibration = calibrationError(reliability);
     return (
@@ -120,7 +122,7 @@ function FieldErrors({ field, answers, evaluations, repo, open }: FieldProps) {
                 {field.kind === 'category' && <Categories {...{ field, answers, evaluations, open }} />}
                 {field.kind === 'number' && <Numbers {...{ field, answers, open }} />}
             </section>
-            <Worst {...{ field, answers, repo }} />
+            <Worst {...{ field, fields, answers, repo }} />
             {calibration !== undefined && (
                 <section class="section" aria-labelledby="reliability">
                     <h2 id="reliability">Reliability of the confidence</h2>
@@ -148,7 +150,7 @@ function rightText(answers: readonly Answer[], field: Field): string {
         + (mean ? ` ${mean}: ${formatPercent(1 - error)}.` : '');
 }
 
-function Categories({ field: { name }, answers, evaluations, open }: Omit<FieldProps, 'repo'>) {
+function Categories({ field: { name }, answers, evaluations, open }: Omit<FieldProps, 'repo' | 'fields'>) {
     const known = useMemo(() => categoriesOf(answers, evaluations, name), [answers, evaluations, name]);
     const confusion = useMemo(() => confusionOf(answers, name, known), [answers, name, known]);
     return (
@@ -160,7 +162,7 @@ function Categories({ field: { name }, answers, evaluations, open }: Omit<FieldP
     );
 }
 
-function Numbers({ field: { name, unit }, answers, open }: Omit<FieldProps, 'repo' | 'evaluations'>) {
+function Numbers({ field: { name, unit }, answers, open }: Omit<FieldProps, 'repo' | 'fields' | 'evaluations'>) {
     const byKey = useMemo(() => new Map(answers.map(answer => [answer.truth.key, answer])), [answers]);
     const points = useMemo(() => rated(answers, name).map(answer => ({
         key: answer.truth.key, truth: Number(valueOf(answer.truth, name)),
@@ -189,7 +191,7 @@ const notes: Record<FieldKind, (value: number) => string> = {
     list: value => `item F1 ${formatPercent(1 - value, 0)}`,
 };
 
-function Worst({ field, answers, repo }: Pick<FieldProps, 'field' | 'answers' | 'repo'>) {
+function Worst({ field, fields, answers, repo }: Pick<FieldProps, 'field' | 'fields' | 'answers' | 'repo'>) {
     const list = useMemo(() => worst(answers, field), [answers, field]);
     const note = (value: number) => `${labelOf(field.name)}: ${notes[field.kind](value)}`;
     return (
@@ -197,7 +199,7 @@ function Worst({ field, answers, repo }: Pick<FieldProps, 'field' | 'answers' | 
             <h2 id="worst">The fifty worst</h2>
             {list.length === 0
                 ? <Empty title="No answer is wrong in this." />
-                : <SampleList answers={list.map(one => one.answer)} repo={repo} note={i => note(list[i]!.value)} />}
+                : <SampleList answers={list.map(one => one.answer)} fields={fields} repo={repo} note={i => note(list[i]!.value)} />}
         </section>
     );
 }
@@ -205,8 +207,9 @@ function Worst({ field, answers, repo }: Pick<FieldProps, 'field' | 'answers' | 
 const shownAtFirst = 50;
 
 /** Samples with image, truth and answer. */
-function SampleList({ answers, repo, note }: {
+function SampleList({ answers, fields, repo, note }: {
     answers: readonly Answer[];
+    fields: readonly Field[];
     repo: string | undefined;
     note?: (index: number) => string;
 }) {
@@ -225,8 +228,8 @@ function SampleList({ answers, repo, note }: {
                         <div class="sample-text">
                             {note && <p class="warn-text">{note(i)}</p>}
                             {namesOf(answer.truth, answer).map(name => (
-                                <FieldLine key={name} name={labelOf(name)} truth={valueOf(answer.truth, name)}
-                                    answer={valueOf(answer, name)} />
+                                <FieldLine key={name} name={labelOf(name)} unit={fields.find(field => field.name === name)?.unit}
+                                    truth={valueOf(answer.truth, name)} answer={valueOf(answer, name)} />
                             ))}
                             <p class="small muted">
                                 <span class="mono">{answer.truth.key}</span>, confidence {formatPercent(answer.confidence.answer, 0)}
@@ -242,9 +245,16 @@ function SampleList({ answers, repo, note }: {
     );
 }
 
-function FieldLine({ name, truth, answer }: { name: string; truth: FieldValue | undefined; answer: FieldValue | undefined }) {
+interface LineProps {
+    name: string;
+    unit: string | undefined;
+    truth: FieldValue | undefined;
+    answer: FieldValue | undefined;
+}
+
+function FieldLine({ name, unit, truth, answer }: LineProps) {
     if (truth === undefined && answer === undefined) return null;
-    const [wanted, given] = [formatValue(truth), formatValue(answer)];
+    const [wanted, given] = [formatValue(truth, unit), formatValue(answer, unit)];
     return (
         <p>
             <span class="muted">{name}: </span>

@@ -1,6 +1,6 @@
 import { useId } from 'preact/hooks';
 import type { Schemas } from '../api/schema';
-import { type FieldEntry, suggestField, templateOf } from './new-run-settings';
+import { type FieldEntry, suggestField, templateOf, withUnits } from './new-run-settings';
 
 const kinds = ['text', 'category', 'number', 'list'] as const;
 
@@ -10,18 +10,19 @@ interface Props {
     columns: readonly Schemas['ColumnInfo'][];
     /** Answer template that was entered. */
     template: string | undefined;
-    errorAt: (path: string) => string | undefined;
+    /** First error of a member or of what is in it. */
+    errorIn: (path: string) => string | undefined;
     set: (fields: readonly FieldEntry[]) => void;
 }
 
 /** Fields that the model learns besides title, category and price, chosen from the columns. */
-export function FurtherFields({ fields, columns, template, errorAt, set }: Props) {
+export function FurtherFields({ fields, columns, template, errorIn, set }: Props) {
     const offered = columns.filter(({ name }) => fields.every(({ column }) => column !== name));
     return (
         <section class="form" aria-label="Further fields">
             <h3>Further fields</h3>
             {fields.map((field, i) => (
-                <FieldRow key={field.column} field={field} error={errorAt(`dataset.columns.fields.${field.name}`)
+                <FieldRow key={field.column} field={field} error={errorIn(`dataset.columns.fields.${field.name}`)
                     ?? (fields.some((other, j) => j !== i && other.name === field.name) ? 'Another field has this name.' : undefined)}
                     set={changes => set(fields.with(i, { ...field, ...changes }))} remove={() => set(fields.toSpliced(i, 1))} />
             ))}
@@ -34,7 +35,7 @@ export function FurtherFields({ fields, columns, template, errorAt, set }: Props
                     ))}
                 </div>
             )}
-            <p class="hint">The model learns answers like <code class="break">{template || templateOf(fields)}</code></p>
+            <p class="hint">The model learns answers like <code class="break">{withUnits(template || templateOf(fields), fields)}</code></p>
         </section>
     );
 }

@@ -109,10 +109,13 @@ export function suggestField({ name: column, type, feature = '' }: Schemas['Colu
     return { name: first + others.map(word => word[0]!.toUpperCase() + word.slice(1)).join(''), column, kind, unit: '' };
 }
 
-/** The answer template when none is entered: the default one, followed by the further fields. */
-export const templateOf = (fields: readonly FieldEntry[]): string =>
-    String(setting('training.answerTemplate').fallback) + fields.map(({ name, unit }) =>
-        `, ${name.slice(0, 1).toUpperCase()}${name.slice(1)}: {${name}}${unit && ` ${unit}`}`).join('');
+/** The answer template that a run gets when none is entered: the default one, followed by the further fields. */
+export const templateOf = (fields: readonly FieldEntry[]): string => String(setting('training.answerTemplate').fallback)
+    + fields.map(({ name }) => `, ${name.slice(0, 1).toUpperCase()}${name.slice(1)}: {${name}}`).join('');
+
+/** A template with the units that follow its numbers. */
+export const withUnits = (template: string, fields: readonly FieldEntry[]): string =>
+    fields.reduce((text, { name, unit }) => unit ? text.replace(`{${name}}`, `{${name}} ${unit}`) : text, template);
 
 /** What must be entered to make a request again: members that differ from their defaults, without the name of the run. */
 export function valuesOf(request: unknown): Values {

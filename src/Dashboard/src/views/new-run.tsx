@@ -12,7 +12,8 @@ import { href, navigate, type ViewProps } from '../shell/router';
 import { Quality } from './dataset-quality';
 import { FurtherFields } from './new-run-fields';
 import {
-    curlOf, type FieldEntry, fieldsOf, requestOf, type Setting, setting, settingsUnder, textOf, type Values, valuesOf,
+    curlOf, type FieldEntry, fieldsOf, requestOf, type Setting, setting, settingsUnder, templateOf, textOf, type Values,
+    valuesOf,
 } from './new-run-settings';
 import './runs.css';
 
@@ -37,8 +38,12 @@ export default function NewRun({ query }: ViewProps) {
         if (!from) return;
         void attempt(async () => {
             const request = await get('/api/runs/{run}/request', { path: { run: from } });
-            setValues(valuesOf(request));
-            setFields(fieldsOf(request.dataset?.columns));
+            const further = fieldsOf(request.dataset?.columns);
+            const entered = valuesOf(request);
+            // Made when the run was accepted: with other fields it is another one.
+            const isMade = entered['training.answerTemplate'] === templateOf(further);
+            setValues(isMade ? { ...entered, 'training.answerTemplate': '' } : entered);
+            setFields(further);
             setPlace(request.dataset?.source ? 'storage' : 'hub');
         });
     }, [from]);
@@ -74,6 +79,7 @@ export default function NewRun({ query }: ViewProps) {
 
     // The inspection takes a dataset, whose members have shorter paths.
     const errorAt = (path: string) => error?.fields.get(path) ?? error?.fields.get(path.replace(/^dataset\./, ''));
+    const errorIn = (path: string) => error?.in(path) ?? error?.in(path.replace(/^dataset\./, ''));
     const field = (path: string, options?: readonly string[]) => (
         <Field key={path} setting={setting(path)} value={values[path] ?? ''} error={errorAt(path)}
             {...(options && { options })} onEnter={text => enter({ [path]: text })} />
@@ -118,7 +124,7 @@ export default function NewRun({ query }: ViewProps) {
                             </div>
                         )}
                         {(inspection || fields.length > 0) && (
-                            <FurtherFields fields={fields} set={setFields} template={values['training.answerTemplate']} errorAt={errorAt}
+                            <FurtherFields fields={fields} set={setFields} template={values['training.answerTemplate']} errorIn={errorIn}
                                 columns={(inspection?.columns ?? []).filter(({ name }) =>
                                     roles.every(role => values[`dataset.columns.${role}`] !== name))} />
                         )}

@@ -54,6 +54,7 @@ interface Chart {
     series: readonly Series[];
     format?: (value: number) => string;
     log?: boolean;
+    share?: boolean;
     isWide?: boolean;
 }
 
@@ -61,6 +62,8 @@ interface Chart {
 export function chartsOf(lines: readonly MetricsLine[]): Chart[] {
     const one = (label: string, value: (line: MetricsLine) => number | undefined, colour: Series['colour'] = 1): Series =>
         ({ label, colour, points: pointsOf(lines, value) });
+    // Of most runs the first evaluation and the last: the one of the base model alone is no curve.
+    const measured = lines.flatMap(({ validation }) => (validation?.generated ? [validation] : []));
     const charts: Chart[] = [
         { title: 'Loss', unit: 'nats per answer token', series: lossSeries(lines), log: true, isWide: true },
         { title: 'Learning rate', series: [one('learning rate', line => line.learningRate)], log: true },
@@ -72,11 +75,11 @@ export function chartsOf(lines: readonly MetricsLine[]): Chart[] {
             series: [one('resident', line => line.residentBytes), one('GPU', line => line.gpuBytes, 2)],
         },
         {
-            title: 'Utilization', format: percent,
+            title: 'Utilization', format: percent, share: true,
             series: [one('GPU busy', line => line.gpuUtilization), one('model FLOP/s', line => line.mfu, 2)],
         },
-        ...headlinesOf(lines.map(line => line.validation)).map(({ label, format, value, baseline }): Chart => ({
-            title: label, unit: 'at validations', format,
+        ...headlinesOf(measured.length > 1 ? measured : []).map(({ label, format, value, baseline }): Chart => ({
+            title: label, unit: 'at validations', format, share: true,
             series: [
                 { ...one('fine-tuned', line => line.validation && value(line.validation), 2), isMeasuredSeldom: true },
                 levelSeries('baseline', lines, line => line.validation && baseline?.(line.validation)),

@@ -177,7 +177,7 @@ function CorrectionForm({ document, correction, changed }: CorrectionProps) {
                 <form class="form" ref={focusFirstField} onSubmit={event => void submit(event)}>
                     {fields.map(({ name, kind }) => (
                         <FieldInput key={name} label={labelOf(name)} kind={kind} value={texts[name]!}
-                            error={error?.fields.get(name) ?? error?.fields.get(`fields.${name}`)}
+                            error={error?.in(name) ?? error?.in(`fields.${name}`)}
                             set={text => setTexts(before => ({ ...before, [name]: text }))} />
                     ))}
                     {error && <ErrorBox error={error} />}

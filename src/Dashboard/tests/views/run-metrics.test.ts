@@ -74,9 +74,11 @@ describe('curves', () => {
     it('have one chart a field that was measured, with its baseline', () => {
         const weight = { kind: 'number' as const, samples: 4, answered: { withinTenPercent: 0.5 }, baseline: { withinTenPercent: 0.25 } };
         const measured = line(3, { validation: { loss: 2, samples: 4, generated: 4, titleF1: 0.75, fields: { weight } } });
-        expect(chartsOf([...lines, measured]).slice(5).map(chart => [chart.title, ...chart.series.map(series => series.points)])).toEqual([
-            ['Title word F1', [{ x: 3, y: 0.75 }], []],
-            ['Weight within 10 %', [{ x: 3, y: 0.5 }], [{ x: 0, y: 0.25 }, { x: 3, y: 0.25 }]],
+        expect(chartsOf([...lines, measured])).toHaveLength(5);
+        const charts = chartsOf([...lines, measured, { ...measured, step: 4 }]).slice(5);
+        expect(charts.map(chart => [chart.title, ...chart.series.map(series => series.points)])).toEqual([
+            ['Title word F1', [{ x: 3, y: 0.75 }, { x: 4, y: 0.75 }], []],
+            ['Weight within 10 %', [{ x: 3, y: 0.5 }, { x: 4, y: 0.5 }], [{ x: 0, y: 0.25 }, { x: 4, y: 0.25 }]],
         ]);
     });
 

@@ -410,7 +410,7 @@ describe('NewRun', () => {
                 mapping: { image: 'photo', fields: { colours: { column: 'colours', kind: 'list' } } },
                 warnings: [{ kind: 'mixed-currencies', message: 'Prices are in € and $.', count: 2 }],
             },
-            'POST /runs': problem(400, { errors: [{ field: 'dataset.columns.fields.brand', message: 'is no name' }] }),
+            'POST /runs': problem(400, { errors: [{ field: 'dataset.columns.fields.brand.column', message: 'is no column' }] }),
         });
         const view = await show(NewRun, '#/new-run');
         await click(find('label', 'Folder in blob storage').querySelector('input')!);
@@ -450,7 +450,7 @@ describe('NewRun', () => {
                 },
             },
         });
-        expect(row('Brand name').textContent).toContain('is no name');
+        expect(row('Brand name').textContent).toContain('is no column');
         await click(find('[aria-label="Remove weight"]'));
         await click(find('label', 'Repository on the Hugging Face Hub').querySelector('input')!);
         expect(JSON.parse(find('aside pre').textContent).dataset).toEqual({
@@ -466,7 +466,8 @@ describe('NewRun', () => {
         const dataset = {
             source: { container: 'shop' }, columns: { image: 'photo', fields: { weight: { column: 'w', kind: 'number', unit: 'g' } } },
         };
-        fakeApi({ 'GET /runs/first/request': { run: 'first', dataset: { repo: '', ...dataset } } });
+        const answerTemplate = 'Product: {title}, Category: {category}, Full Price: {price}, Weight: {weight}';
+        fakeApi({ 'GET /runs/first/request': { run: 'first', dataset: { repo: '', ...dataset }, training: { answerTemplate } } });
         await show(NewRun, '#/new-run?from=first');
         expect(field('dataset.source.container').value).toBe('shop');
         expect(JSON.parse(find('aside pre').textContent)).toEqual({
