@@ -27,8 +27,11 @@ public sealed partial class PromptTemplate
         _template = template;
     }
 
-    /// <summary>Inserts a question into the template.</summary>
-    public string Ask(string question) => _template.Replace(Question, question, StringComparison.Ordinal);
+    /// <summary>Inserts a question into the template, and the tags of further images directly after the first.</summary>
+    /// <param name="images">Number of images, at least one.</param>
+    public string Ask(string question, int images = 1) => _template
+        .Replace(Image, string.Concat(Enumerable.Range(1, images).Select(number => $"<|image_{number}|>")), StringComparison.Ordinal)
+        .Replace(Question, question, StringComparison.Ordinal);
 
     [GeneratedRegex(@"<\|[a-z0-9_]+\|>", RegexOptions.CultureInvariant)]
     private static partial Regex Marker();

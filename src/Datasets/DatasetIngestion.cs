@@ -169,8 +169,8 @@ public sealed class DatasetIngestion : IDisposable
     }
 
     /// <summary>
-    /// Writes training shards from the usable rows of consecutive units: one shard for each split that has such rows. Among these rows those
-    /// of a product are merged with <see cref="ImageUse.Prompt"/>.
+    /// Writes training shards from the usable rows of consecutive units: one shard for each split that has such rows. With
+    /// <see cref="ImageUse.Prompt"/> those of these rows that have the same product are merged.
     /// </summary>
     /// <param name="shard">Number of the shard.</param>
     public async Task PreprocessAsync(DatasetBlobs dataset, int shard, CancellationToken cancellationToken = default)

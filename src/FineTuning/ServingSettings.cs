@@ -93,7 +93,7 @@ public sealed record ServingSettings
         string folder, TrainingSettings settings, IEnumerable<Answer>? training = null, IReadOnlyList<FieldDefinition>? fields = null)
     {
         var serving = Of(settings, fields);
-        if (training is not null) serving = serving.LimitedTo([.. training]);
+        if (training is not null) serving = serving.LimitedTo(training);
         File.WriteAllBytes(Path.Combine(folder, FileName), JsonSerializer.SerializeToUtf8Bytes(serving, PipelineJson.Options));
     }
 
@@ -101,16 +101,22 @@ public sealed record ServingSettings
     /// <exception cref="FormatException">The template is invalid; the message gives the reason.</exception>
     public AnswerTemplate ToAnswerTemplate() => new(AnswerTemplate, Definitions);
 
-    private ServingSettings LimitedTo(IReadOnlyList<Answer> answers)
+    // Enumerates the answers once, as they may not fit into memory.
+    private ServingSettings LimitedTo(IEnumerable<Answer> answers)
     {
         var fields = ToAnswerTemplate().Parts.Select(part => part.Field).ToList();
-        var values = fields.Where(field => field.Kind is FieldKind.Category or FieldKind.List)
-            .Select(field => (field.Name, Known: answers.SelectMany(answer => Texts(answer.ValueOf(field.Name)))
-                .Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal).ToList()))
-            .Where(field => field.Known.Count is > 0 and <= MostValues)
-            .ToDictionary(field => field.Name, IReadOnlyList<string> (field) => field.Known);
-        var sets = answers.Select(answer => fields.Select(field => field.Name).Where(name => answer.ValueOf(name) is not null).ToList())
-            .Where(set => set.Count > 0).DistinctBy(set => string.Join(' ', set)).OrderByDescending(set => set.Count).ToList();
+        var known = fields.Where(field => field.Kind is FieldKind.Category or FieldKind.List)
+            .ToDictionary(field => field.Name, _ => new SortedSet<string>(StringComparer.Ordinal));
+        var names = new Dictionary<string, List<string>>();
+        foreach (var answer in answers)
+        {
+            List<string> set = [.. fields.Select(field => field.Name).Where(name => answer.ValueOf(name) is not null)];
+            if (set.Count > 0) names.TryAdd(string.Join(' ', set), set);
+            foreach (var (name, texts) in known) texts.UnionWith(Texts(answer.ValueOf(name)));
+        }
+        var values = known.Where(field => field.Value.Count is > 0 and <= MostValues)
+            .ToDictionary(field => field.Key, IReadOnlyList<string> (field) => [.. field.Value]);
+        var sets = names.Values.OrderByDescending(set => set.Count).ToList();
         return this with
         {
             Values = values.Count > 0 ? values : null,

@@ -94,6 +94,9 @@ internal sealed class TrainedModel : IDisposable
     /// <summary>Number of bytes that <see cref="Save"/> writes, but for headers.</summary>
     public long CheckpointBytes => Parameters.Bytes + Optimizer.Bytes;
 
+    /// <summary>Number of bytes of the exported model's weights.</summary>
+    public long ModelBytes => Model.parameters().Sum(parameter => parameter.numel() * parameter.element_size());
+
     /// <summary>Saves the trainable parameters and the optimizer's state.</summary>
     public void Save(string folder)
     {

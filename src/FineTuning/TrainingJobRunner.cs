@@ -70,7 +70,7 @@ public sealed class TrainingJobRunner(
 
         var models = Path.Combine(options.WorkFolder, "models");
         var baseModel = await ModelTransfer.DownloadAsync(store, job.BaseModel, models, cancellationToken);
-        var indexes = await ShardIndex.ReadAsync(store, job.Shards, cancellationToken);
+        var indexes = await ShardIndex.ReadAsync(store, job.Shards, Path.Combine(folder, "indexes"), cancellationToken);
 
         // Torch's dispose scopes belong to a thread, so that one thread runs the complete computation.
         var output = Path.Combine(folder, "model");
@@ -106,7 +106,7 @@ internal sealed class FineTuner : IDisposable
     // Through a disk and into storage, by a careful guess.
     private const double BytesPerSecond = 100e6;
 
-    // Images that the vision tower takes from the batch reader at a time; a heartbeat follows each.
+    // Samples whose images the vision tower takes from the batch reader at a time; a heartbeat follows each.
     private const int FeaturesTogether = 4;
 
     private readonly TrainingJob _job;
@@ -148,8 +148,8 @@ internal sealed class FineTuner : IDisposable
         var room = _trained.Config.MaxPositionEmbeddings;
         _data = TrainingData.Plan(indexes, rows, processor, Math.Min(settings.MaxTokens ?? room, room));
         var features = Path.Combine(options.WorkFolder, "features");
-        // The draft of a checkpoint, the best one that the run ends with, and the model.
-        var reserved = 2 * _trained.CheckpointBytes + DiskBudget.BytesBelow(baseModel);
+        // The draft of a checkpoint, the best one if the run ends with it, and the model.
+        var reserved = (TrainingLoop.EndsWithBest(settings) ? 2 : 1) * _trained.CheckpointBytes + _trained.ModelBytes;
         _disk = DiskBudget.Of(
             new DriveInfo(options.WorkFolder).AvailableFreeSpace, reserved, DiskBudget.BytesBelow(features), job.Shards, options);
         _shards = new ShardCache(store, shardFolder, _disk.Shards);
@@ -226,19 +226,18 @@ internal sealed class FineTuner : IDisposable
     /// </summary>
     private void Fill(VisionFeatureCache cache, IEnumerable<Sample> samples, CancellationToken cancellationToken)
     {
-        var missing = samples.Where(sample => !cache.Has(sample))
-            .DistinctBy(sample => sample.Labels.Sha256, StringComparer.Ordinal).ToList();
+        var missing = samples.Where(sample => !sample.Images.All(cache.Has)).ToList();
         if (missing.Count == 0) return;
         _progressWriter.EnterPhase("caching-features");
         var started = _time.GetTimestamp();
         var done = 0;
         foreach (var images in _reader.Images(missing.Chunk(FeaturesTogether), cancellationToken))
         {
-            foreach (var (sample, image) in images)
+            foreach (var (stored, image) in images)
             {
-                if (!cache.Put(sample, _trained.Model.Encode(image))) return;
+                if (!cache.Has(stored) && !cache.Put(stored, _trained.Model.Encode(image))) return;
             }
-            done += images.Count;
+            done = Math.Min(done + FeaturesTogether, missing.Count);
             // Remaining time at the average speed so far: elapsed · (images left) / (images done).
             var elapsed = _time.GetElapsedTime(started).TotalSeconds;
             _progressWriter.Update(h => h with
@@ -333,8 +332,8 @@ public sealed record TrainingJobRunnerOptions
     public long ImageCacheBytes { get; init; } = 2L << 30;
 
     /// <summary>
-    /// Maximum disk space for shards, in bytes, on a disk that has so much: <see cref="DiskBudget"/>. Beyond it the least recently used ones
-    /// are removed.
+    /// Maximum disk space for shards, in bytes, on a disk that has so much: <see cref="DiskBudget"/>. Beyond it the least recently used
+    /// ones are removed.
     /// </summary>
     public long ShardCacheBytes { get; init; } = 20L << 30;
 

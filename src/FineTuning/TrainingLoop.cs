@@ -54,7 +54,10 @@ internal sealed class TrainingLoop
     public int Steps { get; }
 
     /// <summary>True when the run ends with the weights of the lowest validation loss.</summary>
-    public bool WantsBest => _settings.UseBest ?? _settings.EarlyStopping is not null;
+    public bool WantsBest => EndsWithBest(_settings);
+
+    /// <inheritdoc cref="WantsBest"/>
+    public static bool EndsWithBest(TrainingSettings settings) => settings.UseBest ?? settings.EarlyStopping is not null;
 
     /// <summary>Trains to the end.</summary>
     /// <param name="state">State to start from, which the model and the optimizer are already in.</param>

@@ -31,7 +31,9 @@ internal sealed class FineTuningStep : IDisposable
         _optimizer = new AdamWOptimizer(trained.All, _settings.WeightDecay);
         _gradient = new BatchGradient(model, model.Device, samples.Count, recompute: _settings.RecomputeActivations);
         _parts = [.. samples.Chunk(_gradient.PartSize)
-            .Select(part => new TrainingBatch(part, model.Config.PadTokenId, packing: _settings.Packing))];
+            .Select(part => new TrainingBatch(
+                [.. part.Select(sample => (sample.Row, (IReadOnlyList<ProcessedImage>)[sample.Image]))],
+                model.Config.PadTokenId, packing: _settings.Packing))];
         Trained = new TrainedParts(
             _adapters is null, _adapters is null, _adapters is null, _adapters?.Parameters.Sum(adapter => adapter.Parameter.numel()) ?? 0);
     }

@@ -232,7 +232,7 @@ internal sealed class TinyTrainingBenchmark : IBenchmark
         {
             using var picture = Photograph.Draw(224, 320, seed: i);
             var image = processor.Process(picture);
-            return (rows.Row(image.Tokens, Answers[i % Answers.Length]), image);
+            return (rows.Row([image.Tokens], Answers[i % Answers.Length]), image);
         }
     }
 

@@ -166,7 +166,8 @@ public sealed class GarmentIngestionTests(AzuriteFixture azurite) : IClassFixtur
         var parquet = (await harness.Container.GetBlobClient(dataset.Blobs.CatalogParquet).DownloadContentAsync()).Value.Content.ToArray();
 
         var lines = csv.Split("\r\n", StringSplitOptions.RemoveEmptyEntries);
-        Assert.Equal("row,bytes,width,height,images,source_split,split,state,reason,detail,sha256,blob,image_url,product,title,category,price",
+        Assert.Equal(
+            "row,bytes,width,height,images,source_split,split,state,reason,detail,sha256,blob,image_url,product,title,category,price",
             lines[0]);
         Assert.Equal(manifest.Count, lines.Length - 1);
         await using var reader = await ParquetReader.CreateAsync(new MemoryStream(parquet));

@@ -225,7 +225,7 @@ public sealed class GoldenStepsTests
         var row = new TrainingRow(Integers(recorded.Read("input_ids")), Array.FindIndex(labels, label => label != TrainingRow.Ignored));
         Assert.Equal(labels, row.Labels());
         using var image = ImageReader.Read(File.ReadAllBytes(Path.Combine(folder, "image_1.png")));
-        var batch = new TrainingBatch([(row, new ImageProcessor(numCrops: 1).Process(image))], model.Config.PadTokenId);
+        var batch = new TrainingBatch([(row, [new ImageProcessor(numCrops: 1).Process(image)])], model.Config.PadTokenId);
 
         using var optimizer = new AdamWOptimizer(trained.All, Settings.WeightDecay);
         var loss = new AnswerLoss(model, CPU);

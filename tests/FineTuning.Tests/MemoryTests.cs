@@ -24,11 +24,11 @@ public sealed class LeakTests
         using var optimizer = new AdamWOptimizer(ParameterSelection.Of(model, null, settings).All, settings.WeightDecay);
         var gradient = new BatchGradient(model, CPU, batchSize: 1);
         var generator = new TextGenerator(model);
-        var (row, image) = NoiseImage.Sample(5);
+        var (row, images) = NoiseImage.Sample(5);
         // Features of the vision tower are kept: a thousand steps through it would take minutes.
-        var features = model.Encode(image);
-        var batch = new TrainingBatch([(row, features)], model.Config.PadTokenId, packing: true);
-        var prompt = new TrainingBatch([(row.PromptOnly(), features)], model.Config.PadTokenId, padLeft: true);
+        var features = model.Encode(images[0]);
+        var batch = new TrainingBatch([(row, [features])], model.Config.PadTokenId, packing: true);
+        var prompt = new TrainingBatch([(row.PromptOnly(), [features])], model.Config.PadTokenId, padLeft: true);
         // Once before, for what is made once: the gradients' own tensors.
         StepAndGenerate();
         GC.Collect();
@@ -85,9 +85,9 @@ public sealed class CollectionTests
         var padding = model.Config.PadTokenId;
         // Images that the vision tower has seen: 500 steps through it would take minutes.
         var batches = samples
-            .Select(sample => new TrainingBatch([(sample.Row, model.Encode(sample.Image))], padding, packing: true)).ToList();
+            .Select(sample => new TrainingBatch([(sample.Row, [model.Encode(sample.Images[0])])], padding, packing: true)).ToList();
         var validation = new TrainingBatch(samples, padding);
-        var prompts = new TrainingBatch([.. samples.Select(sample => (sample.Row.PromptOnly(), sample.Image))], padding, padLeft: true);
+        var prompts = new TrainingBatch([.. samples.Select(sample => (sample.Row.PromptOnly(), sample.Images))], padding, padLeft: true);
         List<double> numbers = [];
         var outside = DisposeScopeManager.Statistics.CreatedOutsideScopeCount;
         for (var step = 0; step < steps; step++)

@@ -3,12 +3,10 @@ using System.Text.Json;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.FineTuning.Tests.Data;
 using Microsoft.Extensions.Logging.Abstractions;
-using SixLabors.ImageSharp;
-using SixLabors.ImageSharp.PixelFormats;
 
 namespace FunctionsPipeline.FineTuning.Tests;
 
-/// <summary>Runs on a dataset of which the disk holds a quarter.</summary>
+/// <summary>Runs on a dataset of which the disk holds a quarter, and of which every other sample has two images.</summary>
 [Collection(nameof(TrainingJobRunnerTests))]
 public sealed class StreamedTrainingTests : IDisposable
 {
@@ -44,12 +42,12 @@ public sealed class StreamedTrainingTests : IDisposable
     public void Dispose() => Directory.Delete(_root, recursive: true);
 
     [Theory]
-    [InlineData(FineTuningMethod.Full)]
-    [InlineData(FineTuningMethod.Lora)]
-    public async Task A_run_that_resumes_on_another_disk_ends_with_the_same_bits(FineTuningMethod method)
+    [InlineData(FineTuningMethod.Full, true)]
+    [InlineData(FineTuningMethod.Lora, false)]
+    public async Task A_run_that_resumes_on_another_disk_ends_with_the_same_bits(FineTuningMethod method, bool augment)
     {
         // Twice 64 samples, 8 a step.
-        var job = _job with { Settings = _job.Settings with { Method = method, CacheVisionFeatures = false } };
+        var job = _job with { Settings = _job.Settings with { Method = method, AugmentImages = augment } };
         Assert.Equal(16, await RunAsync(job, new LocalRunStore(Storage), _budget));
         var (weights, losses) = (Weights(), Losses());
         Assert.Equal(16, losses.Count);
@@ -62,7 +60,7 @@ public sealed class StreamedTrainingTests : IDisposable
         Assert.Equal(weights, Weights());
         Assert.Equal(losses, Losses());
         // The resumed run began in its first epoch, with shards that it did not need before.
-        Assert.Equal(Shards, store.Downloads.Distinct().Count(name => name.Contains("train-")));
+        Assert.Equal(Shards, Fetched(store).Distinct().Count());
     }
 
     [Fact]
@@ -79,7 +77,7 @@ public sealed class StreamedTrainingTests : IDisposable
 
         // Validation may take a batch's shards while those of training are in use; the largest group is half the budget.
         Assert.InRange(most, _budget / 2, _budget + _job.Shards[^1].Bytes);
-        var fetched = store.Downloads.Where(name => name.Contains("train-")).CountBy(name => name).ToList();
+        var fetched = Fetched(store).CountBy(name => name).ToList();
         Assert.Equal(Shards, fetched.Count);
         // Two epochs, and a shard of the end of one epoch may still be there in the next.
         Assert.InRange(fetched.Sum(count => count.Value), Shards, 2 * Shards + 2);
@@ -93,7 +91,7 @@ public sealed class StreamedTrainingTests : IDisposable
         Assert.Equal(2, await RunAsync(job, new LocalRunStore(Storage), _budget, features: 1_000_000));
         Assert.Equal(0, CachedFeatures());
         Assert.Equal(2, await RunAsync(job with { Run = "r2" }, new LocalRunStore(Storage), _budget, features: 100_000_000));
-        Assert.Equal(4 * (Shards + 1), CachedFeatures());
+        Assert.Equal(6 * (Shards + 1), CachedFeatures());
     }
 
     /// <returns>The number of steps.</returns>
@@ -113,11 +111,16 @@ public sealed class StreamedTrainingTests : IDisposable
         return result.Steps;
     }
 
+    // Of the training split.
+    private static IEnumerable<string> Fetched(CountingStore store) =>
+        store.Downloads.Where(name => name.Contains("train-") && name.EndsWith(".tar", StringComparison.Ordinal));
+
     private int CachedFeatures() =>
         Directory.GetFiles(Path.Combine(_root, "work"), "*", SearchOption.AllDirectories).Count(file => file.Contains("features"));
 
-    private Dictionary<string, string> Weights() => Directory.GetFiles(Blob("models/r1-model"), "*.safetensors", SearchOption.AllDirectories)
-        .ToDictionary(file => Path.GetRelativePath(Storage, file), file => Convert.ToHexString(SHA256.HashData(File.ReadAllBytes(file))));
+    private Dictionary<string, string> Weights() =>
+        Directory.GetFiles(Blob("models/r1-model"), "*.safetensors", SearchOption.AllDirectories).ToDictionary(
+            file => Path.GetRelativePath(Storage, file), file => Convert.ToHexString(SHA256.HashData(File.ReadAllBytes(file))));
 
     private List<double> Losses() => [.. File.ReadLines(Blob("runs/r1/metrics.jsonl"))
         .Select(line => JsonSerializer.Deserialize<MetricsLine>(line, PipelineJson.Compact)!.Loss).OfType<double>()];
@@ -125,21 +128,10 @@ public sealed class StreamedTrainingTests : IDisposable
     private ShardInfo Write(string blob, string split, int first) => TarShard.Write(Storage, blob, split,
         [.. Enumerable.Range(first, 4).Select(i =>
         {
-            var image = Noise(i);
-            var sha = Convert.ToHexStringLower(SHA256.HashData(image));
-            return (new SampleLabels($"{split}-{i}", sha, null, i % 2 == 0 ? "Hats" : "Coats", null), 40, 40, image);
+            byte[][] images = i % 2 == 0 ? [NoiseImage.Png(40, i)] : [NoiseImage.Png(40, i), NoiseImage.Png(40, 1000 + i)];
+            var sha = Convert.ToHexStringLower(SHA256.HashData(images[0]));
+            return (new SampleLabels($"{split}-{i}", sha, null, i % 2 == 0 ? "Hats" : "Coats", null), 40, 40, images);
         })]);
-
-    private static byte[] Noise(int seed)
-    {
-        var random = new Random(seed);
-        using var image = new Image<Rgb24>(40, 40);
-        for (var y = 0; y < 40; y++)
-            for (var x = 0; x < 40; x++) image[x, y] = new Rgb24((byte)random.Next(256), (byte)random.Next(256), (byte)random.Next(256));
-        using var stream = new MemoryStream();
-        image.SaveAsPng(stream);
-        return stream.ToArray();
-    }
 
     private static long Length(string file)
     {

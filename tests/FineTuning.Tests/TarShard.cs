@@ -13,10 +13,16 @@ internal static class TarShard
     private const int HeaderBytes = 512;
     private static readonly (Rgb24 Colour, string Category)[] Kinds = [(new Rgb24(220, 20, 20), "Hats"), (new Rgb24(20, 20, 220), "Coats")];
 
-    /// <summary>A shard of PNG images.</summary>
+    /// <summary>A shard of PNG images, one for each sample.</summary>
     /// <param name="root">The folder that stands for the storage account.</param>
     public static ShardInfo Write(
-        string root, string blob, string split, IReadOnlyList<(SampleLabels Labels, int Width, int Height, byte[] Image)> samples)
+        string root, string blob, string split, IReadOnlyList<(SampleLabels Labels, int Width, int Height, byte[] Image)> samples) =>
+        Write(root, blob, split, [.. samples.Select(sample => (sample.Labels, sample.Width, sample.Height, new[] { sample.Image }))]);
+
+    /// <summary>A shard of PNG images, several of one size for each sample.</summary>
+    /// <param name="root">The folder that stands for the storage account.</param>
+    public static ShardInfo Write(
+        string root, string blob, string split, IReadOnlyList<(SampleLabels Labels, int Width, int Height, byte[][] Images)> samples)
     {
         var path = Path.Combine(root, Containers.Datasets, blob);
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
@@ -24,16 +30,35 @@ internal static class TarShard
         var index = new List<string>();
         using (var tar = new TarWriter(file, TarEntryFormat.Ustar, leaveOpen: true))
         {
-            foreach (var (labels, width, height, image) in samples)
+            foreach (var (labels, width, height, images) in samples)
             {
-                var sample = new ShardSample(labels, width, height, file.Position + HeaderBytes, image.Length);
+                var stored = new List<ShardImage>();
+                foreach (var image in images)
+                {
+                    var sha = Convert.ToHexStringLower(SHA256.HashData(image));
+                    stored.Add(new ShardImage(sha, width, height, file.Position + HeaderBytes, image.Length));
+                    Add(tar, $"{labels.Key}{(stored.Count == 1 ? "" : $".{stored.Count - 1}")}.png", image);
+                }
+                var sample = new ShardSample(labels, width, height, stored[0].Offset, stored[0].Length)
+                {
+                    MoreImages = stored.Count == 1 ? null : stored[1..],
+                };
                 index.Add(JsonSerializer.Serialize(sample, PipelineJson.Compact));
-                Add(tar, $"{labels.Key}.png", image);
                 Add(tar, $"{labels.Key}.json", JsonSerializer.SerializeToUtf8Bytes(labels, PipelineJson.Compact));
             }
         }
         File.WriteAllLines(Path.Combine(root, Containers.Datasets, DatasetBlobs.ShardIndex(blob)), index);
         return new ShardInfo(blob, split, samples.Count, file.Length);
+    }
+
+    /// <summary>An index without its shard.</summary>
+    /// <returns>The shard, of 1 byte.</returns>
+    public static ShardInfo WriteIndex(string root, string blob, string split, IEnumerable<ShardSample> samples)
+    {
+        var lines = samples.Select(sample => JsonSerializer.Serialize(sample, PipelineJson.Compact)).ToList();
+        Directory.CreateDirectory(Path.Combine(root, Containers.Datasets));
+        File.WriteAllLines(Path.Combine(root, Containers.Datasets, DatasetBlobs.ShardIndex(blob)), lines);
+        return new ShardInfo(blob, split, lines.Count, 1);
     }
 
     /// <summary>Samples of one colour each, which is also their category.</summary>

@@ -18,8 +18,8 @@ internal static class ParquetRows
     private const int BatchRows = 1000;
 
     /// <summary>
-    /// Reads the taken rows of a unit in batches that do not span row groups, with at most so many images of each. When a column of a row group is damaged, the rows of that row
-    /// group have a <see cref="DatasetRow.Fault"/>, and reading continues with the next row group.
+    /// Reads the taken rows of a unit in batches that do not span row groups, with at most so many images of each. When a column of a row
+    /// group is damaged, the rows of that row group have a <see cref="DatasetRow.Fault"/>, and reading continues with the next row group.
     /// </summary>
     /// <exception cref="InvalidDataException">The stream is not a Parquet file, its footer is damaged, or rows of the unit are
     /// missing.</exception>

@@ -8,12 +8,12 @@ namespace FunctionsPipeline.Datasets.Storage;
 internal sealed record SampleRow(string Key, ManifestRow Row, IReadOnlyList<string> Images)
 {
     /// <summary>Makes samples of a shard's rows by the request's use of images.</summary>
-    /// <param name="rows">Stored rows without duplicates, in their order.</param>
+    /// <param name="rows">Stored rows of one split without duplicates, in their order.</param>
     public static IEnumerable<SampleRow> Of(IEnumerable<ManifestRow> rows, DatasetRequest request) => request.Images switch
     {
         ImageUse.Samples => rows.SelectMany(row => ImagesOf(row).Select((image, number) =>
             new SampleRow(number == 0 ? KeyOf(row) : $"{KeyOf(row)}-{number}", row, [image]))),
-        // A row without a product is a product of its own. Rows of a product have one split.
+        // A row without a product is a product of its own.
         ImageUse.Prompt => rows.GroupBy(row => (row.Product, row.Product is null ? KeyOf(row) : null)).Select(product =>
             new SampleRow(KeyOf(product.First()), product.First(),
                 [.. product.SelectMany(ImagesOf).Distinct().Take(request.MaxImages)])),

@@ -10,7 +10,8 @@ namespace FunctionsPipeline.Datasets.Storage;
 
 /// <summary>
 /// Writes WebDataset shards: a tar with <c>{key}.{jpg|png|webp|gif|bmp}</c>, the original image, <c>{key}.1.…</c>, <c>{key}.2.…</c> for
-/// further images, and <c>{key}.json</c> for each sample. The same samples always give the same bytes. The index of a shard is written before the tar, so that a shard that exists has its index.
+/// further images, and <c>{key}.json</c> for each sample. The same samples always give the same bytes. The index of a shard is written
+/// before the tar, so that a shard that exists has its index.
 /// </summary>
 internal sealed class ShardWriter(DatasetBlobs dataset, BlobContainerClient container)
 {

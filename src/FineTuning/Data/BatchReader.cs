@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Runtime.ExceptionServices;
+using FunctionsPipeline.Contracts;
 using FunctionsPipeline.Images;
 using FunctionsPipeline.Phi3Vision.Images;
 using FunctionsPipeline.Phi3Vision.Vision;
@@ -18,7 +19,8 @@ internal sealed class BatchReader(
 
     /// <summary>Reads the batches, or micro-batches if these are given, in order. Ending the enumeration stops the preparation.</summary>
     /// <param name="augmentation">
-    /// Augments each image by a seed and the sample's position in the run, which starts at Start; null leaves the images unchanged.
+    /// Augments each image by a seed, the sample's position in the run, which starts at Start, and the image's number in the sample; null
+    /// leaves the images unchanged.
     /// </param>
     /// <exception cref="TrainingException">A shard is missing, or an image cannot be read.</exception>
     public IEnumerable<TrainingBatch> Read(
@@ -31,44 +33,51 @@ internal sealed class BatchReader(
             var start = position;
             position += samples.Count;
             if (augmentation is null && Features(samples) is { } known) return new TrainingBatch(known, padding, packing: packing);
-            return new TrainingBatch([.. InParallel(samples, (sample, i) =>
+            return new TrainingBatch([.. InParallel(samples, (sample, i) => Row(sample, [.. sample.Images.Select((stored, number) =>
             {
-                var image = images.Get(sample, token);
-                var shown = augmentation is { } change ? Augmentation.Of(change.Seed, start + i).Apply(image) : image;
-                return Row(sample, ImageProcessor.Views(shown));
-            })], padding, packing: packing);
+                var image = images.Get(sample, stored, token);
+                var shown = augmentation is { } change ? Augmentation.Of(change.Seed, start + i, number).Apply(image) : image;
+                return ImageProcessor.Views(shown);
+            })]))], padding, packing: packing);
         }, cancellationToken);
     }
 
     /// <summary>Reads the samples' images batch by batch, to compute their features.</summary>
     /// <exception cref="TrainingException">A shard is missing, or an image cannot be read.</exception>
-    public IEnumerable<IReadOnlyList<(Sample Sample, ProcessedImage Image)>> Images(
+    public IEnumerable<IReadOnlyList<(ShardImage Stored, ProcessedImage Image)>> Images(
         IEnumerable<IReadOnlyList<Sample>> batches, CancellationToken cancellationToken) =>
-        Prepare(batches, IReadOnlyList<(Sample, ProcessedImage)> (samples, token) =>
-            [.. InParallel(samples, (sample, _) => (sample, ImageProcessor.Views(images.Get(sample, token))))], cancellationToken);
+        Prepare(batches, IReadOnlyList<(ShardImage, ProcessedImage)> (samples, token) =>
+            [.. InParallel(samples, (sample, _) => sample.Images.Zip(Views(sample, token))).SelectMany(images => images)],
+            cancellationToken);
 
     /// <summary>Makes a batch of prompts without answers, padded on the left, for generation.</summary>
     public TrainingBatch Prompts(IEnumerable<Sample> samples, CancellationToken cancellationToken = default) =>
-        new([.. samples.Select(sample => Row(sample, ImageProcessor.Views(images.Get(sample, cancellationToken))))
-            .Select(row => (row.Row.PromptOnly(), row.Image))], padding, padLeft: true);
+        new([.. samples.Select(sample => Row(sample, Views(sample, cancellationToken)))
+            .Select(row => (row.Row.PromptOnly(), row.Images))], padding, padLeft: true);
 
     /// <summary>Reads the features of the samples' images; null unless all are cached.</summary>
-    private IReadOnlyList<(TrainingRow Row, ImageFeatures Image)>? Features(IReadOnlyList<Sample> samples)
+    private List<(TrainingRow Row, IReadOnlyList<ImageFeatures> Images)>? Features(IReadOnlyList<Sample> samples)
     {
         if (features is null) return null;
-        var known = InParallel(samples, (sample, _) => (Sample: sample, Image: features.Get(sample))).ToList();
-        return known.All(one => one.Image is not null) ? [.. known.Select(one => (Row(one.Sample, one.Image!.Tokens), one.Image!))] : null;
+        var known = InParallel(samples, (sample, _) => (Sample: sample, Images: sample.Images.Select(features.Get).ToList())).ToList();
+        if (known.Any(sample => sample.Images.Contains(null))) return null;
+        return [.. known.Select(sample => (Row(sample.Sample, [.. sample.Images.Select(image => image!.Tokens)]),
+            (IReadOnlyList<ImageFeatures>)sample.Images!))];
     }
 
-    private (TrainingRow Row, ProcessedImage Image) Row(Sample sample, ProcessedImage image) => (Row(sample, image.Tokens), image);
+    private IReadOnlyList<ProcessedImage> Views(Sample sample, CancellationToken cancellationToken) =>
+        [.. sample.Images.Select(image => ImageProcessor.Views(images.Get(sample, image, cancellationToken)))];
 
-    private TrainingRow Row(Sample sample, int imageTokens)
+    private (TrainingRow Row, IReadOnlyList<ProcessedImage> Images) Row(Sample sample, IReadOnlyList<ProcessedImage> images) =>
+        (Row(sample, [.. images.Select(image => image.Tokens)]), images);
+
+    private TrainingRow Row(Sample sample, IReadOnlyList<int> imageTokens)
     {
         var row = rows.Row(imageTokens, sample.Answer);
         return row.Ids.Length == sample.Tokens
             ? row
             : throw new TrainingException(
-                $"The index of the shard {sample.Shard.Blob} does not fit the image of {sample.Labels.Key}; ingest the dataset again.");
+                $"The index of the shard {sample.Shard.Blob} does not fit the images of {sample.Labels.Key}; ingest the dataset again.");
     }
 
     private static ParallelQuery<T> InParallel<T>(IReadOnlyList<Sample> samples, Func<Sample, int, T> prepare) =>
@@ -84,7 +93,7 @@ internal sealed class BatchReader(
         {
             try
             {
-                foreach (var samples in images.Follow(batches, sample => features?.Has(sample) == true))
+                foreach (var samples in images.Follow(batches, sample => features is not null && sample.Images.All(features.Has)))
                 {
                     ready.Add(prepare(samples, stop.Token), stop.Token);
                 }
@@ -120,36 +129,36 @@ internal sealed class BatchReader(
 /// <param name="cacheBytes">Maximum bytes of cached images; others are decoded again each time.</param>
 internal sealed class ImageSource(ShardCache shards, ImageProcessor processor, long cacheBytes)
 {
-    private readonly ConcurrentDictionary<Sample, PaddedImage> _cache = new(ReferenceEqualityComparer.Instance);
+    private readonly ConcurrentDictionary<string, PaddedImage> _cache = new(StringComparer.Ordinal);
     private long _cached;
 
     /// <summary>Yields the batches, and prefetches the shards of images that are not cached.</summary>
-    /// <param name="spared">True for a sample whose image will not be requested.</param>
+    /// <param name="spared">True for a sample whose images will not be requested.</param>
     public IEnumerable<IReadOnlyList<Sample>> Follow(IEnumerable<IReadOnlyList<Sample>> batches, Func<Sample, bool> spared) =>
-        shards.Follow(batches, needed: sample => !_cache.ContainsKey(sample) && !spared(sample));
+        shards.Follow(batches, needed: sample => !spared(sample) && !sample.Images.All(image => _cache.ContainsKey(image.Sha256)));
 
-    /// <summary>Returns a sample's resized image. Safe for concurrent use.</summary>
+    /// <summary>Returns an image of a sample, resized. Safe for concurrent use.</summary>
     /// <exception cref="TrainingException">The image cannot be read.</exception>
-    public PaddedImage Get(Sample sample, CancellationToken cancellationToken)
+    public PaddedImage Get(Sample sample, ShardImage stored, CancellationToken cancellationToken)
     {
-        if (_cache.TryGetValue(sample, out var known)) return known;
-        var image = Decode(sample, cancellationToken);
+        if (_cache.TryGetValue(stored.Sha256, out var known)) return known;
+        var image = Decode(sample, stored, cancellationToken);
         // Reserve first, and give back when over budget or when another thread has added the same image.
-        if (Interlocked.Add(ref _cached, image.Rgb.Length) > cacheBytes || !_cache.TryAdd(sample, image))
+        if (Interlocked.Add(ref _cached, image.Rgb.Length) > cacheBytes || !_cache.TryAdd(stored.Sha256, image))
             Interlocked.Add(ref _cached, -image.Rgb.Length);
         return image;
     }
 
-    private PaddedImage Decode(Sample sample, CancellationToken cancellationToken)
+    private PaddedImage Decode(Sample sample, ShardImage stored, CancellationToken cancellationToken)
     {
         try
         {
-            using var image = ImageReader.Read(shards.ReadImage(sample, cancellationToken));
+            using var image = ImageReader.Read(shards.ReadImage(sample, stored, cancellationToken));
             return processor.Fit(image);
         }
         catch (UnreadableImageException e)
         {
-            throw new TrainingException($"The image of {sample.Labels.Key} cannot be read: {e.Message} Ingest the dataset again.", e);
+            throw new TrainingException($"An image of {sample.Labels.Key} cannot be read: {e.Message} Ingest the dataset again.", e);
         }
     }
 }
@@ -164,9 +173,10 @@ internal readonly record struct Augmentation(bool Mirrored, double Right, double
 
     /// <summary>Draws an augmentation: mirrored with probability ½, shifted uniformly by up to 1/12 of each side.</summary>
     /// <param name="position">Position of the sample in the run, over all epochs.</param>
-    public static Augmentation Of(int seed, long position)
+    /// <param name="image">Number of the image in the sample, from 0.</param>
+    public static Augmentation Of(int seed, long position, int image = 0)
     {
-        var random = SeededRandom.At(seed, position);
+        var random = SeededRandom.At(seed, position, image);
         return new Augmentation(random.Next(2) == 1, Shift(random), Shift(random));
     }
 

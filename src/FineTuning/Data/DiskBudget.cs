@@ -13,8 +13,8 @@ internal sealed record DiskBudget(long Shards, long Features)
     private const double Usable = 0.9;
 
     /// <summary>
-    /// Bytes of shards whose samples are shuffled together. Two such groups are on disk while one follows the other. A power of two, so that
-    /// attempts on disks of nearly the same size shuffle alike, and a part of the checkpoint, so that the others do too.
+    /// Bytes of shards whose samples are shuffled together. Two such groups are on disk while one follows the other. A power of two, so
+    /// that attempts on disks of nearly the same size shuffle alike, and a part of the checkpoint, so that the others do too.
     /// </summary>
     public long ShuffledBytes => Math.Min(SampleOrder.MostBytesTogether, (long)BitOperations.RoundUpToPowerOf2((ulong)Shards / 2 + 1) / 2);
 
@@ -32,8 +32,9 @@ internal sealed record DiskBudget(long Shards, long Features)
         if (left / 2 < 2 * largest)
         {
             throw new TrainingException(string.Create(CultureInfo.InvariantCulture,
-                $"The disk of {options.WorkFolder} has {free / 1e9:0.##} GB free. Checkpoints and the model take {reserved / 1e9:0.##} GB, " +
-                $"and shards and features need {4 * largest / 1e9:0.##} GB at least. Give the worker a larger disk."));
+                $"The disk of {options.WorkFolder} has {free / 1e9:0.##} GB free. Checkpoints and the model take " +
+                $"{reserved / 1e9:0.##} GB, and shards and features need " +
+                $"{4 * largest / 1e9:0.##} GB at least. Give the worker a larger disk."));
         }
         return new DiskBudget(
             Math.Min(options.ShardCacheBytes, left / 2), Math.Min(options.FeatureCacheBytes, cached + left / 2));

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.Phi3Vision.Text;
 
@@ -9,12 +10,12 @@ namespace FunctionsPipeline.FineTuning.Data;
 /// </summary>
 public sealed class RowBuilder
 {
-    // Id of the positions of image 1, the only image of a row.
-    private const int Image = -1;
-
     private readonly Tokenizer _tokenizer;
     private readonly PromptTemplate _prompts;
-    private readonly int[] _before, _after;
+    private readonly string _question;
+
+    // Prompts by their number of images, with one id for each image.
+    private readonly ConcurrentDictionary<int, int[]> _layouts = new();
 
     /// <param name="settings">Question and templates of prompt and answer.</param>
     /// <exception cref="FormatException">A template of the settings is not valid.</exception>
@@ -23,7 +24,7 @@ public sealed class RowBuilder
         _tokenizer = tokenizer;
         Answers = settings.ToAnswerTemplate();
         _prompts = new PromptTemplate(settings.PromptTemplate);
-        (_before, _after) = AroundImage(settings.Question);
+        _question = settings.Question;
         StopTokens = new HashSet<int> { tokenizer.Id(SpecialTokens.End), tokenizer.Id(SpecialTokens.EndOfText) };
     }
 
@@ -33,26 +34,32 @@ public sealed class RowBuilder
     /// <summary>Ids that end an answer.</summary>
     public IReadOnlySet<int> StopTokens { get; }
 
-    /// <summary>Builds the ids up to the answer, the start of generation.</summary>
+    /// <summary>Builds the ids of a prompt with one image up to the answer, the start of generation.</summary>
     /// <param name="imageTokens">Number of tokens of the image.</param>
     /// <param name="question">Question in place of the one in the settings, without a tag of an image.</param>
-    public int[] Prompt(int imageTokens, string? question = null)
+    public int[] Prompt(int imageTokens, string? question = null) => Prompt([imageTokens], question);
+
+    /// <summary>Builds the ids of a prompt with several images up to the answer.</summary>
+    /// <param name="imageTokens">Number of tokens of each image, at least one.</param>
+    /// <inheritdoc cref="Prompt(int, string?)"/>
+    public int[] Prompt(IReadOnlyList<int> imageTokens, string? question = null)
     {
-        var (before, after) = question is null ? (_before, _after) : AroundImage(question);
-        return [.. before, .. Enumerable.Repeat(Image, imageTokens), .. after];
+        var layout = question is null ? Layout(imageTokens.Count) : Layout(imageTokens.Count, question);
+        return [.. layout.SelectMany(id => id < 0 ? Enumerable.Repeat(id, imageTokens[-id - 1]) : [id])];
     }
 
     /// <summary>Builds the row of prompt and answer.</summary>
-    /// <param name="imageTokens">Number of tokens of the image.</param>
-    public TrainingRow Row(int imageTokens, Answer answer)
+    /// <param name="imageTokens">Number of tokens of each image, at least one.</param>
+    public TrainingRow Row(IReadOnlyList<int> imageTokens, Answer answer)
     {
         var prompt = Prompt(imageTokens);
         return new TrainingRow([.. prompt, .. Reply(answer)], prompt.Length);
     }
 
     /// <summary>Computes the number of ids of <see cref="Row"/>.</summary>
-    /// <param name="imageTokens">Number of tokens of the image.</param>
-    public int Length(int imageTokens, Answer answer) => _before.Length + imageTokens + _after.Length + Reply(answer).Length;
+    /// <param name="imageTokens">Number of tokens of each image, at least one.</param>
+    public int Length(IReadOnlyList<int> imageTokens, Answer answer) =>
+        Layout(imageTokens.Count).Length - imageTokens.Count + imageTokens.Sum() + Reply(answer).Length;
 
     /// <summary>Decodes generated ids to text, without special tokens and surrounding white space.</summary>
     public string Decode(IEnumerable<int> answer) => _tokenizer.Decode(answer).Trim();
@@ -72,12 +79,10 @@ public sealed class RowBuilder
         ]);
     }
 
-    private (int[] Before, int[] After) AroundImage(string question)
-    {
-        var prompt = PromptBuilder.Build(_tokenizer, _prompts.Ask(question), [1]);
-        var image = Array.IndexOf(prompt, Image);
-        return ([_tokenizer.BeginOfText, .. prompt[..image]], prompt[(image + 1)..]);
-    }
+    private int[] Layout(int images) => _layouts.GetOrAdd(images, count => Layout(count, _question));
+
+    private int[] Layout(int images, string question) =>
+        [_tokenizer.BeginOfText, .. PromptBuilder.Build(_tokenizer, _prompts.Ask(question, images), [.. Enumerable.Repeat(1, images)])];
 
     private int[] Reply(Answer answer) =>
         _tokenizer.Encode($"{Answers.Write(answer)}{SpecialTokens.End}\n{SpecialTokens.EndOfText}", addBos: false);

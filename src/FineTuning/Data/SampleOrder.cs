@@ -1,3 +1,5 @@
+using FunctionsPipeline.Contracts;
+
 namespace FunctionsPipeline.FineTuning.Data;
 
 /// <summary>
@@ -13,17 +15,24 @@ internal sealed class SampleOrder
     /// <summary>Maximum bytes of these shards, on any disk.</summary>
     public const long MostBytesTogether = 4L << 30;
 
-    private readonly IReadOnlyList<Sample[]> _shards;
-    private readonly int _count;
+    private readonly IReadOnlyList<Sample> _samples;
+    private readonly IReadOnlyList<(int First, int Count, long Bytes)> _shards;
     private readonly int _seed;
     private readonly long _bytesTogether;
 
-    /// <param name="samples">At least one.</param>
+    /// <param name="samples">At least one; those of a shard follow each other.</param>
     /// <param name="bytesTogether">Maximum bytes of the shards whose samples are shuffled together, but at least one shard.</param>
     public SampleOrder(IReadOnlyList<Sample> samples, int seed, long bytesTogether = MostBytesTogether)
     {
-        (_count, _seed, _bytesTogether) = (samples.Count, seed, bytesTogether);
-        _shards = [.. samples.GroupBy(sample => sample.Shard).Select(shard => shard.ToArray())];
+        (_samples, _seed, _bytesTogether) = (samples, seed, bytesTogether);
+        var (shards, count, last) = (new List<(int First, int Count, long Bytes)>(), 0, default(ShardInfo));
+        foreach (var shard in samples.Select(sample => sample.Shard))
+        {
+            if (shard != last) shards.Add((count, 0, shard.Bytes));
+            shards[^1] = shards[^1] with { Count = shards[^1].Count + 1 };
+            (count, last) = (count + 1, shard);
+        }
+        _shards = shards;
     }
 
     /// <summary>
@@ -37,49 +46,48 @@ internal sealed class SampleOrder
     private IEnumerable<Sample> Between(long start, long total)
     {
         var position = start;
-        var skip = (int)(start % _count);
-        for (var epoch = start / _count; ; epoch++)
+        var skip = (int)(start % _samples.Count);
+        for (var epoch = start / _samples.Count; ; epoch++)
         {
             var number = 0;
             foreach (var group in Groups(epoch))
             {
                 number++;
-                var size = group.Sum(shard => shard.Length);
+                var size = group.Sum(shard => shard.Count);
                 // Groups before the start position are skipped by their sizes alone, without shuffling.
                 if (skip >= size)
                 {
                     skip -= size;
                     continue;
                 }
-                Sample[] together = [.. group.SelectMany(shard => shard)];
+                int[] together = [.. group.SelectMany(shard => Enumerable.Range(shard.First, shard.Count))];
                 // A generator per epoch and group: a group's order does not depend on the groups before it.
                 SeededRandom.At(_seed, epoch, number).Shuffle(together);
                 for (; skip < together.Length; skip++, position++)
                 {
                     if (position >= total) yield break;
-                    yield return together[skip];
+                    yield return _samples[together[skip]];
                 }
                 skip = 0;
             }
         }
     }
 
-    private IEnumerable<IReadOnlyList<Sample[]>> Groups(long epoch)
+    private IEnumerable<IReadOnlyList<(int First, int Count, long Bytes)>> Groups(long epoch)
     {
-        Sample[][] order = [.. _shards];
+        (int First, int Count, long Bytes)[] order = [.. _shards];
         SeededRandom.At(_seed, epoch).Shuffle(order);
-        var group = new List<Sample[]>();
+        var group = new List<(int First, int Count, long Bytes)>();
         long bytes = 0;
         foreach (var shard in order)
         {
-            var more = shard[0].Shard.Bytes;
-            if (group.Count > 0 && (group.Count == ShardsTogether || bytes + more > _bytesTogether))
+            if (group.Count > 0 && (group.Count == ShardsTogether || bytes + shard.Bytes > _bytesTogether))
             {
                 yield return group;
                 (group, bytes) = ([], 0);
             }
             group.Add(shard);
-            bytes += more;
+            bytes += shard.Bytes;
         }
         yield return group;
     }

@@ -22,15 +22,20 @@ internal sealed class ShardCache(IRunStore store, string folder, long budget) : 
     private long _bytes, _bytesInUse, _clock;
     private int _fetched;
 
-    /// <summary>Reads the encoded image of a sample; waits while its shard is being fetched.</summary>
+    /// <summary>Reads an encoded image of a sample, its first; waits while its shard is being fetched.</summary>
     /// <exception cref="TrainingException">The shard is missing, or ends before the image does.</exception>
-    public byte[] ReadImage(Sample sample, CancellationToken cancellationToken)
+    public byte[] ReadImage(Sample sample, CancellationToken cancellationToken) =>
+        ReadImage(sample, sample.Images[0], cancellationToken);
+
+    /// <summary>Reads one of the encoded images of a sample.</summary>
+    /// <inheritdoc cref="ReadImage(Sample, CancellationToken)"/>
+    public byte[] ReadImage(Sample sample, ShardImage image, CancellationToken cancellationToken)
     {
         var entry = Take(sample.Shard);
         try
         {
             entry.Fetching.WaitAsync(cancellationToken).GetAwaiter().GetResult();
-            return Read(entry.Path, sample);
+            return Read(entry.Path, sample, image);
         }
         finally
         {
@@ -88,13 +93,13 @@ internal sealed class ShardCache(IRunStore store, string folder, long budget) : 
         _turns.Dispose();
     }
 
-    private static byte[] Read(string path, Sample sample)
+    private static byte[] Read(string path, Sample sample, ShardImage image)
     {
         using var file = File.OpenHandle(path);
-        var bytes = new byte[sample.Content.Length];
+        var bytes = new byte[image.Length];
         for (var read = 0; read < bytes.Length;)
         {
-            var count = RandomAccess.Read(file, bytes.AsSpan(read), sample.Content.Offset + read);
+            var count = RandomAccess.Read(file, bytes.AsSpan(read), image.Offset + read);
             if (count == 0) throw new TrainingException($"The shard {sample.Shard.Blob} ends inside the image of {sample.Labels.Key}.");
             read += count;
         }

@@ -14,24 +14,26 @@ public sealed class TrainingBatch
     private readonly long[] _ids, _positions, _targets;
     private readonly long[]? _mask, _segments;
 
-    /// <param name="samples">At least one row with its image.</param>
+    /// <param name="samples">At least one row with its images.</param>
     /// <param name="padding">Id that pads shorter rows.</param>
     /// <param name="padLeft">Pads on the left, as generation requires, in place of the right.</param>
     /// <param name="packing">Lays the rows end to end in place of padding: <see cref="ModelInput.SegmentLengths"/>.</param>
     public TrainingBatch(
-        IReadOnlyList<(TrainingRow Row, ProcessedImage Image)> samples, int padding, bool padLeft = false, bool packing = false)
+        IReadOnlyList<(TrainingRow Row, IReadOnlyList<ProcessedImage> Images)> samples, int padding, bool padLeft = false,
+        bool packing = false)
         : this(
-            [.. samples.Select(sample => sample.Row)], new BatchPixels([.. samples.Select(sample => sample.Image)]),
+            [.. samples.Select(sample => sample.Row)], new BatchPixels([.. samples.SelectMany(sample => sample.Images)]),
             padding, padLeft, packing)
     {
     }
 
     /// <summary>Makes a batch from image features that the vision tower computed before.</summary>
-    /// <inheritdoc cref="TrainingBatch(IReadOnlyList{ValueTuple{TrainingRow, ProcessedImage}}, int, bool, bool)"/>
+    /// <inheritdoc cref="TrainingBatch(IReadOnlyList{ValueTuple{TrainingRow, IReadOnlyList{ProcessedImage}}}, int, bool, bool)"/>
     public TrainingBatch(
-        IReadOnlyList<(TrainingRow Row, ImageFeatures Image)> samples, int padding, bool padLeft = false, bool packing = false)
+        IReadOnlyList<(TrainingRow Row, IReadOnlyList<ImageFeatures> Images)> samples, int padding, bool padLeft = false,
+        bool packing = false)
         : this(
-            [.. samples.Select(sample => sample.Row)], new BatchFeatures([.. samples.Select(sample => sample.Image)]),
+            [.. samples.Select(sample => sample.Row)], new BatchFeatures([.. samples.SelectMany(sample => sample.Images)]),
             padding, padLeft, packing)
     {
     }
@@ -107,7 +109,7 @@ public sealed class TrainingBatch
     public Tensor Targets(Device device) => tensor(_targets, [_targets.Length], device: device);
 }
 
-/// <summary>Images of a batch in managed memory, one per row.</summary>
+/// <summary>Images of a batch in managed memory, in the order of the rows.</summary>
 internal interface IBatchImages
 {
     /// <summary>Number of views that the vision tower processes.</summary>

@@ -3,6 +3,7 @@ using System.Collections.Concurrent;
 using System.Numerics;
 using System.Security.Cryptography;
 using System.Text;
+using FunctionsPipeline.Contracts;
 using FunctionsPipeline.Phi3Vision.Vision;
 using static TorchSharp.torch;
 
@@ -43,19 +44,19 @@ internal sealed class VisionFeatureCache
         _bytes = files.Sum(file => file.Length);
     }
 
-    /// <summary>True when a sample's image has an entry, which may turn out to be damaged. The entry stays as long as the cache.</summary>
-    public bool Has(Sample sample)
+    /// <summary>True when an image has an entry, which may turn out to be damaged. The entry stays as long as the cache.</summary>
+    public bool Has(ShardImage image)
     {
-        var path = PathOf(sample.Labels.Sha256);
+        var path = PathOf(image.Sha256);
         if (!File.Exists(path)) return false;
         _used[path] = true;
         return true;
     }
 
-    /// <summary>Reads the features of a sample's image; null when the entry is missing or damaged.</summary>
-    public ImageFeatures? Get(Sample sample)
+    /// <summary>Reads the features of an image; null when the entry is missing or damaged.</summary>
+    public ImageFeatures? Get(ShardImage image)
     {
-        var path = PathOf(sample.Labels.Sha256);
+        var path = PathOf(image.Sha256);
         if (!File.Exists(path)) return null;
         // Marked first: a concurrent Reserve spares the entry. One that looked before removes it, and the entry counts as missing.
         _used[path] = true;
@@ -76,11 +77,11 @@ internal sealed class VisionFeatureCache
         return null;
     }
 
-    /// <summary>Stores the features of a sample's image.</summary>
+    /// <summary>Stores the features of an image.</summary>
     /// <returns>True when the features are stored.</returns>
-    public bool Put(Sample sample, ImageFeatures features)
+    public bool Put(ShardImage image, ImageFeatures features)
     {
-        var path = PathOf(sample.Labels.Sha256);
+        var path = PathOf(image.Sha256);
         _used[path] = true;
         if (File.Exists(path)) return true;
         var size = VisionFeatureFile.SizeOf(features);

@@ -175,17 +175,29 @@ public sealed record NaiveBaseline(FieldValue Answer)
     public IReadOnlyList<string> Categories { get; init; } = [];
 
     /// <summary>Computes the baselines of a training split, by field; there is none for free text, nor for a field without values.</summary>
+    /// <param name="training">Enumerated once, as the labels may not fit into memory.</param>
     /// <param name="template">Template that names the fields.</param>
     public static IReadOnlyDictionary<string, NaiveBaseline> Of(IEnumerable<ILabels> training, AnswerTemplate template)
     {
-        var labels = training.ToList();
-        var baselines = new Dictionary<string, NaiveBaseline>();
-        foreach (var field in template.Parts.Select(part => part.Field))
+        var fields = template.Parts.Select(part => part.Field).Where(field => field.Kind != FieldKind.Text)
+            .Select(field => (Field: field, Numbers: new List<double>(), Texts: new Dictionary<string, (FieldValue Value, int Count)>()))
+            .ToList();
+        foreach (var labels in training)
         {
-            var values = labels.Select(label => label.ValueOf(field.Name)).OfType<FieldValue>().ToList();
-            if (values.Count > 0 && Of(field.Kind, values) is { } baseline) baselines[field.Name] = baseline;
+            foreach (var (field, numbers, texts) in fields)
+            {
+                if (labels.ValueOf(field.Name) is not { } value) continue;
+                if (value.Number is { } number) numbers.Add(number);
+                else
+                {
+                    // Lists with the same items in another order are the same.
+                    var key = string.Join('\n', (value.Items ?? [value.Text!]).Order(StringComparer.Ordinal));
+                    texts[key] = texts.TryGetValue(key, out var known) ? (known.Value, known.Count + 1) : (value, 1);
+                }
+            }
         }
-        return baselines;
+        return fields.Where(field => field.Numbers.Count + field.Texts.Count > 0)
+            .ToDictionary(field => field.Field.Name, field => Of(field.Field.Kind, field.Numbers, field.Texts));
     }
 
     /// <summary>Computes the median; null for no values.</summary>
@@ -197,23 +209,15 @@ public sealed record NaiveBaseline(FieldValue Answer)
         return sorted.Count % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
     }
 
-    private static NaiveBaseline? Of(FieldKind kind, IReadOnlyList<FieldValue> values)
+    private static NaiveBaseline Of(
+        FieldKind kind, IReadOnlyCollection<double> numbers, IReadOnlyDictionary<string, (FieldValue Value, int Count)> texts)
     {
-        switch (kind)
+        if (kind == FieldKind.Number) return new NaiveBaseline(new FieldValue(Median(numbers)!.Value));
+        var ordered = texts.OrderByDescending(text => text.Value.Count).ThenBy(text => text.Key, StringComparer.Ordinal).ToList();
+        return new NaiveBaseline(ordered[0].Value.Value)
         {
-            case FieldKind.Number:
-                return new NaiveBaseline(new FieldValue(Median([.. values.Select(value => value.Number!.Value)])!.Value));
-            case FieldKind.Category or FieldKind.List:
-                // Lists with the same items in another order are the same.
-                var groups = values.GroupBy(value => string.Join('\n', (value.Items ?? [value.Text!]).Order(StringComparer.Ordinal)))
-                    .OrderByDescending(group => group.Count()).ThenBy(group => group.Key, StringComparer.Ordinal).ToList();
-                return new NaiveBaseline(groups[0].First())
-                {
-                    Categories = kind == FieldKind.Category ? [.. groups.Select(group => group.Key)] : [],
-                };
-            default:
-                return null;
-        }
+            Categories = kind == FieldKind.Category ? [.. ordered.Select(text => text.Key)] : [],
+        };
     }
 }
 

@@ -107,7 +107,7 @@ public sealed class Predictor : IDisposable
     private TrainingBatch Prompts(IReadOnlyList<PreparedImage> images) => new(
         [
             .. images.AsParallel().AsOrdered().Select(image =>
-                (new TrainingRow(image.Prompt, image.Prompt.Length), ImageProcessor.Views(image.Fitted))),
+                (new TrainingRow(image.Prompt, image.Prompt.Length), (IReadOnlyList<ProcessedImage>)[ImageProcessor.Views(image.Fitted)])),
         ],
         _loaded.Config.PadTokenId, padLeft: true);
 }

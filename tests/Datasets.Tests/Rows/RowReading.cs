@@ -15,7 +15,8 @@ internal static class RowReading
     public static async Task<List<DatasetRow>> ReadAsync(byte[] file, ColumnMapping columns, int images = 1)
     {
         await using var parquet = await ParquetFile.OpenAsync(new MemoryStream(file), default);
-        return await ReadAsync(new MemoryStream(file), columns, new IngestUnit(0, "train", "0.parquet", 1000, 1000, parquet.RowCount), images: images);
+        var all = new IngestUnit(0, "train", "0.parquet", 1000, 1000, parquet.RowCount);
+        return await ReadAsync(new MemoryStream(file), columns, all, images: images);
     }
 
     public static async Task<List<DatasetRow>> ReadAsync(

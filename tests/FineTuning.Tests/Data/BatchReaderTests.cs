@@ -2,6 +2,8 @@ using FunctionsPipeline.Contracts;
 using FunctionsPipeline.FineTuning.Data;
 using FunctionsPipeline.Images;
 using FunctionsPipeline.Phi3Vision.Images;
+using FunctionsPipeline.Phi3Vision.Model;
+using FunctionsPipeline.Phi3Vision.Weights;
 using SixLabors.ImageSharp;
 using SixLabors.ImageSharp.Formats.Jpeg;
 using SixLabors.ImageSharp.PixelFormats;
@@ -26,7 +28,8 @@ public sealed class BatchReaderTests : IAsyncLifetime
             .ToList();
         var validation = TarShard.WriteColours(_root, "v.tar", Splits.Validation, samples: 1);
         var store = new LocalRunStore(_root);
-        _samples = TrainingData.Plan(await ShardIndex.ReadAsync(store, [.. shards, validation], default), Rows, Processor, 1000).Training;
+        var indexes = await ShardIndex.ReadAsync(store, [.. shards, validation], Path.Combine(_root, "indexes"), default);
+        _samples = [.. TrainingData.Plan(indexes, Rows, Processor, 1000).Training];
         _shards = new ShardCache(store, Path.Combine(_root, "disk"), long.MaxValue);
         _reader = new BatchReader(new ImageSource(_shards, Processor, cacheBytes: 0), Rows, padding: 0);
     }
@@ -53,11 +56,54 @@ public sealed class BatchReaderTests : IAsyncLifetime
         Assert.NotEqual(Pixels(0)[2..], [.. _reader.Read(_samples.Skip(4).Chunk(2), (7, 0L), default).Select(Sums)]);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_sample_of_several_images_has_the_loss_of_a_batch_made_by_hand(bool packing)
+    {
+        var answer = new SampleLabels("train-0", "", null, "Hats", null);
+        byte[][] files = [TarShard.Png(60, 90, new Rgb24(200, 0, 0)), TarShard.Png(60, 90, new Rgb24(0, 0, 200))];
+        var (samples, reader) = await OpenAsync([(answer, 60, 90, files), (answer with { Key = "train-1" }, 60, 90, files[1..])], packing);
+
+        ProcessedImage[] images = [.. files.Select(file =>
+        {
+            using var image = ImageReader.Read(file);
+            return Processor.Process(image);
+        })];
+        var truth = new Answer(null, "Hats", null);
+        var byHand = new TrainingBatch(
+            [(Rows.Row([313, 313], truth), images), (Rows.Row([313], truth), [images[1]])], padding: 0, packing: packing);
+        var read = reader.Read([samples], augmentation: null, default).Single();
+
+        using var scope = NewDisposeScope();
+        using var model = new Phi3VisionModel(SmallModel.Config);
+        Initializer.Initialize(model, seed: 1);
+        var loss = new AnswerLoss(model, CPU);
+        Assert.Equal(loss.Sum(byHand), loss.Sum(read));
+        Assert.Equal([3, 2, 3, 336, 336], read.Input(CPU).PixelValues!.shape);
+        var swapped = new TrainingBatch(
+            [(Rows.Row([313, 313], truth), [images[1], images[0]]), (Rows.Row([313], truth), [images[1]])], padding: 0, packing: packing);
+        Assert.NotEqual(loss.Sum(swapped), loss.Sum(read));
+        var prompts = reader.Prompts(samples);
+        Assert.Equal([2, 3], [prompts.Rows, prompts.Input(CPU).ImageSizes!.shape[0]]);
+    }
+
+    [Fact]
+    public async Task Each_image_of_a_sample_is_augmented_by_itself_and_again_the_same()
+    {
+        var image = NoiseImage.Png(60, seed: 3);
+        var (samples, reader) = await OpenAsync([.. Enumerable.Range(0, 4).Select(i =>
+            (new SampleLabels($"train-{i}", "", null, "Hats", null), 60, 60, new[] { image, image }))]);
+        float[][] Pixels(int start) => [.. reader.Read(samples.Skip(start).Chunk(1), (7, start), default).Select(Sums)];
+        Assert.All(Pixels(0), sums => Assert.NotEqual(sums[..(sums.Length / 2)], sums[(sums.Length / 2)..]));
+        Assert.Equal(Pixels(0)[2..], Pixels(2));
+    }
+
     [Fact]
     public void Images_come_without_rows_for_whoever_needs_nothing_else()
     {
         var images = _reader.Images(_samples.Chunk(4), default).SelectMany(batch => batch).ToList();
-        Assert.Equal(_samples, images.Select(image => image.Sample));
+        Assert.Equal(_samples.Select(sample => sample.Images[0]), images.Select(image => image.Stored));
         Assert.All(images, image => Assert.Equal((2, 336, 336), (image.Image.Views, image.Image.Height, image.Image.Width)));
     }
 
@@ -66,7 +112,7 @@ public sealed class BatchReaderTests : IAsyncLifetime
     {
         var wrong = _samples[0] with { Tokens = _samples[0].Tokens + 144 };
         var failure = Assert.Throws<TrainingException>(() => _reader.Read([[wrong]], augmentation: null, default).ToList());
-        Assert.Equal("The index of the shard 0.tar does not fit the image of train-0; ingest the dataset again.", failure.Message);
+        Assert.Equal("The index of the shard 0.tar does not fit the images of train-0; ingest the dataset again.", failure.Message);
     }
 
     [Fact]
@@ -74,7 +120,21 @@ public sealed class BatchReaderTests : IAsyncLifetime
     {
         var wrong = _samples[0] with { Content = _samples[0].Content with { Offset = 0 } };
         var failure = Assert.Throws<TrainingException>(() => _reader.Read([[wrong]], augmentation: null, default).ToList());
-        Assert.StartsWith("The image of train-0 cannot be read: not-an-image", failure.Message);
+        Assert.StartsWith("An image of train-0 cannot be read: not-an-image", failure.Message);
+    }
+
+    private async Task<(IReadOnlyList<Sample> Samples, BatchReader Reader)> OpenAsync(
+        IReadOnlyList<(SampleLabels Labels, int Width, int Height, byte[][] Images)> samples, bool packing = false)
+    {
+        var store = new LocalRunStore(_root);
+        ShardInfo[] shards =
+        [
+            TarShard.Write(_root, "several.tar", Splits.Train, samples),
+            TarShard.WriteColours(_root, "v.tar", Splits.Validation, samples: 1),
+        ];
+        var indexes = await ShardIndex.ReadAsync(store, shards, Path.Combine(_root, "several"), default);
+        var training = TrainingData.Plan(indexes, Rows, Processor, maxTokens: 1000).Training;
+        return ([.. training], new BatchReader(new ImageSource(_shards, Processor, cacheBytes: 0), Rows, padding: 0, packing));
     }
 
     private static float[] Sums(TrainingBatch batch)
@@ -191,7 +251,7 @@ public sealed class TrainedAndServedPixelsTests : IDisposable
                 TarShard.Write(_root, "t.tar", Splits.Train, [sample]),
                 TarShard.Write(_root, "v.tar", Splits.Validation, [sample]),
             ],
-            default);
+            Path.Combine(_root, "indexes"), default);
         var samples = TrainingData.Plan(index, rows, Processor, maxTokens: 4000).Training;
         await using var shards = new ShardCache(store, Path.Combine(_root, "disk"), long.MaxValue);
         var reader = new BatchReader(new ImageSource(shards, Processor, cacheBytes: 0), rows, padding: 0);

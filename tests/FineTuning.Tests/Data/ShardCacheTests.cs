@@ -21,7 +21,7 @@ public sealed class ShardCacheTests : IAsyncLifetime
             var content = Enumerable.Range(0, 2).Select(
                 k => (new SampleLabels($"{i}-{k}", "00", null, "Hats", null), 1, 1, new[] { (byte)i, (byte)k }));
             var shard = TarShard.Write(_root, $"train-{i}.tar", Splits.Train, [.. content]);
-            var index = (await ShardIndex.ReadAsync(_store, [shard], default)).Single();
+            var index = (await ShardIndex.ReadAsync(new LocalRunStore(_root), [shard], Path.Combine(_root, "indexes"), default)).Single();
             _samples.AddRange(index.Samples.Select(sample => new Sample(shard, sample, 400)));
         }
     }

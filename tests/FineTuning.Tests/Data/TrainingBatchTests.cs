@@ -1,6 +1,7 @@
 using FunctionsPipeline.FineTuning.Data;
 using FunctionsPipeline.Phi3Vision.Images;
 using FunctionsPipeline.Phi3Vision.Model;
+using FunctionsPipeline.Phi3Vision.Vision;
 using FunctionsPipeline.Phi3Vision.Weights;
 using static TorchSharp.torch;
 
@@ -9,10 +10,10 @@ namespace FunctionsPipeline.FineTuning.Tests.Data;
 public sealed class TrainingBatchTests
 {
     private const int View = 3 * 336 * 336;
-    private static readonly (TrainingRow, ProcessedImage) Short =
-        (new TrainingRow([1, -1, 7, 8], 2), new ProcessedImage(Filled(2, 0.1f), 2, 336, 336, 1));
-    private static readonly (TrainingRow, ProcessedImage) Long =
-        (new TrainingRow([1, 2, -1, -1, 5, 6], 4), new ProcessedImage(Filled(3, 0.2f), 3, 336, 672, 2));
+    private static readonly (TrainingRow, IReadOnlyList<ProcessedImage>) Short =
+        (new TrainingRow([1, -1, 7, 8], 2), [new ProcessedImage(Filled(2, 0.1f), 2, 336, 336, 1)]);
+    private static readonly (TrainingRow, IReadOnlyList<ProcessedImage>) Long =
+        (new TrainingRow([1, 2, -1, -1, 5, 6], 4), [new ProcessedImage(Filled(3, 0.2f), 3, 336, 672, 2)]);
 
     [Fact]
     public void Shorter_rows_are_padded_on_the_right_and_every_label_has_the_position_before_it()
@@ -56,7 +57,8 @@ public sealed class TrainingBatchTests
         var samples = new[] { NoiseImage.Sample(3), NoiseImage.Sample(1) };
         var pixels = new TrainingBatch(samples, padding: 0, packing: packing);
         var features = new TrainingBatch(
-            [.. samples.Select(sample => (sample.Row, model.Encode(sample.Image)))], padding: 0, packing: packing);
+            [.. samples.Select(sample => (sample.Row, (IReadOnlyList<ImageFeatures>)[model.Encode(sample.Images[0])]))],
+            padding: 0, packing: packing);
         Assert.Null(features.Input(CPU).PixelValues);
         var loss = new AnswerLoss(model, CPU);
         Assert.Equal(loss.Sum(pixels), loss.Sum(features), 1e-4);

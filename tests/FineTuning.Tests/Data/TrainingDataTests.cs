@@ -4,10 +4,14 @@ using FunctionsPipeline.Phi3Vision.Images;
 
 namespace FunctionsPipeline.FineTuning.Tests.Data;
 
-public sealed class TrainingDataTests
+public sealed class TrainingDataTests : IDisposable
 {
     private static readonly RowBuilder Rows = new(SmallModel.Tokenizer, new ServingSettings());
     private static readonly ImageProcessor Processor = new(numCrops: 4);
+
+    private readonly string _root = Directory.CreateTempSubdirectory("plan-").FullName;
+
+    public void Dispose() => Directory.Delete(_root, recursive: true);
 
     [Fact]
     public void Samples_are_planned_by_what_they_are_used_for_with_their_tokens()
@@ -15,7 +19,10 @@ public sealed class TrainingDataTests
         var data = Plan(5000, Index(Splits.Train, (60, 60), (300, 100)), Index(Splits.Test, (60, 60)), Index(Splits.Validation, (60, 60)));
         Assert.Equal((2, 1, 1, 0), (data.Training.Count, data.Validation.Count, data.Test.Count, data.Dropped));
         Assert.Equal(
-            [Rows.Row(757, data.Training[0].Answer).Ids.Length, Rows.Row(Processor.Tokens(300, 100), data.Training[1].Answer).Ids.Length],
+            [
+                Rows.Row([757], data.Training[0].Answer).Ids.Length,
+                Rows.Row([Processor.Tokens(300, 100)], data.Training[1].Answer).Ids.Length,
+            ],
             data.Training.Select(sample => sample.Tokens));
     }
 
@@ -48,12 +55,61 @@ public sealed class TrainingDataTests
         Assert.Contains("20000×1 pixels is too thin", failure.Message);
     }
 
-    private static TrainingData Plan(int maxTokens, params ShardIndex[] indexes) => TrainingData.Plan(indexes, Rows, Processor, maxTokens);
+    [Fact]
+    public void A_sample_takes_the_tokens_of_all_its_images()
+    {
+        var shard = TarShard.WriteIndex(_root, "two.tar", Splits.Train,
+            [Sample("train-0", 60, 60) with { MoreImages = [new ShardImage("01", 300, 100, 1, 1), new ShardImage("02", 60, 60, 2, 1)] }]);
+        var data = Plan(5000, shard, Index(Splits.Validation, (60, 60)));
+        var sample = Assert.Single(data.Training);
+        Assert.Equal(["00", "01", "02"], sample.Images.Select(image => image.Sha256));
+        Assert.Equal(Rows.Row([757, Processor.Tokens(300, 100), 757], sample.Answer).Ids.Length, sample.Tokens);
+        // Four crops and the global view of each square, three crops and the global view of the wide one.
+        Assert.Equal(3 * 5 + 4, data.Views);
+    }
 
-    private static ShardIndex Index(string split, params (int Width, int Height)[] sizes) => new(
-        new ShardInfo($"{split}.tar", split, sizes.Length, 1),
-        [.. sizes.Select((size, i) =>
-            new ShardSample(new SampleLabels($"{split}-{i}", "00", null, "Hats", null), size.Width, size.Height, i, 1))]);
+    private TrainingData Plan(int maxTokens, params ShardInfo[] shards) => TrainingData.Plan(
+        ShardIndex.ReadAsync(new LocalRunStore(_root), shards, Path.Combine(_root, Guid.NewGuid().ToString("N")), default).Result,
+        Rows, Processor, maxTokens);
+
+    private ShardInfo Index(string split, params (int Width, int Height)[] sizes) => TarShard.WriteIndex(
+        _root, $"{split}.tar", split, sizes.Select((size, i) => Sample($"{split}-{i}", size.Width, size.Height)));
+
+    private static ShardSample Sample(string key, int width, int height) =>
+        new(new SampleLabels(key, "00", null, "Hats", null), width, height, 0, 1);
+}
+
+/// <summary>The memory is the process's, so that nothing may run beside this test.</summary>
+[Collection(nameof(TrainingJobRunnerTests))]
+public sealed class SampleMemoryTests : IDisposable
+{
+    private const int Count = 100_000;
+
+    private readonly string _root = Directory.CreateTempSubdirectory("memory-").FullName;
+
+    public void Dispose() => Directory.Delete(_root, recursive: true);
+
+    [Fact]
+    public async Task Memory_holds_20_bytes_of_a_sample()
+    {
+        // Few words: the tokenizer keeps 65,536 of them.
+        var samples = Enumerable.Range(0, Count).Select(i => new ShardSample(
+            new SampleLabels($"train-{i}", $"{i:x64}", $"A title of the usual length, number {i % 100}", "Hats", i % 100), 60, 60, i, 1));
+        ShardInfo[] shards =
+        [
+            TarShard.WriteIndex(_root, "many.tar", Splits.Train, samples),
+            TarShard.WriteIndex(_root, "one.tar", Splits.Validation, samples.Take(1)),
+        ];
+        var (rows, processor) = (new RowBuilder(SmallModel.Tokenizer, new ServingSettings()), new ImageProcessor(numCrops: 4));
+        var before = GC.GetTotalMemory(forceFullCollection: true);
+        var indexes = await ShardIndex.ReadAsync(new LocalRunStore(_root), shards, Path.Combine(_root, "indexes"), default);
+        var data = TrainingData.Plan(indexes, rows, processor, maxTokens: 5000);
+        var order = new SampleOrder(data.Training, seed: 1);
+        var bytes = (double)(GC.GetTotalMemory(forceFullCollection: true) - before) / Count;
+
+        Assert.InRange(bytes, 20, 30);
+        Assert.Equal(Count, order.Batches(1000, 0, Count).SelectMany(batch => batch).DistinctBy(sample => sample.Labels.Key).Count());
+    }
 }
 
 public sealed class ShardIndexTests : IDisposable
@@ -68,6 +124,9 @@ public sealed class ShardIndexTests : IDisposable
         _shard = TarShard.WriteColours(_root, "d/train-00000.tar", Splits.Train, samples: 3, width: 80, height: 50);
     }
 
+    private Task<IReadOnlyList<ShardIndex>> ReadAsync() =>
+        ShardIndex.ReadAsync(_store, [_shard], Path.Combine(_root, "indexes"), default);
+
     private string IndexFile => Path.Combine(_root, Containers.Datasets, "d/train-00000.jsonl");
 
     public void Dispose() => Directory.Delete(_root, recursive: true);
@@ -76,7 +135,7 @@ public sealed class ShardIndexTests : IDisposable
     public async Task Samples_are_listed_without_their_shard()
     {
         File.Delete(Path.Combine(_root, Containers.Datasets, _shard.Blob));
-        var index = Assert.Single(await ShardIndex.ReadAsync(_store, [_shard], default));
+        var index = Assert.Single(await ReadAsync());
         Assert.Equal(_shard, index.Shard);
         Assert.Equal(["train-0", "train-1", "train-2"], index.Samples.Select(sample => sample.Labels.Key));
         Assert.All(index.Samples, sample => Assert.Equal((80, 50), (sample.Width, sample.Height)));
@@ -86,7 +145,7 @@ public sealed class ShardIndexTests : IDisposable
     public async Task A_missing_index_is_named()
     {
         File.Delete(IndexFile);
-        var failure = await Assert.ThrowsAsync<TrainingException>(() => ShardIndex.ReadAsync(_store, [_shard], default));
+        var failure = await Assert.ThrowsAsync<TrainingException>(() => ReadAsync());
         Assert.Equal("The shard index d/train-00000.jsonl is gone; ingest the dataset again.", failure.Message);
     }
 
@@ -98,7 +157,7 @@ public sealed class ShardIndexTests : IDisposable
     public async Task A_damaged_line_is_named(string line)
     {
         File.AppendAllText(IndexFile, line + "\n");
-        var failure = await Assert.ThrowsAsync<TrainingException>(() => ShardIndex.ReadAsync(_store, [_shard], default));
+        var failure = await Assert.ThrowsAsync<TrainingException>(() => ReadAsync());
         Assert.StartsWith("Line 4 of the shard index d/train-00000.jsonl is not what it should be:", failure.Message);
     }
 
@@ -106,7 +165,7 @@ public sealed class ShardIndexTests : IDisposable
     public async Task An_index_that_is_cut_off_is_named()
     {
         File.WriteAllLines(IndexFile, File.ReadLines(IndexFile).Take(2).ToList());
-        var failure = await Assert.ThrowsAsync<TrainingException>(() => ShardIndex.ReadAsync(_store, [_shard], default));
+        var failure = await Assert.ThrowsAsync<TrainingException>(() => ReadAsync());
         Assert.Contains("lists 2 of 3 samples", failure.Message);
     }
 }

@@ -23,7 +23,7 @@ public sealed class SampleAnswersWriterTests : IAsyncLifetime
         _store = new LocalRunStore(_root);
         var shard = TarShard.WriteColours(_root, "validation.tar", Splits.Validation, samples: 6);
         _shards = new ShardCache(_store, Path.Combine(_root, "local"), budget: 1 << 20);
-        _split = [.. ShardIndex.ReadAsync(_store, [shard], default).Result[0].Samples
+        _split = [.. ShardIndex.ReadAsync(_store, [shard], Path.Combine(_root, "indexes"), default).Result[0].Samples
             .Select(content => new Sample(shard, content, Tokens: 400))];
         _samples = Evaluator.SpreadEvenly(_split, 2);
     }

@@ -26,6 +26,7 @@ const lists = `SELECT i AS id, 'Garment ' || i AS title,
     CASE WHEN i % 5 = 4 THEN NULL ELSE list_transform(range(i % 5), lambda j: CASE WHEN j = 1 THEN NULL
         ELSE encode('bytes ' || i || '-' || j) END) END AS blobs,
     CASE WHEN i % 5 = 4 THEN NULL ELSE list_transform(range(i % 5), lambda j: CASE WHEN j = 1 THEN NULL
-        ELSE {bytes: CASE WHEN i % 2 = 0 THEN encode('bytes ' || i || '-' || j) END, path: 'https://a/' || i || '-' || j} END) END AS structs
+        ELSE {bytes: CASE WHEN i % 2 = 0 THEN encode('bytes ' || i || '-' || j) END, path: 'https://a/' || i || '-' || j} END)
+        END AS structs
     FROM range(40) t(i)`;
 await connection.run(`COPY (${lists}) TO 'duckdb-lists.parquet' (FORMAT parquet, COMPRESSION zstd)`);
