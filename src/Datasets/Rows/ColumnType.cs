@@ -4,6 +4,7 @@ using System.Text.Json;
 using System.Text.RegularExpressions;
 using Parquet.Meta;
 using Parquet.Schema;
+using Encoding = System.Text.Encoding;
 using PhysicalType = Parquet.Meta.Type;
 
 namespace FunctionsPipeline.Datasets.Rows;
@@ -32,8 +33,6 @@ internal abstract class ColumnType
 
     private static readonly Dictionary<System.Type, ColumnType> Known = new()
     {
-        [typeof(ReadOnlyMemory<char>)] =
-            new Of<ReadOnlyMemory<char>>(value => value.ToString(), value => PriceText.Parse(value.Span)) { IsText = true },
         [typeof(bool)] = new Of<bool>(value => value ? "true" : "false", _ => double.NaN) { IsBoolean = true },
         [typeof(short)] = Integer<short>(),
         [typeof(ushort)] = Integer<ushort>(),
@@ -60,6 +59,8 @@ internal abstract class ColumnType
     /// <summary>Finds the type of a column; null when its values have no text form, such as binary.</summary>
     public static ColumnType? Find(ParquetFile file, DataField field) => file.StoredTypeOf(field) switch
     {
+        { Kind: StoredKind.Text } =>
+            new Of<ReadOnlyMemory<byte>>(StoredType.TextOf, value => PriceText.Parse(StoredType.TextOf(value))) { IsText = true },
         { Kind: StoredKind.Half } => Number<ReadOnlyMemory<byte>>(
             value => BitConverter.ToHalf(value.Span).ToString(CultureInfo.InvariantCulture),
             value => (double)BitConverter.ToHalf(value.Span)),
@@ -119,7 +120,16 @@ internal abstract class ColumnType
 
         private sealed class Column(ColumnValues<T> values, Func<T, string> text, Func<T, double?> number) : IColumn
         {
-            public string? Text(int row) => values[row] is { } value ? text(value) : null;
+            // Values of a dictionary are the same memory in every row: its rows share a string.
+            private readonly Dictionary<T, string>? _shared = values.AreOfDictionary && typeof(T) == typeof(ReadOnlyMemory<byte>) ? [] : null;
+
+            public string? Text(int row)
+            {
+                if (values[row] is not { } value) return null;
+                if (_shared is null) return text(value);
+                if (!_shared.TryGetValue(value, out var known)) _shared[value] = known = text(value);
+                return known;
+            }
 
             public IReadOnlyList<string> Texts(int row) => Array.ConvertAll(values.All(row).ToArray(), value => text(value));
 
@@ -130,8 +140,9 @@ internal abstract class ColumnType
 
 /// <summary>
 /// Logical type of a column that is read as its physical type. Parquet.Net rejects a schema with half floats, decodes DELTA encodings only
-/// into integers of 32 and 64 bits, and fails a complete page for one date outside the range of DateTime; so Parquet.Net only sees the
-/// physical integers and bytes, and the logical type is applied afterwards.
+/// into integers of 32 and 64 bits, fails a complete page for one date outside the range of DateTime, and takes twice as long for texts,
+/// whose characters it counts and decodes into an array each; so Parquet.Net only sees the physical integers and bytes, and the logical
+/// type is applied afterwards.
 /// </summary>
 /// <param name="Kind">Kind of the values.</param>
 /// <param name="Name">Name of the type in Arrow notation.</param>
@@ -139,6 +150,9 @@ internal abstract class ColumnType
 internal sealed record StoredType(StoredKind Kind, string Name, int Scale = 0)
 {
     private const int LargestScale = 28;
+
+    /// <summary>Decodes a value of a text column; bytes that are not UTF-8 become U+FFFD.</summary>
+    public static string TextOf(ReadOnlyMemory<byte> value) => Encoding.UTF8.GetString(value.Span);
 
     /// <summary>
     /// Removes the logical type from a schema element and returns it; returns null and leaves the element as it is where Parquet.Net reads
@@ -155,6 +169,9 @@ internal sealed record StoredType(StoredKind Kind, string Name, int Scale = 0)
     {
         var (logical, converted) = (element.LogicalType, element.ConvertedType);
         if (logical?.FLOAT16 is not null) return new StoredType(StoredKind.Half, "half");
+        if (element.Type is PhysicalType.BYTE_ARRAY or PhysicalType.FIXED_LEN_BYTE_ARRAY
+            && (logical?.STRING is not null || logical?.ENUM is not null || converted == ConvertedType.UTF8))
+            return new StoredType(StoredKind.Text, "string");
         if (element.Type is not (PhysicalType.INT32 or PhysicalType.INT64)) return null;
         if (logical?.INTEGER is { BitWidth: 8 } integer) return new StoredType(StoredKind.Integer, integer.IsSigned ? "int8" : "uint8");
         if (converted == ConvertedType.INT_8) return new StoredType(StoredKind.Integer, "int8");
@@ -185,6 +202,9 @@ internal sealed record StoredType(StoredKind Kind, string Name, int Scale = 0)
 /// <summary>Kind of the values of a <see cref="StoredType"/>.</summary>
 internal enum StoredKind
 {
+    /// <summary>Texts in UTF-8.</summary>
+    Text,
+
     /// <summary>Half-precision floats, two bytes each.</summary>
     Half,
 
@@ -254,7 +274,6 @@ internal static class ArrowTypeName
             return $"time[{(unit.MILLIS is not null ? "ms" : unit.MICROS is not null ? "us" : "ns")}]";
         return field.ClrType switch
         {
-            var type when type == typeof(ReadOnlyMemory<char>) => "string",
             var type when type == typeof(ReadOnlyMemory<byte>)
                 && element is { Type: PhysicalType.FIXED_LEN_BYTE_ARRAY, TypeLength: { } length } => $"binary[{length}]",
             var type when type == typeof(ReadOnlyMemory<byte>) => "binary",

@@ -21,6 +21,8 @@ internal sealed class PageCheck
     {
     }
 
+    public bool HasDictionary => _pages.Exists(page => page.Header.Type == PageType.DICTIONARY_PAGE);
+
     /// <summary>Validates pages until all values of the chunk are accounted for.</summary>
     /// <param name="chunk">The bytes of the chunk.</param>
     /// <param name="column">Metadata of the column chunk, from the footer.</param>

@@ -83,7 +83,9 @@ internal sealed class ParquetFile : IAsyncDisposable
             var repeated = field.MaxRepetitionLevel > 0 ? new int[count] : null;
             await _reader.OpenRowGroupReader(group).ReadRawAsync<T>(
                 field, values, defined?.AsMemory(), repeated?.AsMemory(), cancellationToken);
-            return ColumnValues<T>.Of(values, defined, field.MaxDefinitionLevel, repeated, (int)RowGroups[group].NumRows);
+            var column = ColumnValues<T>.Of(values, defined, field.MaxDefinitionLevel, repeated, (int)RowGroups[group].NumRows);
+            column.AreOfDictionary = pages.HasDictionary;
+            return column;
         }
         catch (InvalidDataException e) when (pages is null)
         {
@@ -248,6 +250,9 @@ internal sealed class ColumnValues<T>
         _places = places;
         _count = count;
     }
+
+    /// <summary>True when equal values are the same memory, as far as the column's pages have a dictionary.</summary>
+    public bool AreOfDictionary { get; set; }
 
     /// <summary>Returns the value of a row of the row group; null when the row has none.</summary>
     public T? this[int row]

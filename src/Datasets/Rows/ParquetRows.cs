@@ -177,8 +177,8 @@ internal sealed class ResolvedMapping
     /// <exception cref="RequestException">A column does not exist or has an unsuitable type.</exception>
     public static ResolvedMapping Find(ParquetFile file, ColumnMapping columns) => new(file, columns);
 
-    /// <summary>True when a column holds strings, whose CLR type in Parquet.Net is ReadOnlyMemory of char.</summary>
-    public static bool IsText(DataField field) => field.ClrType == typeof(ReadOnlyMemory<char>);
+    /// <summary>True when a column holds strings.</summary>
+    public static bool IsText(ParquetFile file, DataField field) => file.StoredTypeOf(field) is { Kind: StoredKind.Text };
 
     /// <summary>Returns the innermost element of nested lists; the field itself when it is not a list.</summary>
     public static Field ElementOf(Field field) => field is ListField list ? ElementOf(list.Item) : field;
@@ -280,11 +280,11 @@ internal sealed record ImageColumn(DataField? Bytes, DataField? Url)
     public static ImageColumn? Find(ParquetFile file, Field column) => column switch
     {
         ListField list => Find(file, list.Item),
-        DataField text when ResolvedMapping.IsText(text) => new ImageColumn(null, text),
+        DataField text when ResolvedMapping.IsText(file, text) => new ImageColumn(null, text),
         DataField binary when IsBinary(file, binary) => new ImageColumn(binary, null),
         StructField { Fields: var fields } => Find(
             fields.OfType<DataField>().FirstOrDefault(field => field.Name == "bytes" && IsBinary(file, field)),
-            fields.OfType<DataField>().FirstOrDefault(field => field.Name == "path" && ResolvedMapping.IsText(field))),
+            fields.OfType<DataField>().FirstOrDefault(field => field.Name == "path" && ResolvedMapping.IsText(file, field))),
         _ => null,
     };
 
@@ -295,7 +295,7 @@ internal sealed record ImageColumn(DataField? Bytes, DataField? Url)
     {
         var bytes = Bytes is null ? null : await file.ReadAsync<ReadOnlyMemory<byte>>(group, Bytes, cancellationToken);
         var urls = Url is null || (bytes is not null && rows.All(row => bytes[row] is not null)) ? null
-            : await file.ReadAsync<ReadOnlyMemory<char>>(group, Url, cancellationToken);
+            : await file.ReadAsync<ReadOnlyMemory<byte>>(group, Url, cancellationToken);
         return new RowImages(bytes, urls);
     }
 
@@ -306,21 +306,21 @@ internal sealed record ImageColumn(DataField? Bytes, DataField? Url)
 }
 
 /// <summary>Images of the rows of a row group.</summary>
-internal sealed class RowImages(ColumnValues<ReadOnlyMemory<byte>>? bytes, ColumnValues<ReadOnlyMemory<char>>? urls)
+internal sealed class RowImages(ColumnValues<ReadOnlyMemory<byte>>? bytes, ColumnValues<ReadOnlyMemory<byte>>? urls)
 {
     /// <summary>Returns the first image of a row; neither bytes nor URL when the row has none.</summary>
     public (ReadOnlyMemory<byte>? Bytes, string? Url) First(int row) =>
-        bytes?[row] is { } embedded ? (embedded, null) : (null, urls?[row]?.ToString());
+        bytes?[row] is { } embedded ? (embedded, null) : (null, urls?[row] is { } url ? StoredType.TextOf(url) : null);
 
     /// <summary>Returns at most so many of the images after the first.</summary>
     public IReadOnlyList<(ReadOnlyMemory<byte>? Bytes, string? Url)> Further(int row, int most)
     {
         var images = new List<(ReadOnlyMemory<byte>?, string?)>();
         if (bytes?[row] is not null) foreach (var image in After(bytes)) images.Add((image, null));
-        else if (urls?[row] is not null) foreach (var url in After(urls)) images.Add((null, url.ToString()));
+        else if (urls?[row] is not null) foreach (var url in After(urls)) images.Add((null, StoredType.TextOf(url)));
         return images;
 
-        ReadOnlySpan<T> After<T>(ColumnValues<T> values) where T : struct => values.All(row)[1..] is var more && more.Length > most
+        ReadOnlySpan<ReadOnlyMemory<byte>> After(ColumnValues<ReadOnlyMemory<byte>> values) => values.All(row)[1..] is var more && more.Length > most
             ? more[..most]
             : more;
     }
