@@ -7,13 +7,14 @@ using FunctionsPipeline.Datasets.Fetching;
 using FunctionsPipeline.Datasets.Hub;
 using FunctionsPipeline.Datasets.Planning;
 using FunctionsPipeline.Datasets.Rows;
+using FunctionsPipeline.Datasets.Sources;
 using FunctionsPipeline.Datasets.Storage;
 
 namespace FunctionsPipeline.Datasets;
 
 /// <summary>
-/// Activities that turn a Hub dataset into training shards, in the order of their calls. Each is idempotent: it may run more than once and
-/// stop anywhere, and blobs that exist are neither changed nor written again.
+/// Activities that turn a dataset of the Hub or of blob storage into training shards, in the order of their calls. Each is idempotent: it
+/// may run more than once and stop anywhere, and blobs that exist are neither changed nor written again.
 /// </summary>
 public sealed class DatasetIngestion : IDisposable
 {
@@ -27,6 +28,7 @@ public sealed class DatasetIngestion : IDisposable
     private readonly SemaphoreSlim _decoding = new(Environment.ProcessorCount);
     private readonly RowGroupMemory _memory;
     private readonly PlanStore _plans;
+    private readonly DatasetLookup _lookup;
     private readonly DatasetResolver _resolver;
     private readonly DatasetInspector _inspector;
     private readonly ManifestStore _manifests;
@@ -46,9 +48,9 @@ public sealed class DatasetIngestion : IDisposable
         _downloader = new ImageDownloader(_options, _time);
         _memory = new RowGroupMemory(_options.RowGroupMemory);
         _plans = new PlanStore(_container);
-        var lookup = new DatasetLookup(hub);
-        _resolver = new DatasetResolver(lookup, _plans, _options);
-        _inspector = new DatasetInspector(lookup);
+        _lookup = new DatasetLookup(hub, blobs, _container, _options.ImageLimits.MaxBytes);
+        _resolver = new DatasetResolver(_lookup, _plans, _options);
+        _inspector = new DatasetInspector(_lookup);
         _manifests = new ManifestStore(_container);
         _corrections = new CorrectionReader(blobs, _options.ImageLimits.MaxBytes);
     }
@@ -65,27 +67,52 @@ public sealed class DatasetIngestion : IDisposable
     /// or have unsuitable types.</exception>
     /// <exception cref="HubException">The Hub cannot be reached.</exception>
     public Task<DatasetInspection> InspectAsync(DatasetRequest request, CancellationToken cancellationToken = default) =>
-        _inspector.InspectAsync(request, cancellationToken);
+        _inspector.InspectAsync(Named(request), cancellationToken);
 
     /// <summary>Validates a request against the schema of one file of the dataset, without storing anything.</summary>
-    /// <returns>The commit that the request's revision resolves to.</returns>
-    /// <exception cref="RequestException">The repository, revision, configuration or a column does not exist, or a column has an unsuitable
-    /// type.</exception>
+    /// <returns>The request with the commit that its revision resolves to, and with a name when it has none.</returns>
+    /// <exception cref="RequestException">The repository, container, revision, configuration or a column does not exist, or a column has an
+    /// unsuitable type.</exception>
     /// <exception cref="HubException">The Hub cannot be reached.</exception>
-    public Task<string> CheckAsync(DatasetRequest request, CancellationToken cancellationToken = default) =>
-        _resolver.CheckAsync(request, cancellationToken);
+    public Task<DatasetRequest> CheckAsync(DatasetRequest request, CancellationToken cancellationToken = default) =>
+        _resolver.CheckAsync(Named(request), cancellationToken);
 
-    /// <summary>Pins the dataset's commit, checks the mapped columns, and plans the units.</summary>
+    /// <summary>Lists the tables of a dataset that have to be converted to Parquet before it is resolved; empty for none.</summary>
+    /// <exception cref="RequestException">As <see cref="CheckAsync"/>.</exception>
+    /// <exception cref="HubException">The Hub cannot be reached.</exception>
+    public Task<IReadOnlyList<SourceTable>> FindTablesAsync(DatasetRequest request, CancellationToken cancellationToken = default) =>
+        _resolver.FindTablesAsync(Named(request), cancellationToken);
+
+    /// <summary>Converts a table to Parquet in blob storage, once for the same content.</summary>
+    /// <exception cref="RequestException">The table was changed since it was listed, or is of another form than its name says.</exception>
+    /// <exception cref="HubException">The Hub cannot be reached.</exception>
+    public async Task ConvertTableAsync(DatasetRequest request, SourceTable table, CancellationToken cancellationToken = default)
+    {
+        var named = Named(request);
+        var blob = _container.GetBlobClient(new DatasetBlobs(named.Repo, named.Revision, "").File(table.Converted.Sha256!));
+        if (await blob.ExistsAsync(cancellationToken)) return;
+        var source = _lookup.FilesOf(named, named.Revision, asOf: null);
+        await using var parquet = TemporaryFile.Create();
+        await new ParquetConversion(source, named.Config, _options.ImageLimits.MaxBytes)
+            .WriteAsync(table, parquet, mostRows: null, cancellationToken);
+        parquet.Position = 0;
+        await blob.CreateAsync(parquet, "application/vnd.apache.parquet", cancellationToken);
+    }
+
+    /// <summary>
+    /// Pins the dataset's commit, checks the mapped columns, and plans the units. Tables of <see cref="FindTablesAsync"/> must have been
+    /// converted.
+    /// </summary>
     /// <exception cref="RequestException">The repository, revision, configuration or a column does not exist, or a column has an unsuitable
     /// type.</exception>
     /// <exception cref="HubException">The Hub cannot be reached.</exception>
     public async Task<ResolvedDataset> ResolveAsync(DatasetRequest request, CancellationToken cancellationToken = default)
     {
-        var plan = await _resolver.ResolveAsync(request, cancellationToken);
+        var plan = await _resolver.ResolveAsync(Named(request), cancellationToken);
         return plan.Resolved(await _container.GetBlobClient(plan.Blobs.Report).ReadJsonAsync<IngestReport>(cancellationToken));
     }
 
-    /// <summary>Copies a file of the dataset to blob storage and verifies its checksum.</summary>
+    /// <summary>Copies a file of the dataset to blob storage and verifies its checksum; a converted table is there already.</summary>
     /// <param name="file">Index of the file in the plan.</param>
     /// <returns>The file's size in bytes.</returns>
     /// <exception cref="HubException">The Hub cannot be reached, or sends content with another checksum.</exception>
@@ -93,6 +120,7 @@ public sealed class DatasetIngestion : IDisposable
     {
         var plan = await _plans.ReadAsync(dataset, cancellationToken);
         var planned = plan.Files[file];
+        if (planned.IsConverted) return planned.Hub.Size;
         var blob = _container.GetBlockBlobClient(dataset.File(planned.ContentId));
         await _copy.CopyAsync(HubRepositoryKind.Dataset, dataset.Repo, plan.ParquetCommit, planned.Hub, blob,
             cancellationToken: cancellationToken);
@@ -226,6 +254,9 @@ public sealed class DatasetIngestion : IDisposable
         await _container.GetBlobClient(dataset.ShardList).ReadJsonAsync<IReadOnlyList<ShardInfo>>(cancellationToken)
         ?? throw new InvalidOperationException($"{Containers.Datasets}/{dataset.ShardList} is gone; ingest the dataset again");
 
+    private static DatasetRequest Named(DatasetRequest request) =>
+        request is { Source: { } source, Repo.Length: 0 } ? request with { Repo = ContainerFiles.RepoOf(source) } : request;
+
     /// <summary>Stores the images of a unit and writes its manifest.</summary>
     /// <param name="rows">The unit's rows in batches.</param>
     private async Task<RowCounts> IngestAsync(
@@ -236,7 +267,8 @@ public sealed class DatasetIngestion : IDisposable
         await using (var progress = new UnitProgress(
             (counts, token) => _manifests.NoteAsync(plan.Blobs, unit, counts, token), _time, cancellationToken))
         {
-            var ingestion = new UnitIngestion(plan, unit, images, _downloader, progress, _options);
+            var source = new DatasetImages(_downloader, _lookup.FilesOf(plan.Request, plan.Commit, plan.AsOf), plan, unit.File);
+            var ingestion = new UnitIngestion(plan, unit, images, source, progress, _options);
             await foreach (var batch in rows.WithCancellation(cancellationToken))
                 statuses.AddRange(await ingestion.IngestAsync(batch, cancellationToken));
         }

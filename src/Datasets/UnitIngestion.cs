@@ -12,7 +12,7 @@ using FunctionsPipeline.Images;
 namespace FunctionsPipeline.Datasets;
 
 /// <summary>Stores the images of one unit in blob storage and determines the status of each of its rows.</summary>
-internal sealed class UnitIngestion(IngestPlan plan, IngestUnit unit, ImageStore images, ImageDownloader downloader, UnitProgress progress,
+internal sealed class UnitIngestion(IngestPlan plan, IngestUnit unit, ImageStore images, DatasetImages source, UnitProgress progress,
     IngestionOptions options)
 {
     private readonly SplitRule _splits = SplitRule.Of(plan);
@@ -92,9 +92,10 @@ internal sealed class UnitIngestion(IngestPlan plan, IngestUnit unit, ImageStore
     private async Task<StoredImage> StoreAsync(ReadOnlyMemory<byte>? bytes, string? url, CancellationToken cancellationToken)
     {
         if (bytes is { } embedded) return await images.AddAsync(embedded, cancellationToken);
-        if (url is { } known && await images.FindAsync(known, cancellationToken) is { } there) return there;
-        var image = await images.AddAsync(await downloader.DownloadAsync(url, cancellationToken), cancellationToken);
-        await images.RememberAsync(url!, image, cancellationToken);
+        var key = url is null ? null : source.KeyOf(url);
+        if (key is not null && await images.FindAsync(key, cancellationToken) is { } there) return there;
+        var image = await images.AddAsync(await source.FetchAsync(url, cancellationToken), cancellationToken);
+        await images.RememberAsync(key!, image, cancellationToken);
         return image;
     }
 }

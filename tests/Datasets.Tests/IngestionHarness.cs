@@ -48,6 +48,7 @@ internal sealed class IngestionHarness : IAsyncDisposable
     /// <summary>Runs all activities in the order that the orchestrators do.</summary>
     public async Task<(ResolvedDataset Dataset, IngestReport Report)> IngestAsync(DatasetRequest request)
     {
+        foreach (var table in await Ingestion.FindTablesAsync(request)) await Ingestion.ConvertTableAsync(request, table);
         var dataset = await Ingestion.ResolveAsync(request);
         if (dataset.Report is { } there) return (dataset, there);
         return (dataset, await CarryOutAsync(dataset));

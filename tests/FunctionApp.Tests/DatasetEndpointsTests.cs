@@ -49,6 +49,8 @@ public class DatasetEndpointsTests(PipelineFixture pipeline) : IClassFixture<Pip
     [InlineData("ingest", """{"repo": "samples/garments", "revision": "v9"}""", 404, "revision")]
     [InlineData("ingest", """{"repo": "samples/garments", "columns": {"image": "picture", "title": "title"}}""", 400, "columns.image")]
     [InlineData("ingest", """{"repo": "samples/garments", "maxRows": 0}""", 400, "maxRows")]
+    [InlineData("ingest", """{"source": {"container": "nowhere"}}""", 404, "source.container")]
+    [InlineData("inspect", """{"source": {"container": "runs"}}""", 400, "source.container")]
     public async Task A_bad_request_names_the_field(string what, string body, int status, string field)
     {
         var answer = await PostAsync(what, body);

@@ -146,7 +146,7 @@ public sealed class EngineTests(TwoAccountsFixture pipeline) : IClassFixture<Two
         });
         var instance = await pipeline.EndedAsync("unlucky");
         Assert.Equal("Completed", instance.GetProperty("runtimeStatus").GetString());
-        Assert.Equal(["TaskFailed ResolveDataset", "TimerFired", "TaskCompleted ResolveDataset"], Tasks(instance).Take(3));
+        Assert.Equal(["TaskFailed FindTables", "TimerFired", "TaskCompleted FindTables"], Tasks(instance).Take(3));
 
         var status = instance.GetProperty("customStatus");
         Assert.Equal("ingesting", status.GetProperty("phase").GetString());
@@ -163,7 +163,7 @@ public sealed class EngineTests(TwoAccountsFixture pipeline) : IClassFixture<Two
         var instance = await pipeline.EndedAsync("hopeless");
         Assert.Equal("Failed", instance.GetProperty("runtimeStatus").GetString());
         Assert.Contains("samples/nothing", instance.GetProperty("output").GetString(), StringComparison.Ordinal);
-        Assert.Equal(["TaskFailed ResolveDataset"], Tasks(instance));
+        Assert.Equal(["TaskFailed FindTables"], Tasks(instance));
     }
 
     /// <summary>Lists the ends of an instance's tasks and timers, in the order of its history.</summary>

@@ -1,7 +1,9 @@
 using System.Text.Json;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.Datasets;
+using FunctionsPipeline.Datasets.Hub;
 using FunctionsPipeline.Datasets.Planning;
+using FunctionsPipeline.Datasets.Sources;
 using FunctionsPipeline.Datasets.Storage;
 using FunctionsPipeline.FunctionApp.Activities;
 using FunctionsPipeline.FunctionApp.Orchestration;
@@ -56,7 +58,7 @@ public class IngestDatasetTests
         Assert.Equal(88, report!.Summary.Counts.Stored);
         Assert.True(report.Seconds >= 0);
         var steps = orchestration.Calls.Where(call => call != "ReadProgress").Distinct();
-        Assert.Equal(["ResolveDataset", "IngestFile", "WriteCatalog", "PreprocessShard", "WriteReport"], steps);
+        Assert.Equal(["FindTables", "ResolveDataset", "IngestFile", "WriteCatalog", "PreprocessShard", "WriteReport"], steps);
     }
 
     [Fact]
@@ -157,7 +159,32 @@ public class IngestDatasetTests
             .On<DatasetRequest, ResolvedDataset>("ResolveDataset", _ => Dataset with { Report = Samples.Report });
         var report = await IngestDataset.RunAsync(orchestration);
         Assert.Equal(Samples.Report.Counts.Stored, report.Counts.Stored);
-        Assert.Equal(["ResolveDataset"], orchestration.Calls);
+        Assert.Equal(["FindTables", "ResolveDataset"], orchestration.Calls);
+    }
+
+    [Fact]
+    public async Task Tables_of_other_forms_are_converted_before_the_plan_is_made()
+    {
+        SourceTable[] tables =
+        [
+            .. Enumerable.Range(0, 6).Select(i =>
+                new SourceTable(TableForm.Csv, "train", new HubFileInfo($"{i}.csv", 10, null, $"version {i}"))),
+        ];
+        var converted = new List<ConvertTableInput>();
+        var orchestration = Orchestration()
+            .On<DatasetRequest, IReadOnlyList<SourceTable>>("FindTables", _ => tables)
+            .On<ConvertTableInput, string>("ConvertTable", input =>
+            {
+                converted.Add(input);
+                return input.Table.File.Path;
+            });
+
+        await IngestDataset.RunAsync(orchestration);
+
+        Assert.Equal(tables, converted.Select(input => input.Table));
+        Assert.Equal("ResolveDataset", orchestration.Calls[7]);
+        Assert.Contains(orchestration.Statuses.OfType<RunProgress>(),
+            status => status.Message == "converting the files of samples/garments to Parquet: 6 of 6");
     }
 
     [Fact]
@@ -181,6 +208,7 @@ public class IngestDatasetTests
     }
 
     private static FakeOrchestration Orchestration() => new FakeOrchestration(Samples.Request.Dataset)
+        .On<DatasetRequest, IReadOnlyList<SourceTable>>("FindTables", _ => [])
         .On<DatasetRequest, ResolvedDataset>("ResolveDataset", _ => Dataset)
         .On<IngestFileInput>("IngestFile", _ => { })
         .On<DatasetBlobs, IngestProgress>("ReadProgress", _ => new IngestProgress(0, new RowCounts()))

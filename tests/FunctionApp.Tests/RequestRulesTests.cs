@@ -17,6 +17,15 @@ public class RequestRulesTests
         Assert.Equal("imageurl", request.Dataset.Columns!.Image);
     }
 
+    [Fact]
+    public void A_dataset_of_a_container_needs_no_name()
+    {
+        var dataset = new DatasetRequest { Source = new DatasetSource { Container = "catalog", Prefix = "2026/" } };
+        Assert.Empty(RequestRules.Check(new RunRequest { Dataset = dataset }));
+        Assert.Empty(RequestRules.Check(new RunRequest { Dataset = dataset with { Repo = "my/catalog" } }));
+        Assert.Equal("dataset.repo", Assert.Single(RequestRules.Check(new RunRequest { Dataset = dataset with { Repo = "a b" } })).Field);
+    }
+
     [Theory]
     [InlineData("", "$")]
     [InlineData("{", "$")]
@@ -63,6 +72,13 @@ public class RequestRulesTests
         data.Add("dataset.columns.price", Columns(c => c with { Price = "" }));
         data.Add("dataset.columns.product", Columns(c => c with { Product = " " }));
         data.Add("dataset.columns", Columns(c => c with { Category = null }));
+        foreach (var container in new[] { "", "ab", "Catalog", "a--b", "-ab", "$web", Containers.Datasets, Containers.ProductImages })
+            data.Add("dataset.source.container", Dataset(d => d with { Source = new DatasetSource { Container = container } }));
+        foreach (var prefix in new[] { "../other", "a/./b", "a\\b", " " })
+        {
+            data.Add("dataset.source.prefix",
+                Dataset(d => d with { Source = new DatasetSource { Container = "catalog", Prefix = prefix } }));
+        }
         data.Add("dataset.maxRows", Dataset(d => d with { MaxRows = 0 }));
         foreach (var share in new[] { 0, 1, -0.1, double.NaN })
             data.Add("dataset.validationFraction", Dataset(d => d with { ValidationFraction = share }));

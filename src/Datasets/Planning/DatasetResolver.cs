@@ -1,8 +1,12 @@
 using System.Security.Cryptography;
 using System.Text.Json;
+using Azure;
+using Azure.Storage.Blobs;
+using Azure.Storage.Blobs.Models;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.Datasets.Hub;
 using FunctionsPipeline.Datasets.Rows;
+using FunctionsPipeline.Datasets.Sources;
 
 namespace FunctionsPipeline.Datasets.Planning;
 
@@ -13,15 +17,27 @@ internal sealed class DatasetResolver(DatasetLookup lookup, PlanStore plans, Ing
     // ingested again.
     public const int Layout = 4;
 
-    /// <summary>Validates a request against the schema of one file of the dataset; returns the commit that it resolves to.</summary>
-    public async Task<string> CheckAsync(DatasetRequest request, CancellationToken cancellationToken)
+    /// <summary>
+    /// Validates a request against the schema of one file of the dataset; returns it with the commit that it resolves to.
+    /// </summary>
+    public async Task<DatasetRequest> CheckAsync(DatasetRequest request, CancellationToken cancellationToken)
     {
         var commits = await lookup.PinAsync(request, cancellationToken);
-        if (await plans.FindAsync(BlobsOf(request, commits), cancellationToken) is not null) return commits.Dataset;
+        var pinned = request with { Revision = commits.Dataset };
+        if (await plans.FindAsync(BlobsOf(request, commits), cancellationToken) is not null) return pinned;
         var listed = await lookup.ListAsync(request, commits, cancellationToken);
-        await lookup.ReadAsync(request, commits, listed.Files[0],
-            file => ChosenColumns.ForAsync(file, request.Columns, cancellationToken), cancellationToken);
-        return commits.Dataset;
+        await lookup.ReadHeadAsync(request, commits, listed.Files[0],
+            (file, _) => ChosenColumns.ForAsync(file, request.Columns, cancellationToken), cancellationToken);
+        return pinned;
+    }
+
+    /// <summary>Lists the tables that have to be converted to Parquet before the plan is made; empty for none.</summary>
+    public async Task<IReadOnlyList<SourceTable>> FindTablesAsync(DatasetRequest request, CancellationToken cancellationToken)
+    {
+        var commits = await lookup.PinAsync(request, cancellationToken);
+        if (commits.Own is null || await plans.FindAsync(BlobsOf(request, commits), cancellationToken) is not null) return [];
+        var listed = await lookup.ListAsync(request, commits, cancellationToken);
+        return [.. listed.Files.Select(file => file.Table).OfType<SourceTable>()];
     }
 
     /// <summary>Returns the plan of a request; creates the plan unless it exists.</summary>
@@ -35,6 +51,7 @@ internal sealed class DatasetResolver(DatasetLookup lookup, PlanStore plans, Ing
             (await ChosenColumns.ForAsync(file, request.Columns, cancellationToken), MeasuredFile.Of(listed.Files[0], file)),
             cancellationToken);
         List<MeasuredFile> files = [first, .. await lookup.MeasureAsync(request, commits, listed.Files.Skip(1), cancellationToken)];
+        CheckTables(files, columns.Mapping);
         var splits = TakeEvenly(files.GroupBy(f => f.Split).ToDictionary(g => g.Key, g => g.Sum(f => f.Rows)), request.MaxRows);
         var planner = new UnitPlanner(splits, options.UnitRows, columns.ImageIsEmbedded);
         foreach (var file in files) planner.Add(file);
@@ -45,6 +62,7 @@ internal sealed class DatasetResolver(DatasetLookup lookup, PlanStore plans, Ing
             ColumnsGuess = columns.Guess,
             Commit = commits.Dataset,
             ParquetCommit = commits.Parquet,
+            AsOf = listed.AsOf,
             Config = listed.Config,
             View = blobs.View,
             Splits = splits,
@@ -52,6 +70,23 @@ internal sealed class DatasetResolver(DatasetLookup lookup, PlanStore plans, Ing
             Units = planner.Units,
             UnitsPerShard = planner.UnitsPerShard,
         }, cancellationToken);
+    }
+
+    // The Hub's converted files have the same columns; those of people may not.
+    private static void CheckTables(List<MeasuredFile> files, ColumnMapping mapping)
+    {
+        string?[] wanted =
+        [
+            mapping.Image, mapping.Title, mapping.Category, mapping.Price, mapping.Product,
+            .. (mapping.Fields ?? new Dictionary<string, FieldColumn>()).Values.Select(field => field.Column),
+        ];
+        foreach (var file in files)
+        {
+            if (wanted.OfType<string>().FirstOrDefault(column => !file.Columns.Contains(column)) is not { } missing) continue;
+            throw new RequestException("dataset.columns", 400, $"the tables have different columns: {file.Hub.Path} has no '{missing}', "
+                + $"as {files[0].Hub.Path} has; it has: {string.Join(", ", file.Columns)}. Give them the same columns, or name a folder "
+                + "with tables that have");
+        }
     }
 
     private static Dictionary<string, SplitRows> TakeEvenly(Dictionary<string, long> totals, int? maxRows)
@@ -97,10 +132,11 @@ internal sealed class DatasetInspector(DatasetLookup lookup)
     {
         var commits = await lookup.PinAsync(request, cancellationToken);
         var listed = await lookup.ListAsync(request, commits, cancellationToken);
-        var rows = listed.Files.Count > MostFilesCounted ? null
+        // The rows of other forms are counted when they are converted.
+        var rows = listed.Files.Count > MostFilesCounted || listed.Files[0].Table is not null ? null
             : (await lookup.MeasureAsync(request, commits, listed.Files, cancellationToken)).GroupBy(file => file.Split)
                 .ToDictionary(split => split.Key, split => split.Sum(file => file.Rows));
-        return await lookup.ReadAsync(request, commits, listed.Files[0], async file =>
+        return await lookup.ReadHeadAsync(request, commits, listed.Files[0], async (file, reading) =>
         {
             var (mapping, guess) = await ColumnsAsync(file, request.Columns, cancellationToken);
             return new DatasetInspection
@@ -113,6 +149,7 @@ internal sealed class DatasetInspector(DatasetLookup lookup)
                     split => new SplitSize(split.Count(), split.Sum(f => f.Hub.Size), rows?[split.Key])),
                 Columns = file.DescribeColumns(),
                 SampleRows = await SampleRows.ReadAsync(file, SampledRows, cancellationToken),
+                Form = listed.Form is { Form: not TableForm.Parquet } form ? form.Describe(reading) : null,
                 Mapping = mapping,
                 Guess = guess,
             };
@@ -155,7 +192,7 @@ internal sealed record ChosenColumns(ColumnMapping Mapping, string? Guess, bool 
             {
                 throw new RequestException("dataset.columns", 400,
                     $"the columns cannot be guessed: {problem}. Say which they are; there are: "
-                    + string.Join(", ", file.Schema.Fields.Select(f => f.Name)));
+                    + string.Join(", ", file.Columns.Select(f => f.Name)));
             }
             return Check(file, guess.Columns, string.Join("; ", guess.Reasons.Select(reason => $"{reason.Key} = {reason.Value}")));
         }
@@ -172,33 +209,63 @@ internal sealed record ChosenColumns(ColumnMapping Mapping, string? Guess, bool 
 }
 
 /// <summary>The commits that a request's revision resolves to.</summary>
-/// <param name="Parquet">Commit of the Hub's Parquet form of the dataset.</param>
-internal sealed record PinnedCommits(string Dataset, string Parquet);
+/// <param name="Parquet">Commit of the Parquet files: of the Hub's converted form, or the dataset's own.</param>
+internal sealed record PinnedCommits(string Dataset, string Parquet)
+{
+    /// <summary>The dataset's own files, which are read then; null when the Hub has a converted form of the commit.</summary>
+    public IDatasetFiles? Own { get; init; }
+}
 
 /// <summary>The Parquet files of one configuration of a dataset.</summary>
-internal sealed record ListedDataset(IReadOnlyList<string> Configs, string Config, IReadOnlyList<ListedFile> Files);
+/// <param name="Form">Form of the dataset's own files; null when the Hub's converted form is read.</param>
+/// <param name="AsOf">Time of the last change of a file; null where a commit pins the content.</param>
+internal sealed record ListedDataset(IReadOnlyList<string> Configs, string Config, IReadOnlyList<ListedFile> Files,
+    DatasetForm? Form = null, DateTimeOffset? AsOf = null);
 
 /// <param name="Split">The dataset's own split.</param>
-internal sealed record ListedFile(string Split, HubFileInfo Hub);
+/// <param name="Hub">The Parquet file: of the Hub, or the one that a table is converted to.</param>
+/// <param name="Table">The table that has to be converted; null for a file of the Hub.</param>
+internal sealed record ListedFile(string Split, HubFileInfo Hub, SourceTable? Table = null);
 
-/// <summary>Resolves a dataset request on the Hub; reports refusals of the Hub as errors in the request.</summary>
-internal sealed class DatasetLookup(HubClient hub)
+/// <summary>Resolves a dataset request on the Hub or in storage; reports refusals as errors in the request.</summary>
+/// <param name="files">Client of the container with the converted files.</param>
+/// <param name="maxImageBytes">Maximum size of an image in bytes.</param>
+internal sealed class DatasetLookup(HubClient hub, BlobServiceClient blobs, BlobContainerClient files, long maxImageBytes)
 {
-    /// <exception cref="RequestException">The dataset or revision does not exist, or the dataset has no Parquet form.</exception>
+    private const string Main = "main";
+    private const int HeadRows = 100;
+
+    // Of a form whose rows have their images.
+    private const int HeadImages = 5;
+
+    /// <summary>Returns the own files of a dataset at a commit.</summary>
+    /// <param name="asOf">Time of the last change of a file in blob storage; null before it is known.</param>
+    public IDatasetFiles FilesOf(DatasetRequest request, string commit, DateTimeOffset? asOf) => request.Source is { } source
+        ? new ContainerFiles(blobs, source, asOf, maxImageBytes)
+        : new HubFiles(hub, request.Repo, commit, maxImageBytes);
+
+    /// <exception cref="RequestException">The dataset, the container or the revision does not exist.</exception>
     public async Task<PinnedCommits> PinAsync(DatasetRequest request, CancellationToken cancellationToken)
     {
-        var commit = await CommitAsync(request, request.Revision, cancellationToken);
-        if (request.Revision != "main" && commit != await CommitAsync(request, "main", cancellationToken))
+        if (request.Source is not null)
         {
-            throw new RequestException("dataset.revision", 400,
-                $"the Hub keeps the Parquet form of the head of main only, and {request.Revision} is another commit");
+            var own = FilesOf(request, "", asOf: null);
+            // A pinned commit, as of a request that was checked; its plan may exist.
+            var pinned = request.Revision == Main ? (await own.ListAsync(cancellationToken)).Commit : request.Revision;
+            return new PinnedCommits(pinned, pinned) { Own = own };
         }
-        return new PinnedCommits(commit, await CommitAsync(request, HubClient.ParquetRevision, cancellationToken));
+        var commit = await CommitAsync(request, request.Revision, cancellationToken);
+        // The Hub converts the head of main only.
+        if ((request.Revision == Main || commit == await CommitAsync(request, Main, cancellationToken))
+            && await ConvertedCommitAsync(request, cancellationToken) is { } parquet)
+            return new PinnedCommits(commit, parquet);
+        return new PinnedCommits(commit, commit) { Own = FilesOf(request, commit, asOf: null) };
     }
 
-    /// <exception cref="RequestException">The dataset has no such configuration.</exception>
+    /// <exception cref="RequestException">The dataset has no such configuration, or no files that are read.</exception>
     public async Task<ListedDataset> ListAsync(DatasetRequest request, PinnedCommits commits, CancellationToken cancellationToken)
     {
+        if (commits.Own is { } own) return await ListAsync(own, request, commits.Dataset, cancellationToken);
         IReadOnlyList<HubParquetFile> all;
         try
         {
@@ -224,22 +291,37 @@ internal sealed class DatasetLookup(HubClient hub)
                 + $"which commit {commits.Parquet} does not have: the dataset is being changed")))]);
     }
 
-    /// <summary>Reads ranges of a Parquet file on the Hub by range requests, without downloading the complete file.</summary>
+    /// <summary>
+    /// Reads ranges of a Parquet file, without downloading the complete file: on the Hub by range requests, or of a converted file in
+    /// storage.
+    /// </summary>
     /// <exception cref="RequestException">The file is damaged.</exception>
     public async Task<T> ReadAsync<T>(DatasetRequest request, PinnedCommits commits, ListedFile file, Func<ParquetFile, Task<T>> read,
         CancellationToken cancellationToken)
     {
-        await using var stream =
-            await hub.OpenAsync(HubRepositoryKind.Dataset, request.Repo, commits.Parquet, file.Hub.Path, cancellationToken);
-        try
+        await using var stream = file.Table is null
+            ? await hub.OpenAsync(HubRepositoryKind.Dataset, request.Repo, commits.Parquet, file.Hub.Path, cancellationToken)
+            : await OpenConvertedAsync(request, file, cancellationToken);
+        return await ReadAsync(request, file, stream, read, cancellationToken);
+    }
+
+    /// <summary>Reads the first rows of a file; those of other forms are converted in memory, so that nothing is stored.</summary>
+    /// <param name="read">Receives the Parquet file, and <see cref="TableRows.Description"/> of what it was made of.</param>
+    /// <exception cref="RequestException">The file is damaged.</exception>
+    public async Task<T> ReadHeadAsync<T>(DatasetRequest request, PinnedCommits commits, ListedFile file,
+        Func<ParquetFile, string, Task<T>> read, CancellationToken cancellationToken)
+    {
+        if (file.Table is not { } table || commits.Own is not { } own)
+            return await ReadAsync(request, commits, file, parquet => read(parquet, ""), cancellationToken);
+        if (table.Form == TableForm.Parquet)
         {
-            await using var parquet = await ParquetFile.OpenAsync(stream, cancellationToken);
-            return await read(parquet);
+            await using var parquet = await own.OpenAsync(table.File, cancellationToken);
+            return await ReadAsync(request, file, parquet, opened => read(opened, ""), cancellationToken);
         }
-        catch (InvalidDataException e)
-        {
-            throw new RequestException("dataset.repo", 400, $"{file.Hub.Path} of {request.Repo} cannot be read: {e.Message}");
-        }
+        using var head = new MemoryStream();
+        var rows = table.Form == TableForm.WebDataset ? HeadImages : HeadRows;
+        var reading = await new ParquetConversion(own, request.Config, maxImageBytes).WriteAsync(table, head, rows, cancellationToken);
+        return await ReadAsync(request, file, head, opened => read(opened, reading), cancellationToken);
     }
 
     /// <summary>Reads the sizes of the files' row groups from their footers.</summary>
@@ -257,15 +339,68 @@ internal sealed class DatasetLookup(HubClient hub)
         return measured;
     }
 
+    private static async Task<ListedDataset> ListAsync(
+        IDatasetFiles own, DatasetRequest request, string commit, CancellationToken cancellationToken)
+    {
+        var listing = await own.ListAsync(cancellationToken);
+        if (listing.Commit != commit)
+        {
+            throw new RequestException("dataset.revision", 409, $"the files of {own.Name} are of {listing.Commit} now, not of {commit}: "
+                + "start again with the revision main, for the files as they are");
+        }
+        var form = DatasetForm.Of(own, listing.Files, request.Config);
+        // Parquet of the Hub stays where a commit keeps it; that of a folder can change, and is copied.
+        var isRead = form.Form == TableForm.Parquet && request.Source is null;
+        return new ListedDataset([DatasetForm.AllFiles], request.Config ?? DatasetForm.AllFiles,
+            [.. form.Tables.Select(table => isRead ? new ListedFile(table.Split, table.File)
+                : new ListedFile(table.Split, table.Converted, table))],
+            form, listing.AsOf);
+    }
+
+    private static async Task<T> ReadAsync<T>(
+        DatasetRequest request, ListedFile file, Stream stream, Func<ParquetFile, Task<T>> read, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await using var parquet = await ParquetFile.OpenAsync(stream, cancellationToken);
+            return await read(parquet);
+        }
+        catch (InvalidDataException e)
+        {
+            throw new RequestException("dataset.repo", 400, $"{file.Hub.Path} of {request.Repo} cannot be read: {e.Message}");
+        }
+    }
+
+    private async Task<Stream> OpenConvertedAsync(DatasetRequest request, ListedFile file, CancellationToken cancellationToken)
+    {
+        var blob = files.GetBlobClient(new DatasetBlobs(request.Repo, "", "").File(file.Hub.Sha256!));
+        try
+        {
+            return await blob.OpenReadAsync(new BlobOpenReadOptions(allowModifications: false), cancellationToken);
+        }
+        catch (RequestFailedException e) when (e.Status == 404)
+        {
+            throw new InvalidOperationException($"{file.Hub.Path} of {request.Repo} has not been converted: ingest the dataset again", e);
+        }
+    }
+
+    private async Task<string?> ConvertedCommitAsync(DatasetRequest request, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await hub.GetCommitAsync(HubRepositoryKind.Dataset, request.Repo, HubClient.ParquetRevision, cancellationToken);
+        }
+        catch (HubException e) when (e.Error == HubErrorKind.RevisionNotFound)
+        {
+            return null;
+        }
+    }
+
     private async Task<string> CommitAsync(DatasetRequest request, string revision, CancellationToken cancellationToken)
     {
         try
         {
             return await hub.GetCommitAsync(HubRepositoryKind.Dataset, request.Repo, revision, cancellationToken);
-        }
-        catch (HubException e) when (e.Error == HubErrorKind.RevisionNotFound && revision == HubClient.ParquetRevision)
-        {
-            throw NoParquet(request);
         }
         catch (HubException e) when (!e.IsTransient)
         {

@@ -23,8 +23,13 @@ public sealed record IngestPlan
     /// <summary>The pinned commit of the dataset.</summary>
     public required string Commit { get; init; }
 
-    /// <summary>The commit of the Hub's Parquet form of the dataset.</summary>
+    /// <summary>The commit of the Parquet files: of the Hub's converted form, or the dataset's own.</summary>
     public required string ParquetCommit { get; init; }
+
+    /// <summary>
+    /// Time of the last change of a file of the dataset, after which images are not read; null where a commit pins the content.
+    /// </summary>
+    public DateTimeOffset? AsOf { get; init; }
 
     /// <summary>The dataset's configuration.</summary>
     public required string Config { get; init; }
@@ -73,6 +78,10 @@ public sealed record PlannedFile(string Split, HubFileInfo Hub, long Rows, int F
     /// </summary>
     [JsonIgnore]
     public string ContentId => Hub.Sha256 ?? Hub.GitOid;
+
+    /// <summary>True for a table that was converted: its file is in blob storage, not on the Hub.</summary>
+    [JsonIgnore]
+    public bool IsConverted => Hub.GitOid.Length == 0;
 }
 
 /// <summary>Number of rows of a split, and number of rows taken from it.</summary>

@@ -90,8 +90,14 @@ internal sealed record MeasuredFile(string Split, HubFileInfo Hub, IReadOnlyList
 {
     public long Rows { get; } = RowGroups.Sum(group => group.Rows);
 
+    /// <summary>Names of the columns; empty for what is no file.</summary>
+    public IReadOnlyList<string> Columns { get; init; } = [];
+
     public static MeasuredFile Of(ListedFile listed, ParquetFile file) =>
-        new(listed.Split, listed.Hub, [.. file.RowGroups.Select(group => new RowGroupSize(group.NumRows, group.TotalByteSize))]);
+        new(listed.Split, listed.Hub, [.. file.RowGroups.Select(group => new RowGroupSize(group.NumRows, group.TotalByteSize))])
+        {
+            Columns = [.. file.Columns.Select(column => column.Name)],
+        };
 }
 
 /// <summary>Size of a row group.</summary>

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
 using FunctionsPipeline.Contracts;
+using FunctionsPipeline.Datasets.Sources;
 using Parquet.Schema;
 
 namespace FunctionsPipeline.Datasets.Rows;
@@ -42,7 +43,8 @@ internal sealed partial record ColumnGuess(ColumnMapping Columns, IReadOnlyDicti
         var product = Take("product", ByName(left.Where(c => IsText(c) || IsInteger(c)), Products, fragment: null));
         var mapping = new ColumnMapping { Title = title, Category = category, Price = price, Product = product };
         var problem = image is null
-            ? "no column looks like an image: none is an Image feature, holds a file's bytes, or has URLs and a name that says so"
+            ? "no column looks like an image: none is an Image feature, holds a file's bytes, has names of image files, or URLs and a "
+                + "name that says so"
             : title is null && category is null && price is null
                 ? "no column looks like a title, a category or a price: there is nothing to learn about the images"
                 : null;
@@ -61,10 +63,11 @@ internal sealed partial record ColumnGuess(ColumnMapping Columns, IReadOnlyDicti
         First(columns, c => c.Feature == ColumnFeature.Image, "its feature is Image")
         ?? First(columns, c => c.Type.Contains("bytes: binary", StringComparison.Ordinal), "it holds the bytes of files")
         ?? First(columns, c => IsText(c) && ImageName().IsMatch(c.Name) && HasUrls(c, sample),
-            "a string column whose name says image, with URLs")
+            "a string column whose name says image, with URLs or paths")
         ?? First(columns, c => Element(c) == "binary" && ImageName().IsMatch(c.Name), "a binary column whose name says image")
         ?? First(columns, c => IsText(c) && UrlName().IsMatch(c.Name) && HasUrls(c, sample),
-            "a string column whose name says URL, with URLs");
+            "a string column whose name says URL, with URLs")
+        ?? First(columns, c => IsText(c) && Values(c, sample).Any(DatasetForm.IsImage), "a string column with names of image files");
 
     private static (ColumnInfo, string)? FindCategory(List<ColumnInfo> columns)
     {
@@ -122,7 +125,7 @@ internal sealed partial record ColumnGuess(ColumnMapping Columns, IReadOnlyDicti
 
     // Without sample values, the column's name is sufficient.
     private static bool HasUrls(ColumnInfo column, IReadOnlyList<IReadOnlyDictionary<string, string?>> sample) =>
-        !Values(column, sample).Any() || Values(column, sample).Any(value => Url().IsMatch(value));
+        !Values(column, sample).Any() || Values(column, sample).Any(value => Url().IsMatch(value) || DatasetForm.IsImage(value));
 
     [GeneratedRegex("^https?://", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
     private static partial Regex Url();
@@ -162,7 +165,7 @@ internal static class SampleRows
         {
             var count = (int)Math.Min(file.RowGroups[group].NumRows, rows - sample.Count);
             var columns = new List<(string Name, Func<int, string?> Text)>();
-            foreach (var field in file.Schema.Fields)
+            foreach (var field in file.Columns)
                 columns.Add((field.Name, await ReadAsync(file, group, field, count, cancellationToken)));
             for (var row = 0; row < count; row++) sample.Add(columns.ToDictionary(column => column.Name, column => column.Text(row)));
         }

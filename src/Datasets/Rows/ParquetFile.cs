@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using FunctionsPipeline.Contracts;
+using FunctionsPipeline.Datasets.Sources;
 using Parquet;
 using Parquet.Meta;
 using Parquet.Schema;
@@ -30,10 +31,14 @@ internal sealed class ParquetFile : IAsyncDisposable
         foreach (var element in reader.Metadata.Schema)
             if (StoredType.Take(element) is { } type) _storedTypes[element] = type;
         Schema = reader.Schema;
+        Columns = [.. Schema.Fields.Where(field => field.Name != TableWriter.FaultColumn)];
         Features = FeatureMetadata.Parse(reader.CustomMetadata.GetValueOrDefault("huggingface"));
     }
 
     public ParquetSchema Schema { get; }
+
+    /// <summary>Columns of the dataset: those of the schema but the faults that conversion adds.</summary>
+    public IReadOnlyList<Field> Columns { get; }
 
     public IReadOnlyList<RowGroup> RowGroups { get; }
 
@@ -54,7 +59,7 @@ internal sealed class ParquetFile : IAsyncDisposable
 
     /// <summary>Describes the columns, as a basis for their mapping.</summary>
     public IReadOnlyList<ColumnInfo> DescribeColumns() =>
-        [.. Schema.Fields.Select(field => new ColumnInfo(field.Name, ArrowTypeName.Of(this, field), Features.Of(field.Name)?.ToString()))];
+        [.. Columns.Select(field => new ColumnInfo(field.Name, ArrowTypeName.Of(this, field), Features.Of(field.Name)?.ToString()))];
 
     /// <summary>
     /// Returns the logical type of a column that is read as its physical type; null when Parquet.Net converts the column itself.

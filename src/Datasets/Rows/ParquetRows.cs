@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Runtime.CompilerServices;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.Datasets.Planning;
+using FunctionsPipeline.Datasets.Sources;
 using Parquet.Schema;
 
 namespace FunctionsPipeline.Datasets.Rows;
@@ -62,6 +63,7 @@ internal static class ParquetRows
             var category = await ReadAsync(file, group, fields.Category, cancellationToken);
             var price = await ReadAsync(file, group, fields.Price, cancellationToken);
             var product = await ReadAsync(file, group, fields.Product, cancellationToken);
+            var fault = await ReadAsync(file, group, fields.Fault, cancellationToken);
             var others = new List<(MappedField Field, IColumn Column)>();
             foreach (var field in fields.Others) others.Add((field, await field.Column.ReadAsync(file, group, cancellationToken)));
             return row =>
@@ -73,6 +75,7 @@ internal static class ParquetRows
                 {
                     PriceText = number is null || double.IsFinite(number.Value) ? null : price!.Text(row),
                     MoreImages = mostImages == 1 ? [] : images.Further(row, mostImages - 1),
+                    Fault = fault?.Text(row),
                 };
                 return others.Count == 0 ? read
                     : read.With(others.Select(other => (other.Field.Definition, other.Field.Read(other.Column, row))));
@@ -155,6 +158,8 @@ internal sealed class ResolvedMapping
         Product = Find(file, columns.Product, "product", "a string, an integer or a list of one of them",
             type => type.IsText || type.IsInteger);
         Others = [.. (columns.Fields ?? new Dictionary<string, FieldColumn>()).Select(field => Find(file, field.Key, field.Value))];
+        Fault = file.Schema.Fields.OfType<DataField>().FirstOrDefault(field => field.Name == TableWriter.FaultColumn) is { } fault
+            && ColumnType.Find(file, fault) is { IsText: true } text ? new MappedColumn(fault, text) : null;
     }
 
     public ImageColumn Image { get; }
@@ -173,6 +178,9 @@ internal sealed class ResolvedMapping
 
     /// <summary>The fields besides title, category and price.</summary>
     public IReadOnlyList<MappedField> Others { get; }
+
+    /// <summary>The column with the reasons why rows could not be read when their table was converted; null for none.</summary>
+    public MappedColumn? Fault { get; }
 
     /// <exception cref="RequestException">A column does not exist or has an unsuitable type.</exception>
     public static ResolvedMapping Find(ParquetFile file, ColumnMapping columns) => new(file, columns);
@@ -225,7 +233,7 @@ internal sealed class ResolvedMapping
 
     private static Field Top(ParquetFile file, string name, string member) =>
         file.Schema.Fields.FirstOrDefault(f => f.Name == name) ?? throw new RequestException($"dataset.columns.{member}", 400,
-            $"the dataset has no column '{name}'; its columns are: {string.Join(", ", file.Schema.Fields.Select(f => f.Name))}");
+            $"the dataset has no column '{name}'; its columns are: {string.Join(", ", file.Columns.Select(f => f.Name))}");
 
     private static RequestException Unfit(ParquetFile file, string role, Field field, string wanted, string member) =>
         new($"dataset.columns.{member}", 400, $"the column '{field.Name}' is of type {ArrowTypeName.Of(file, field)}; "

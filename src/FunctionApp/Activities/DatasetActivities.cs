@@ -1,6 +1,7 @@
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.Datasets;
 using FunctionsPipeline.Datasets.Planning;
+using FunctionsPipeline.Datasets.Sources;
 using FunctionsPipeline.Datasets.Storage;
 using Microsoft.Azure.Functions.Worker;
 
@@ -12,9 +13,26 @@ public sealed record DatasetItem(DatasetBlobs Dataset, int Number);
 /// <param name="Seconds">Duration of the ingestion.</param>
 public sealed record ReportInput(DatasetBlobs Dataset, CatalogSummary Summary, double Seconds);
 
+/// <summary>A table of the request's dataset to convert.</summary>
+public sealed record ConvertTableInput(DatasetRequest Request, SourceTable Table);
+
 /// <summary>Activities of ingestion. Each is idempotent, and takes and returns references and counts, never rows.</summary>
 public sealed class DatasetActivities(DatasetIngestion ingestion)
 {
+    /// <summary>Lists the tables that have to be converted to Parquet; none of a dataset that the Hub has converted.</summary>
+    [Function(nameof(FindTables))]
+    public Task<IReadOnlyList<SourceTable>> FindTables([ActivityTrigger] DatasetRequest request, CancellationToken cancellationToken) =>
+        HubFailures.MarkPermanentAsync(() => ingestion.FindTablesAsync(request, cancellationToken));
+
+    /// <summary>Converts a table to Parquet in blob storage and returns its path.</summary>
+    [Function(nameof(ConvertTable))]
+    public Task<string> ConvertTable([ActivityTrigger] ConvertTableInput input, CancellationToken cancellationToken) =>
+        HubFailures.MarkPermanentAsync(async () =>
+        {
+            await ingestion.ConvertTableAsync(input.Request, input.Table, cancellationToken);
+            return input.Table.File.Path;
+        });
+
     [Function(nameof(ResolveDataset))]
     public Task<ResolvedDataset> ResolveDataset([ActivityTrigger] DatasetRequest request, CancellationToken cancellationToken) =>
         HubFailures.MarkPermanentAsync(() => ingestion.ResolveAsync(request, cancellationToken));

@@ -15,7 +15,7 @@ namespace FunctionsPipeline.FunctionApp.Http;
 /// </summary>
 public sealed class DatasetEndpoints(DatasetIngestion datasets, TimeProvider time)
 {
-    private const string Wanted = "a dataset, such as {\"repo\": \"owner/name\"}";
+    private const string Wanted = "a dataset, such as {\"repo\": \"owner/name\"} or {\"source\": {\"container\": \"name\"}}";
 
     /// <summary><c>POST /api/datasets/inspect</c>: describes a dataset's columns and their mapping; stores nothing.</summary>
     [Function(nameof(InspectDataset))]
@@ -33,7 +33,7 @@ public sealed class DatasetEndpoints(DatasetIngestion datasets, TimeProvider tim
         CancellationToken cancellationToken) =>
         RespondAsync(request, async dataset =>
         {
-            var pinned = dataset with { Revision = await datasets.CheckAsync(dataset, cancellationToken) };
+            var pinned = await datasets.CheckAsync(dataset, cancellationToken);
             var id = InstanceIds.New("ingest", time);
             await client.ScheduleNewOrchestrationInstanceAsync(
                 nameof(IngestDataset), pinned, new StartOrchestrationOptions(InstanceId: id), cancellationToken);

@@ -104,7 +104,9 @@ internal static partial class RequestRules
     /// <param name="prefix">Prefix of the members' names in errors: <c>dataset.</c> in a run request.</param>
     public static void Check(DatasetRequest dataset, string prefix, ValidationErrors errors)
     {
-        CheckRepo(prefix, dataset.Repo, dataset.Revision, errors);
+        if (dataset.Source is { } source) Check(source, $"{prefix}source", errors);
+        // A dataset of blob storage gets a name where the request has none.
+        CheckRepo(prefix, dataset is { Source: not null, Repo.Length: 0 } ? null : dataset.Repo, dataset.Revision, errors);
         if (dataset.Config is not null) errors.Text($"{prefix}config", dataset.Config);
         if (dataset.Columns is { } columns) Check(columns, $"{prefix}columns", errors);
         errors.Word($"{prefix}images", dataset.Images);
@@ -124,10 +126,28 @@ internal static partial class RequestRules
             errors.Add(field, $"must have another name: {name} is a member of its own");
     }
 
-    /// <summary>Validates the id of a repository on the Hub and its revision.</summary>
-    private static void CheckRepo(string prefix, string repo, string revision, ValidationErrors errors)
+    private static void Check(DatasetSource source, string field, ValidationErrors errors)
     {
-        if (!RepoId().IsMatch(repo)) errors.Add($"{prefix}repo", "must be the id of a repository on the Hub, owner/name");
+        if (!ContainerName().IsMatch(source.Container) || source.Container.Contains("--", StringComparison.Ordinal))
+        {
+            errors.Add($"{field}.container",
+                "must be the name of a container: 3 to 63 lower-case letters, digits and single dashes, no dash at either end");
+        }
+        else if (Containers.All.Contains(source.Container))
+        {
+            errors.Add($"{field}.container", $"is '{source.Container}', which the pipeline keeps its own blobs in; name another container");
+        }
+        if (source.Prefix is not { Length: > 0 } prefix) return;
+        errors.Text($"{field}.prefix", prefix, longest: 1000);
+        if (prefix.Split('/').Any(part => part is "." or "..") || prefix.Contains('\\', StringComparison.Ordinal))
+            errors.Add($"{field}.prefix", "must be a folder, with forward slashes and without '.' and '..'");
+    }
+
+    /// <summary>Validates the id of a repository on the Hub and its revision.</summary>
+    private static void CheckRepo(string prefix, string? repo, string revision, ValidationErrors errors)
+    {
+        if (repo is not null && !RepoId().IsMatch(repo))
+            errors.Add($"{prefix}repo", "must be the id of a repository on the Hub, owner/name");
         errors.Text($"{prefix}revision", revision);
     }
 
@@ -251,6 +271,10 @@ internal static partial class RequestRules
     // Neither underscore nor dot, which names of the pipeline's own have: the folder _index, the instance {run}.ingest.
     [GeneratedRegex(@"\A[a-z0-9-]{1,40}\z")]
     private static partial Regex RunId();
+
+    // Azure Storage's rule for names of containers; two dashes in a row are checked apart.
+    [GeneratedRegex(@"\A[a-z0-9][a-z0-9-]{1,61}[a-z0-9]\z")]
+    private static partial Regex ContainerName();
 
     // At most 96 characters a name, the limit in huggingface_hub's REPO_ID_REGEX.
     [GeneratedRegex(@"\A[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}\z")]

@@ -1,5 +1,6 @@
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.Datasets.Planning;
+using FunctionsPipeline.Datasets.Sources;
 using FunctionsPipeline.Datasets.Storage;
 using FunctionsPipeline.FunctionApp.Activities;
 using Microsoft.Azure.Functions.Worker;
@@ -8,7 +9,7 @@ using Microsoft.DurableTask;
 namespace FunctionsPipeline.FunctionApp.Orchestration;
 
 /// <summary>
-/// Orchestrator that ingests a dataset from the Hub into training shards, with one sub-orchestration per file, several at a time. Its
+/// Orchestrator that ingests a dataset into training shards, with one sub-orchestration per file, several at a time. Its
 /// history holds only references and counts.
 /// </summary>
 public static class IngestDataset
@@ -26,6 +27,7 @@ public static class IngestDataset
         var request = context.GetInput<DatasetRequest>()!;
         var started = context.CurrentUtcDateTime;
         context.SetCustomStatus(new RunProgress { Phase = RunPhase.Resolving, Message = $"looking up {request.Repo}" });
+        await ConvertTablesAsync(context, request);
         var dataset = await context.CallActivityAsync<ResolvedDataset>(
             nameof(DatasetActivities.ResolveDataset), request, Retries.Transient);
         var progress = new ProgressReporter(context, dataset);
@@ -51,6 +53,30 @@ public static class IngestDataset
         var seconds = (context.CurrentUtcDateTime - started).TotalSeconds;
         return await context.CallActivityAsync<IngestReport>(
             nameof(DatasetActivities.WriteReport), new ReportInput(dataset.Blobs, summary, seconds), Retries.Transient);
+    }
+
+    // What is no Parquet is made Parquet first, so that planning and reading are the same for all forms.
+    private static async Task ConvertTablesAsync(TaskOrchestrationContext context, DatasetRequest request)
+    {
+        var tables = await context.CallActivityAsync<IReadOnlyList<SourceTable>>(
+            nameof(DatasetActivities.FindTables), request, Retries.Transient);
+        if (tables.Count == 0) return;
+        var converted = 0;
+        Report();
+        await BoundedFanOut.ForEachAsync(tables, FilesAtOnce,
+            table => context.CallActivityAsync<string>(
+                nameof(DatasetActivities.ConvertTable), new ConvertTableInput(request, table), Retries.Transient),
+            () =>
+            {
+                converted++;
+                Report();
+            });
+
+        void Report() => context.SetCustomStatus(new RunProgress
+        {
+            Phase = RunPhase.Resolving,
+            Message = $"converting the files of {request.Repo} to Parquet: {converted} of {tables.Count}",
+        });
     }
 
     private static Task ReadFilesAsync(TaskOrchestrationContext context, ResolvedDataset dataset)
