@@ -4,6 +4,7 @@ using System.Text.Json;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.LocalHost.Demo;
 using FunctionsPipeline.LocalHost.Processes;
+using FunctionsPipeline.LocalHost.Uploads;
 
 namespace FunctionsPipeline.LocalHost;
 
@@ -89,6 +90,16 @@ internal static class DemoCommand
         {
             Description = "A folder of pictures, {split}/{label}/*.jpg. Left out: drawn garments with title, category and price.",
         };
+        var catalog = new Option<DirectoryInfo?>("--catalog")
+        {
+            Description = "A folder with a dataset of yours, as ./pipeline ingest takes it: it is uploaded to a container and read from " +
+                "there. At most --rows of its rows are used.",
+        };
+        var columns = new Option<string?>("--columns")
+        {
+            Description = "Columns of the catalog, as in a request. Left out: guessed.",
+            HelpName = "JSON",
+        };
         var rows = new Option<int>("--rows") { Description = "Rows of the dataset.", DefaultValueFactory = _ => 800 };
         var faults = new Option<bool>("--faults")
         {
@@ -110,6 +121,24 @@ internal static class DemoCommand
         {
             if (result.GetValue(images) is { Exists: false } folder) result.AddError($"--images: there is no folder {folder.FullName}");
         });
+        catalog.Validators.Add(result =>
+        {
+            if (result.GetValue(catalog) is not { } folder) return;
+            if (!folder.Exists) result.AddError($"--catalog: there is no folder {folder.FullName}");
+            if (result.GetValue(images) is not null || result.GetValue(faults))
+                result.AddError("--catalog: goes neither with --images nor with --faults, which are about the sample hub");
+        });
+        columns.Validators.Add(result =>
+        {
+            try
+            {
+                if (result.GetValue(columns) is { } json) IngestCommand.ReadColumns(json);
+            }
+            catch (JsonException e)
+            {
+                result.AddError($"--columns: {e.Message}");
+            }
+        });
         rows.Validators.Add(result =>
         {
             if (result.GetValue(rows) < 100)
@@ -118,7 +147,7 @@ internal static class DemoCommand
         var command = new Command(
             "demo", "Ingests a sample dataset, trains a tiny model on it, uploads new images, and shows what it reads in them.")
         {
-            images, rows, faults, minutes, training,
+            images, catalog, columns, rows, faults, minutes, training,
         };
         training.Validators.Add(result =>
         {
@@ -135,6 +164,8 @@ internal static class DemoCommand
             new DemoOptions
             {
                 Images = arguments.GetValue(images)?.FullName,
+                Catalog = arguments.GetValue(catalog)?.FullName,
+                Columns = arguments.GetValue(columns) is { } json ? IngestCommand.ReadColumns(json) : null,
                 Rows = arguments.GetValue(rows),
                 Faults = arguments.GetValue(faults),
                 Minutes = arguments.GetValue(minutes),

@@ -8,6 +8,7 @@ var commands = new RootCommand("Runs the pipeline on this machine: Azurite for s
     UpCommand.Create(),
     DemoCommand.Create(),
     UploadCommand.Create(),
+    IngestCommand.Create(),
     ChaosCommand.Create(),
     RunCommand.Create(),
 };

@@ -4,6 +4,7 @@ using Azure.Core.Pipeline;
 using Azure.Storage.Blobs;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.LocalHost.Processes;
+using FunctionsPipeline.LocalHost.Uploads;
 using Spectre.Console;
 
 namespace FunctionsPipeline.LocalHost.Demo;
@@ -11,6 +12,9 @@ namespace FunctionsPipeline.LocalHost.Demo;
 /// <summary>Runs the demo as a user would proceed: start a run over HTTP, follow it, upload images, read the predictions.</summary>
 public static class DemoScenario
 {
+    // The sample hub makes the base model's tokenizer of its own catalog, of this many rows.
+    private const int CatalogTexts = 800;
+
     private static readonly TimeSpan PredictionLimit = TimeSpan.FromMinutes(2);
 
     /// <returns>Process exit code: 0 when every promise of the demo was kept.</returns>
@@ -27,7 +31,7 @@ public static class DemoScenario
             {
                 StateFolder = options.StateFolder,
                 Images = options.Images,
-                Rows = options.Rows,
+                Rows = options.Catalog is null ? options.Rows : CatalogTexts,
                 HoldBack = options.Uploads,
                 Faults = options.Faults,
             },
@@ -37,6 +41,11 @@ public static class DemoScenario
         // Azurite waits for open connections when it stops. All requests share one HTTP client, whose disposal closes them.
         var storage = new BlobServiceClient(stack.Storage, new BlobClientOptions { Transport = new HttpClientTransport(http) });
         var client = new PipelineClient(http, storage);
+        if (options.Catalog is { } catalog)
+        {
+            await new FolderUpload(new DirectoryInfo(catalog), storage.GetBlobContainerClient(options.CatalogContainer), screen)
+                .RunAsync(cancellationToken);
+        }
         var accepted = await client.StartRunAsync(options.Request(stack.Dataset, LocalStack.BaseModel), cancellationToken);
         screen.Say($"run           {accepted.Run}: {new Uri(stack.Host, accepted.StatusUrl)}");
         RunView? last = null;
@@ -51,7 +60,11 @@ public static class DemoScenario
             return 1;
         }
 
-        var uploads = await UploadAsync(client, stack.Options.HeldOutFolder, screen, cancellationToken);
+        var images = options.Catalog is null
+            ? HeldOutImage.Load(stack.Options.HeldOutFolder).Select(image => (
+                image, BinaryData.FromBytes(File.ReadAllBytes(Path.Combine(stack.Options.HeldOutFolder, image.File)))))
+            : await UnseenAsync(client, outcome.Dataset, options.Uploads, cancellationToken);
+        var uploads = await UploadAsync(client, [.. images], screen, cancellationToken);
         var runFolder = Path.Combine(options.StateFolder, "run");
         await client.SaveTrackingAsync(accepted.Run, runFolder, cancellationToken);
         var faults = options.Faults
@@ -60,22 +73,31 @@ public static class DemoScenario
                 await client.GetRowsAsync(outcome.Dataset, cancellationToken))
             : null;
         var report = new DemoReport(
-            outcome, await client.GetMetricsAsync(accepted.Run, cancellationToken), uploads, faults, runFolder, clock.Elapsed);
+            outcome, await client.GetMetricsAsync(accepted.Run, cancellationToken), uploads, faults, runFolder, clock.Elapsed,
+            isUsersCatalog: options.Catalog is not null);
         return report.Print(AnsiConsole.Console);
     }
 
     private static async Task<IReadOnlyList<(HeldOutImage Truth, PredictionDocument? Prediction)>> UploadAsync(
-        PipelineClient client, string folder, ProgressScreen screen, CancellationToken cancellationToken)
+        PipelineClient client, IReadOnlyList<(HeldOutImage Truth, BinaryData Content)> images, ProgressScreen screen,
+        CancellationToken cancellationToken)
     {
-        var images = HeldOutImage.Load(folder);
-        screen.Say($"uploading {images.Count} images that are in no split to {Containers.ProductImages}/demo");
-        foreach (var image in images)
-        {
-            await using var file = File.OpenRead(Path.Combine(folder, image.File));
-            await client.UploadAsync($"demo/{image.File}", file, cancellationToken);
-        }
+        screen.Say($"uploading {images.Count} images that were not trained on to {Containers.ProductImages}/demo");
+        foreach (var (truth, content) in images)
+            await client.UploadAsync($"demo/{truth.File}", content.ToStream(), cancellationToken);
         return await Task.WhenAll(images.Select(async image =>
-            (image, await client.WaitForPredictionAsync($"demo/{image.File}", PredictionLimit, cancellationToken))));
+            (image.Truth, await client.WaitForPredictionAsync($"demo/{image.Truth.File}", PredictionLimit, cancellationToken))));
+    }
+
+    // Images of the test split, or of validation where there is none.
+    private static async Task<IEnumerable<(HeldOutImage, BinaryData)>> UnseenAsync(
+        PipelineClient client, IngestReport dataset, int count, CancellationToken cancellationToken)
+    {
+        var rows = (await client.GetRowsAsync(dataset, cancellationToken)).Where(row => row.State == RowState.Stored).ToList();
+        var split = rows.Any(row => row.Split == Splits.Test) ? Splits.Test : Splits.Validation;
+        return await Task.WhenAll(rows.Where(row => row.Split == split).DistinctBy(row => row.Sha256).Take(count).Select(async row => (
+            new HeldOutImage($"{row.SourceSplit}-{row.Row}", row.Title, row.Category, row.Price),
+            await client.GetImageAsync(dataset, row.Sha256!, cancellationToken))));
     }
 
     private static string Describe(RunView view)
@@ -117,6 +139,15 @@ public sealed record DemoOptions
     /// <summary>Folder of images, <c>{split}/{label}/*.jpg</c>; null for drawn garments.</summary>
     public string? Images { get; init; }
 
+    /// <summary>Folder with a dataset of the user's, in place of the sample hub's; null for that.</summary>
+    public string? Catalog { get; init; }
+
+    /// <summary>Columns of the catalog; guessed when null.</summary>
+    public ColumnMapping? Columns { get; init; }
+
+    /// <summary>Container that the catalog is uploaded to.</summary>
+    public string CatalogContainer => IngestCommand.ContainerOf(new DirectoryInfo(Catalog!));
+
     /// <summary>Number of rows of the dataset.</summary>
     public int Rows { get; init; } = 800;
 
@@ -143,7 +174,13 @@ public sealed record DemoOptions
     public RunRequest Request(string dataset, string baseModel) => new()
     {
         Run = "demo",
-        Dataset = new DatasetRequest
+        Dataset = Catalog is not null ? new DatasetRequest
+        {
+            Source = new DatasetSource { Container = CatalogContainer },
+            Columns = Columns,
+            MaxRows = Rows,
+        }
+        : new DatasetRequest
         {
             Repo = dataset,
             Columns = Images is null
@@ -156,15 +193,17 @@ public sealed record DemoOptions
         Training = Minutes is { } limit ? Settings with { MaxMinutes = limit } : Settings,
     };
 
+    private bool IsDrawn => Images is null && Catalog is null;
+
     private TrainingSettings Settings => Training ?? new TrainingSettings
     {
         Epochs = 100,
-        MaxSteps = Images is null ? 240 : 3000,
-        MaxMinutes = Images is null ? 3 : 7,
+        MaxSteps = IsDrawn ? 240 : 3000,
+        MaxMinutes = IsDrawn ? 3 : 7,
         BatchSize = 8,
         // Photographs are few and differ in more than their labels, so they get a lower learning rate and random augmentation.
-        LearningRate = Images is null ? 2e-3 : 5e-4,
-        AugmentImages = Images is not null,
+        LearningRate = IsDrawn ? 2e-3 : 5e-4,
+        AugmentImages = !IsDrawn,
         WarmupSteps = 40,
         NumCrops = 1,
         EvaluationSamples = 100,
@@ -172,7 +211,7 @@ public sealed record DemoOptions
     };
 }
 
-/// <summary>Image in no split, with its true title, category and price: a line of <c>truth.jsonl</c>.</summary>
+/// <summary>Image that was not trained on, with its true title, category and price: a line of <c>truth.jsonl</c>.</summary>
 public sealed record HeldOutImage(string File, string? Title, string? Category, double? Price)
 {
     /// <summary>Reads the file <c>truth.jsonl</c> in a folder.</summary>

@@ -41,6 +41,45 @@ public sealed class PipelineClient(HttpClient http, BlobServiceClient blobs)
         }
     }
 
+    /// <summary>Starts the ingestion of a dataset.</summary>
+    /// <exception cref="HttpRequestException">The request was refused; the message is the problem document.</exception>
+    public async Task<IngestionAccepted> StartIngestionAsync(DatasetRequest request, CancellationToken cancellationToken)
+    {
+        using var response = await http.PostAsJsonAsync("api/datasets/ingest", request, PipelineJson.Options, cancellationToken);
+        return await ReadAsync<IngestionAccepted>(response, cancellationToken);
+    }
+
+    /// <summary>Waits for the end of an ingestion.</summary>
+    /// <param name="show">Receives the progress about every second.</param>
+    /// <exception cref="InvalidOperationException">The ingestion failed; the message has the reason.</exception>
+    public async Task<IngestReport> FollowIngestionAsync(
+        IngestionAccepted accepted, Action<RunProgress> show, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            var state = (await http.GetFromJsonAsync<DurableStatus>(
+                accepted.Management["statusQueryGetUri"], JsonSerializerOptions.Web, cancellationToken))!;
+            if (state.CustomStatus is { ValueKind: JsonValueKind.Object } progress)
+                show(progress.Deserialize<RunProgress>(PipelineJson.Options)!);
+            switch (state.RuntimeStatus)
+            {
+                case "Completed":
+                    return state.Output!.Value.Deserialize<IngestReport>(PipelineJson.Options)!;
+                case "Failed" or "Terminated":
+                    throw new InvalidOperationException($"The ingestion ended as {state.RuntimeStatus}: {state.Output}");
+            }
+            await Task.Delay(TimeSpan.FromSeconds(1), cancellationToken);
+        }
+    }
+
+    /// <summary>Reads an image of an ingested dataset.</summary>
+    public async Task<BinaryData> GetImageAsync(IngestReport dataset, string sha256, CancellationToken cancellationToken)
+    {
+        var name = new DatasetBlobs(dataset.Repo, dataset.Commit, dataset.View).Image(sha256);
+        return (await blobs.GetBlobContainerClient(Containers.Datasets).GetBlobClient(name).DownloadContentAsync(cancellationToken))
+            .Value.Content;
+    }
+
     /// <summary>Reads the metrics of a run.</summary>
     public async Task<IReadOnlyList<MetricsLine>> GetMetricsAsync(string run, CancellationToken cancellationToken)
     {
@@ -168,4 +207,7 @@ public sealed class PipelineClient(HttpClient http, BlobServiceClient blobs)
         throw new HttpRequestException(
             $"{response.RequestMessage?.RequestUri} answered {(int)response.StatusCode}: {problem}", null, response.StatusCode);
     }
+
+    /// <summary>An orchestration in the durable extension's management API.</summary>
+    private sealed record DurableStatus(string RuntimeStatus, JsonElement? CustomStatus, JsonElement? Output);
 }

@@ -25,11 +25,7 @@ internal static class UploadCommand
             Description = "Wait for the documents and print each in a line, between tabs: name, status, title, category, price and " +
                 "confidence; or name, status, reason and detail.",
         };
-        var connection = new Option<string?>("--connection")
-        {
-            Description = $"Connection string of the storage account. Left out: the setting PipelineStorage of the environment, or the " +
-                $"account of ./pipeline up, {LocalStorage}.",
-        };
+        var connection = Connection();
         var command = new Command("upload", """
             Uploads images to the container product-images, where the pipeline reads them. An image of the same name is replaced.
 
@@ -41,10 +37,21 @@ internal static class UploadCommand
             var files = ImageFile.Find(arguments.GetValue(paths)!, arguments.GetValue(to)!);
             return UploadScenario.RunAsync(
                 files,
-                arguments.GetValue(connection) ?? Environment.GetEnvironmentVariable("PipelineStorage") ?? LocalStorage,
+                ConnectionOf(arguments.GetValue(connection)),
                 arguments.GetValue(wait),
                 cancellationToken);
         });
         return command;
     }
+
+    /// <summary>Creates an option that <c>ingest</c> shares.</summary>
+    public static Option<string?> Connection() => new("--connection")
+    {
+        Description = $"Connection string of the storage account. Left out: the setting PipelineStorage of the environment, or the " +
+            $"account of ./pipeline up, {LocalStorage}.",
+    };
+
+    /// <summary>Returns the connection string that the option means.</summary>
+    public static string ConnectionOf(string? option) =>
+        option ?? Environment.GetEnvironmentVariable("PipelineStorage") ?? LocalStorage;
 }

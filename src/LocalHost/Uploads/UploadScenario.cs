@@ -49,7 +49,9 @@ internal static class UploadScenario
             $"The storage account {blobs.Uri} has no container {images.Name}: start the pipeline on this account first.");
     }
 
-    private static BlobServiceClient Client(string connection)
+    /// <summary>Creates a client of a storage account.</summary>
+    /// <exception cref="InvalidOperationException">The text is no connection string.</exception>
+    public static BlobServiceClient Client(string connection)
     {
         try
         {
