@@ -64,4 +64,9 @@ internal static partial class Logs
 
     [LoggerMessage(17, LogLevel.Warning, "The use of the machine cannot be measured and is not tracked from now on.")]
     public static partial void SystemMetricsFailed(this ILogger logger, Exception exception);
+
+    [LoggerMessage(18, LogLevel.Warning,
+        "Answers of run {Run}'s validation split take up to {Longest} tokens, but the model may generate {Most}: longer ones are cut off and "
+        + "count as wrong. Raise training.maxAnswerTokens.")]
+    public static partial void AnswersTooLong(this ILogger logger, string run, int longest, int most);
 }

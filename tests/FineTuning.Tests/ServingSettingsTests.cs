@@ -29,8 +29,8 @@ public sealed class ServingSettingsTests : IDisposable
         ServingSettings.Save(_folder, new TrainingSettings(),
             [new("Red Hat", "Hats", null), new("Bag", "Bags", 3), new("Blue Hat", "Hats", 2), new(null, null, null)]);
         var settings = ServingSettings.Load(_folder);
-        Assert.Equal(["Bags", "Hats"], settings.Classes);
-        Assert.Equal([["title", "category", "price"], ["title", "category"]], settings.Fields);
+        Assert.Equal(["Bags", "Hats"], Assert.Single(settings.Values!, field => field.Key == "category").Value);
+        Assert.Equal([["title", "category", "price"], ["title", "category"]], settings.FieldSets);
     }
 
     [Theory]
@@ -41,7 +41,74 @@ public sealed class ServingSettingsTests : IDisposable
     {
         var answers = Enumerable.Range(0, count).Select(i => new Answer("Hat", $"{i}", null));
         ServingSettings.Save(_folder, new TrainingSettings { AnswerTemplate = template }, answers);
-        Assert.Equal(kept, ServingSettings.Load(_folder).Classes is not null);
+        Assert.Equal(kept, ServingSettings.Load(_folder).Values is not null);
+    }
+
+    [Fact]
+    public void Definitions_and_values_of_further_fields_are_kept()
+    {
+        FieldDefinition[] fields =
+        [
+            new("brand", FieldKind.Category), new("weight", FieldKind.Number, "g"), new("materials", FieldKind.List),
+            new("care", FieldKind.Text),
+        ];
+        var settings = new TrainingSettings { AnswerTemplate = "{brand}, {weight}, {materials}, Care: {care}" };
+        ServingSettings.Save(_folder, settings,
+            [Product("Umbra", 70, ["wool", "cotton"], "Wash"), Product("Acme", 9.5, ["cotton"], null)], fields);
+        var loaded = ServingSettings.Load(_folder);
+        Assert.Equal(fields, loaded.Definitions);
+        Assert.Equal(["brand", "materials"], loaded.Values!.Keys);
+        Assert.Equal(["Acme", "Umbra"], loaded.Values["brand"]);
+        Assert.Equal(["cotton", "wool"], loaded.Values["materials"]);
+        Assert.Equal([["brand", "weight", "materials", "care"], ["brand", "weight", "materials"]], loaded.FieldSets);
+        var answer = Product("Acme", 9.5, ["cotton", "wool"], "Wash");
+        Assert.Equal("Acme, 9.5 g, cotton; wool, Care: Wash", loaded.ToAnswerTemplate().Write(answer));
+        Assert.Equal(answer, loaded.ToAnswerTemplate().Read("Acme, 9.5 g, cotton; wool, Care: Wash"));
+
+        static Answer Product(string brand, double weight, string[] materials, string? care) => new(null, null, null)
+        {
+            Fields = FieldValues.Of(new Dictionary<string, FieldValue?>
+            {
+                ["brand"] = new(brand), ["weight"] = new(weight), ["materials"] = new(materials),
+                ["care"] = care is null ? null : new(care),
+            }),
+        };
+    }
+
+    [Theory]
+    [InlineData(6, true)]
+    [InlineData(7, false)]
+    public void Sets_of_fields_are_kept_only_when_they_are_fewer_than_100(int count, bool kept)
+    {
+        var fields = Enumerable.Range(0, count).Select(i => new FieldDefinition($"f{i}", FieldKind.Text)).ToList();
+        var template = string.Join(", ", fields.Select(field => $"{field.Name} {{{field.Name}}}"));
+        // Every set of fields: 2^count - 1 of them are not empty.
+        var answers = Enumerable.Range(0, 1 << count).Select(set => Answer.Of(fields.Where((_, i) => (set >> i & 1) == 1)
+            .Select(field => KeyValuePair.Create(field.Name, new FieldValue("x")))));
+        ServingSettings.Save(_folder, new TrainingSettings { AnswerTemplate = template }, answers, fields);
+        Assert.Equal(kept ? 63 : null, ServingSettings.Load(_folder).FieldSets?.Count);
+    }
+
+    [Fact]
+    public void A_file_of_an_earlier_version_keeps_its_meaning()
+    {
+        // As version 1.0 wrote it.
+        File.WriteAllText(Path.Combine(_folder, ServingSettings.FileName), """
+            {
+              "question": "What is shown in this image?",
+              "answerTemplate": "Product: {title}, Category: {category}, Full Price: {price}",
+              "numCrops": 2,
+              "maxAnswerTokens": 48,
+              "classes": ["Bags", "Hats"],
+              "fields": [["title", "category", "price"], ["title", "category"]]
+            }
+            """);
+        var settings = ServingSettings.Load(_folder);
+        Assert.Equal((2, 48), (settings.NumCrops, settings.MaxAnswerTokens));
+        Assert.Null(settings.Definitions);
+        Assert.Equal(["Bags", "Hats"], settings.Values!["category"]);
+        Assert.Equal([["title", "category", "price"], ["title", "category"]], settings.FieldSets);
+        Assert.Equal(3, settings.ToAnswerTemplate().Parts.Count);
     }
 
     [Fact]

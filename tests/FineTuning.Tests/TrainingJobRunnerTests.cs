@@ -1,7 +1,12 @@
+using System.Security.Cryptography;
 using System.Text.Json;
 using FunctionsPipeline.Contracts;
+using FunctionsPipeline.FineTuning.Answers;
+using FunctionsPipeline.FineTuning.Data;
+using FunctionsPipeline.Images;
 using FunctionsPipeline.Phi3Vision;
 using FunctionsPipeline.Phi3Vision.Adapters;
+using FunctionsPipeline.Phi3Vision.Images;
 using FunctionsPipeline.Phi3Vision.Model;
 using FunctionsPipeline.Phi3Vision.Weights;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -101,10 +106,106 @@ public sealed class TrainingJobRunnerTests : IDisposable
         Assert.Contains("| train | 8 |", File.ReadAllText(Blob("models/r1-model/README.md")));
         var serving = ServingSettings.Load(Blob("models/r1-model"));
         Assert.Equal(1, serving.NumCrops);
-        Assert.Equal(["Coats", "Hats"], serving.Classes);
-        Assert.Equal([["category"]], serving.Fields);
+        Assert.Equal(["Coats", "Hats"], serving.Values!["category"]);
+        Assert.Equal([["category"]], serving.FieldSets);
         using var saved = ModelFolder.Load(Blob("models/r1-model"), CPU, ScalarType.Float32);
         Assert.False(Directory.Exists(Path.Combine(_root, "work", "runs", "r1")));
+    }
+
+    [Fact]
+    public async Task A_job_with_fields_of_its_own_is_trained_measured_and_served_with_them()
+    {
+        FieldDefinition[] fields =
+        [
+            .. FieldDefinition.Defaults, new("brand", FieldKind.Category), new("colour", FieldKind.Category),
+            new("weight", FieldKind.Number, "g"), new("materials", FieldKind.List),
+        ];
+        FieldValues[] kinds =
+        [
+            Values("Acme", "red", 120, "wool", "cotton"), Values("Umbra", "blue", 80.5, "steel"),
+        ];
+        var job = Job with
+        {
+            Fields = fields,
+            Shards = [Shard("d/fields.tar", Splits.Train, 8), Shard("d/fields-validation.tar", Splits.Validation, 4)],
+            Settings = Job.Settings with
+            {
+                AnswerTemplate = "Brand: {brand}, Colour: {colour}, Weight: {weight}, Materials: {materials}",
+                MaxAnswerTokens = 100,
+                MaxSteps = 60,
+                EvaluateEvery = 30,
+            },
+        };
+        var result = await RunAsync(job);
+        Assert.True(result.Succeeded, result.Error);
+        Assert.True(result.FineTuned!.Loss < result.Base!.Loss / 2, $"{result.Base.Loss} -> {result.FineTuned.Loss}");
+        Assert.Equal(1, result.FineTuned.ParsedShare);
+        Assert.Null(result.FineTuned.CategoryAccuracy);
+        var metrics = result.FineTuned.Fields!;
+        Assert.Equal(["brand", "colour", "materials", "weight"], metrics.Keys.Order());
+        Assert.All(metrics.Values, field => Assert.Equal(4, field.Samples));
+        Assert.Equal(0.5, metrics["brand"].Baseline!.ExactMatch);
+        Assert.Equal(("g", 100.25 - 80.5), (metrics["weight"].Unit, metrics["weight"].Baseline!.MedianError!.Value));
+        Assert.Equivalent(result, Read<TrainingResult>("runs/r1/result.json"));
+
+        var answers = Answers("r1")[4..];
+        Assert.Equal(
+            metrics["brand"].Answered.ExactMatch,
+            answers.Average(answer => answer.ValueOf("brand")!.Equals(answer.Truth.ValueOf("brand")) ? 1.0 : 0));
+        Assert.All(answers, answer =>
+        {
+            Assert.NotNull(answer.ValueOf("weight")!.Number);
+            Assert.Equal(["brand", "colour", "materials", "weight"], answer.Confidence.Fields!.Keys.Order());
+            Assert.All(answer.Confidence.Fields.Values, confidence => Assert.InRange(confidence, 0, 1));
+        });
+        var gallery = Read<SampleGallery>("runs/r1/samples/samples.json").Samples;
+        Assert.Equal("Brand: Umbra, Colour: blue, Weight: 80.5 g, Materials: steel", gallery[1].Truth);
+        Assert.Contains("| Brand accuracy |", File.ReadAllText(Blob("models/r1-model/README.md")));
+
+        var serving = ServingSettings.Load(Blob("models/r1-model"));
+        Assert.Equal(fields, serving.Definitions);
+        Assert.Equal([["brand", "colour", "weight", "materials"]], serving.FieldSets);
+        Assert.Equal(["cotton", "steel", "wool"], serving.Values!["materials"]);
+
+        // The base model knows nothing, and answers with known values all the same.
+        using var scope = NewDisposeScope();
+        using var loaded = ModelFolder.Load(Blob("models/base"), CPU, ScalarType.Float32);
+        var rows = new RowBuilder(loaded.Tokenizer, serving);
+        var image = new ImageProcessor(1).Fit(ImageReader.Read(TarShard.Png(60, 60, new(220, 20, 20))));
+        var views = ImageProcessor.Views(image);
+        var prompt = rows.Prompt(views.Tokens);
+        var batch = new TrainingBatch([(new TrainingRow(prompt, prompt.Length), views)], loaded.Config.PadTokenId, padLeft: true);
+        var input = batch.Input(CPU);
+        foreach (var seed in Enumerable.Range(0, 5))
+        {
+            var generated = new TextGenerator(loaded.Model).Generate(input, new GenerationSettings
+            {
+                MaxTokens = serving.MaxAnswerTokens,
+                StopTokens = rows.StopTokens,
+                Temperature = 2,
+                Seed = seed,
+                Constraint = new AnswerConstraint(loaded.Tokenizer, serving, rows.StopTokens),
+            }, default)[0];
+            var answered = PredictedAnswer.Of(generated, rows).Read!.Fields!;
+            Assert.Contains(answered["brand"].Text, serving.Values["brand"]);
+            Assert.Contains(answered["colour"].Text, serving.Values["colour"]);
+            Assert.NotNull(answered["weight"].Number);
+            Assert.Subset(serving.Values["materials"].ToHashSet(), answered["materials"].Items!.ToHashSet());
+        }
+
+        ShardInfo Shard(string blob, string split, int samples) => TarShard.Write(Storage, blob, split,
+            [.. Enumerable.Range(0, samples).Select(i =>
+            {
+                var png = TarShard.Png(60, 60, i % 2 == 0 ? new(220, 20, 20) : new(20, 20, 220));
+                var labels = new SampleLabels($"{split}-{i}", Convert.ToHexStringLower(SHA256.HashData(png)), null, null, null);
+                return (labels with { Fields = kinds[i % 2] }, 60, 60, png);
+            })]);
+
+        static FieldValues Values(string brand, string colour, double weight, params string[] materials) => new(
+            new Dictionary<string, FieldValue>
+            {
+                ["brand"] = new(brand), ["colour"] = new(colour), ["weight"] = new(weight), ["materials"] = new(materials),
+            });
     }
 
     [Fact]

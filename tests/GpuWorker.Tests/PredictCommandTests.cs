@@ -1,4 +1,6 @@
 using System.Text.Json;
+using FunctionsPipeline.Contracts;
+using FunctionsPipeline.FineTuning;
 
 namespace FunctionsPipeline.GpuWorker.Tests;
 
@@ -38,6 +40,22 @@ public sealed class PredictCommandTests : IAsyncLifetime
             line.GetProperty("logProbability").GetDouble(),
             tokens.Sum(token => token.GetProperty("logProbability").GetDouble()), 1e-3);
         Assert.Equal(tokens.Count < 6, line.GetProperty("complete").GetBoolean());
+    }
+
+    [Fact]
+    public async Task Json_has_further_fields_of_the_model()
+    {
+        ServingSettings.Save(Model, new TrainingSettings { AnswerTemplate = "{colour}, {weight}", NumCrops = 1 },
+            [Answer.Of(new Dictionary<string, FieldValue> { ["colour"] = new("red"), ["weight"] = new(5) })],
+            [new FieldDefinition("colour", FieldKind.Category), new FieldDefinition("weight", FieldKind.Number, "g")]);
+        var line = JsonDocument.Parse(await AskAsync(Image, "--json")).RootElement;
+        var fields = line.GetProperty("fields");
+        Assert.Equal($"red, {fields.GetProperty("weight")} g", line.GetProperty("answer").GetString());
+        Assert.Equal("red", fields.GetProperty("colour").GetString());
+        Assert.InRange(line.GetProperty("confidence").GetProperty("fields").GetProperty("colour").GetDouble(), 0, 1);
+        var (code, output, _) = await ConsoleRun.RunAsync("inspect", Model);
+        Assert.Equal(0, code);
+        Assert.Contains("colour       1 known values", output);
     }
 
     [Fact]

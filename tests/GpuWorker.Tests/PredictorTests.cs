@@ -58,6 +58,34 @@ public sealed class PredictorTests : IAsyncLifetime
         }
     }
 
+    [Fact]
+    public void Further_fields_have_known_values_and_a_confidence_each()
+    {
+        FieldDefinition[] fields =
+            [new("brand", FieldKind.Category), new("weight", FieldKind.Number, "g"), new("materials", FieldKind.List)];
+        FieldValue[] brands = [new("Acme"), new("Umbra")];
+        ServingSettings.Save(_folder,
+            new TrainingSettings { AnswerTemplate = "{brand}, {weight}, Made of {materials}", NumCrops = 1, MaxAnswerTokens = 64 },
+            brands.Select(brand => Answer.Of(new Dictionary<string, FieldValue>
+            {
+                ["brand"] = brand, ["weight"] = new(5), ["materials"] = new(["cotton", "wool"]),
+            })),
+            fields);
+        using var predictor = new Predictor(_folder, torch.CPU, torch.float32);
+        var image = Prepare(predictor, 80, 60);
+        foreach (var seed in Enumerable.Range(0, 10))
+        {
+            var answer = predictor.Answer([image], predictor.Generation with { Temperature = 2, Seed = seed }, default)[0];
+            Assert.True(answer.Read is { Title: null, Category: null, Price: null, Fields: not null }, answer.Text);
+            Assert.Contains(answer.Read.Fields["brand"], brands);
+            Assert.NotNull(answer.Read.Fields["weight"].Number);
+            Assert.Subset(new HashSet<string> { "cotton", "wool" }, answer.Read.Fields["materials"].Items!.ToHashSet());
+            Assert.Equal(["brand", "materials", "weight"], answer.Confidence.Fields!.Keys.Order());
+            Assert.All(answer.Confidence.Fields.Values, confidence => Assert.InRange(confidence, 0, 1));
+            Assert.Null(answer.Confidence.Title);
+        }
+    }
+
     [Theory]
     [InlineData(torch.ScalarType.BFloat16)]
     [InlineData(torch.ScalarType.Float16)]

@@ -7,8 +7,8 @@ using FunctionsPipeline.Phi3Vision.Text;
 namespace FunctionsPipeline.FineTuning.Answers;
 
 /// <summary>
-/// Lets a model generate only answers that its template reads, with categories, items and sets of fields that its training had. Near the limit of
-/// tokens, only what leaves room to complete the answer is allowed. One thread at a time.
+/// Lets a model generate only answers that its template reads, with categories, items of lists and sets of fields that its training had.
+/// Near the limit of tokens, only what leaves room to complete the answer is allowed. One thread at a time.
 /// </summary>
 public sealed class AnswerConstraint : ITokenConstraint
 {

@@ -203,18 +203,17 @@ internal sealed class AnswerLanguage
             _template = template;
             _end = New(NodeKind.End);
             // Sets and values that the template would read as others are left out.
-            var sets = fieldSets?.Select(set => Indices(part => set.Contains(part.Field.Name))).Where(set => set.Length > 0 && ReadsBack(set))
-                .DistinctBy(Key).OrderBy(Key, StringComparer.Ordinal).ToList();
+            var sets = fieldSets?.Select(set => Indices(part => set.Contains(part.Field.Name)))
+                .Where(set => set.Length > 0 && ReadsBack(set)).DistinctBy(Key).OrderBy(Key, StringComparer.Ordinal).ToList();
             _sets = sets is { Count: > 0 } ? sets : null;
-            for (var i = 0; i < template.Parts.Count; i++)
+            foreach (var (part, field) in template.Parts.Select((part, i) => (i, part.Field)))
             {
-                var (part, name) = (i, template.Parts[i].Field.Name);
-                if (template.Parts[i].Field.Kind is not (FieldKind.Category or FieldKind.List) || values?.GetValueOrDefault(name) is not { } known)
-                    continue;
-                var around = (_sets ?? [Indices(_ => true), [.. Enumerable.Range(0, i + 1)], [i]])
+                if (field.Kind is not (FieldKind.Category or FieldKind.List)) continue;
+                if (values?.GetValueOrDefault(field.Name) is not { } known) continue;
+                var around = (_sets ?? [Indices(_ => true), [.. Enumerable.Range(0, part + 1)], [part]])
                     .Where(set => set.Contains(part) && ReadsBack(set)).ToList();
-                var readable = known.Where(value => around.All(set => ReadsBack(set, name, value))).ToList();
-                if (readable.Count > 0) _values[name] = [.. readable.Select(value => value.EnumerateRunes().ToArray())];
+                var readable = known.Where(value => around.All(set => ReadsBack(set, field.Name, value))).ToList();
+                if (readable.Count > 0) _values[field.Name] = [.. readable.Select(value => value.EnumerateRunes().ToArray())];
             }
         }
 
@@ -230,16 +229,23 @@ internal sealed class AnswerLanguage
         private int[] Indices(Func<AnswerPart, bool> chosen) =>
             [.. Enumerable.Range(0, _template.Parts.Count).Where(i => chosen(_template.Parts[i]))];
 
-        /// <summary>Returns true when the template reads the parts of a set, one of them with the given value, as they were written.</summary>
+        /// <summary>Returns true when the template reads the parts of a set as they were written, one of them with a given value.</summary>
         private bool ReadsBack(int[] set, string? name = null, string value = "x")
         {
-            var answer = Answer.Of(set.Select(i => _template.Parts[i].Field).Select(field => KeyValuePair.Create(field.Name, field.Kind switch
-            {
-                FieldKind.Number => new FieldValue(1),
-                FieldKind.List => new FieldValue([field.Name == name ? value : "x"]),
-                _ => new FieldValue(field.Name == name ? value : "x"),
-            })));
+            var fields = set.Select(i => _template.Parts[i].Field);
+            var answer = Answer.Of(fields.Select(field => KeyValuePair.Create(field.Name, Value(field))));
             return _template.Read(_template.Write(answer)) == answer;
+
+            FieldValue Value(FieldDefinition field)
+            {
+                var text = field.Name == name ? value : "x";
+                return field.Kind switch
+                {
+                    FieldKind.Number => new FieldValue(1),
+                    FieldKind.List => new FieldValue([text]),
+                    _ => new FieldValue(text),
+                };
+            }
         }
 
         /// <summary>Returns the nodes that may follow once the parts before <paramref name="next"/> are written or left out.</summary>

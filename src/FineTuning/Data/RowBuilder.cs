@@ -61,6 +61,9 @@ public sealed class RowBuilder
     public int Length(IReadOnlyList<int> imageTokens, Answer answer) =>
         Layout(imageTokens.Count).Length - imageTokens.Count + imageTokens.Sum() + Reply(answer).Length;
 
+    /// <summary>Computes the number of ids of an answer, without those that end it.</summary>
+    public int AnswerLength(Answer answer) => _tokenizer.Encode(Answers.Write(answer), addBos: false).Length;
+
     /// <summary>Decodes generated ids to text, without special tokens and surrounding white space.</summary>
     public string Decode(IEnumerable<int> answer) => _tokenizer.Decode(answer).Trim();
 

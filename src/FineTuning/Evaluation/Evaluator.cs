@@ -123,6 +123,16 @@ public static class AnswerMetrics
         };
     }
 
+    /// <summary>Lists the confusion matrices of an evaluation, by field.</summary>
+    public static IEnumerable<(string Field, IReadOnlyList<ConfusionRow> Rows)> Confusions(this EvaluationMetrics metrics)
+    {
+        if (metrics.Confusion is { } categories) yield return (FieldDefinition.Category, categories);
+        foreach (var (field, measured) in metrics.Fields?.AsEnumerable() ?? [])
+        {
+            if (measured.Confusion is { } rows) yield return (field, rows);
+        }
+    }
+
     private static FieldMetrics Measure(
         FieldDefinition field, IReadOnlyList<(FieldValue Truth, FieldValue? Answered)> samples, NaiveBaseline? baseline) =>
         new(field.Kind, field.Unit, samples.Count, Figures(field.Kind, samples))
@@ -174,7 +184,7 @@ public sealed record NaiveBaseline(FieldValue Answer)
     /// <summary>All categories of the split, the most frequent first; empty for other kinds of fields.</summary>
     public IReadOnlyList<string> Categories { get; init; } = [];
 
-    /// <summary>Computes the baselines of a training split, by field; there is none for free text, nor for a field without values.</summary>
+    /// <summary>Computes the baselines of a training split, by field: none for free text, and none for a field without values.</summary>
     /// <param name="training">Enumerated once, as the labels may not fit into memory.</param>
     /// <param name="template">Template that names the fields.</param>
     public static IReadOnlyDictionary<string, NaiveBaseline> Of(IEnumerable<ILabels> training, AnswerTemplate template)

@@ -33,6 +33,8 @@ public static class ModelCard
 
             It answers in the form `{job.Settings.AnswerTemplate}`; images are cut into at most {job.Settings.NumCrops} crops of 336×336.
 
+            {Fields(job)}
+
             ```sh
             ./pipeline worker predict --model DIR image.jpg
             ```
@@ -55,6 +57,13 @@ public static class ModelCard
         File.WriteAllText(Path.Combine(folder, FileName), text);
     }
 
+    private static string Fields(TrainingJob job)
+    {
+        var rows = new AnswerTemplate(job.Settings.AnswerTemplate, job.Fields).Parts.Select(part => part.Field)
+            .Select(field => $"| {field.Name} | {field.Kind.ToString().ToLowerInvariant()} | {Markdown.Cell(field.Unit ?? "")} |");
+        return $"| field | kind | unit |\n| --- | --- | --- |\n{string.Join('\n', rows)}";
+    }
+
     private static string Data(TrainingJob job, TrainingResult result)
     {
         var splits = job.Shards.GroupBy(shard => shard.Split).Select(split => $"| {split.Key} | {split.Sum(shard => shard.Samples)} |");
@@ -67,7 +76,7 @@ public static class ModelCard
     {
         var (before, after, test) = (result.Base, result.FineTuned, result.Test);
         var table = new StringBuilder("| | base | fine-tuned | baseline | fine-tuned, test split |\n| --- | ---: | ---: | ---: | ---: |\n");
-        foreach (var metric in ModelCardMetric.All)
+        foreach (var metric in ModelCardMetric.All(after ?? test))
         {
             string?[] cells = [metric.Of(before), metric.Of(after), metric.BaselineOf(after), metric.Of(test)];
             if (cells.Any(cell => cell is not null)) table.Append($"| {metric.Name} | {string.Join(" | ", cells)} |\n");
@@ -77,7 +86,7 @@ public static class ModelCard
             : $"Validation split: {after.Samples} samples, {after.Generated} of them with generated answers. ";
         return $"""
             {measured}{(test is null ? "There is no test split." : $"Test split, which nothing was chosen by: {test.Samples} samples.")}
-            The baseline always answers the training split's most frequent category and its median price.
+            The baseline always answers the training split's most frequent category or list, and its median number.
 
             {table}
             """;
@@ -85,19 +94,26 @@ public static class ModelCard
 
     private static string Confusion(TrainingResult result)
     {
-        if ((result.Test ?? result.FineTuned)?.Confusion is not { Count: > 1 } rows) return "";
-        var split = result.Test is null ? "validation" : "test";
-        var text = new StringBuilder($"## Confusion\n\nWhat was answered to samples of each category, {split} split");
-        text.Append(rows.Count > MostCategories ? $"; the {MostCategories} most frequent of {rows.Count}.\n\n" : ".\n\n");
-        text.Append("| category | samples | right | wrong answers |\n| --- | ---: | ---: | --- |\n");
-        foreach (var row in rows.OrderByDescending(row => row.Answered.Values.Sum()).Take(MostCategories))
+        var measured = result.Test ?? result.FineTuned;
+        var split = result.Test is null ? Splits.Validation : Splits.Test;
+        var text = new StringBuilder();
+        foreach (var (field, rows) in measured?.Confusions() ?? [])
         {
-            var wrong = row.Answered.Where(a => a.Key != row.Truth).OrderByDescending(a => a.Value)
-                .Select(a => $"{(a.Key.Length == 0 ? "none" : Markdown.Cell(a.Key))} {a.Value}");
-            text.Append($"| {Markdown.Cell(row.Truth)} | {row.Answered.Values.Sum()} | {row.Answered.GetValueOrDefault(row.Truth)} ");
-            text.Append($"| {string.Join(", ", wrong)} |\n");
+            if (rows.Count < 2) continue;
+            text.Append($"## Confusion{(field == FieldDefinition.Category ? "" : $" of {field}")}\n\n");
+            text.Append($"What was answered to samples of each {field}, {split} split");
+            text.Append(rows.Count > MostCategories ? $"; the {MostCategories} most frequent of {rows.Count}.\n\n" : ".\n\n");
+            text.Append($"| {field} | samples | right | wrong answers |\n| --- | ---: | ---: | --- |\n");
+            foreach (var row in rows.OrderByDescending(row => row.Answered.Values.Sum()).Take(MostCategories))
+            {
+                var wrong = row.Answered.Where(a => a.Key != row.Truth).OrderByDescending(a => a.Value)
+                    .Select(a => $"{(a.Key.Length == 0 ? "none" : Markdown.Cell(a.Key))} {a.Value}");
+                text.Append($"| {Markdown.Cell(row.Truth)} | {row.Answered.Values.Sum()} | {row.Answered.GetValueOrDefault(row.Truth)} ");
+                text.Append($"| {string.Join(", ", wrong)} |\n");
+            }
+            text.Append('\n');
         }
-        return text.Append('\n').ToString();
+        return text.ToString();
     }
 
     private static string Settings(TrainingSettings settings)
@@ -144,7 +160,7 @@ internal static class ModelCardHeader
             yaml.Append($"      split: {(result.Test is null ? Splits.Validation : Splits.Test)}\n");
             if (revision is not null) yaml.Append($"      revision: {Quoted(revision)}\n");
             yaml.Append("    metrics:\n");
-            foreach (var metric in ModelCardMetric.All)
+            foreach (var metric in ModelCardMetric.All(measured))
             {
                 if (metric.Value(measured) is not { } value) continue;
                 yaml.Append($"    - type: {metric.Type}\n      name: {Quoted(metric.Name)}\n");
@@ -168,8 +184,9 @@ internal static class ModelCardHeader
 internal sealed record ModelCardMetric(
     string Name, string Type, string Format, Func<EvaluationMetrics, double?> Value, Func<EvaluationMetrics, double?>? Baseline = null)
 {
-    /// <summary>All metrics, the most informative first.</summary>
-    public static IReadOnlyList<ModelCardMetric> All { get; } =
+    /// <summary>Lists the metrics, the most informative first.</summary>
+    /// <param name="measured">An evaluation of the model, which has the further fields; null for none.</param>
+    public static IReadOnlyList<ModelCardMetric> All(EvaluationMetrics? measured) =>
     [
         new("Category accuracy", "accuracy", "0.000", m => m.CategoryAccuracy, m => m.MajorityCategoryAccuracy),
         new("Title exact match", "exact_match", "0.000", m => m.TitleExactMatch),
@@ -181,6 +198,7 @@ internal sealed record ModelCardMetric(
             m => m.MedianPricePercentError, m => m.BaselineMedianPricePercentError),
         new(
             "Prices within 10 %", "price_within_ten_percent", "0.000", m => m.PriceWithinTenPercent, m => m.BaselinePriceWithinTenPercent),
+        .. measured?.Fields?.SelectMany(field => Of(field.Key, field.Value)) ?? [],
         new("Answers that parse", "parsed_share", "0.000", m => m.ParsedShare),
         new("Loss (nats per answer token)", "loss", "0.0000", m => m.Loss),
     ];
@@ -190,6 +208,33 @@ internal sealed record ModelCardMetric(
 
     /// <summary>Formats the baseline's value; null where there is none.</summary>
     public string? BaselineOf(EvaluationMetrics? metrics) => Text(metrics is null ? null : Baseline?.Invoke(metrics));
+
+    private static IEnumerable<ModelCardMetric> Of(string field, FieldMetrics measured)
+    {
+        var name = $"{char.ToUpperInvariant(field[0])}{field[1..]}";
+        var unit = measured.Unit is null ? "" : $" ({measured.Unit})";
+        return measured.Kind switch
+        {
+            FieldKind.Category => [Metric("accuracy", "accuracy", "0.000", f => f.ExactMatch)],
+            FieldKind.Number =>
+            [
+                Metric($"median error{unit}", "median_absolute_error", "0.##", f => f.MedianError),
+                Metric($"mean error{unit}", "mae", "0.##", f => f.MeanError),
+                Metric("median error, percent", "median_absolute_percentage_error", "0.0", f => f.MedianPercentError),
+                Metric("within 10 %", "within_ten_percent", "0.000", f => f.WithinTenPercent),
+            ],
+            _ =>
+            [
+                Metric("exact match", "exact_match", "0.000", f => f.ExactMatch),
+                Metric(measured.Kind == FieldKind.List ? "item F1" : "word F1", "f1", "0.000", f => f.F1),
+            ],
+        };
+
+        ModelCardMetric Metric(string figure, string type, string format, Func<FieldFigures, double?> value) => new(
+            $"{name} {figure}", type, format,
+            m => m.Fields?.GetValueOrDefault(field)?.Answered is { } answered ? value(answered) : null,
+            m => m.Fields?.GetValueOrDefault(field)?.Baseline is { } baseline ? value(baseline) : null);
+    }
 
     private string? Text(double? value) => value?.ToString(Format, CultureInfo.InvariantCulture);
 }

@@ -36,7 +36,7 @@ internal static class MetricScalars
         ($"{split}/mean_price_error", metrics.MeanPriceError),
         ($"{split}/median_price_percent_error", metrics.MedianPricePercentError),
         ($"{split}/price_within_ten_percent", metrics.PriceWithinTenPercent),
-        .. (metrics.Fields ?? new Dictionary<string, FieldMetrics>()).SelectMany(field => Of($"{split}/fields/{field.Key}", field.Value.Answered)),
+        .. metrics.Fields?.SelectMany(field => Of($"{split}/fields/{field.Key}", field.Value.Answered)) ?? [],
     ];
 
     private static IEnumerable<(string, double?)> Of(string field, FieldFigures figures) =>

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using FunctionsPipeline.Contracts;
+using FunctionsPipeline.FineTuning.Evaluation;
 using Microsoft.Extensions.Logging;
 
 namespace FunctionsPipeline.FineTuning.Tracking;
@@ -77,8 +78,11 @@ internal sealed class MlflowRun(MlflowOptions options, IRunStore store, Training
         if (result is not { Succeeded: true, Model: { } model } || !TakesArtifacts) return;
         foreach (var (split, metrics) in new[] { (Splits.Validation, result.FineTuned), (Splits.Test, result.Test) })
         {
-            if (metrics?.Confusion is not { } confusion) continue;
-            await WriteAsync($"confusion/{split}.csv", Encoding.UTF8.GetBytes(Csv(confusion)), persist);
+            foreach (var (field, confusion) in metrics?.Confusions() ?? [])
+            {
+                var name = field == FieldDefinition.Category ? split : $"{split}-{field}";
+                await WriteAsync($"confusion/{name}.csv", Encoding.UTF8.GetBytes(Csv(field, confusion)), persist);
+            }
         }
         if (!await WriteModelAsync(model, persist)) return;
         (string, string)[] tags = [(MlflowClient.RunTag, job.Run), ("functions_pipeline_model", $"{Containers.Models}/{model}")];
@@ -176,12 +180,12 @@ internal sealed class MlflowRun(MlflowOptions options, IRunStore store, Training
         scalars.Select(scalar => new MlflowMetric(scalar.Name, scalar.Value, at.ToUnixTimeMilliseconds(), step));
 
     // One row for each true category, one column for each answered one.
-    private static string Csv(IReadOnlyList<ConfusionRow> confusion)
+    private static string Csv(string field, IReadOnlyList<ConfusionRow> confusion)
     {
         var answered = confusion.SelectMany(row => row.Answered.Keys).Distinct().Order(StringComparer.Ordinal).ToList();
         IEnumerable<string> lines =
         [
-            Line(["category", .. answered.Select(category => category.Length == 0 ? "none" : category)]),
+            Line([field, .. answered.Select(category => category.Length == 0 ? "none" : category)]),
             .. confusion.Select(row => Line([row.Truth, .. answered.Select(category => $"{row.Answered.GetValueOrDefault(category)}")])),
         ];
         return string.Concat(lines);

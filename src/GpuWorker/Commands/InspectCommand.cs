@@ -83,7 +83,7 @@ internal static class InspectCommand
         {
             var serving = ServingSettings.Load(folder);
             Line("asked", $"\"{serving.Question}\", {serving.NumCrops} crops at most, answers of {serving.MaxAnswerTokens} tokens at most");
-            foreach (var (field, values) in serving.Values ?? new Dictionary<string, IReadOnlyList<string>>())
+            foreach (var (field, values) in serving.Values?.AsEnumerable() ?? [])
                 Line(field, $"{Number(values.Count)} known values");
         }
         if (!weights) return;

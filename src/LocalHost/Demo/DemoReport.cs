@@ -130,6 +130,18 @@ public sealed class DemoReport(
         Row("title word F1", m => m.TitleF1);
         Row("median price error (baseline: training median)", m => m.MedianPriceError, FineTuned.BaselineMedianPriceError);
         Row("prices within 10 %", m => m.PriceWithinTenPercent, FineTuned.BaselinePriceWithinTenPercent);
+        foreach (var (name, field) in FineTuned.Fields?.AsEnumerable() ?? [])
+        {
+            void Figure(string figure, Func<FieldFigures, double?> value) => Row(
+                Markup.Escape($"{name} {figure}"),
+                m => m.Fields?.GetValueOrDefault(name)?.Answered is { } answered ? value(answered) : null,
+                field.Baseline is null ? null : value(field.Baseline));
+
+            Figure(field.Kind == FieldKind.Category ? "accuracy" : "exact match", f => f.ExactMatch);
+            Figure(field.Kind == FieldKind.List ? "item F1" : "word F1", f => f.F1);
+            Figure($"median error{(field.Unit is null ? "" : $" ({field.Unit})")}", f => f.MedianError);
+            Figure("within 10 %", f => f.WithinTenPercent);
+        }
         return table;
     }
 

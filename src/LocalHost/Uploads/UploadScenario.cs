@@ -123,6 +123,7 @@ internal static class UploadScenario
         ? [
             document.Image, "predicted", document.Title, document.Category, document.Price?.ToString(CultureInfo.InvariantCulture),
             document.Confidence?.Answer.ToString("0.00", CultureInfo.InvariantCulture),
+            .. document.Fields?.Select(field => $"{field.Key}: {field.Value}") ?? [],
         ]
         : [document.Image, document.Status.ToString().ToLowerInvariant(), document.Reason, document.Detail]);
 }

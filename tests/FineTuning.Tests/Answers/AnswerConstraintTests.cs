@@ -1,13 +1,15 @@
+using System.Diagnostics;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.FineTuning.Answers;
 using FunctionsPipeline.FineTuning.Data;
 using FunctionsPipeline.Phi3Vision.Model;
 using FunctionsPipeline.Phi3Vision.Text;
 using FunctionsPipeline.Tests;
+using Xunit.Abstractions;
 
 namespace FunctionsPipeline.FineTuning.Tests.Answers;
 
-public sealed class AnswerConstraintTests
+public sealed class AnswerConstraintTests(ITestOutputHelper output)
 {
     private static readonly Tokenizer Tokens = SmallModel.Tokenizer;
 
@@ -22,8 +24,8 @@ public sealed class AnswerConstraintTests
         var settings = new ServingSettings
         {
             AnswerTemplate = template,
-            Classes = categories,
-            Fields = [["title", "category", "price"], ["title", "category"]],
+            Values = Categories(categories),
+            FieldSets = [["title", "category", "price"], ["title", "category"]],
         };
         var rows = new RowBuilder(Tokens, settings);
         var constraint = new AnswerConstraint(Tokens, settings, rows.StopTokens);
@@ -43,7 +45,7 @@ public sealed class AnswerConstraintTests
     {
         var tokens = Tokenizer.Load(TestData.Path("data/phi3v-tokenizer"));
         string[] categories = [.. Enumerable.Range(0, 999).Select(i => $"Clothing > Größe {i % 37} > {i}")];
-        var settings = new ServingSettings { Classes = categories, Fields = [["title", "category", "price"]] };
+        var settings = new ServingSettings { Values = Categories(categories), FieldSets = [["title", "category", "price"]] };
         var rows = new RowBuilder(tokens, settings);
         var constraint = new AnswerConstraint(tokens, settings, rows.StopTokens);
         foreach (var seed in Enumerable.Range(0, 30))
@@ -55,12 +57,115 @@ public sealed class AnswerConstraintTests
     }
 
     [Theory]
+    [InlineData(120)]
+    [InlineData(60)]
+    public void Further_fields_have_values_of_their_kind(int maxTokens)
+    {
+        string[] brands = ["Acme", "Acme & Co"], materials = ["cotton", "wool", "steel"];
+        var settings = new ServingSettings
+        {
+            AnswerTemplate = "Product: {title}, Brand: {brand}, Weight: {weight}, Materials: {materials}",
+            Definitions =
+            [
+                .. FieldDefinition.Defaults, new("brand", FieldKind.Category), new("weight", FieldKind.Number, "g"),
+                new("materials", FieldKind.List),
+            ],
+            Values = new Dictionary<string, IReadOnlyList<string>> { ["brand"] = brands, ["materials"] = materials },
+            FieldSets = [["title", "brand", "weight", "materials"], ["brand", "weight"]],
+        };
+        var rows = new RowBuilder(Tokens, settings);
+        var constraint = new AnswerConstraint(Tokens, settings, rows.StopTokens);
+        var seen = new HashSet<int>();
+        foreach (var seed in Enumerable.Range(0, 300))
+        {
+            var text = rows.Decode(Draw(constraint, rows.StopTokens, maxTokens, new Random(seed)));
+            var fields = rows.Read(text)?.Fields;
+            Assert.True(fields is not null, text);
+            Assert.Contains(fields["brand"].Text, brands);
+            Assert.NotNull(fields["weight"].Number);
+            if (!fields.TryGetValue("materials", out var list)) continue;
+            Assert.Subset(materials.ToHashSet(), list.Items!.ToHashSet());
+            seen.Add(list.Items!.Count);
+        }
+        Assert.Superset(new HashSet<int> { 1, 2 }, seen);
+    }
+
+    [TestDataFact("data/phi3v-tokenizer")]
+    public void Hundreds_of_values_in_many_fields_take_little_time_and_memory()
+    {
+        var tokens = Tokenizer.Load(TestData.Path("data/phi3v-tokenizer"));
+        string[] words = ["Alder", "Birch", "Cedar", "Dahlia", "Elm", "Fern", "Größe", "Hazel", "Iris", "Juniper"];
+        IReadOnlyList<string> Names(int count, string kind) =>
+            [.. Enumerable.Range(0, count).Select(i => $"{words[i % 10]} {words[i / 10 % 10]} {kind} {i}")];
+        FieldDefinition[] further =
+        [
+            new("brand", FieldKind.Category), new("colour", FieldKind.Category), new("weight", FieldKind.Number, "g"),
+            new("materials", FieldKind.List), new("care", FieldKind.Text),
+        ];
+        var template = AnswerTemplate.Default
+            + ", Brand: {brand}, Colour: {colour}, Weight: {weight}, Materials: {materials}, Care: {care}";
+        var random = new Random(1);
+        string[] names = [.. FieldDefinition.Defaults.Concat(further).Select(field => field.Name)];
+        var settings = new ServingSettings
+        {
+            AnswerTemplate = template,
+            Definitions = [.. FieldDefinition.Defaults, .. further],
+            Values = new Dictionary<string, IReadOnlyList<string>>
+            {
+                ["category"] = Names(300, "wear"), ["brand"] = Names(300, "Ltd"), ["colour"] = Names(300, "tone"),
+                ["materials"] = Names(100, "fibre"),
+            },
+        };
+        IReadOnlyList<IReadOnlyList<string>>?[] cases =
+        [
+            [names], [.. Enumerable.Range(0, 99).Select(_ => names.Where(_ => random.Next(3) > 0).ToList())], null,
+        ];
+        foreach (var sets in cases)
+        {
+            var limited = settings with { FieldSets = sets };
+            var rows = new RowBuilder(tokens, limited);
+            var clock = Stopwatch.StartNew();
+            var language = new AnswerLanguage(limited.ToAnswerTemplate(), limited.Values, limited.FieldSets);
+            var build = clock.Elapsed.TotalMilliseconds;
+            var constraint = new AnswerConstraint(tokens, limited, rows.StopTokens);
+            var perToken = new List<double>();
+            foreach (var seeds in Enumerable.Range(0, 30).Chunk(10))
+            {
+                var count = 0;
+                var spent = TimeSpan.Zero;
+                foreach (var seed in seeds)
+                {
+                    var ids = Draw(constraint, rows.StopTokens, 160, new Random(seed), tokens.VocabularySize);
+                    Assert.NotNull(rows.Read(rows.Decode(ids)));
+                    var answer = constraint.Begin(160);
+                    var forbidden = new bool[tokens.VocabularySize];
+                    clock.Restart();
+                    foreach (var id in ids)
+                    {
+                        Array.Fill(forbidden, true);
+                        answer.Allow(forbidden);
+                        answer.Add(id);
+                    }
+                    spent += clock.Elapsed;
+                    count += ids.Count;
+                }
+                perToken.Add(spent.TotalMilliseconds / count);
+            }
+            output.WriteLine(
+                $"{sets?.Count.ToString() ?? "any"} sets: {language.Count} states in {build:0} ms, " +
+                $"{string.Join(", ", perToken.Select(ms => $"{ms:0.000}"))} ms a token");
+            Assert.InRange(language.Count, 1, 150_000);
+            Assert.True(perToken[^1] < 2, $"{perToken[^1]} ms a token");
+        }
+    }
+
+    [Theory]
     [InlineData("Product: Red Hat, Category: Hats, Full Price: 249.5")]
     [InlineData("Product: Kåpe 😀, Category: Hats")]
     [InlineData("Category: Bags & Hats")]
     public void Every_token_of_a_valid_answer_is_allowed_and_the_end_only_where_the_text_is_one(string text)
     {
-        var settings = new ServingSettings { Classes = ["Hats", "Bags & Hats"] };
+        var settings = new ServingSettings { Values = Categories("Hats", "Bags & Hats") };
         var rows = new RowBuilder(Tokens, settings);
         var answer = new AnswerConstraint(Tokens, settings, rows.StopTokens).Begin(200);
         var ids = Tokens.Encode(text, addBos: false);
@@ -96,6 +201,8 @@ public sealed class AnswerConstraintTests
         answer.Add(0);
         Assert.Equal(Tokens.VocabularySize, Allowed(answer).Count);
     }
+
+    private static Dictionary<string, IReadOnlyList<string>> Categories(params string[] names) => new() { ["category"] = names };
 
     private static List<int> Draw(
         AnswerConstraint constraint, IReadOnlySet<int> stops, int maxTokens, Random random, int? vocabulary = null)

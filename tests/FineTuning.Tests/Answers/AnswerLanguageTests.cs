@@ -37,7 +37,7 @@ public sealed class AnswerLanguageTests
     [Fact]
     public void Only_given_sets_of_fields_belong_to_it()
     {
-        var language = new AnswerLanguage(Template, ["Coats"], [["title", "category", "price"], ["price"]]);
+        var language = new AnswerLanguage(Template, Categories("Coats"), [["title", "category", "price"], ["price"]]);
         Assert.True(Belongs("Product: a, Category: Coats, Full Price: 1", language));
         Assert.True(Belongs("Full Price: 1", language));
         Assert.False(Belongs("Product: a, Category: Coats", language));
@@ -68,13 +68,59 @@ public sealed class AnswerLanguageTests
     [Fact]
     public void Categories_that_the_template_cannot_read_back_are_left_out()
     {
-        var language = new AnswerLanguage(Template, ["Coats", "Hats, Full Price: 3", " Bags"]);
+        var language = new AnswerLanguage(Template, Categories("Coats", "Hats, Full Price: 3", " Bags"));
         Assert.True(Belongs("Category: Coats", language));
         Assert.False(Belongs("Category:  Bags", language));
         Assert.False(Belongs("Category: Hats, Full Price: 3, Full Price: 4", language));
     }
 
-    private static bool Belongs(string text) => Belongs(text, new AnswerLanguage(Template, ["Coat", "Coats", "Hats"]));
+    [Theory]
+    [InlineData("Brand: Acme, Weight: 120.5 g net, Made of cotton; wool; cotton, Care: Wash cold, by hand")]
+    [InlineData("Weight: 7 g net")]
+    [InlineData("Brand: Acme & Co, Made of wool")]
+    public void Answers_with_fields_of_every_kind_belong_to_it(string text) => Assert.True(Belongs(text, Further()));
+
+    [Theory]
+    [InlineData("Brand: Acne")]
+    [InlineData("Weight: 7 kg net")]
+    [InlineData("Weight: 7")]
+    [InlineData("Made of wool; ")]
+    [InlineData("Made of wool; silk")]
+    [InlineData("Made of wool;cotton")]
+    [InlineData("Made of silk; x")]
+    [InlineData("Made of wool, Brand: Acme")]
+    public void Other_values_of_these_fields_do_not(string text) => Assert.False(Belongs(text, Further()));
+
+    [Fact]
+    public void Sets_of_fields_do_not_multiply_the_values()
+    {
+        var fields = "abcdefgh".Select(name => new FieldDefinition($"{name}", FieldKind.Category)).ToList();
+        var template = new AnswerTemplate(string.Join(", ", fields.Select(field => $"{field.Name}: {{{field.Name}}}")), fields);
+        var values = fields.ToDictionary(
+            field => field.Name, IReadOnlyList<string> (_) => [.. Enumerable.Range(0, 100).Select(i => $"{i * 7919 % 1000:D3}")]);
+        var one = new AnswerLanguage(template, values, [[.. fields.Select(field => field.Name)]]);
+        var any = new AnswerLanguage(template, values);
+        Assert.InRange(any.Count, one.Count, 1.1 * one.Count);
+        var random = new Random(1);
+        var some = new AnswerLanguage(template, values, [.. Enumerable.Range(0, 99)
+            .Select(_ => fields.Select(field => field.Name).Where(_ => random.Next(4) > 0).ToList())]);
+        Assert.InRange(some.Count, one.Count, 8 * one.Count);
+    }
+
+    private static AnswerLanguage Further() => new(
+        new AnswerTemplate("Brand: {brand}, Weight: {weight} net, Made of {materials}, Care: {care}",
+        [
+            new("brand", FieldKind.Category), new("weight", FieldKind.Number, "g"), new("materials", FieldKind.List),
+            new("care", FieldKind.Text),
+        ]),
+        new Dictionary<string, IReadOnlyList<string>>
+        {
+            ["brand"] = ["Acme", "Acme & Co"], ["materials"] = ["cotton", "wool", "silk; x", "silk, Care: none"],
+        });
+
+    private static Dictionary<string, IReadOnlyList<string>> Categories(params string[] names) => new() { ["category"] = names };
+
+    private static bool Belongs(string text) => Belongs(text, new AnswerLanguage(Template, Categories("Coat", "Coats", "Hats")));
 
     private static bool Belongs(string text, AnswerLanguage language)
     {

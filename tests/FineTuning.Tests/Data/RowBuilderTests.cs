@@ -92,6 +92,7 @@ public sealed class RowBuilderTests
     {
         var answer = new Answer("Red Hat", "Hats", 249.5);
         Assert.Equal(Rows.Row(imageTokens: [313], answer).Ids.Length, Rows.Length(imageTokens: [313], answer));
+        Assert.Equal(Tokens.Encode(answer.ToString(), addBos: false).Length, Rows.AnswerLength(answer));
     }
 
     [Fact]

@@ -85,6 +85,44 @@ public sealed class ModelCardTests : IDisposable
     }
 
     [Fact]
+    public void Further_fields_have_rows_of_their_own()
+    {
+        var job = Job with
+        {
+            Fields = [.. FieldDefinition.Defaults, new("brand", FieldKind.Category), new("weight", FieldKind.Number, "g")],
+            Settings = Job.Settings with { AnswerTemplate = $"{AnswerTemplate.Default}, Brand: {{brand}}, Weight: {{weight}}" },
+        };
+        var fields = new Dictionary<string, FieldMetrics>
+        {
+            ["brand"] = new(FieldKind.Category, null, 80, new FieldFigures { ExactMatch = 0.75 })
+            {
+                Baseline = new FieldFigures { ExactMatch = 0.5 },
+                Confusion =
+                [
+                    new ConfusionRow("Acme", new Dictionary<string, int> { ["Acme"] = 4 }),
+                    new ConfusionRow("Umbra", new Dictionary<string, int> { ["Acme"] = 3, ["Umbra"] = 2 }),
+                ],
+            },
+            ["weight"] = new(FieldKind.Number, "g", 80, new FieldFigures { MedianError = 12.5, MeanError = 20, WithinTenPercent = 0.25 }),
+            ["materials"] = new(FieldKind.List, null, 80, new FieldFigures { ExactMatch = 0.1, F1 = 0.625 }),
+        };
+        var card = Write(job, Result with
+        {
+            FineTuned = Result.FineTuned! with { Fields = fields },
+            Test = Result.Test! with { Fields = fields },
+        });
+        Assert.Contains("| price | number |  |\n| brand | category |  |\n| weight | number | g |", card);
+        Assert.Contains("| Brand accuracy |  | 0.750 | 0.500 | 0.750 |", card);
+        Assert.Contains("| Median price error |  | 12.5 | 80 |  |", card);
+        Assert.Contains("| Weight median error (g) |  | 12.5 |  | 12.5 |", card);
+        Assert.Contains("| Weight within 10 % |  | 0.250 |  | 0.250 |", card);
+        Assert.Contains("| Materials item F1 |  | 0.625 |  | 0.625 |", card);
+        Assert.Contains("    - type: accuracy\n      name: \"Brand accuracy\"\n      value: 0.75\n", card);
+        Assert.Contains("## Confusion of brand\n\nWhat was answered to samples of each brand, test split.", card);
+        Assert.Contains("| Umbra | 5 | 2 | Acme 3 |", card);
+    }
+
+    [Fact]
     public void What_is_not_known_is_left_out()
     {
         var card = Write(Job with { BaseModel = "base", Dataset = null }, Result with { Test = null, BestStep = null, DroppedSamples = 0 });

@@ -161,7 +161,19 @@ public sealed class MlflowRunTests : IDisposable
         await using var server = new FakeMlflow();
         server.ArtifactRoot = root = root.Replace("{port}", $"{server.Server.Port}");
         var adapter = await StoreModelAsync();
-        var result = Published with { FineTuned = new EvaluationMetrics { Loss = 1, Samples = 3, Confusion = Confusion } };
+        var result = Published with
+        {
+            FineTuned = new EvaluationMetrics
+            {
+                Loss = 1,
+                Samples = 3,
+                Confusion = Confusion,
+                Fields = new Dictionary<string, FieldMetrics>
+                {
+                    ["brand"] = new(FieldKind.Category, null, 3, new FieldFigures()) { Confusion = Confusion },
+                },
+            },
+        };
         // The second attempt stands for one whose result was lost.
         for (var attempt = 0; attempt < 2; attempt++)
         {
@@ -172,7 +184,8 @@ public sealed class MlflowRunTests : IDisposable
         }
         Assert.Equal(
             [
-                "7/run0/artifacts/confusion/validation.csv", GallerySteps + "00000000.html", GallerySteps + "00000010.html",
+                "7/run0/artifacts/confusion/validation-brand.csv", "7/run0/artifacts/confusion/validation.csv",
+                GallerySteps + "00000000.html", GallerySteps + "00000010.html",
                 "7/run0/artifacts/model/README.md", "7/run0/artifacts/model/adapter/adapter_model.safetensors",
             ],
             server.Artifacts.Keys.Order(StringComparer.Ordinal));
@@ -180,6 +193,7 @@ public sealed class MlflowRunTests : IDisposable
         Assert.Equal(
             "\"category\",\"none\",\"Hats\"\r\n\"Hats, \"\"red\"\"\",\"1\",\"2\"\r\n",
             Encoding.UTF8.GetString(server.Artifacts["7/run0/artifacts/confusion/validation.csv"]));
+        Assert.StartsWith("\"brand\"", Encoding.UTF8.GetString(server.Artifacts["7/run0/artifacts/confusion/validation-brand.csv"]));
         var page = Encoding.UTF8.GetString(server.Artifacts[GallerySteps + "00000010.html"]);
         Assert.Contains("<td>Hat &lt;1&gt;</td><td>Coat 10</td>", page);
         Assert.Contains("src=\"data:image/jpeg;base64,", page);

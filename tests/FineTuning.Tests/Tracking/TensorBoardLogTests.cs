@@ -45,12 +45,25 @@ public sealed class TensorBoardLogTests : IDisposable
         log.Record(Line(300, double.NaN) with
         {
             LearningRate = null,
-            Validation = new EvaluationMetrics { Loss = 2, Samples = 4, TitleF1 = 0.25 },
+            Validation = new EvaluationMetrics
+            {
+                Loss = 2,
+                Samples = 4,
+                TitleF1 = 0.25,
+                Fields = new Dictionary<string, FieldMetrics>
+                {
+                    ["weight"] = new(FieldKind.Number, "g", 4, new FieldFigures { MedianError = 8, WithinTenPercent = 0.5 }),
+                },
+            },
         });
         var test = new EvaluationMetrics { Loss = 1, Samples = 4 };
         await log.EndAsync(new TrainingResult { Run = "r1", Succeeded = true, Steps = 301, Test = test }, default);
         await log.FlushAsync(default);
-        Assert.Equal([("validation/loss", 300, 2), ("validation/title_f1", 300, 0.25f), ("test/loss", 301, 1)],
+        Assert.Equal(
+            [
+                ("validation/loss", 300, 2), ("validation/title_f1", 300, 0.25f), ("validation/fields/weight/median_error", 300, 8),
+                ("validation/fields/weight/within_ten_percent", 300, 0.5f), ("test/loss", 301, 1),
+            ],
             Events().Skip(4).Select(e => (e.Tag!, (int)e.Step, e.Value!.Value)));
     }
 

@@ -6,6 +6,7 @@ using System.Text.Json;
 using System.Text.RegularExpressions;
 using Azure.Storage.Blobs;
 using FunctionsPipeline.Contracts;
+using FunctionsPipeline.FineTuning;
 using FunctionsPipeline.GpuWorker.Serving;
 using FunctionsPipeline.Tests;
 using Microsoft.Extensions.DependencyInjection;
@@ -36,6 +37,21 @@ public sealed partial class PredictionServerTests(AzuriteFixture azurite) : IAsy
         Assert.Null(stored.Reason);
         var (_, sent) = await http.PredictAsync(TestImages.Jpeg());
         Assert.Equal(stored with { At = default, Seconds = 0 }, sent! with { At = default, Seconds = 0 });
+    }
+
+    [Fact]
+    public async Task Further_fields_of_the_model_are_in_the_prediction()
+    {
+        using var http = await _models.StartAsync();
+        await _models.PublishAsync("v1", folder => ServingSettings.Save(
+            folder, new TrainingSettings { AnswerTemplate = "{colour}, {weight}", NumCrops = 1, MaxAnswerTokens = 24 },
+            [Answer.Of(new Dictionary<string, FieldValue> { ["colour"] = new("red"), ["weight"] = new(5) })],
+            [new FieldDefinition("colour", FieldKind.Category), new FieldDefinition("weight", FieldKind.Number, "g")]));
+        await http.ReadyAsync("\"v1\"");
+        var (_, prediction) = await http.PredictAsync(TestImages.Jpeg());
+        Assert.Equal(new FieldValue("red"), prediction!.Fields!["colour"]);
+        Assert.Equal($"red, {prediction.Fields["weight"]} g", prediction.Answer);
+        Assert.Equal(["colour", "weight"], prediction.Confidence!.Fields!.Keys.Order());
     }
 
     [Fact]

@@ -65,6 +65,29 @@ public sealed class DemoReportTests
         Assert.Matches(@"category accuracy.+│ 0\.10 +│ 0\.90 +│ +│ 0\.85", text);
     }
 
+    [Fact]
+    public void Further_fields_have_rows_with_their_baselines()
+    {
+        var (_, text) = Print(Result with
+        {
+            FineTuned = Result.FineTuned! with
+            {
+                Fields = new Dictionary<string, FieldMetrics>
+                {
+                    ["brand"] = new(FieldKind.Category, null, 80, new FieldFigures { ExactMatch = 0.75 })
+                    {
+                        Baseline = new FieldFigures { ExactMatch = 0.5 },
+                    },
+                    ["weight"] = new(FieldKind.Number, "g", 80, new FieldFigures { MedianError = 12.5, WithinTenPercent = 0.25 }),
+                },
+            },
+        });
+        Assert.Matches(@"brand accuracy +│ +│ 0\.75 +│ 0\.50", text);
+        Assert.Matches(@"weight median error \(g\) +│ +│ 12\.50", text);
+        Assert.Matches(@"weight within 10 % +│ +│ 0\.25", text);
+        Assert.DoesNotContain("brand word F1", text);
+    }
+
     private static (int Code, string Text) Print(TrainingResult result)
     {
         using var writer = new StringWriter();

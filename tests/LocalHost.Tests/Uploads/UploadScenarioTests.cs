@@ -48,6 +48,7 @@ public sealed class UploadScenarioTests(AzuriteFixture azurite) : IClassFixture<
             Title = "Red Hat",
             Category = "Hats",
             Price = 250,
+            Fields = new FieldValues([new("brand", new FieldValue("Acme")), new("weight", new FieldValue(120.5))]),
             Confidence = new Confidence(0.875, null, null, null),
             At = DateTimeOffset.UnixEpoch,
         });
@@ -64,7 +65,7 @@ public sealed class UploadScenarioTests(AzuriteFixture azurite) : IClassFixture<
         var (exitCode, output, errors) = await uploading;
         Assert.True(exitCode == 0, errors);
         Assert.Equal(
-            ["new/a.jpg\tpredicted\tRed Hat\tHats\t250\t0.88", "new/b.jpg\trejected\tnot-an-image\tno format"],
+            ["new/a.jpg\tpredicted\tRed Hat\tHats\t250\t0.88\tbrand: Acme\tweight: 120.5", "new/b.jpg\trejected\tnot-an-image\tno format"],
             output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Order());
         Assert.Contains("2 of 2 images uploaded", errors, StringComparison.Ordinal);
         Assert.Equal("a.jpg", (await Images.GetBlobClient("new/a.jpg").DownloadContentAsync()).Value.Content.ToString());
