@@ -64,6 +64,11 @@ param useScheduler bool
 @description('Object id of a person who may read and write the data; empty for none.')
 param developerPrincipalId string
 
+@description('Largest number of instances of the Functions app.')
+@minValue(40)
+@maxValue(1000)
+param appInstances int
+
 @description('Further settings of the Functions app.')
 param appSettings { *: string }
 
@@ -343,6 +348,7 @@ module functions 'modules/functions.bicep' = {
     schedulerName: useScheduler ? names.scheduler : null
     authClientId: authClientId
     subnet: isPrivate ? '${subnets}/functions' : null
+    instances: appInstances
     settings: appSettings
   }
   dependsOn: [roles, scheduler, network]

@@ -43,6 +43,9 @@ param authClientId string
 @description('Subnet for what the app asks for; null for none.')
 param subnet string?
 
+@description('Largest number of instances of the app.')
+param instances int
+
 @description('Further settings of the app.')
 param settings { *: string }
 
@@ -74,6 +77,8 @@ var always = {
   APPLICATIONINSIGHTS_CONNECTION_STRING: insights.properties.ConnectionString
   APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${clientId};Authorization=AAD'
   GpuJobs__JobId: jobId
+  // An ingestion has as many units in progress as all instances can work on.
+  Ingestion__Instances: string(instances)
   Worker__Url: workerUrl
   Worker__Key: '@Microsoft.KeyVault(SecretUri=${workerKeyUri})'
 }
@@ -116,7 +121,7 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
       runtime: { name: 'dotnet-isolated', version: '10.0' }
       scaleAndConcurrency: {
         instanceMemoryMB: 2048
-        maximumInstanceCount: 40
+        maximumInstanceCount: instances
         // Orchestrations that wait for a GPU job or a worker are polled without a cold start.
         alwaysReady: [{ name: 'durable', instanceCount: 1 }]
       }

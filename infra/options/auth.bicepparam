@@ -15,6 +15,7 @@ param isPrivate = false
 param authClientId = '11111111-1111-1111-1111-111111111111'
 param useScheduler = false
 param developerPrincipalId = '22222222-2222-2222-2222-222222222222'
+param appInstances = 40
 param appSettings = {}
 param wandbApiKey = ''
 param hasWandbKey = false

@@ -15,6 +15,7 @@ param isPrivate = false
 param authClientId = ''
 param useScheduler = false
 param developerPrincipalId = ''
+param appInstances = 40
 param appSettings = {}
 param wandbApiKey = ''
 param hasWandbKey = false

@@ -15,6 +15,7 @@ param isPrivate = false
 param authClientId = ''
 param useScheduler = true
 param developerPrincipalId = ''
+param appInstances = 40
 param appSettings = { GpuJobs__MaxRestarts: '3' }
 param wandbApiKey = ''
 param hasWandbKey = false

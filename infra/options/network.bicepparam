@@ -15,6 +15,7 @@ param isPrivate = true
 param authClientId = ''
 param useScheduler = false
 param developerPrincipalId = ''
+param appInstances = 40
 param appSettings = {}
 param wandbApiKey = 'a-key'
 param hasWandbKey = true

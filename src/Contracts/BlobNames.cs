@@ -45,7 +45,7 @@ public sealed record DatasetBlobs(string Repo, string Commit, string View)
     [JsonIgnore]
     public string ViewPrefix => $"{Prefix}/{Commit}/{View}";
 
-    /// <summary>The ingestion plan: files, columns and units.</summary>
+    /// <summary>The ingestion plan without its files and units, which have blobs of their own; written last.</summary>
     [JsonIgnore]
     public string Plan => $"{ViewPrefix}/plan.json";
 
@@ -56,11 +56,20 @@ public sealed record DatasetBlobs(string Repo, string Commit, string View)
     [JsonIgnore]
     public string ShardList => $"{ViewPrefix}/shards.json";
 
+    /// <summary>The catalog; a large one is divided, see <see cref="CatalogPart"/>.</summary>
     [JsonIgnore]
     public string CatalogCsv => $"{ViewPrefix}/catalog.csv";
 
     [JsonIgnore]
     public string CatalogParquet => $"{ViewPrefix}/catalog.parquet";
+
+    /// <summary>Summary of the complete catalog, from which the report is made.</summary>
+    [JsonIgnore]
+    public string Summary => $"{ViewPrefix}/summary.json";
+
+    /// <summary>Prefix of what the parts of a catalog exchange; deleted once the report is written.</summary>
+    [JsonIgnore]
+    public string Merging => $"{ViewPrefix}/merging/";
 
     /// <summary>Prefix of the manifests.</summary>
     [JsonIgnore]
@@ -73,6 +82,24 @@ public sealed record DatasetBlobs(string Repo, string Commit, string View)
     /// <summary>Prefix of the shards.</summary>
     [JsonIgnore]
     public string Shards => $"{ViewPrefix}/shards/";
+
+    /// <summary>Some consecutive files of the plan.</summary>
+    public string PlannedFiles(int part) => $"{ViewPrefix}/plan/files-{part:D5}.json";
+
+    /// <summary>Some consecutive units of the plan.</summary>
+    public string PlannedUnits(int part) => $"{ViewPrefix}/plan/units-{part:D5}.json";
+
+    /// <summary>A part of a divided catalog, without its extension, <c>.csv</c> or <c>.parquet</c>.</summary>
+    public string CatalogPart(int part) => $"{ViewPrefix}/catalog/part-{part:D5}";
+
+    /// <summary>Summary of a part of the catalog.</summary>
+    public string SummaryPart(int part) => $"{Merging}summary-{part:D5}.json";
+
+    /// <summary>Keys of the rows of a part of the catalog, as far as they belong to a partition.</summary>
+    public string RowKeys(int partition, int part) => $"{Merging}keys-{partition:D5}-{part:D5}";
+
+    /// <summary>Rows of a part of the catalog that repeat earlier rows, as far as a partition finds them.</summary>
+    public string RepeatedRows(int part, int partition) => $"{Merging}repeats-{part:D5}-{partition:D5}";
 
     /// <summary>A file of the dataset, byte for byte as on the Hub.</summary>
     /// <param name="content">Content id: the file's SHA-256, or its git blob id where the Hub gives no SHA-256.</param>

@@ -239,8 +239,14 @@ public sealed record IngestReport
     /// <summary>Stored rows by category, for the most frequent categories only.</summary>
     public required IReadOnlyDictionary<string, long> Categories { get; init; }
 
-    /// <summary>Number of distinct categories, of which at most 10,000 are counted.</summary>
+    /// <summary>Number of distinct categories, at most 10,000; a warning says when there are more.</summary>
     public int CategoryCount { get; init; }
+
+    /// <summary>
+    /// Number of parts that a large catalog is divided into, <c>catalog/part-00000.csv</c> and <c>.parquet</c> and so on; null when it is
+    /// <c>catalog.csv</c> and <c>catalog.parquet</c>.
+    /// </summary>
+    public int? CatalogParts { get; init; }
 
     /// <summary>Prices of the usable samples; null when no sample has a price.</summary>
     public Distribution? Prices { get; init; }
@@ -318,6 +324,9 @@ public static class QualityProblem
 
     /// <summary>Images are smaller than 100 pixels.</summary>
     public const string SmallImages = "small-images";
+
+    /// <summary>A category field has more distinct values than are counted.</summary>
+    public const string ManyValues = "many-values";
 }
 
 /// <summary>Body of <c>POST /api/datasets/{owner}/{name}/{commit}/{view}/retry</c>.</summary>

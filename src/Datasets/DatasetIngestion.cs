@@ -19,6 +19,7 @@ namespace FunctionsPipeline.Datasets;
 public sealed class DatasetIngestion : IDisposable
 {
     private const int ReadAhead = 4 * 1024 * 1024;
+    private const int FootersKept = 4;
 
     private readonly HubFileCopy _copy;
     private readonly BlobContainerClient _container;
@@ -26,7 +27,9 @@ public sealed class DatasetIngestion : IDisposable
     private readonly IngestionOptions _options;
     private readonly TimeProvider _time;
     private readonly SemaphoreSlim _decoding = new(Environment.ProcessorCount);
+    private readonly SemaphoreSlim _slots;
     private readonly RowGroupMemory _memory;
+    private readonly Latest<ParquetFooter> _footers = new(FootersKept);
     private readonly PlanStore _plans;
     private readonly DatasetLookup _lookup;
     private readonly DatasetResolver _resolver;
@@ -46,6 +49,7 @@ public sealed class DatasetIngestion : IDisposable
         _options = options ?? new IngestionOptions();
         _time = time ?? TimeProvider.System;
         _downloader = new ImageDownloader(_options, _time);
+        _slots = new SemaphoreSlim(_options.UnitsPerInstance);
         _memory = new RowGroupMemory(_options.RowGroupMemory);
         _plans = new PlanStore(_container);
         _lookup = new DatasetLookup(hub, blobs, _container, _options.ImageLimits.MaxBytes);
@@ -58,6 +62,7 @@ public sealed class DatasetIngestion : IDisposable
     public void Dispose()
     {
         _downloader.Dispose();
+        _slots.Dispose();
         _memory.Dispose();
         _decoding.Dispose();
     }
@@ -109,22 +114,30 @@ public sealed class DatasetIngestion : IDisposable
     public async Task<ResolvedDataset> ResolveAsync(DatasetRequest request, CancellationToken cancellationToken = default)
     {
         var plan = await _resolver.ResolveAsync(Named(request), cancellationToken);
-        return plan.Resolved(await _container.GetBlobClient(plan.Blobs.Report).ReadJsonAsync<IngestReport>(cancellationToken));
+        return plan.Resolved(await ReportAsync(plan.Blobs, cancellationToken)) with
+        {
+            UnitsAtOnce = _options.UnitsAtOnce,
+            Instances = Math.Max(1, _options.UnitsAtOnce / _options.UnitsPerInstance),
+        };
     }
 
-    /// <summary>Copies a file of the dataset to blob storage and verifies its checksum; a converted table is there already.</summary>
-    /// <param name="file">Index of the file in the plan.</param>
-    /// <returns>The file's size in bytes.</returns>
+    /// <summary>
+    /// Copies a file of the dataset to blob storage and verifies its checksum; does nothing when no row of it is taken, and for a converted
+    /// table, which is there already.
+    /// </summary>
+    /// <param name="file">Number of the file in the plan.</param>
+    /// <returns>The file's units.</returns>
     /// <exception cref="HubException">The Hub cannot be reached, or sends content with another checksum.</exception>
-    public async Task<long> FetchFileAsync(DatasetBlobs dataset, int file, CancellationToken cancellationToken = default)
+    public async Task<FileUnits> FetchFileAsync(DatasetBlobs dataset, int file, CancellationToken cancellationToken = default)
     {
         var plan = await _plans.ReadAsync(dataset, cancellationToken);
-        var planned = plan.Files[file];
-        if (planned.IsConverted) return planned.Hub.Size;
+        var planned = await _plans.FileAsync(plan, file, cancellationToken);
+        var units = new FileUnits(planned.FirstUnit, planned.Units);
+        if (units.Count == 0 || planned.IsConverted) return units;
         var blob = _container.GetBlockBlobClient(dataset.File(planned.ContentId));
         await _copy.CopyAsync(HubRepositoryKind.Dataset, dataset.Repo, plan.ParquetCommit, planned.Hub, blob,
             cancellationToken: cancellationToken);
-        return planned.Hub.Size;
+        return units;
     }
 
     /// <summary>
@@ -134,14 +147,17 @@ public sealed class DatasetIngestion : IDisposable
     public async Task<RowCounts> IngestUnitAsync(DatasetBlobs dataset, int unit, CancellationToken cancellationToken = default)
     {
         var plan = await _plans.ReadAsync(dataset, cancellationToken);
-        var work = plan.Units[unit];
+        var work = await _plans.UnitsAsync(plan, unit, 1, cancellationToken).SingleAsync(cancellationToken);
         if (await _manifests.CountAsync(dataset.Manifest(work.Split, work.Number), cancellationToken) is { } there) return there;
+        using var slot = await _slots.TakeAsync(cancellationToken);
         using var memory = await _memory.TakeAsync(work, cancellationToken);
-        var blob = _container.GetBlobClient(dataset.File(plan.Files.First(file => file.Hub.Path == work.File).ContentId));
-        await using var file =
-            await blob.OpenReadAsync(new BlobOpenReadOptions(allowModifications: false) { BufferSize = ReadAhead }, cancellationToken);
+        var content = (await _plans.FileAsync(plan, work.FileNumber, cancellationToken)).ContentId;
+        await using var file = await _container.GetBlobClient(dataset.File(content))
+            .OpenReadAsync(new BlobOpenReadOptions(allowModifications: false) { BufferSize = ReadAhead }, cancellationToken);
+        var footer = (await _footers.FindAsync(content, async () => await ParquetFooter.ReadAsync(file, cancellationToken)))!;
+        var (groups, workOfGroups) = footer.Cut(file, work);
         var images = plan.Request.Images == ImageUse.First ? 1 : plan.Request.MaxImages;
-        var rows = ParquetRows.ReadAsync(file, plan.Columns, work, plan.Splits[work.Split], images, cancellationToken);
+        var rows = ParquetRows.ReadAsync(groups, plan.Columns, workOfGroups, plan.Splits[work.Split], images, cancellationToken);
         return await IngestAsync(plan, work, rows, cancellationToken);
     }
 
@@ -153,47 +169,90 @@ public sealed class DatasetIngestion : IDisposable
     {
         var started = _time.GetTimestamp();
         var corrections = await _corrections.ListAsync(cancellationToken);
-        var plan = await _plans.KeepAsync(
-            CorrectionPlan.Of(corrections, await _plans.ReadAsync(dataset, cancellationToken), _options.UnitRows), cancellationToken);
-        var resolved = plan.Resolved(await _container.GetBlobClient(plan.Blobs.Report).ReadJsonAsync<IngestReport>(cancellationToken));
-        if (resolved.Report is { } there) return there;
-        foreach (var unit in plan.Units)
+        var (planned, units) = CorrectionPlan.Of(corrections, await _plans.ReadAsync(dataset, cancellationToken), _options.UnitRows);
+        var plan = await _plans.KeepAsync(planned, [], units, cancellationToken);
+        if (await ReportAsync(plan.Blobs, cancellationToken) is { } there) return there;
+        foreach (var unit in units)
         {
             if (await _manifests.CountAsync(plan.Blobs.Manifest(unit.Split, unit.Number), cancellationToken) is null)
                 await IngestAsync(plan, unit, ReadAsync(corrections, plan, unit, cancellationToken), cancellationToken);
         }
-        var summary = await WriteCatalogAsync(plan.Blobs, cancellationToken);
-        for (var shard = 0; shard < resolved.Shards; shard++) await PreprocessAsync(plan.Blobs, shard, cancellationToken);
-        return await WriteReportAsync(plan.Blobs, summary, _time.GetElapsedTime(started).TotalSeconds, cancellationToken);
+        await WriteCatalogAsync(plan.Blobs, cancellationToken);
+        for (var shard = 0; shard < plan.Shards; shard++) await PreprocessAsync(plan.Blobs, shard, cancellationToken);
+        return await WriteReportAsync(plan.Blobs, _time.GetElapsedTime(started).TotalSeconds, cancellationToken);
     }
 
     /// <summary>Reads the progress of a dataset's units.</summary>
     public Task<IngestProgress> ReadProgressAsync(DatasetBlobs dataset, CancellationToken cancellationToken = default) =>
         _manifests.ProgressAsync(dataset, cancellationToken);
 
-    /// <summary>Merges the manifests of all units, which must exist, into the catalog and marks duplicate rows.</summary>
-    public async Task<CatalogSummary> WriteCatalogAsync(DatasetBlobs dataset, CancellationToken cancellationToken = default)
+    /// <summary>Writes the catalog of a dataset, whose units must all have manifests: all steps that follow.</summary>
+    public async Task<RowCounts> WriteCatalogAsync(DatasetBlobs dataset, CancellationToken cancellationToken = default)
     {
         var plan = await _plans.ReadAsync(dataset, cancellationToken);
+        for (var part = 0; part < plan.CatalogParts; part++) await WriteKeysAsync(dataset, part, cancellationToken);
+        for (var partition = 0; partition < plan.KeyPartitions; partition++)
+            await FindDuplicatesAsync(dataset, partition, cancellationToken);
+        for (var part = 0; part < plan.CatalogParts; part++) await WriteCatalogAsync(dataset, part, cancellationToken);
+        return await MergeCatalogAsync(dataset, cancellationToken);
+    }
+
+    /// <summary>Writes the keys by which the rows of a part of the catalog are compared with all others.</summary>
+    public async Task WriteKeysAsync(DatasetBlobs dataset, int part, CancellationToken cancellationToken = default)
+    {
+        var plan = await _plans.ReadAsync(dataset, cancellationToken);
+        using var slot = await _slots.TakeAsync(cancellationToken);
+        await new DuplicateRows(_container, dataset).WriteKeysAsync(
+            part, plan.KeyPartitions, RowsAsync(plan, part, cancellationToken), cancellationToken);
+    }
+
+    /// <summary>Finds duplicate rows among those of a partition of the keys, which all parts must have written.</summary>
+    public async Task FindDuplicatesAsync(DatasetBlobs dataset, int partition, CancellationToken cancellationToken = default)
+    {
+        var plan = await _plans.ReadAsync(dataset, cancellationToken);
+        using var slot = await _slots.TakeAsync(cancellationToken);
+        await new DuplicateRows(_container, dataset).FindAsync(partition, plan.CatalogParts, cancellationToken);
+    }
+
+    /// <summary>Writes a part of the catalog and its summary, with the duplicate rows that were found in all partitions.</summary>
+    public async Task WriteCatalogAsync(DatasetBlobs dataset, int part, CancellationToken cancellationToken = default)
+    {
+        var plan = await _plans.ReadAsync(dataset, cancellationToken);
+        using var slot = await _slots.TakeAsync(cancellationToken);
         var duplicates = new DuplicateRows(_container, dataset);
+        var repeated = await duplicates.FoundAsync(part, plan.KeyPartitions, cancellationToken);
         var summary = new CatalogSummaryBuilder(plan.Columns);
         await using var csv = TemporaryFile.Create();
         await using var parquet = TemporaryFile.Create();
         await using (var catalog = await CatalogWriter.CreateAsync(csv, parquet, dataset, plan.Columns))
         {
-            foreach (var unit in plan.Units)
+            await foreach (var (unit, rows) in RowsAsync(plan, part, cancellationToken))
             {
-                var rows = await _manifests.ReadAsync(dataset.Manifest(unit.Split, unit.Number), cancellationToken)
-                    .ToListAsync(cancellationToken);
-                var marked = await duplicates.MarkAsync(unit, rows, cancellationToken);
+                var marked = await duplicates.MarkAsync(unit, rows, repeated[unit.Number], cancellationToken);
                 summary.Add(marked);
                 await catalog.AddAsync(marked);
             }
         }
         (csv.Position, parquet.Position) = (0, 0);
-        await _container.GetBlobClient(dataset.CatalogCsv).CreateAsync(csv, "text/csv", cancellationToken);
-        await _container.GetBlobClient(dataset.CatalogParquet).CreateAsync(parquet, "application/vnd.apache.parquet", cancellationToken);
-        return summary.Result;
+        var (csvName, parquetName) = plan.CatalogParts == 1
+            ? (dataset.CatalogCsv, dataset.CatalogParquet)
+            : ($"{dataset.CatalogPart(part)}.csv", $"{dataset.CatalogPart(part)}.parquet");
+        await _container.GetBlobClient(csvName).CreateAsync(csv, "text/csv", cancellationToken);
+        await _container.GetBlobClient(parquetName).CreateAsync(parquet, "application/vnd.apache.parquet", cancellationToken);
+        await _container.GetBlobClient(dataset.SummaryPart(part)).CreateJsonAsync(
+            summary.Result, PipelineJson.Compact, cancellationToken);
+    }
+
+    /// <summary>Merges the summaries of all parts of the catalog; returns the dataset's row counts.</summary>
+    public async Task<RowCounts> MergeCatalogAsync(DatasetBlobs dataset, CancellationToken cancellationToken = default)
+    {
+        var plan = await _plans.ReadAsync(dataset, cancellationToken);
+        var merged = new CatalogSummaryBuilder(plan.Columns);
+        for (var part = 0; part < plan.CatalogParts; part++)
+            merged.Add(await RequireAsync<CatalogSummary>(dataset.SummaryPart(part), cancellationToken));
+        var summary = merged.Result;
+        await _container.GetBlobClient(dataset.Summary).CreateJsonAsync(summary, PipelineJson.Compact, cancellationToken);
+        return summary.Counts;
     }
 
     /// <summary>
@@ -206,7 +265,8 @@ public sealed class DatasetIngestion : IDisposable
         var plan = await _plans.ReadAsync(dataset, cancellationToken);
         var duplicates = new DuplicateRows(_container, dataset);
         var rows = new List<ManifestRow>();
-        foreach (var unit in plan.Units.Skip(shard * plan.UnitsPerShard).Take(plan.UnitsPerShard))
+        using var slot = await _slots.TakeAsync(cancellationToken);
+        await foreach (var unit in _plans.UnitsAsync(plan, shard * plan.UnitsPerShard, plan.UnitsPerShard, cancellationToken))
         {
             var repeated = await duplicates.ReadAsync(unit, cancellationToken);
             await foreach (var row in _manifests.ReadAsync(dataset.Manifest(unit.Split, unit.Number), cancellationToken))
@@ -218,17 +278,19 @@ public sealed class DatasetIngestion : IDisposable
     }
 
     /// <summary>Writes the list of shards and then the report, whose presence means that the dataset is complete.</summary>
-    /// <param name="summary">Summary returned by <see cref="WriteCatalogAsync"/>.</param>
     /// <param name="seconds">Seconds that the ingestion took, for the report.</param>
     /// <param name="cancellationToken">Cancels the writes.</param>
-    public async Task<IngestReport> WriteReportAsync(DatasetBlobs dataset, CatalogSummary summary, double seconds,
-        CancellationToken cancellationToken = default)
+    public async Task<IngestReport> WriteReportAsync(
+        DatasetBlobs dataset, double seconds, CancellationToken cancellationToken = default)
     {
+        const int CategoriesShown = 200;
+        const int ValuesShown = 50;
+
+        var summary = await RequireAsync<CatalogSummary>(dataset.Summary, cancellationToken);
         var plan = await _plans.ReadAsync(dataset, cancellationToken);
         var shards = await new ShardWriter(dataset, _container).ListAsync(cancellationToken);
         await _container.GetBlobClient(dataset.ShardList).CreateJsonAsync(shards, PipelineJson.Options, cancellationToken);
-        var report = _container.GetBlobClient(dataset.Report);
-        await report.CreateJsonAsync(new IngestReport
+        await _container.GetBlobClient(dataset.Report).CreateJsonAsync(new IngestReport
         {
             Repo = dataset.Repo,
             Commit = dataset.Commit,
@@ -238,21 +300,46 @@ public sealed class DatasetIngestion : IDisposable
             Splits = shards.GroupBy(shard => shard.Split).OrderBy(split => split.Key, StringComparer.Ordinal)
                 .ToDictionary(split => split.Key, split => split.Sum(shard => (long)shard.Samples)),
             MergedRows = plan.Request.Images == ImageUse.Prompt ? summary.Counts.Stored - shards.Sum(shard => (long)shard.Samples) : 0,
-            Categories = summary.Categories,
-            CategoryCount = summary.CategoryCount,
+            // The report is part of durable state: bounded in its numbers of values.
+            Categories = summary.Categories.Top(CategoriesShown),
+            CategoryCount = summary.Categories.Counts.Count,
+            CatalogParts = plan.CatalogParts > 1 ? plan.CatalogParts : null,
             Prices = summary.Prices,
-            Fields = summary.Fields,
+            Fields = summary.Fields.Count == 0 ? null
+                : plan.Columns.Further.ToDictionary(field => field.Name, field => summary.Fields[field.Name].Summarize(field, ValuesShown)),
             LongerSides = summary.LongerSides,
             FileSizes = summary.FileSizes,
+            Warnings = summary.Warnings,
             Seconds = seconds,
         }, PipelineJson.Options, cancellationToken);
-        return (await report.ReadJsonAsync<IngestReport>(cancellationToken))!;
+        await foreach (var blob in _container.GetBlobsAsync(new GetBlobsOptions { Prefix = dataset.Merging }, cancellationToken))
+            await _container.GetBlobClient(blob.Name).DeleteIfExistsAsync(cancellationToken: cancellationToken);
+        return (await ReportAsync(dataset, cancellationToken))!;
     }
 
     /// <summary>Reads the list of training shards of a complete dataset.</summary>
-    public async Task<IReadOnlyList<ShardInfo>> ReadShardsAsync(DatasetBlobs dataset, CancellationToken cancellationToken = default) =>
-        await _container.GetBlobClient(dataset.ShardList).ReadJsonAsync<IReadOnlyList<ShardInfo>>(cancellationToken)
-        ?? throw new InvalidOperationException($"{Containers.Datasets}/{dataset.ShardList} is gone; ingest the dataset again");
+    public Task<IReadOnlyList<ShardInfo>> ReadShardsAsync(DatasetBlobs dataset, CancellationToken cancellationToken = default) =>
+        RequireAsync<IReadOnlyList<ShardInfo>>(dataset.ShardList, cancellationToken);
+
+    private Task<IngestReport?> ReportAsync(DatasetBlobs dataset, CancellationToken cancellationToken) =>
+        _container.GetBlobClient(dataset.Report).ReadJsonAsync<IngestReport>(cancellationToken);
+
+    private async Task<T> RequireAsync<T>(string name, CancellationToken cancellationToken)
+        where T : class =>
+        await _container.GetBlobClient(name).ReadJsonAsync<T>(cancellationToken)
+        ?? throw new InvalidOperationException($"{Containers.Datasets}/{name} is gone; ingest the dataset again");
+
+    /// <summary>Reads the manifests of a part of the catalog, one unit after another.</summary>
+    private async IAsyncEnumerable<(IngestUnit Unit, IReadOnlyList<ManifestRow> Rows)> RowsAsync(
+        IngestPlan plan, int part, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var first = part * plan.CatalogPartUnits;
+        await foreach (var unit in _plans.UnitsAsync(plan, first, plan.CatalogPartUnits, cancellationToken))
+        {
+            var manifest = plan.Blobs.Manifest(unit.Split, unit.Number);
+            yield return (unit, await _manifests.ReadAsync(manifest, cancellationToken).ToListAsync(cancellationToken));
+        }
+    }
 
     private static DatasetRequest Named(DatasetRequest request) =>
         request is { Source: { } source, Repo.Length: 0 } ? request with { Repo = ContainerFiles.RepoOf(source) } : request;

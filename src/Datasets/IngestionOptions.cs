@@ -8,6 +8,20 @@ public sealed record IngestionOptions
     /// <summary>Target number of rows per unit; a unit of embedded images has at least one row group.</summary>
     public int UnitRows { get; init; } = 250;
 
+    /// <summary>
+    /// Number of units that one instance of the app works on at once; further ones wait. host.json runs 16 activities: predictions take
+    /// eight of them at most, and two are kept free for progress reports and the base model.
+    /// </summary>
+    public int UnitsPerInstance { get; init; } = 6;
+
+    /// <summary>Maximum number of instances of the app.</summary>
+    public int Instances { get; init; } = 1;
+
+    /// <summary>Number of units that one ingestion has in progress at once; what all instances can work on when null.</summary>
+    public int? Parallelism { get; init; }
+
+    internal int UnitsAtOnce => Parallelism ?? UnitsPerInstance * Instances;
+
     /// <summary>Number of images that one unit fetches, checks and stores concurrently.</summary>
     public int Concurrency { get; init; } = 16;
 

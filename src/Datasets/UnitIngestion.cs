@@ -195,6 +195,21 @@ internal sealed class UnitProgress : IAsyncDisposable
     }
 }
 
+/// <summary>Takes turns from a semaphore that are given back by disposal.</summary>
+internal static class Turns
+{
+    public static async Task<IDisposable> TakeAsync(this SemaphoreSlim semaphore, CancellationToken cancellationToken)
+    {
+        await semaphore.WaitAsync(cancellationToken);
+        return new Turn(semaphore);
+    }
+
+    private sealed class Turn(SemaphoreSlim semaphore) : IDisposable
+    {
+        public void Dispose() => semaphore.Release();
+    }
+}
+
 /// <summary>Limits the memory of row groups being read; units wait for it in first-in, first-out order.</summary>
 internal sealed class RowGroupMemory : IDisposable
 {

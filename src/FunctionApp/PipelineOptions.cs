@@ -44,6 +44,9 @@ public sealed partial record PipelineOptions
         if (!IsHttp(HubEndpoint)) yield return "HF_ENDPOINT must be an http(s) URL, such as https://huggingface.co.";
         if (Ingestion.UnitRows < 1) yield return "Ingestion:UnitRows must be at least 1.";
         if (Ingestion.RowGroupMemory < 1 << 20) yield return "Ingestion:RowGroupMemory must be at least 1048576 bytes.";
+        if (Ingestion.UnitsPerInstance is < 1 or > 100) yield return "Ingestion:UnitsPerInstance must be from 1 to 100.";
+        if (Ingestion.Instances is < 1 or > 1000) yield return "Ingestion:Instances must be from 1 to 1000.";
+        if (Ingestion.Parallelism is < 1 or > 10_000) yield return "Ingestion:Parallelism must be from 1 to 10000.";
         if (Ingestion.Concurrency is < 1 or > 1000) yield return "Ingestion:Concurrency must be from 1 to 1000.";
         if (Ingestion.RequestsPerHost is < 1 or > 1000) yield return "Ingestion:RequestsPerHost must be from 1 to 1000.";
         if (Ingestion.RequestsPerHostPerSecond is not (null or (>= 0.001 and <= 1000)))

@@ -16,7 +16,8 @@ internal static class BenchmarkCommand
     [
         new WeightsBenchmark(), new ImageBenchmark(), new TokenizerBenchmark(), new ModelBenchmark(), new TinyTrainingBenchmark(),
         new GpuBenchmark(), new ParquetBenchmark(), new IngestionBenchmark(),
-        new IngestionMemoryBenchmark(), new HostBenchmark(), new ServeBenchmark(), new ServeUploadBenchmark(),
+        new IngestionMemoryBenchmark(), new IngestionScaleBenchmark(),
+        new HostBenchmark(), new ServeBenchmark(), new ServeUploadBenchmark(),
     ];
 
     /// <summary>The command line of this program, without arguments.</summary>

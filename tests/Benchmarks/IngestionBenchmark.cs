@@ -137,8 +137,8 @@ internal sealed class IngestionMemoryBenchmark : IBenchmark
         return new Section(
             $"JPEGs of {Side}×{Side} pixels and {site.MeanPictureBytes / 1000:0.0} kB, each of its own, all stored; a process for " +
             "each line, which ingests as above but into a blob service in memory that answers as fast for many blobs as for few. " +
-            "Peak: resident memory of the whole process. Managed heap: the largest after a collection. With the rows grow 16 bytes " +
-            "each, to find repeated ones, and the plan with its units; the catalog and the shards are written by way of files.",
+            "Peak: resident memory of the whole process. Managed heap: the largest after a collection. Catalog and shards are written " +
+            "by way of files.",
             table);
     }
 

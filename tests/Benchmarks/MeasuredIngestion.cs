@@ -8,7 +8,6 @@ using FunctionsPipeline.Contracts;
 using FunctionsPipeline.Datasets;
 using FunctionsPipeline.Datasets.Hub;
 using FunctionsPipeline.Datasets.Planning;
-using FunctionsPipeline.Datasets.Storage;
 using FunctionsPipeline.Images;
 using FunctionsPipeline.LocalHost.Processes;
 
@@ -17,10 +16,6 @@ namespace FunctionsPipeline.Benchmarks;
 /// <summary>A complete ingestion in a process of its own, in which nothing else has been or is done.</summary>
 internal static class MeasuredIngestion
 {
-    // As the orchestrators do.
-    private const int UnitsAtOnce = 6;
-    private const int ShardsAtOnce = 4;
-
     private static readonly TimeSpan HeapInterval = TimeSpan.FromMilliseconds(20);
 
     /// <summary>Starts the process and waits for its figures.</summary>
@@ -68,17 +63,15 @@ internal static class MeasuredIngestion
         var units = await SpendAsync(async () =>
         {
             dataset = await ingestion.ResolveAsync(which.Request);
-            var file = dataset.Files.Single();
-            await ingestion.FetchFileAsync(dataset.Blobs, file.File);
-            await ForEachAsync(file.Units, UnitsAtOnce, unit => ingestion.IngestUnitAsync(dataset.Blobs, file.FirstUnit + unit));
+            for (var file = 0; file < dataset.Files; file++) await ingestion.FetchFileAsync(dataset.Blobs, file);
+            await ForEachAsync(dataset.Units, dataset.UnitsAtOnce, unit => ingestion.IngestUnitAsync(dataset.Blobs, unit));
         });
-        CatalogSummary summary = null!;
-        var catalog = await SpendAsync(async () => summary = await ingestion.WriteCatalogAsync(dataset.Blobs));
+        var catalog = await SpendAsync(() => ingestion.WriteCatalogAsync(dataset.Blobs));
         IngestReport report = null!;
         var shards = await SpendAsync(async () =>
         {
-            await ForEachAsync(dataset.Shards, ShardsAtOnce, shard => ingestion.PreprocessAsync(dataset.Blobs, shard));
-            report = await ingestion.WriteReportAsync(dataset.Blobs, summary, units.Seconds + catalog.Seconds);
+            await ForEachAsync(dataset.Shards, dataset.UnitsAtOnce, shard => ingestion.PreprocessAsync(dataset.Blobs, shard));
+            report = await ingestion.WriteReportAsync(dataset.Blobs, units.Seconds + catalog.Seconds);
         });
         return (report, units, catalog, shards);
     }

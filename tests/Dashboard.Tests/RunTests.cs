@@ -103,7 +103,7 @@ public sealed class RunTests(DashboardFixture stack)
             var page = visit.Page;
             await Expect(page.GetByText("PublishModel").First).ToBeVisibleAsync();
             await page.GetByRole(AriaRole.Button, new() { Name = "IngestDataset" }).ClickAsync();
-            await Expect(page.GetByText("WriteCatalog").First).ToBeVisibleAsync();
+            await Expect(page.GetByText("BuildCatalog").First).ToBeVisibleAsync();
         });
 
     [BrowserFact]

@@ -183,6 +183,44 @@ public sealed class GarmentIngestionTests(AzuriteFixture azurite) : IClassFixtur
     }
 
     [Fact]
+    public async Task A_catalog_in_parts_says_the_same_as_one_that_is_not_divided()
+    {
+        var options = new IngestionOptions { UnitRows = 15 };
+        await using var undivided = await IngestionHarness.OpenAsync(azurite, new HubServerOptions { Rows = 300, Seed = 23 }, options);
+        var (dataset, report) = await undivided.IngestAsync(IngestionHarness.Garments);
+        var rows = await undivided.RowsAsync(dataset);
+        var csv = await undivided.TextAsync(dataset.Blobs.CatalogCsv);
+        Assert.Contains(rows, row => row.State == RowState.Duplicate);
+        Assert.Null(report.CatalogParts);
+
+        // Another view of the same rows, whose plan has small parts and partitions.
+        var divided = await undivided.Ingestion.ResolveAsync(IngestionHarness.Garments with { MaxRows = 1_000 });
+        Assert.NotEqual(dataset.Blobs, divided.Blobs);
+        await undivided.ReplanAsync(divided.Blobs, plan => plan with { CatalogPartUnits = 3, PartitionRows = 60 });
+        using var restarted = undivided.Restarted();
+        divided = await restarted.ResolveAsync(IngestionHarness.Garments with { MaxRows = 1_000 });
+        Assert.Equal((7, 5), (divided.CatalogParts, divided.KeyPartitions));
+        var sameReport = await undivided.CarryOutAsync(divided, restarted);
+
+        Assert.Equal(7, sameReport.CatalogParts);
+        Assert.Equal(
+            JsonSerializer.Serialize(report with { View = "", Prices = Rounded(report.Prices) }, PipelineJson.Compact),
+            JsonSerializer.Serialize(
+                sameReport with { View = "", CatalogParts = null, Prices = Rounded(sameReport.Prices) }, PipelineJson.Compact));
+        Assert.Equal(rows, await undivided.RowsAsync(divided));
+        var parts = await Task.WhenAll(
+            Enumerable.Range(0, 7).Select(part => undivided.TextAsync($"{divided.Blobs.CatalogPart(part)}.csv")));
+        var header = csv[..(csv.IndexOf('\n', StringComparison.Ordinal) + 1)];
+        Assert.All(parts, part => Assert.StartsWith(header, part, StringComparison.Ordinal));
+        Assert.Equal(csv, header + string.Concat(parts.Select(part => part[header.Length..])));
+        Assert.DoesNotContain(await BlobsAsync(undivided, divided.Blobs.ViewPrefix),
+            blob => blob.Item1.StartsWith(divided.Blobs.Merging, StringComparison.Ordinal) || blob.Item1 == divided.Blobs.CatalogCsv);
+
+        // Sums of parts are rounded in another order than the sum of all.
+        static Distribution? Rounded(Distribution? prices) => prices! with { Mean = Math.Round(prices.Mean, 6) };
+    }
+
+    [Fact]
     public async Task Progress_is_the_sum_of_the_units_that_are_done()
     {
         await using var harness = await IngestionHarness.OpenAsync(azurite, new HubServerOptions { Rows = 130, Seed = 5 });

@@ -71,7 +71,7 @@ public sealed class ImageFolderIngestionTests(AzuriteFixture azurite) : IClassFi
 
         var (dataset, _) = await harness.IngestAsync(Request(harness));
 
-        Assert.Equal(2, dataset.Files.Count);
+        Assert.Equal(2, dataset.Files);
         Assert.Equal(Enumerable.Range(0, 25).Select(i => ("train", (long)i))
             .Concat(Enumerable.Range(0, 3).Select(i => ("validation", (long)i))),
             (await harness.RowsAsync(dataset)).Select(r => (r.SourceSplit, r.Row)));

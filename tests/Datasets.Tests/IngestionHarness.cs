@@ -58,15 +58,15 @@ internal sealed class IngestionHarness : IAsyncDisposable
     public async Task<IngestReport> CarryOutAsync(ResolvedDataset dataset, DatasetIngestion? with = null)
     {
         var ingestion = with ?? Ingestion;
-        foreach (var file in dataset.Files)
+        for (var file = 0; file < dataset.Files; file++)
         {
-            await FetchAsync(ingestion, dataset, file.File);
-            for (var unit = file.FirstUnit; unit < file.FirstUnit + file.Units; unit++)
+            var units = await FetchAsync(ingestion, dataset, file);
+            for (var unit = units.First; unit < units.First + units.Count; unit++)
                 await ingestion.IngestUnitAsync(dataset.Blobs, unit);
         }
-        var summary = await ingestion.WriteCatalogAsync(dataset.Blobs);
+        await ingestion.WriteCatalogAsync(dataset.Blobs);
         for (var shard = 0; shard < dataset.Shards; shard++) await ingestion.PreprocessAsync(dataset.Blobs, shard);
-        return await ingestion.WriteReportAsync(dataset.Blobs, summary, seconds: 1.5);
+        return await ingestion.WriteReportAsync(dataset.Blobs, seconds: 1.5);
     }
 
     /// <summary>Ingestion with nothing in memory, as in a process that has just started.</summary>
@@ -80,13 +80,33 @@ internal sealed class IngestionHarness : IAsyncDisposable
     public IEnumerable<string> ImagePaths =>
         Downloads.Select(request => request.Path).Where(path => path.StartsWith("/pictures/", StringComparison.Ordinal));
 
-    public async Task<IngestPlan> PlanAsync(ResolvedDataset dataset) => await JsonAsync<IngestPlan>(dataset.Blobs.Plan);
+    public Task<IngestPlan> PlanAsync(ResolvedDataset dataset) => JsonAsync<IngestPlan>(dataset.Blobs.Plan);
+
+    /// <summary>Changes a plan that has been stored but not carried out.</summary>
+    public async Task ReplanAsync(DatasetBlobs dataset, Func<IngestPlan, IngestPlan> change) =>
+        await Container.GetBlobClient(dataset.Plan).UploadAsync(BinaryData.FromObjectAsJson(
+            change(await JsonAsync<IngestPlan>(dataset.Plan)), PipelineJson.Compact), overwrite: true);
+
+    public async Task<List<IngestUnit>> UnitsAsync(DatasetBlobs dataset)
+    {
+        var plans = new PlanStore(Container);
+        return await plans.UnitsAsync(await plans.ReadAsync(dataset, default), 0, int.MaxValue, default).ToListAsync();
+    }
+
+    public async Task<List<PlannedFile>> FilesAsync(DatasetBlobs dataset)
+    {
+        var plans = new PlanStore(Container);
+        var plan = await plans.ReadAsync(dataset, default);
+        var files = new List<PlannedFile>();
+        for (var file = 0; file < plan.Files; file++) files.Add(await plans.FileAsync(plan, file, default));
+        return files;
+    }
 
     /// <summary>Every row of a dataset that was ingested, with its state in the complete dataset.</summary>
     public async Task<List<ManifestRow>> RowsAsync(ResolvedDataset dataset)
     {
         var rows = new List<ManifestRow>();
-        foreach (var unit in (await PlanAsync(dataset)).Units)
+        foreach (var unit in await UnitsAsync(dataset.Blobs))
         {
             var repeated = dataset.Blobs.Duplicates(unit.Split, unit.Number);
             HashSet<long> duplicates =
@@ -100,14 +120,13 @@ internal sealed class IngestionHarness : IAsyncDisposable
     }
 
     // Of two that fetch the same file, one is asked to come again.
-    private static async Task FetchAsync(DatasetIngestion ingestion, ResolvedDataset dataset, int file)
+    private static async Task<FileUnits> FetchAsync(DatasetIngestion ingestion, ResolvedDataset dataset, int file)
     {
         for (var attempt = 1; ; attempt++)
         {
             try
             {
-                await ingestion.FetchFileAsync(dataset.Blobs, file);
-                return;
+                return await ingestion.FetchFileAsync(dataset.Blobs, file);
             }
             catch (HubException e) when (e.IsTransient && attempt < 20)
             {

@@ -39,13 +39,28 @@ public sealed class UnitPlannerTests
     [Theory]
     [InlineData(5, 100, 10)]
     [InlineData(20, 250, 4)]
-    [InlineData(20_000, 250, 50)]
-    public void Units_share_shards_of_about_a_thousand_rows_and_there_are_never_too_many(int units, int rows, int perShard)
+    [InlineData(20_000, 250, 4)]
+    public void Units_share_shards_of_about_a_thousand_rows_however_many_there_are(int units, int rows, int perShard)
     {
         var planner = Planner(embedded: true, rows, new SplitRows((long)units * rows, (long)units * rows),
             File([.. Enumerable.Repeat((long)rows, units)]));
         Assert.Equal(units, planner.Units.Count);
         Assert.Equal(perShard, planner.UnitsPerShard);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Units_grow_with_a_huge_dataset_so_that_their_numbers_have_five_digits(bool embedded)
+    {
+        const int files = 1000;
+        const long rows = 100_000;
+        var split = new SplitRows(files * rows, files * rows);
+        var planner = Planner(embedded, unitRows: 250, split,
+            [.. Enumerable.Range(0, files).Select(_ => File([.. Enumerable.Repeat(1000L, (int)(rows / 1000))]))]);
+        Assert.InRange(planner.Units.Count, 40_000, 60_000);
+        Assert.Equal(files * rows, planner.Units.Sum(unit => unit.Count));
+        Assert.Equal(files - 1, planner.Units[^1].FileNumber);
     }
 
     [Theory]

@@ -18,16 +18,16 @@ public class IngestDatasetTests
         Rows = 100,
         Columns = new ColumnMapping { Category = "category" },
         ColumnsGuess = "category: ClassLabel",
-        Files = [new FileUnits(0, 0, 6), new FileUnits(2, 6, 4)],
+        Files = 2,
+        Units = 10,
+        CatalogParts = 1,
+        KeyPartitions = 1,
         Shards = 3,
+        UnitsAtOnce = 6,
+        Instances = 1,
     };
 
-    private static readonly CatalogSummary Summary = new()
-    {
-        Counts = new RowCounts { Rows = 100, Stored = 88, Duplicates = 2, Rejected = 10 },
-        Categories = new Dictionary<string, long>(),
-        CategoryCount = 0,
-    };
+    private static readonly RowCounts Counts = new() { Rows = 100, Stored = 88, Duplicates = 2, Rejected = 10 };
 
     [Fact]
     public async Task Files_are_ingested_then_the_catalog_then_the_shards_then_the_report()
@@ -52,13 +52,13 @@ public class IngestDatasetTests
 
         await IngestDataset.RunAsync(orchestration);
 
-        Assert.Equal(Dataset.Files, files.Select(input => input.File));
+        Assert.Equal([0, 1], files.Select(input => input.File));
+        Assert.All(files, input => Assert.Equal(3, input.Pace.AtOnce));
         Assert.Equal([0, 1, 2], shards.Select(shard => shard.Number));
         Assert.All(shards, shard => Assert.Equal(Dataset.Blobs, shard.Dataset));
-        Assert.Equal(88, report!.Summary.Counts.Stored);
-        Assert.True(report.Seconds >= 0);
+        Assert.True(report!.Seconds >= 0);
         var steps = orchestration.Calls.Where(call => call != "ReadProgress").Distinct();
-        Assert.Equal(["FindTables", "ResolveDataset", "IngestFile", "WriteCatalog", "PreprocessShard", "WriteReport"], steps);
+        Assert.Equal(["FindTables", "ResolveDataset", "IngestFile", "BuildCatalog", "PreprocessShard", "WriteReport"], steps);
     }
 
     [Fact]
@@ -66,11 +66,11 @@ public class IngestDatasetTests
     {
         var (now, most) = (0, 0);
         var units = new List<int>();
-        var orchestration = new FakeOrchestration(new IngestFileInput(Dataset.Blobs, Dataset.Files[1], AtOnce: 3))
-            .On<DatasetItem, long>("FetchFile", part =>
+        var orchestration = new FakeOrchestration(new IngestFileInput(Dataset.Blobs, 2, new Pace(3, 1, default)))
+            .On<DatasetItem, FileUnits>("FetchFile", part =>
             {
                 Assert.Equal(2, part.Number);
-                return 1;
+                return new FileUnits(6, 4);
             })
             .On<DatasetItem, RowCounts>("IngestUnit", async part =>
             {
@@ -86,6 +86,22 @@ public class IngestDatasetTests
         Assert.Equal([6, 7, 8, 9], units);
         Assert.InRange(most, 2, 3);
         Assert.Equal("FetchFile", orchestration.Calls[0]);
+    }
+
+    [Fact]
+    public async Task The_catalog_is_written_when_all_duplicates_are_known_and_those_when_all_keys_are()
+    {
+        var ended = new List<string>();
+        var orchestration = new FakeOrchestration(new BuildCatalogInput(Dataset.Blobs, 3, 2, new Pace(6, 1, default)))
+            .On<DatasetItem>("WriteKeys", part => ended.Add($"keys {part.Number}"))
+            .On<DatasetItem>("FindDuplicates", partition => ended.Add($"duplicates {partition.Number}"))
+            .On<DatasetItem>("WriteCatalog", part => ended.Add($"catalog {part.Number}"))
+            .On<DatasetBlobs, RowCounts>("MergeCatalog", _ => Counts);
+
+        Assert.Equal(88, (await BuildCatalog.RunAsync(orchestration)).Stored);
+
+        Assert.Equal(
+            ["keys 0", "keys 1", "keys 2", "duplicates 0", "duplicates 1", "catalog 0", "catalog 1", "catalog 2"], ended);
     }
 
     [Fact]
@@ -149,7 +165,7 @@ public class IngestDatasetTests
         await IngestDataset.RunAsync(orchestration);
 
         Assert.InRange(inEightHours!.Value, 50, 200);
-        Assert.Equal(TimeSpan.FromMinutes(5), orchestration.Timers.Max());
+        Assert.InRange(orchestration.Timers.Max(), TimeSpan.FromMinutes(20), TimeSpan.FromMinutes(25));
     }
 
     [Fact]
@@ -212,7 +228,7 @@ public class IngestDatasetTests
         .On<DatasetRequest, ResolvedDataset>("ResolveDataset", _ => Dataset)
         .On<IngestFileInput>("IngestFile", _ => { })
         .On<DatasetBlobs, IngestProgress>("ReadProgress", _ => new IngestProgress(0, new RowCounts()))
-        .On<DatasetBlobs, CatalogSummary>("WriteCatalog", _ => Summary)
+        .On<BuildCatalogInput, RowCounts>("BuildCatalog", _ => Counts)
         .On<DatasetItem>("PreprocessShard", _ => { })
         .On<ReportInput, IngestReport>("WriteReport", _ => Samples.Report);
 }
@@ -225,11 +241,11 @@ public class BoundedFanOutTests
         var sources = Enumerable.Range(0, 5).Select(_ => new TaskCompletionSource()).ToList();
         var called = new List<int>();
         var finished = 0;
-        var all = BoundedFanOut.ForEachAsync([0, 1, 2, 3, 4], 2, item =>
+        var all = BoundedFanOut.ForEachAsync([0, 1, 2, 3, 4], () => 2, item =>
         {
             called.Add(item);
             return sources[item].Task;
-        }, () => finished++);
+        }, _ => finished++);
 
         Assert.Equal([0, 1], called);
         sources[1].SetResult();
@@ -244,12 +260,38 @@ public class BoundedFanOutTests
     public async Task The_first_failure_ends_it()
     {
         var called = 0;
-        await Assert.ThrowsAsync<InvalidOperationException>(() => BoundedFanOut.ForEachAsync([1, 2, 3], 1, async item =>
+        await Assert.ThrowsAsync<InvalidOperationException>(() => BoundedFanOut.ForEachAsync([1, 2, 3], () => 1, async item =>
         {
             called++;
             await Task.Yield();
             if (item == 2) throw new InvalidOperationException();
         }));
         Assert.Equal(2, called);
+    }
+}
+
+public class PaceTests
+{
+    private static readonly DateTime Start = new(2026, 1, 1, 0, 0, 0, DateTimeKind.Utc);
+
+    [Fact]
+    public void The_pace_begins_with_what_one_instance_can_do_and_doubles_every_minute_up_to_all_of_them()
+    {
+        var pace = new Pace(240, 40, Start);
+        Assert.Equal([6, 12, 24, 48, 96, 192, 240, 240], Enumerable.Range(0, 8).Select(minute => pace.At(Start.AddMinutes(minute))));
+        Assert.Equal(6, new Pace(6, 1, Start).At(Start));
+    }
+
+    [Theory]
+    [InlineData(6, 1, 60, 1, 6)]
+    [InlineData(6, 4, 15, 2, 3)]
+    [InlineData(240, 1000, 40, 12, 20)]
+    [InlineData(240, 100_000, 1, 240, 1)]
+    [InlineData(1, 5, 3, 1, 1)]
+    public void Groups_share_the_pace(int atOnce, int groups, int size, int groupsAtOnce, int within)
+    {
+        var (together, each) = new Pace(atOnce, 40, Start).Divide(groups, size);
+        Assert.Equal((groupsAtOnce, within), (together, each.AtOnce));
+        Assert.InRange(together * each.AtOnce, 1, atOnce);
     }
 }

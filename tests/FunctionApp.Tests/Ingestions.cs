@@ -34,13 +34,10 @@ internal static class Ingestions
     {
         var ingestion = services.GetRequiredService<DatasetIngestion>();
         var resolved = await ingestion.ResolveAsync(new DatasetRequest { Repo = "samples/garments" });
-        foreach (var file in resolved.Files)
-        {
-            await ingestion.FetchFileAsync(resolved.Blobs, file.File);
-            foreach (var unit in Enumerable.Range(file.FirstUnit, file.Units)) await ingestion.IngestUnitAsync(resolved.Blobs, unit);
-        }
-        var summary = await ingestion.WriteCatalogAsync(resolved.Blobs);
+        for (var file = 0; file < resolved.Files; file++) await ingestion.FetchFileAsync(resolved.Blobs, file);
+        for (var unit = 0; unit < resolved.Units; unit++) await ingestion.IngestUnitAsync(resolved.Blobs, unit);
+        await ingestion.WriteCatalogAsync(resolved.Blobs);
         foreach (var shard in Enumerable.Range(0, resolved.Shards)) await ingestion.PreprocessAsync(resolved.Blobs, shard);
-        return await ingestion.WriteReportAsync(resolved.Blobs, summary, seconds: 1);
+        return await ingestion.WriteReportAsync(resolved.Blobs, seconds: 1);
     }
 }

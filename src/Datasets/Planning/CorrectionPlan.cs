@@ -15,7 +15,9 @@ internal static class CorrectionPlan
     /// <param name="dataset">Plan of the dataset that the corrections are trained with, whose rule of splits they follow and whose further
     /// fields they may have.</param>
     /// <param name="unitRows">Number of rows per unit.</param>
-    public static IngestPlan Of(IReadOnlyList<CorrectedImage> corrections, IngestPlan dataset, int unitRows)
+    /// <returns>The plan, which has no files, and its units.</returns>
+    public static (IngestPlan Plan, IReadOnlyList<IngestUnit> Units) Of(
+        IReadOnlyList<CorrectedImage> corrections, IngestPlan dataset, int unitRows)
     {
         var rule = SplitRule.Of(dataset);
         var rows = corrections.Select(corrected =>
@@ -28,7 +30,7 @@ internal static class CorrectionPlan
         var file = new HubFileInfo("", 0, null, "");
         planner.Add(new MeasuredFile(Name, file, [.. corrections.Select(_ => new RowGroupSize(1, 0))]));
         var snapshot = Hash(rows);
-        return new IngestPlan
+        var plan = new IngestPlan
         {
             Request = new DatasetRequest
             {
@@ -43,10 +45,11 @@ internal static class CorrectionPlan
             Config = "",
             View = Hash(new { DatasetResolver.Layout, rule.Validation, rule.Test, unitRows, dataset.Columns.Fields }),
             Splits = splits,
-            Files = [],
-            Units = planner.Units,
+            Files = 0,
+            Units = planner.Units.Count,
             UnitsPerShard = planner.UnitsPerShard,
         };
+        return (plan, planner.Units);
     }
 
     private static string Hash<T>(T decides) =>

@@ -66,10 +66,10 @@ internal sealed class DatasetResolver(DatasetLookup lookup, PlanStore plans, Ing
             Config = listed.Config,
             View = blobs.View,
             Splits = splits,
-            Files = planner.Files,
-            Units = planner.Units,
+            Files = planner.Files.Count,
+            Units = planner.Units.Count,
             UnitsPerShard = planner.UnitsPerShard,
-        }, cancellationToken);
+        }, planner.Files, planner.Units, cancellationToken);
     }
 
     // The Hub's converted files have the same columns; those of people may not.

@@ -1,17 +1,22 @@
+using System.Runtime.CompilerServices;
 using System.Text.Json.Serialization;
 using Azure.Storage.Blobs;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.Datasets.Hub;
+using FunctionsPipeline.Datasets.Rows;
 using FunctionsPipeline.Datasets.Storage;
 
 namespace FunctionsPipeline.Datasets.Planning;
 
 /// <summary>
-/// Plan for ingesting a view of a dataset: <c>plan.json</c>, written once. Activities read the plan from storage; durable state holds only
-/// the much smaller <see cref="ResolvedDataset"/>.
+/// Plan for ingesting a view of a dataset: <c>plan.json</c>, written once, after its files and units, which are stored in parts of
+/// <see cref="PartSize"/>. Activities read what they need of the plan from storage; durable state holds only <see cref="ResolvedDataset"/>.
 /// </summary>
 public sealed record IngestPlan
 {
+    /// <summary>Number of files or units in a part of the plan.</summary>
+    public const int PartSize = 250;
+
     public required DatasetRequest Request { get; init; }
 
     /// <summary>Columns to read: the request's, or guessed.</summary>
@@ -40,30 +45,61 @@ public sealed record IngestPlan
     /// <summary>Rows of each of the dataset's own splits, before and after <see cref="DatasetRequest.MaxRows"/>.</summary>
     public required IReadOnlyDictionary<string, SplitRows> Splits { get; init; }
 
-    public required IReadOnlyList<PlannedFile> Files { get; init; }
+    /// <summary>Number of files.</summary>
+    public required int Files { get; init; }
 
-    /// <summary>Units, in the order of their files.</summary>
-    public required IReadOnlyList<IngestUnit> Units { get; init; }
+    /// <summary>Number of units; they are in the order of their files.</summary>
+    public required int Units { get; init; }
 
     /// <summary>Number of consecutive units whose rows share a training shard.</summary>
     public required int UnitsPerShard { get; init; }
 
+    /// <summary>
+    /// Number of units in a part of the catalog: about 250,000 rows, which an activity reads in half a minute and writes into temporary
+    /// files of some 100 MB.
+    /// </summary>
+    public int CatalogPartUnits { get; init; } = 1000;
+
+    /// <summary>Number of rows whose keys are compared by one activity, in some 40 MB of memory.</summary>
+    public int PartitionRows { get; init; } = 1_000_000;
+
     /// <summary>Blob names of the view.</summary>
     [JsonIgnore]
     public DatasetBlobs Blobs => new(Request.Repo, Commit, View);
+
+    /// <summary>Number of rows to read.</summary>
+    [JsonIgnore]
+    public long Rows => Splits.Values.Sum(split => split.Taken);
+
+    /// <summary>Number of training shards of a split at most: the shards of all splits are made of the same units.</summary>
+    [JsonIgnore]
+    public int Shards => Parts(Units, UnitsPerShard);
+
+    /// <summary>Number of parts of the catalog, at least one.</summary>
+    [JsonIgnore]
+    public int CatalogParts => Math.Max(1, Parts(Units, CatalogPartUnits));
+
+    /// <summary>Number of partitions of the rows' keys, at least one.</summary>
+    [JsonIgnore]
+    public int KeyPartitions => (int)Math.Max(1, (Rows + PartitionRows - 1) / PartitionRows);
 
     /// <summary>Returns the part of the plan that durable state holds.</summary>
     /// <param name="report">Report of a complete ingestion; null when the plan has not been carried out.</param>
     public ResolvedDataset Resolved(IngestReport? report) => new()
     {
         Blobs = Blobs,
-        Rows = Splits.Values.Sum(split => split.Taken),
+        Rows = Rows,
         Columns = Columns,
         ColumnsGuess = ColumnsGuess,
-        Files = [.. Files.Select((file, number) => new FileUnits(number, file.FirstUnit, file.Units)).Where(file => file.Units > 0)],
-        Shards = (Units.Count + UnitsPerShard - 1) / UnitsPerShard,
+        Files = Files,
+        Units = Units,
+        CatalogParts = CatalogParts,
+        KeyPartitions = KeyPartitions,
+        Shards = Shards,
         Report = report,
     };
+
+    private static int Parts(int count, int size) => (count + size - 1) / size;
 }
 
 /// <summary>A Parquet file of the dataset.</summary>
@@ -111,7 +147,15 @@ public sealed record SplitRows(long Total, long Taken)
 /// <param name="Start">Index of the unit's first row in its split.</param>
 /// <param name="Count">Number of rows of the range, taken or not.</param>
 /// <param name="GroupBytes">Uncompressed bytes of the unit's largest row group.</param>
-public sealed record IngestUnit(int Number, string Split, string File, long FileStart, long Start, long Count, long GroupBytes = 0);
+public sealed record IngestUnit(int Number, string Split, string File, long FileStart, long Start, long Count, long GroupBytes = 0)
+{
+    /// <summary>Number of the file in the plan.</summary>
+    public int FileNumber { get; init; }
+
+    /// <summary>Number of row groups that were cut off the beginning of the file, as by <see cref="ParquetFooter.Cut"/>.</summary>
+    [JsonIgnore]
+    public int FirstGroup { get; init; }
+}
 
 /// <summary>A resolved and planned dataset as durable state holds it: references and counts only.</summary>
 public sealed record ResolvedDataset
@@ -127,50 +171,112 @@ public sealed record ResolvedDataset
     /// <summary>Reasons for the guessed columns; null when the request names the columns.</summary>
     public string? ColumnsGuess { get; init; }
 
-    /// <summary>Files that have units.</summary>
-    public required IReadOnlyList<FileUnits> Files { get; init; }
+    public required int Files { get; init; }
+
+    public required int Units { get; init; }
+
+    public required int CatalogParts { get; init; }
+
+    /// <summary>Number of partitions in which repeated rows are found.</summary>
+    public required int KeyPartitions { get; init; }
 
     /// <summary>Maximum number of training shards per split.</summary>
     public required int Shards { get; init; }
+
+    /// <summary>Maximum number of units in progress at once, fixed when the ingestion starts.</summary>
+    public int UnitsAtOnce { get; init; } = 1;
+
+    /// <summary>Number of instances of the app that <see cref="UnitsAtOnce"/> is meant for.</summary>
+    public int Instances { get; init; } = 1;
 
     /// <summary>Report of a complete earlier ingestion; null when there is none.</summary>
     public IngestReport? Report { get; init; }
 }
 
-/// <summary>The units of one file.</summary>
-/// <param name="File">Index of the file in <see cref="IngestPlan.Files"/>.</param>
-public sealed record FileUnits(int File, int FirstUnit, int Units);
+/// <summary>Range of the consecutive units of one file.</summary>
+public sealed record FileUnits(int First, int Count);
 
-/// <summary>Reads and writes plans in blob storage; caches the most recent plans, which never change.</summary>
+/// <summary>
+/// Reads and writes plans in blob storage; caches the latest plans and parts of plans, which never change. A plan of ten million rows has
+/// 5 MB: an activity reads the 30 kB with its unit.
+/// </summary>
 internal sealed class PlanStore(BlobContainerClient container)
 {
-    private const int Kept = 4;
+    private const int PlansKept = 4;
+    private const int PartsKept = 16;
 
-    private readonly LinkedList<IngestPlan> _plans = new();
+    private readonly Latest<IngestPlan> _plans = new(PlansKept);
+    private readonly Latest<IReadOnlyList<PlannedFile>> _files = new(PartsKept);
+    private readonly Latest<IReadOnlyList<IngestUnit>> _units = new(PartsKept);
 
     /// <summary>Finds the plan of a view; null when there is none yet.</summary>
-    public async Task<IngestPlan?> FindAsync(DatasetBlobs dataset, CancellationToken cancellationToken)
-    {
-        lock (_plans)
-            if (_plans.FirstOrDefault(kept => kept.Blobs == dataset) is { } known) return known;
-        if (await container.GetBlobClient(dataset.Plan).ReadJsonAsync<IngestPlan>(cancellationToken) is not { } plan) return null;
-        lock (_plans)
-        {
-            _plans.AddFirst(plan);
-            if (_plans.Count > Kept) _plans.RemoveLast();
-        }
-        return plan;
-    }
+    public Task<IngestPlan?> FindAsync(DatasetBlobs dataset, CancellationToken cancellationToken) =>
+        FindAsync(_plans, dataset.Plan, cancellationToken);
 
     /// <summary>Reads the plan of a resolved view.</summary>
-    public async Task<IngestPlan> ReadAsync(DatasetBlobs dataset, CancellationToken cancellationToken) =>
-        await FindAsync(dataset, cancellationToken)
-        ?? throw new InvalidOperationException($"{Containers.Datasets}/{dataset.Plan} is gone; resolve the dataset again");
+    public Task<IngestPlan> ReadAsync(DatasetBlobs dataset, CancellationToken cancellationToken) =>
+        ReadAsync(_plans, dataset.Plan, cancellationToken);
+
+    /// <summary>Reads a file of a plan.</summary>
+    public async Task<PlannedFile> FileAsync(IngestPlan plan, int file, CancellationToken cancellationToken) =>
+        (await ReadAsync(_files, plan.Blobs.PlannedFiles(file / IngestPlan.PartSize), cancellationToken))[file % IngestPlan.PartSize];
+
+    /// <summary>Reads consecutive units of a plan, as many as there are.</summary>
+    public async IAsyncEnumerable<IngestUnit> UnitsAsync(
+        IngestPlan plan, int first, int count, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var end = (int)Math.Min((long)first + count, plan.Units);
+        for (var unit = first; unit < end; unit++)
+        {
+            var part = await ReadAsync(_units, plan.Blobs.PlannedUnits(unit / IngestPlan.PartSize), cancellationToken);
+            yield return part[unit % IngestPlan.PartSize];
+        }
+    }
 
     /// <summary>Writes a plan unless one exists; returns the stored plan, which may be that of a concurrent writer.</summary>
-    public async Task<IngestPlan> KeepAsync(IngestPlan plan, CancellationToken cancellationToken)
+    public async Task<IngestPlan> KeepAsync(
+        IngestPlan plan, IReadOnlyList<PlannedFile> files, IReadOnlyList<IngestUnit> units, CancellationToken cancellationToken)
     {
-        await container.GetBlobClient(plan.Blobs.Plan).CreateJsonAsync(plan, PipelineJson.Compact, cancellationToken);
+        foreach (var (part, some) in files.Chunk(IngestPlan.PartSize).Index())
+            await KeepAsync(plan.Blobs.PlannedFiles(part), some, cancellationToken);
+        foreach (var (part, some) in units.Chunk(IngestPlan.PartSize).Index())
+            await KeepAsync(plan.Blobs.PlannedUnits(part), some, cancellationToken);
+        // Last: a plan that exists is complete.
+        await KeepAsync(plan.Blobs.Plan, plan, cancellationToken);
         return await ReadAsync(plan.Blobs, cancellationToken);
+    }
+
+    private Task<T?> FindAsync<T>(Latest<T> kept, string name, CancellationToken cancellationToken)
+        where T : class =>
+        kept.FindAsync(name, () => container.GetBlobClient(name).ReadJsonAsync<T>(cancellationToken));
+
+    private async Task<T> ReadAsync<T>(Latest<T> kept, string name, CancellationToken cancellationToken)
+        where T : class =>
+        await FindAsync(kept, name, cancellationToken)
+        ?? throw new InvalidOperationException($"{Containers.Datasets}/{name} is gone; resolve the dataset again");
+
+    private Task KeepAsync<T>(string name, T document, CancellationToken cancellationToken) =>
+        container.GetBlobClient(name).CreateJsonAsync(document, PipelineJson.Compact, cancellationToken);
+}
+
+/// <summary>Keeps the latest values that were read, which never change.</summary>
+/// <param name="kept">Number of values that are kept.</param>
+internal sealed class Latest<T>(int kept)
+    where T : class
+{
+    private readonly LinkedList<(string Name, T Value)> _values = new();
+
+    /// <summary>Returns the value of a name, or reads it; null when there is none yet.</summary>
+    public async Task<T?> FindAsync(string name, Func<Task<T?>> read)
+    {
+        lock (_values)
+            if (_values.FirstOrDefault(entry => entry.Name == name) is { Value: { } known }) return known;
+        if (await read() is not { } value) return null;
+        lock (_values)
+        {
+            _values.AddFirst((name, value));
+            if (_values.Count > kept) _values.RemoveLast();
+        }
+        return value;
     }
 }

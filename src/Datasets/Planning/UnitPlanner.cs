@@ -14,10 +14,13 @@ internal sealed class UnitPlanner(IReadOnlyDictionary<string, SplitRows> splits,
     // Bounds the repeated reads: every unit within a row group reads the complete row group.
     private const int MostUnitsOfGroup = 32;
 
-    // Every shard is an activity call, which adds to the orchestrator's history.
-    private const int MostShards = 400;
+    // Names have five digits by which they are listed in order: units grow before there are so many. Files add some that are not full.
+    private const int MostFullUnits = 50_000;
+
+    // About 100 MB of images as shops have them, and never so many rows that a shard is gigabytes.
     private const int ShardRows = 1000;
 
+    private readonly int _unitRows = (int)Math.Max(unitRows, splits.Values.Sum(split => split.Taken) / MostFullUnits);
     private readonly List<PlannedFile> _files = [];
     private readonly List<IngestUnit> _units = [];
     private readonly Dictionary<string, long> _ends = [];
@@ -32,8 +35,7 @@ internal sealed class UnitPlanner(IReadOnlyDictionary<string, SplitRows> splits,
         get
         {
             var taken = splits.Values.Sum(split => split.Taken);
-            var forRows = ShardRows * _units.Count / Math.Max(1, taken);
-            return (int)Math.Max(Math.Max(1, forRows), (_units.Count + MostShards - 1) / MostShards);
+            return (int)Math.Max(1, (long)ShardRows * _units.Count / Math.Max(1, taken));
         }
     }
 
@@ -48,12 +50,12 @@ internal sealed class UnitPlanner(IReadOnlyDictionary<string, SplitRows> splits,
         {
             var end = position + group.Rows;
             var taken = split.TakenBefore(end) - split.TakenBefore(position);
-            if (!embedded && taken > 2 * unitRows)
+            if (!embedded && taken > 2 * _unitRows)
             {
                 // A large row group of URLs: the rows before it become a unit, and it is divided into units of its own.
                 AddUnit(start, position);
                 largest = group.Bytes;
-                var unitTaken = Math.Max(unitRows, (taken + MostUnitsOfGroup - 1) / MostUnitsOfGroup);
+                var unitTaken = Math.Max(_unitRows, (taken + MostUnitsOfGroup - 1) / MostUnitsOfGroup);
                 for (start = position; start < end;)
                 {
                     var next = Math.Min(end, split.RowsHolding(split.TakenBefore(start) + unitTaken));
@@ -66,7 +68,7 @@ internal sealed class UnitPlanner(IReadOnlyDictionary<string, SplitRows> splits,
             {
                 // Row groups are collected until the unit has enough taken rows.
                 largest = Math.Max(largest, group.Bytes);
-                if (split.TakenBefore(end) - split.TakenBefore(start) >= unitRows)
+                if (split.TakenBefore(end) - split.TakenBefore(start) >= _unitRows)
                 {
                     AddUnit(start, end);
                     (start, largest) = (end, 0);
@@ -80,7 +82,12 @@ internal sealed class UnitPlanner(IReadOnlyDictionary<string, SplitRows> splits,
         void AddUnit(long from, long to)
         {
             if (split.TakenBefore(to) > split.TakenBefore(from))
-                _units.Add(new IngestUnit(_units.Count, file.Split, file.Hub.Path, fileStart, from, to - from, largest));
+            {
+                _units.Add(new IngestUnit(_units.Count, file.Split, file.Hub.Path, fileStart, from, to - from, largest)
+                {
+                    FileNumber = _files.Count,
+                });
+            }
         }
     }
 }

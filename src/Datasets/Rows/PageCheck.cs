@@ -312,12 +312,25 @@ internal ref struct ThriftReader(ReadOnlySpan<byte> bytes)
         _depth--;
     }
 
+    /// <summary>Reads the header of a list of structures; returns the number of its elements.</summary>
+    public int ReadListHeader()
+    {
+        var (count, type) = ReadElements();
+        return type == ThriftType.Struct || count == 0 ? count
+            : throw new InvalidDataException($"a list has elements of type {type} instead of structures");
+    }
+
     private void SkipList()
     {
-        // High half of the byte: number of elements, 15 when it follows as a varint; low half: their wire type.
+        var (count, type) = ReadElements();
+        for (var i = 0; i < count; i++) SkipElement(type);
+    }
+
+    // High half of the byte: number of elements, 15 when it follows as a varint; low half: their wire type.
+    private (int Count, ThriftType Type) ReadElements()
+    {
         var header = Take(1)[0];
-        var count = header >> 4 == 15 ? ReadCount() : header >> 4;
-        for (var i = 0; i < count; i++) SkipElement((ThriftType)(header & 0x0F));
+        return (header >> 4 == 15 ? ReadCount() : header >> 4, (ThriftType)(header & 0x0F));
     }
 
     private void SkipMap()

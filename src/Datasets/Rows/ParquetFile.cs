@@ -17,7 +17,7 @@ internal sealed class ParquetFile : IAsyncDisposable
     private const int TailSize = 8;
 
     // Most footers are smaller than this, so that one fetch suffices.
-    private const int FooterGuess = 64 << 10;
+    internal const int FooterGuess = 64 << 10;
 
     private readonly FileWindow _window;
     private readonly ParquetReader _reader;
@@ -45,16 +45,20 @@ internal sealed class ParquetFile : IAsyncDisposable
     /// <summary>Total number of rows of all row groups.</summary>
     public long RowCount => RowGroups.Sum(group => group.NumRows);
 
+    /// <summary>Number of the first row group, in a file that was cut; only messages have it.</summary>
+    public int FirstGroup { get; init; }
+
     /// <summary>Features of the columns, from the file's metadata.</summary>
     public FeatureMetadata Features { get; }
 
     /// <param name="file">A seekable stream, which stays open.</param>
     /// <exception cref="InvalidDataException">The stream is not a Parquet file, or its footer is damaged.</exception>
-    public static async Task<ParquetFile> OpenAsync(Stream file, CancellationToken cancellationToken)
+    /// <param name="firstGroup">Number of the first row group, in a file that was cut by <see cref="ParquetFooter"/>.</param>
+    public static async Task<ParquetFile> OpenAsync(Stream file, CancellationToken cancellationToken, int firstGroup = 0)
     {
         var window = new FileWindow(file);
         await LoadFooterAsync(window, cancellationToken);
-        return await OpenAsync(window, cancellationToken);
+        return await OpenAsync(window, firstGroup, cancellationToken);
     }
 
     /// <summary>Describes the columns, as a basis for their mapping.</summary>
@@ -105,7 +109,10 @@ internal sealed class ParquetFile : IAsyncDisposable
 
     public ValueTask DisposeAsync() => _reader.DisposeAsync();
 
-    private static async Task LoadFooterAsync(FileWindow window, CancellationToken cancellationToken)
+    /// <summary>Loads and checks the footer.</summary>
+    /// <returns>Range of the loaded bytes that is the footer, without the file's last eight bytes.</returns>
+    /// <exception cref="InvalidDataException">The stream is not a Parquet file, or its footer is damaged.</exception>
+    internal static async Task<Range> LoadFooterAsync(FileWindow window, CancellationToken cancellationToken)
     {
         if (window.Length < TailSize + 4) throw new InvalidDataException($"it is no Parquet file: it has {window.Length} bytes");
         var guess = (int)Math.Min(window.Length, FooterGuess);
@@ -113,6 +120,7 @@ internal sealed class ParquetFile : IAsyncDisposable
         var size = CheckTail(window.Loaded[^TailSize..], window.Length) + TailSize;
         if (size > guess) await window.LoadAsync(window.Length - size, size, cancellationToken);
         CheckStructure(window.Loaded[^size..^TailSize]);
+        return (window.Loaded.Length - size)..(window.Loaded.Length - TailSize);
     }
 
     private static int CheckTail(ReadOnlySpan<byte> tail, long length)
@@ -142,13 +150,16 @@ internal sealed class ParquetFile : IAsyncDisposable
         }
     }
 
-    private static async Task<ParquetFile> OpenAsync(FileWindow window, CancellationToken cancellationToken)
+    private static async Task<ParquetFile> OpenAsync(FileWindow window, int firstGroup, CancellationToken cancellationToken)
     {
         ParquetFile parquet;
         try
         {
             parquet = new ParquetFile(window,
-                await ParquetReader.CreateAsync(window, leaveStreamOpen: true, cancellationToken: cancellationToken));
+                await ParquetReader.CreateAsync(window, leaveStreamOpen: true, cancellationToken: cancellationToken))
+            {
+                FirstGroup = firstGroup,
+            };
         }
         // The footer is in memory, so that any failure of the reader is due to its bytes.
         catch (Exception e) when (e is not (OperationCanceledException or OutOfMemoryException))
@@ -169,8 +180,8 @@ internal sealed class ParquetFile : IAsyncDisposable
         return chunk.IndexPageOffset is > 0 and var index ? Math.Min(start, index) : start;
     }
 
-    private static DamagedColumnException Damage(int group, DataField field, string what, Exception? cause = null) =>
-        new($"row group {group}, column {field.Path}: {what}", cause);
+    private DamagedColumnException Damage(int group, DataField field, string what, Exception? cause = null) =>
+        new($"row group {FirstGroup + group}, column {field.Path}: {what}", cause);
 
     /// <summary>Returns the metadata of a column chunk after checking its offsets, sizes and counts.</summary>
     private ColumnMetaData Chunk(int group, DataField field)

@@ -29,7 +29,7 @@ internal static class ParquetRows
         Stream file, ColumnMapping columns, IngestUnit unit, SplitRows split, int images,
         [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        await using var parquet = await ParquetFile.OpenAsync(file, cancellationToken);
+        await using var parquet = await ParquetFile.OpenAsync(file, cancellationToken, unit.FirstGroup);
         var fields = ResolvedMapping.Find(parquet, columns);
         var end = unit.Start + unit.Count;
         if (end > unit.FileStart + parquet.RowCount)

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using Azure.Storage.Blobs;
 using Azure.Storage.Blobs.Models;
 using FunctionsPipeline.Contracts;
@@ -128,23 +129,78 @@ internal sealed class CatalogWriter : IAsyncDisposable
 
 /// <summary>
 /// Finds rows with the same image and labels as an earlier row in any unit of the dataset, and stores their indices per unit in blob
-/// storage.
+/// storage. The memory needed does not grow with the dataset: each part of the catalog writes the keys of its rows, divided into partitions
+/// by the beginning of the key; each partition finds the repeated keys of all parts, as equal keys are in the same one.
 /// </summary>
 internal sealed class DuplicateRows(BlobContainerClient container, DatasetBlobs dataset)
 {
-    // 128 bits of a hash per row: a dataset of ten million rows takes 300 MB.
-    private readonly HashSet<UInt128> _seen = [];
+    // The key, the number of the unit and the index of the row.
+    private const int KeyBytes = 16;
+    private const int UnitBytes = sizeof(int);
+    private const int EntryBytes = KeyBytes + UnitBytes + sizeof(long);
 
-    /// <summary>Marks the duplicates among the rows of the next unit; units must be passed in order.</summary>
-    public async Task<IReadOnlyList<ManifestRow>> MarkAsync(IngestUnit unit, IEnumerable<ManifestRow> rows,
+    /// <summary>Writes the keys of the stored rows of a part, in the order of the rows.</summary>
+    public async Task WriteKeysAsync(
+        int part, int partitions, IAsyncEnumerable<(IngestUnit Unit, IReadOnlyList<ManifestRow> Rows)> units,
         CancellationToken cancellationToken)
     {
-        ManifestRow[] marked =
-            [.. rows.Select(row => row.State == RowState.Stored && !_seen.Add(Key(row)) ? row with { State = RowState.Duplicate } : row)];
-        var repeated = marked.Where(row => row.State == RowState.Duplicate).Select(row => row.Row).ToArray();
-        if (repeated.Length == 0) return marked;
-        await Blob(unit).CreateJsonAsync(repeated, PipelineJson.Compact, cancellationToken);
-        return marked;
+        var written = Enumerable.Range(0, partitions).Select(_ => new MemoryStream()).ToArray();
+        var entry = new byte[EntryBytes];
+        await foreach (var (unit, rows) in units.WithCancellation(cancellationToken))
+        {
+            foreach (var row in rows.Where(row => row.State == RowState.Stored))
+            {
+                var key = Key(row);
+                Write(entry, key, unit.Number, row.Row);
+                // Keys are uniform in [0, 2^128): the upper 64 bits, scaled, give the partition.
+                written[(int)Math.BigMul((ulong)(key >> 64), (ulong)partitions, out _)].Write(entry);
+            }
+        }
+        foreach (var (partition, keys) in written.Index())
+        {
+            keys.Position = 0;
+            await container.GetBlobClient(dataset.RowKeys(partition, part)).CreateAsync(
+                keys, "application/octet-stream", cancellationToken);
+        }
+    }
+
+    /// <summary>Finds the rows of a partition that repeat earlier rows. The keys of all parts must have been written.</summary>
+    public async Task FindAsync(int partition, int parts, CancellationToken cancellationToken)
+    {
+        var seen = new HashSet<UInt128>();
+        for (var part = 0; part < parts; part++)
+        {
+            var keys = await container.GetBlobClient(dataset.RowKeys(partition, part)).DownloadContentAsync(cancellationToken);
+            using var repeated = new MemoryStream();
+            AddRepeated(keys.Value.Content.ToMemory().Span, seen, repeated);
+            if (repeated.Length == 0) continue;
+            repeated.Position = 0;
+            await container.GetBlobClient(dataset.RepeatedRows(part, partition)).CreateAsync(
+                repeated, "application/octet-stream", cancellationToken);
+        }
+    }
+
+    /// <summary>Reads the repeated rows of a part by their units. All partitions must have been searched.</summary>
+    public async Task<ILookup<int, long>> FoundAsync(int part, int partitions, CancellationToken cancellationToken)
+    {
+        var found = new List<(int Unit, long Row)>();
+        for (var partition = 0; partition < partitions; partition++)
+        {
+            var blob = container.GetBlobClient(dataset.RepeatedRows(part, partition));
+            if (await blob.FindContentAsync(cancellationToken) is not { } content) continue;
+            for (var rest = content.ToMemory(); !rest.IsEmpty; rest = rest[EntryBytes..]) found.Add(Read(rest.Span));
+        }
+        return found.ToLookup(repeated => repeated.Unit, repeated => repeated.Row);
+    }
+
+    /// <summary>Marks the repeated rows of a unit, and stores their indices.</summary>
+    public async Task<IReadOnlyList<ManifestRow>> MarkAsync(IngestUnit unit, IReadOnlyList<ManifestRow> rows, IEnumerable<long> repeated,
+        CancellationToken cancellationToken)
+    {
+        var indices = repeated.ToHashSet();
+        if (indices.Count == 0) return rows;
+        await Blob(unit).CreateJsonAsync(indices.Order(), PipelineJson.Compact, cancellationToken);
+        return [.. rows.Select(row => indices.Contains(row.Row) ? row with { State = RowState.Duplicate } : row)];
     }
 
     /// <summary>Reads the indices of a unit's duplicate rows.</summary>
@@ -167,6 +223,22 @@ internal sealed class DuplicateRows(BlobContainerClient container, DatasetBlobs 
     private static async Task<IReadOnlySet<long>> ReadAsync(BlobClient blob, CancellationToken cancellationToken) =>
         await blob.ReadJsonAsync<HashSet<long>>(cancellationToken) ?? [];
 
+    private static void AddRepeated(ReadOnlySpan<byte> keys, HashSet<UInt128> seen, Stream repeated)
+    {
+        for (; !keys.IsEmpty; keys = keys[EntryBytes..])
+            if (!seen.Add(BinaryPrimitives.ReadUInt128BigEndian(keys))) repeated.Write(keys[..EntryBytes]);
+    }
+
+    private static void Write(Span<byte> entry, UInt128 key, int unit, long row)
+    {
+        BinaryPrimitives.WriteUInt128BigEndian(entry, key);
+        BinaryPrimitives.WriteInt32BigEndian(entry[KeyBytes..], unit);
+        BinaryPrimitives.WriteInt64BigEndian(entry[(KeyBytes + UnitBytes)..], row);
+    }
+
+    private static (int Unit, long Row) Read(ReadOnlySpan<byte> entry) =>
+        (BinaryPrimitives.ReadInt32BigEndian(entry[KeyBytes..]), BinaryPrimitives.ReadInt64BigEndian(entry[(KeyBytes + UnitBytes)..]));
+
     private BlobClient Blob(IngestUnit unit) => container.GetBlobClient(dataset.Duplicates(unit.Split, unit.Number));
 
     // Identifies image and labels: the first 128 bits of a SHA-256 over their JSON.
@@ -179,48 +251,137 @@ internal sealed class DuplicateRows(BlobContainerClient container, DatasetBlobs 
             PipelineJson.Compact)));
 }
 
-/// <summary>Summary of the catalog: the members of a report that derive from the rows alone.</summary>
+/// <summary>
+/// Summary of a part of the catalog, or of the complete one: the members of a report that derive from the rows alone. Summaries of parts
+/// are merged by <see cref="CatalogSummaryBuilder.Add(CatalogSummary)"/>; their size is bounded.
+/// </summary>
 public sealed record CatalogSummary
 {
     public required RowCounts Counts { get; init; }
 
-    public required IReadOnlyDictionary<string, long> Categories { get; init; }
-
-    public required int CategoryCount { get; init; }
+    public required ValueCounts Categories { get; init; }
 
     public Distribution? Prices { get; init; }
 
-    public IReadOnlyDictionary<string, FieldSummary>? Fields { get; init; }
+    /// <summary>Values of the fields besides title, category and price, by name.</summary>
+    public required IReadOnlyDictionary<string, FieldCounts> Fields { get; init; }
 
     public Distribution? LongerSides { get; init; }
 
     public Distribution? FileSizes { get; init; }
+
+    /// <summary>Defects of the data that the rows alone show.</summary>
+    [JsonIgnore]
+    public IReadOnlyList<QualityWarning> Warnings =>
+        Categories.AreAll
+            ? []
+            : [
+                new QualityWarning(QualityProblem.ManyValues,
+                    $"The category has more than {ValueCounts.Most.ToString("N0", CultureInfo.InvariantCulture)} values, of which the most "
+                    + "frequent are counted. Map a column with fewer values, or learn this one as a text.", Categories.Counts.Count),
+            ];
+}
+
+/// <summary>Numbers of samples by value of a field.</summary>
+/// <param name="Counts">The most frequent values, at most <see cref="Most"/>.</param>
+/// <param name="AreAll">False when there are more values, so that counts may be too low.</param>
+public sealed record ValueCounts(IReadOnlyDictionary<string, long> Counts, bool AreAll)
+{
+    /// <summary>Maximum number of values.</summary>
+    public const int Most = 10_000;
+
+    /// <summary>Returns the most frequent values.</summary>
+    public IReadOnlyDictionary<string, long> Top(int most) => Counts
+        .OrderByDescending(count => count.Value).ThenBy(count => count.Key, StringComparer.Ordinal).Take(most).ToDictionary();
+}
+
+/// <summary>Values of a field.</summary>
+/// <param name="Samples">Number of samples that have the field.</param>
+/// <param name="Values">Samples by value, or by item of a list; empty for numbers.</param>
+/// <param name="Numbers">The numbers; null for other kinds.</param>
+public sealed record FieldCounts(long Samples, ValueCounts Values, Distribution? Numbers)
+{
+    /// <summary>Returns the counts for a report, with the most frequent values only.</summary>
+    public FieldSummary Summarize(FieldDefinition field, int mostValues)
+    {
+        var summary = new FieldSummary(field.Kind, field.Unit, Samples);
+        return field.Kind == FieldKind.Number
+            ? summary with { Numbers = Numbers }
+            : summary with { Values = Values.Top(mostValues), ValueCount = Values.Counts.Count };
+    }
+}
+
+/// <summary>Counts values in bounded memory: of more than twice <see cref="ValueCounts.Most"/> the rarer ones are forgotten.</summary>
+internal sealed class ValueCounter
+{
+    // Longer values are told apart by their beginning.
+    private const int LongestValue = 100;
+
+    private Dictionary<string, long> _counts = [];
+    private bool _areAll = true;
+
+    public ValueCounts Result => new(MostFrequent(), _areAll && _counts.Count <= ValueCounts.Most);
+
+    public void Add(string value, long samples = 1)
+    {
+        if (value.Length > LongestValue + 1)
+            value = $"{value.AsSpan(0, char.IsHighSurrogate(value[LongestValue - 1]) ? LongestValue - 1 : LongestValue)}…";
+        _counts[value] = _counts.GetValueOrDefault(value) + samples;
+        if (_counts.Count <= 2 * ValueCounts.Most) return;
+        (_counts, _areAll) = (MostFrequent(), false);
+    }
+
+    public void Add(ValueCounts counts)
+    {
+        foreach (var (value, samples) in counts.Counts) Add(value, samples);
+        _areAll &= counts.AreAll;
+    }
+
+    private Dictionary<string, long> MostFrequent() =>
+        _counts.OrderByDescending(c => c.Value).ThenBy(c => c.Key, StringComparer.Ordinal).Take(ValueCounts.Most).ToDictionary();
+}
+
+/// <summary>Counts the values of one field.</summary>
+internal sealed class FieldCounter
+{
+    private readonly ValueCounter _values = new();
+    private readonly Histogram _numbers = new();
+    private long _samples;
+
+    public FieldCounts Result => new(_samples, _values.Result, _numbers.Result);
+
+    public void Add(FieldValue value)
+    {
+        _samples++;
+        if (value.Number is { } number) _numbers.Add(number);
+        foreach (var text in value.Items ?? (value.Text is { } only ? [only] : [])) _values.Add(text);
+    }
+
+    public void Add(FieldCounts part)
+    {
+        _samples += part.Samples;
+        _values.Add(part.Values);
+        _numbers.Add(part.Numbers);
+    }
 }
 
 /// <summary>Computes the summary of a dataset's rows.</summary>
 /// <param name="columns">The columns that were read.</param>
 internal sealed class CatalogSummaryBuilder(ColumnMapping columns)
 {
-    private const int CategoriesShown = 200;
-    private const int ValuesShown = 50;
-
-    private readonly ValueCounts _categories = new();
+    private readonly ValueCounter _categories = new();
     private readonly Histogram _prices = new();
     private readonly Histogram _longerSides = new();
     private readonly Histogram _fileSizes = new();
-    private readonly (FieldDefinition Field, ValueCounts Values, Histogram Numbers)[] _fields =
-        [.. columns.Further.Select(field => (field, new ValueCounts(), new Histogram()))];
-
-    private readonly Dictionary<string, long> _samples = [];
+    private readonly Dictionary<string, FieldCounter> _fields = columns.Further.ToDictionary(field => field.Name, _ => new FieldCounter());
     private RowCounts _counts = new();
 
     public CatalogSummary Result => new()
     {
         Counts = _counts,
-        Categories = _categories.Top(CategoriesShown),
-        CategoryCount = _categories.Distinct,
+        Categories = _categories.Result,
         Prices = _prices.Result,
-        Fields = _fields.Length == 0 ? null : _fields.ToDictionary(of => of.Field.Name, of => Summary(of.Field, of.Values, of.Numbers)),
+        Fields = _fields.ToDictionary(counted => counted.Key, counted => counted.Value.Result),
         LongerSides = _longerSides.Result,
         FileSizes = _fileSizes.Result,
     };
@@ -238,57 +399,21 @@ internal sealed class CatalogSummaryBuilder(ColumnMapping columns)
                 _longerSides.Add(Math.Max(image.Width, image.Height));
                 _fileSizes.Add(image.Bytes);
             }
-            foreach (var (field, values, numbers) in _fields)
-            {
-                if (row.ValueOf(field.Name) is not { } value) continue;
-                _samples[field.Name] = _samples.GetValueOrDefault(field.Name) + 1;
-                if (value.Number is { } number) numbers.Add(number);
-                foreach (var text in value.Items ?? (value.Text is { } only ? [only] : [])) values.Add(text);
-            }
+            foreach (var (name, counter) in _fields)
+                if (row.ValueOf(name) is { } value) counter.Add(value);
         }
     }
 
-    private FieldSummary Summary(FieldDefinition field, ValueCounts values, Histogram numbers)
+    /// <summary>Adds the summary of further rows.</summary>
+    public void Add(CatalogSummary part)
     {
-        var summary = new FieldSummary(field.Kind, field.Unit, _samples.GetValueOrDefault(field.Name));
-        return field.Kind == FieldKind.Number
-            ? summary with { Numbers = numbers.Result }
-            : summary with { Values = values.Top(ValuesShown), ValueCount = values.Distinct };
+        _counts += part.Counts;
+        _categories.Add(part.Categories);
+        _prices.Add(part.Prices);
+        _longerSides.Add(part.LongerSides);
+        _fileSizes.Add(part.FileSizes);
+        foreach (var (name, counts) in part.Fields) _fields[name].Add(counts);
     }
-}
-
-/// <summary>
-/// Counts texts in bounded memory, by the algorithm of Misra and Gries (1982, https://doi.org/10.1016/0167-6423(82)90012-0): exactly up to
-/// 10,000 distinct ones; of more, every text with at least a 10,000th of all additions is found, and counts are lower bounds.
-/// </summary>
-internal sealed class ValueCounts
-{
-    private const int Most = 10_000;
-
-    // Longer texts are told apart by their beginning.
-    private const int LongestText = 100;
-
-    private readonly Dictionary<string, long> _counts = [];
-
-    /// <summary>Number of distinct texts, of which at most 10,000 are counted.</summary>
-    public int Distinct { get; private set; }
-
-    public void Add(string text)
-    {
-        if (text.Length > LongestText) text = $"{text.AsSpan(0, char.IsHighSurrogate(text[LongestText - 1]) ? LongestText - 1 : LongestText)}…";
-        _counts[text] = _counts.GetValueOrDefault(text) + 1;
-        Distinct = Math.Min(Math.Max(Distinct, _counts.Count), Most);
-        if (_counts.Count <= Most) return;
-        foreach (var (other, count) in _counts.ToList())
-        {
-            if (count == 1) _counts.Remove(other);
-            else _counts[other] = count - 1;
-        }
-    }
-
-    /// <summary>Returns the most frequent texts with their counts.</summary>
-    public IReadOnlyDictionary<string, long> Top(int number) =>
-        _counts.OrderByDescending(text => text.Value).ThenBy(text => text.Key, StringComparer.Ordinal).Take(number).ToDictionary();
 }
 
 /// <summary>Computes a histogram with the bin edges 0, 1, 2, 5, 10, 20, 50, … in constant memory.</summary>
@@ -314,6 +439,17 @@ internal sealed class Histogram
         (_min, _max) = (Math.Min(_min, value), Math.Max(_max, value));
         _sum += value;
         _count++;
+    }
+
+    /// <summary>Adds the numbers of another histogram; null for none.</summary>
+    public void Add(Distribution? others)
+    {
+        if (others is null) return;
+        foreach (var (from, to, numbers) in others.Bins) _bins[from] = (to, _bins.GetValueOrDefault(from).Count + numbers);
+        (_min, _max) = (Math.Min(_min, others.Min), Math.Max(_max, others.Max));
+        var count = others.Bins.Sum(bin => bin.Count);
+        _sum += others.Mean * count;
+        _count += count;
     }
 
     private static (double From, double To) RangeOf(double value)

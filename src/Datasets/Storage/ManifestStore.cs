@@ -37,17 +37,18 @@ internal sealed class ManifestStore(BlobContainerClient container)
     public async Task<IngestProgress> ProgressAsync(DatasetBlobs dataset, CancellationToken cancellationToken)
     {
         var counts = new RowCounts();
-        var done = new HashSet<string>();
+        var done = 0;
         // Lists units in progress first: a unit completed between the two listings is then in both, and its manifest is used; in the other
         // order it might be in neither.
-        var inProgress = await CountsAsync(dataset.UnitsInProgress, cancellationToken).ToListAsync(cancellationToken);
+        var inProgress = await CountsAsync(dataset.UnitsInProgress, cancellationToken)
+            .ToDictionaryAsync(unit => unit.Name, unit => unit.Counts, cancellationToken: cancellationToken);
         await foreach (var (unit, ofUnit) in UnitsAsync(dataset, cancellationToken))
         {
-            done.Add(unit);
+            done++;
+            inProgress.Remove(unit);
             counts += ofUnit;
         }
-        return new IngestProgress(done.Count,
-            inProgress.Where(unit => !done.Contains(unit.Name)).Aggregate(counts, (sum, unit) => sum + unit.Counts));
+        return new IngestProgress(done, inProgress.Values.Aggregate(counts, (sum, ofUnit) => sum + ofUnit));
     }
 
     /// <summary>Lists the completed units with their row counts, in the order of their names, <c>{split}-{number}</c>.</summary>

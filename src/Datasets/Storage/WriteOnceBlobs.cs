@@ -34,12 +34,17 @@ internal static class WriteOnceBlobs
 
     /// <summary>Reads a JSON document; null when it does not exist.</summary>
     public static async Task<T?> ReadJsonAsync<T>(this BlobClient blob, CancellationToken cancellationToken)
-        where T : class
+        where T : class =>
+        await blob.FindContentAsync(cancellationToken) is { } content
+            ? JsonSerializer.Deserialize<T>(content, PipelineJson.Options)
+            : null;
+
+    /// <summary>Reads the content of a blob; null when it does not exist.</summary>
+    public static async Task<BinaryData?> FindContentAsync(this BlobClient blob, CancellationToken cancellationToken)
     {
         try
         {
-            var content = await blob.DownloadContentAsync(cancellationToken);
-            return JsonSerializer.Deserialize<T>(content.Value.Content, PipelineJson.Options);
+            return (await blob.DownloadContentAsync(cancellationToken)).Value.Content;
         }
         catch (RequestFailedException e) when (e.Status == 404)
         {

@@ -7,11 +7,11 @@ using Microsoft.Azure.Functions.Worker;
 
 namespace FunctionsPipeline.FunctionApp.Activities;
 
-/// <summary>A file, unit or shard of a dataset, by its number.</summary>
+/// <summary>A file, unit, part of the catalog, partition of its keys, or shard of a dataset, by its number.</summary>
 public sealed record DatasetItem(DatasetBlobs Dataset, int Number);
 
 /// <param name="Seconds">Duration of the ingestion.</param>
-public sealed record ReportInput(DatasetBlobs Dataset, CatalogSummary Summary, double Seconds);
+public sealed record ReportInput(DatasetBlobs Dataset, double Seconds);
 
 /// <summary>A table of the request's dataset to convert.</summary>
 public sealed record ConvertTableInput(DatasetRequest Request, SourceTable Table);
@@ -37,9 +37,9 @@ public sealed class DatasetActivities(DatasetIngestion ingestion)
     public Task<ResolvedDataset> ResolveDataset([ActivityTrigger] DatasetRequest request, CancellationToken cancellationToken) =>
         HubFailures.MarkPermanentAsync(() => ingestion.ResolveAsync(request, cancellationToken));
 
-    /// <summary>Fetches one of the dataset's files into blob storage and returns its size in bytes.</summary>
+    /// <summary>Fetches one of the dataset's files into blob storage and returns its units.</summary>
     [Function(nameof(FetchFile))]
-    public Task<long> FetchFile([ActivityTrigger] DatasetItem file, CancellationToken cancellationToken) =>
+    public Task<FileUnits> FetchFile([ActivityTrigger] DatasetItem file, CancellationToken cancellationToken) =>
         HubFailures.MarkPermanentAsync(() => ingestion.FetchFileAsync(file.Dataset, file.Number, cancellationToken));
 
     /// <summary>Reads a unit's rows, stores their images, and writes the row statuses to the unit's manifest.</summary>
@@ -51,9 +51,25 @@ public sealed class DatasetActivities(DatasetIngestion ingestion)
     public Task<IngestProgress> ReadProgress([ActivityTrigger] DatasetBlobs dataset, CancellationToken cancellationToken) =>
         ingestion.ReadProgressAsync(dataset, cancellationToken);
 
+    /// <summary>Writes the keys by which the rows of a part of the catalog are compared with all others.</summary>
+    [Function(nameof(WriteKeys))]
+    public Task WriteKeys([ActivityTrigger] DatasetItem part, CancellationToken cancellationToken) =>
+        ingestion.WriteKeysAsync(part.Dataset, part.Number, cancellationToken);
+
+    /// <summary>Finds duplicate rows in a partition of the keys.</summary>
+    [Function(nameof(FindDuplicates))]
+    public Task FindDuplicates([ActivityTrigger] DatasetItem partition, CancellationToken cancellationToken) =>
+        ingestion.FindDuplicatesAsync(partition.Dataset, partition.Number, cancellationToken);
+
+    /// <summary>Writes a part of the catalog.</summary>
     [Function(nameof(WriteCatalog))]
-    public Task<CatalogSummary> WriteCatalog([ActivityTrigger] DatasetBlobs dataset, CancellationToken cancellationToken) =>
-        ingestion.WriteCatalogAsync(dataset, cancellationToken);
+    public Task WriteCatalog([ActivityTrigger] DatasetItem part, CancellationToken cancellationToken) =>
+        ingestion.WriteCatalogAsync(part.Dataset, part.Number, cancellationToken);
+
+    /// <summary>Merges the summaries of the catalog's parts.</summary>
+    [Function(nameof(MergeCatalog))]
+    public Task<RowCounts> MergeCatalog([ActivityTrigger] DatasetBlobs dataset, CancellationToken cancellationToken) =>
+        ingestion.MergeCatalogAsync(dataset, cancellationToken);
 
     /// <summary>Writes a training shard from the stored images of its units.</summary>
     [Function(nameof(PreprocessShard))]
@@ -67,5 +83,5 @@ public sealed class DatasetActivities(DatasetIngestion ingestion)
 
     [Function(nameof(WriteReport))]
     public Task<IngestReport> WriteReport([ActivityTrigger] ReportInput input, CancellationToken cancellationToken) =>
-        ingestion.WriteReportAsync(input.Dataset, input.Summary, input.Seconds, cancellationToken);
+        ingestion.WriteReportAsync(input.Dataset, input.Seconds, cancellationToken);
 }

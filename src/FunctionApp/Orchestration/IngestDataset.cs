@@ -9,17 +9,12 @@ using Microsoft.DurableTask;
 namespace FunctionsPipeline.FunctionApp.Orchestration;
 
 /// <summary>
-/// Orchestrator that ingests a dataset into training shards, with one sub-orchestration per file, several at a time. Its
-/// history holds only references and counts.
+/// Orchestrator that ingests a dataset into training shards, with one sub-orchestration per file, several at a time. Its history holds
+/// only references and counts, and has fewer than 2,000 events for any number of files, units and shards.
 /// </summary>
 public static class IngestDataset
 {
-    private const int FilesAtOnce = 4;
-
-    // host.json runs 16 activities at once per instance. Predictions take eight of them at most, and two are kept free for progress reports
-    // and the base model.
-    private const int UnitsAtOnce = 6;
-    private const int ShardsAtOnce = 4;
+    private const int TablesAtOnce = 4;
 
     [Function(nameof(IngestDataset))]
     public static async Task<IngestReport> RunAsync([OrchestrationTrigger] TaskOrchestrationContext context)
@@ -37,22 +32,25 @@ public static class IngestDataset
             return earlier;
         }
 
-        await progress.WatchAsync("reading rows and images", ReadFilesAsync(context, dataset));
+        var pace = new Pace(dataset.UnitsAtOnce, dataset.Instances, started);
+        var unitsOfFile = 1 + (dataset.Units / Math.Max(1, dataset.Files));
+        await progress.WatchAsync("reading rows and images",
+            IngestFiles.RunAsync(context, new FileRange(dataset.Blobs, new ItemRange(0, dataset.Files, unitsOfFile), pace)));
 
         progress.Report("writing the catalog");
-        var summary = await context.CallActivityAsync<CatalogSummary>(
-            nameof(DatasetActivities.WriteCatalog), dataset.Blobs, Retries.Transient);
+        var counts = await context.CallSubOrchestratorAsync<RowCounts>(
+            nameof(BuildCatalog), new BuildCatalogInput(dataset.Blobs, dataset.CatalogParts, dataset.KeyPartitions, pace),
+            new SubOrchestrationOptions(instanceId: $"{context.InstanceId}.catalog"));
 
         var written = 0;
-        progress.Report("writing training shards", summary.Counts);
-        await BoundedFanOut.ForEachAsync([.. Enumerable.Range(0, dataset.Shards)], ShardsAtOnce,
-            shard => context.CallActivityAsync(
-                nameof(DatasetActivities.PreprocessShard), new DatasetItem(dataset.Blobs, shard), Retries.Transient),
-            () => progress.Report($"writing training shards: {++written} of {dataset.Shards}", summary.Counts));
+        progress.Report("writing training shards", counts);
+        await RunActivities.RunAsync(
+            context, new ActivityRange(dataset.Blobs, nameof(DatasetActivities.PreprocessShard), new ItemRange(0, dataset.Shards), pace),
+            shards => progress.Report($"writing training shards: {written += shards} of {dataset.Shards}", counts));
 
         var seconds = (context.CurrentUtcDateTime - started).TotalSeconds;
         return await context.CallActivityAsync<IngestReport>(
-            nameof(DatasetActivities.WriteReport), new ReportInput(dataset.Blobs, summary, seconds), Retries.Transient);
+            nameof(DatasetActivities.WriteReport), new ReportInput(dataset.Blobs, seconds), Retries.Transient);
     }
 
     // What is no Parquet is made Parquet first, so that planning and reading are the same for all forms.
@@ -63,10 +61,10 @@ public static class IngestDataset
         if (tables.Count == 0) return;
         var converted = 0;
         Report();
-        await BoundedFanOut.ForEachAsync(tables, FilesAtOnce,
+        await BoundedFanOut.ForEachAsync(tables, () => TablesAtOnce,
             table => context.CallActivityAsync<string>(
                 nameof(DatasetActivities.ConvertTable), new ConvertTableInput(request, table), Retries.Transient),
-            () =>
+            _ =>
             {
                 converted++;
                 Report();
@@ -78,20 +76,34 @@ public static class IngestDataset
             Message = $"converting the files of {request.Repo} to Parquet: {converted} of {tables.Count}",
         });
     }
-
-    private static Task ReadFilesAsync(TaskOrchestrationContext context, ResolvedDataset dataset)
-    {
-        // Shared among the files in progress, rounded down: 6, 3, 2 or 1 units of each.
-        var unitsAtOnce = UnitsAtOnce / Math.Clamp(dataset.Files.Count, 1, FilesAtOnce);
-        return BoundedFanOut.ForEachAsync(dataset.Files, FilesAtOnce, file => context.CallSubOrchestratorAsync(
-            nameof(IngestFile),
-            new IngestFileInput(dataset.Blobs, file, unitsAtOnce),
-            new SubOrchestrationOptions(instanceId: $"{context.InstanceId}.file-{file.File:D5}")));
-    }
 }
 
-/// <param name="AtOnce">Maximum number of units in progress at the same time.</param>
-public sealed record IngestFileInput(DatasetBlobs Dataset, FileUnits File, int AtOnce);
+/// <param name="Files">The files, whose weight is the mean number of their units.</param>
+public sealed record FileRange(DatasetBlobs Dataset, ItemRange Files, Pace Pace);
+
+/// <summary>Sub-orchestrator that ingests a range of a dataset's files.</summary>
+public static class IngestFiles
+{
+    private const string Kind = "files";
+
+    [Function(nameof(IngestFiles))]
+    public static Task RunAsync([OrchestrationTrigger] TaskOrchestrationContext context) =>
+        RunAsync(context, context.GetInput<FileRange>()!);
+
+    /// <summary>Ingests a range of files from within an orchestrator.</summary>
+    internal static Task RunAsync(TaskOrchestrationContext context, FileRange range) => NestedFanOut.ForEachAsync(
+        context, range.Files, range.Pace,
+        (file, pace) => context.CallSubOrchestratorAsync(
+            nameof(IngestFile), new IngestFileInput(range.Dataset, file, pace),
+            new SubOrchestrationOptions(instanceId: $"{NestedFanOut.Parent(context, Kind)}.file-{file:D5}")),
+        (files, pace) => context.CallSubOrchestratorAsync(
+            nameof(IngestFiles), range with { Files = files, Pace = pace },
+            NestedFanOut.Options(context, Kind, files)));
+}
+
+/// <param name="File">Number of the file.</param>
+/// <param name="Pace">Pace of the file's units.</param>
+public sealed record IngestFileInput(DatasetBlobs Dataset, int File, Pace Pace);
 
 /// <summary>Sub-orchestrator that fetches one file of a dataset, then ingests its units.</summary>
 public static class IngestFile
@@ -99,12 +111,56 @@ public static class IngestFile
     [Function(nameof(IngestFile))]
     public static async Task RunAsync([OrchestrationTrigger] TaskOrchestrationContext context)
     {
-        var (dataset, file, atOnce) = context.GetInput<IngestFileInput>()!;
-        await context.CallActivityAsync<long>(nameof(DatasetActivities.FetchFile), new DatasetItem(dataset, file.File), Retries.Transient);
-        await BoundedFanOut.ForEachAsync([.. Enumerable.Range(file.FirstUnit, file.Units)], atOnce,
-            unit => context.CallActivityAsync<RowCounts>(
-                nameof(DatasetActivities.IngestUnit), new DatasetItem(dataset, unit), Retries.Transient));
+        var (dataset, file, pace) = context.GetInput<IngestFileInput>()!;
+        var units = await context.CallActivityAsync<FileUnits>(
+            nameof(DatasetActivities.FetchFile), new DatasetItem(dataset, file), Retries.Transient);
+        await RunActivities.RunAsync(context,
+            new ActivityRange(dataset, nameof(DatasetActivities.IngestUnit), new ItemRange(units.First, units.Count), pace));
     }
+}
+
+/// <param name="Parts">Number of parts of the catalog.</param>
+/// <param name="Partitions">Number of partitions in which duplicate rows are found.</param>
+public sealed record BuildCatalogInput(DatasetBlobs Dataset, int Parts, int Partitions, Pace Pace);
+
+/// <summary>Sub-orchestrator that finds duplicate rows and writes the catalog, part by part; returns the row counts.</summary>
+public static class BuildCatalog
+{
+    [Function(nameof(BuildCatalog))]
+    public static async Task<RowCounts> RunAsync([OrchestrationTrigger] TaskOrchestrationContext context)
+    {
+        var (dataset, parts, partitions, pace) = context.GetInput<BuildCatalogInput>()!;
+        // Each step needs all results of the one before.
+        foreach (var (activity, count) in new[]
+        {
+            (nameof(DatasetActivities.WriteKeys), parts),
+            (nameof(DatasetActivities.FindDuplicates), partitions),
+            (nameof(DatasetActivities.WriteCatalog), parts),
+        })
+            await RunActivities.RunAsync(context, new ActivityRange(dataset, activity, new ItemRange(0, count), pace));
+        return await context.CallActivityAsync<RowCounts>(nameof(DatasetActivities.MergeCatalog), dataset, Retries.Transient);
+    }
+}
+
+/// <param name="Activity">Name of an activity whose input is a <see cref="DatasetItem"/>.</param>
+public sealed record ActivityRange(DatasetBlobs Dataset, string Activity, ItemRange Items, Pace Pace);
+
+/// <summary>Sub-orchestrator that runs an activity for each item of a range, such as the units of a file.</summary>
+public static class RunActivities
+{
+    [Function(nameof(RunActivities))]
+    public static Task RunAsync([OrchestrationTrigger] TaskOrchestrationContext context) =>
+        RunAsync(context, context.GetInput<ActivityRange>()!);
+
+    /// <summary>Runs an activity for each item of a range from within an orchestrator.</summary>
+    /// <param name="finished">Receives the number of items that have been completed since the call before.</param>
+    internal static Task RunAsync(TaskOrchestrationContext context, ActivityRange range, Action<int>? finished = null) =>
+        NestedFanOut.ForEachAsync(
+            context, range.Items, range.Pace,
+            (item, _) => context.CallActivityAsync(range.Activity, new DatasetItem(range.Dataset, item), Retries.Transient),
+            (items, pace) => context.CallSubOrchestratorAsync(
+                nameof(RunActivities), range with { Items = items, Pace = pace }, NestedFanOut.Options(context, range.Activity, items)),
+            finished);
 }
 
 /// <summary>
@@ -112,7 +168,7 @@ public static class IngestFile
 /// </summary>
 internal sealed class ProgressReporter(TaskOrchestrationContext context, ResolvedDataset dataset)
 {
-    private static readonly TimeSpan LongestPause = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan LongPause = TimeSpan.FromMinutes(5);
 
     private readonly DateTime _started = context.CurrentUtcDateTime;
 
@@ -152,8 +208,10 @@ internal sealed class ProgressReporter(TaskOrchestrationContext context, Resolve
             Report(message, progress.Counts);
             if (reading.IsCompleted) break;
             using var stop = new CancellationTokenSource();
-            // A tenth of the ingestion's age, five minutes from the 50th on: the first hour has about 65 polls.
-            var pause = PollInterval.After(context.CurrentUtcDateTime - _started, 10, LongestPause);
+            // A tenth of the ingestion's age up to five minutes, a twentieth from the 100th minute on: the first hour has about 65 polls,
+            // a week 165. Each adds 8 events to the history.
+            var age = context.CurrentUtcDateTime - _started;
+            var pause = PollInterval.After(age, 10, age / 20 > LongPause ? age / 20 : LongPause);
             await Task.WhenAny(reading, context.CreateTimer(pause, stop.Token));
             // An orchestration completes only when its timers have fired or are cancelled.
             stop.Cancel();
@@ -172,6 +230,83 @@ internal sealed class ProgressReporter(TaskOrchestrationContext context, Resolve
     }
 }
 
+/// <summary>Consecutive numbers of files, units, parts or shards.</summary>
+/// <param name="Weight">Activities that an item stands for, of which several can be in progress at once.</param>
+public sealed record ItemRange(int First, int Count, int Weight = 1);
+
+/// <summary>
+/// Number of activities that may be in progress at once. It begins with what one instance of the app can work on and doubles every minute,
+/// so that instances which the plan adds meanwhile have work, and no activity of a prediction waits behind hundreds of units.
+/// </summary>
+/// <param name="AtOnce">The number at full pace.</param>
+/// <param name="Instances">Number of instances that <paramref name="AtOnce"/> is meant for.</param>
+/// <param name="Since">Start of the ingestion.</param>
+public sealed record Pace(int AtOnce, int Instances, DateTime Since)
+{
+    /// <summary>Returns the number at a time, at least 1.</summary>
+    public int At(DateTime now) =>
+        (int)Math.Clamp(Math.Ceiling(AtOnce * Math.Pow(2, (now - Since).TotalMinutes) / Instances), 1, AtOnce);
+
+    /// <summary>Divides the pace among groups of activities.</summary>
+    /// <param name="groups">Number of groups.</param>
+    /// <param name="size">Number of activities of a group.</param>
+    /// <returns>Number of groups in progress at once at full pace, and the pace of the activities within each.</returns>
+    public (int Groups, Pace Within) Divide(int groups, long size)
+    {
+        // Twice as many groups as needed: while one begins or ends with few activities, others have more.
+        var needed = 2 * ((AtOnce + size - 1) / size);
+        var atOnce = (int)Math.Clamp(needed, 1, Math.Max(1, Math.Min(groups, AtOnce)));
+        return (atOnce, this with { AtOnce = AtOnce / atOnce });
+    }
+}
+
+/// <summary>
+/// Fan-out of any size: an orchestration calls at most <see cref="Most"/> tasks. A larger range is divided into ranges for
+/// sub-orchestrations that divide theirs, if need be.
+/// </summary>
+internal static class NestedFanOut
+{
+    /// <summary>
+    /// A task adds 4 events to the history, and 8 more for each attempt after the first: even if all are tried three times, there are
+    /// 1,280.
+    /// </summary>
+    public const int Most = 64;
+
+    /// <summary>Names the sub-orchestration of a range. Names do not grow with the nesting, as the longest id has 100 characters.</summary>
+    public static SubOrchestrationOptions Options(TaskOrchestrationContext context, string kind, ItemRange items) =>
+        new(instanceId: $"{Parent(context, kind)}.{kind}-{items.First:D5}-{items.Count}");
+
+    /// <summary>Returns the id of the orchestration whose range of a kind this one divides.</summary>
+    public static string Parent(TaskOrchestrationContext context, string kind)
+    {
+        var (id, last) = (context.InstanceId, context.InstanceId.LastIndexOf('.'));
+        return last >= 0 && id.AsSpan(last + 1).StartsWith($"{kind}-") ? id[..last] : id;
+    }
+
+    /// <param name="call">Calls the task of an item, with the pace of the activities within it.</param>
+    /// <param name="callRange">Calls the sub-orchestration of a range.</param>
+    /// <param name="finished">Receives the number of items that have been completed since the call before.</param>
+    public static Task ForEachAsync(TaskOrchestrationContext context, ItemRange items, Pace pace,
+        Func<int, Pace, Task> call, Func<ItemRange, Pace, Task> callRange, Action<int>? finished = null)
+    {
+        long size = 1;
+        while ((items.Count + size - 1) / size > Most) size *= Most;
+        ItemRange[] ranges =
+        [
+            .. Enumerable.Range(0, (int)((items.Count + size - 1) / size)).Select(range => items with
+            {
+                First = items.First + (int)(range * size),
+                Count = (int)Math.Min(size, items.Count - (range * size)),
+            }),
+        ];
+        var (atOnce, within) = pace.Divide(ranges.Length, size * items.Weight);
+        return BoundedFanOut.ForEachAsync(
+            ranges, () => Math.Min(atOnce, pace.At(context.CurrentUtcDateTime)),
+            range => size == 1 ? call(range.First, within) : callRange(range, within),
+            range => finished?.Invoke(range.Count));
+    }
+}
+
 /// <summary>Fan-out of an orchestrator with a bound on the number of open tasks.</summary>
 internal static class BoundedFanOut
 {
@@ -179,18 +314,21 @@ internal static class BoundedFanOut
     /// Calls the items' tasks in order, at most <paramref name="atOnce"/> at a time, and reports each completion. Awaits only the
     /// orchestrator's own tasks, so that a replay is deterministic. The first failure ends the fan-out.
     /// </summary>
-    public static async Task ForEachAsync<TItem>(IReadOnlyList<TItem> items, int atOnce, Func<TItem, Task> call, Action? finished = null)
+    public static async Task ForEachAsync<TItem>(
+        IReadOnlyList<TItem> items, Func<int> atOnce, Func<TItem, Task> call, Action<TItem>? finished = null)
     {
         var next = 0;
-        var waiting = new List<Task>(atOnce);
+        var waiting = new List<(Task Task, TItem Item)>();
         while (next < items.Count || waiting.Count > 0)
         {
-            while (next < items.Count && waiting.Count < atOnce) waiting.Add(call(items[next++]));
+            for (var most = atOnce(); next < items.Count && waiting.Count < most; next++) waiting.Add((call(items[next]), items[next]));
             // Tasks that are open at a failure run on, but nothing is started after them.
-            var first = await Task.WhenAny(waiting);
-            waiting.Remove(first);
+            var first = await Task.WhenAny(waiting.Select(open => open.Task));
+            var ended = waiting.FindIndex(open => open.Task == first);
+            var (_, item) = waiting[ended];
+            waiting.RemoveAt(ended);
             await first;
-            finished?.Invoke();
+            finished?.Invoke(item);
         }
     }
 }

@@ -20,10 +20,10 @@ public static class ReadImagesAgain
         var page = await context.CallActivityAsync<DocumentPage>(
             nameof(ReadingActivities.ListDocuments), new DocumentPageInput(filter, ImagesPerPage, continuation), Retries.Transient);
         var read = progress.Read;
-        await BoundedFanOut.ForEachAsync(page.Images, ImagesAtOnce,
+        await BoundedFanOut.ForEachAsync(page.Images, () => ImagesAtOnce,
             image => context.CallSubOrchestratorAsync<ReadingState>(nameof(ReadImage), image, new SubOrchestrationOptions(
                 instanceId: ImageReadings.Id(image.Image, image.ETag, context.InstanceId))),
-            () => context.SetCustomStatus(new ReadAgainProgress(++read)));
+            _ => context.SetCustomStatus(new ReadAgainProgress(++read)));
         progress = new ReadAgainProgress(read);
         if (page.Continuation is { } next) context.ContinueAsNew(new ReadAgainInput(filter, next, progress));
         return progress;

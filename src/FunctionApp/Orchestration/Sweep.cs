@@ -23,9 +23,9 @@ public static class Sweep
         var results = new SweepResults(plan.Runs.Count);
         context.SetCustomStatus(results.Progress);
         await BoundedFanOut.ForEachAsync(
-            plan.RunRequests(), request.Parallelism,
+            plan.RunRequests(), () => request.Parallelism,
             async run => results.Add(await EndAsync(context, new FineTuneInput(run, gpuJobs) { Data = data, Sweep = member })),
-            () => context.SetCustomStatus(results.Progress));
+            _ => context.SetCustomStatus(results.Progress));
         if (results.Best is not { } best)
             throw new RunFailedException($"No run of the sweep was trained to its end. The first failure: {results.FirstFailure}");
 

@@ -38,7 +38,7 @@ export default function Dataset({ params, query }: ViewProps) {
                     <Summary path={path} report={value} filter={filter} />
                     <Quality path={path} warnings={value.warnings ?? []} />
                     <Charts report={value} />
-                    <Catalog path={path} />
+                    <Catalog path={path} parts={value.catalogParts} />
                 </div>
             )}
             </Loaded>
@@ -144,12 +144,12 @@ function Values({ name, values, valueCount }: Summed & { name: string; values: R
 }
 
 // Storage is not open to the page: the names lead whoever has access to it.
-function Catalog({ path: { owner, name, commit, view } }: { path: DatasetPath }) {
-    const folder = `datasets/${owner}--${name}/${commit}/${view}`;
+function Catalog({ path: { owner, name, commit, view }, parts }: { path: DatasetPath; parts: number | undefined }) {
+    const file = `datasets/${owner}--${name}/${commit}/${view}/${parts ? 'catalog/part-00000' : 'catalog'}`;
     return (
         <p class="hint break">
-            Every row with its status, as a table: <code>{folder}/catalog.csv</code> and <code>catalog.parquet</code> in the storage
-            account.
+            Every row with its status, as a table: <code>{file}.csv</code> and <code>.parquet</code> in the storage account
+            {parts && `, the first of ${parts} parts`}.
         </p>
     );
 }
