@@ -138,7 +138,8 @@ internal sealed class IngestionMemoryBenchmark : IBenchmark
             $"JPEGs of {Side}×{Side} pixels and {site.MeanPictureBytes / 1000:0.0} kB, each of its own, all stored; a process for " +
             "each line, which ingests as above but into a blob service in memory that answers as fast for many blobs as for few. " +
             "Peak: resident memory of the whole process. Managed heap: the largest after a collection. Catalog and shards are written " +
-            "by way of files.",
+            "by way of files. Every row is an image, so that rows/s are images/s too; hub and blob service take their time from the " +
+            "same cores. img2dataset publishes 1,350 images/s on 16 cores, 84 a core, each resized to 256 pixels.",
             table);
     }
 

@@ -147,6 +147,7 @@ public class IngestDatasetTests
         FakeOrchestration? orchestration = null;
         var looks = 0;
         int? inEightHours = null;
+        TimeSpan? longest = null;
         orchestration = Orchestration()
             .On<IngestFileInput, object?>("IngestFile", async _ =>
             {
@@ -158,6 +159,7 @@ public class IngestDatasetTests
                 looks++;
                 if (orchestration!.Timers.Sum(pause => pause.TotalHours) < 8) return new IngestProgress(1, new RowCounts());
                 inEightHours ??= looks;
+                longest ??= orchestration.Timers.Max();
                 reading.TrySetResult();
                 return new IngestProgress(1, new RowCounts());
             });
@@ -165,7 +167,7 @@ public class IngestDatasetTests
         await IngestDataset.RunAsync(orchestration);
 
         Assert.InRange(inEightHours!.Value, 50, 200);
-        Assert.InRange(orchestration.Timers.Max(), TimeSpan.FromMinutes(20), TimeSpan.FromMinutes(25));
+        Assert.InRange(longest!.Value, TimeSpan.FromMinutes(20), TimeSpan.FromMinutes(25));
     }
 
     [Fact]
