@@ -35,7 +35,8 @@ public sealed class FieldsTests(DashboardFixture stack)
             await Expect(page.GetByRole(AriaRole.Region, new() { Name = "Healed by a second try" })).ToContainTextAsync("timeout1 (50 %)");
             var row = page.GetByRole(AriaRole.List, new() { Name = "Rows" }).GetByRole(AriaRole.Listitem).First;
             await Expect(row).ToContainTextAsync("Acme red; blue 80");
-            // Its own image and one more.
+            // Its own image and one more, which are fetched when they come near the screen.
+            await row.ScrollIntoViewIfNeededAsync();
             await Expect(row.Locator("img")).ToHaveCountAsync(2);
             await visit.AssertUsableAsync();
 

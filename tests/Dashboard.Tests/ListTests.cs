@@ -50,6 +50,8 @@ public sealed class ListTests(DashboardFixture stack)
         stack.VisitAsync("/uploads", async visit =>
         {
             var page = visit.Page;
+            await page.Clock.InstallAsync();
+            await page.ReloadAsync();
             await page.WaitForResponseAsync(
                 response => response.Url.Contains("/api/predictions?", StringComparison.Ordinal) && response.Status == 304,
                 new() { Timeout = 30_000 });
@@ -63,7 +65,8 @@ public sealed class ListTests(DashboardFixture stack)
             // What was asked before is answered.
             await page.WaitForLoadStateAsync(LoadState.NetworkIdle);
             var before = visit.Responses.Count;
-            await Task.Delay(TimeSpan.FromSeconds(7));
+            await page.Clock.FastForwardAsync("05:00");
+            await page.WaitForLoadStateAsync(LoadState.NetworkIdle);
             Assert.Equal(before, visit.Responses.Count);
         });
 }

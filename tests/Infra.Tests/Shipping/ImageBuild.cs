@@ -50,6 +50,8 @@ internal sealed partial class ImageBuild : IDisposable
         var (folder, environment) = (root, Command.BuildEnvironment());
         // Set by a pipeline, it would ask for the packages of packages.lock.json, which the image has others than.
         environment.Remove("CI");
+        // The build of the tests has analyzed the same sources.
+        environment["RunAnalyzers"] = "false";
         foreach (var instruction in stage)
         {
             switch (instruction.Name)

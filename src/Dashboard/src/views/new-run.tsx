@@ -85,6 +85,8 @@ export default function NewRun({ query }: ViewProps) {
             {...(options && { options })} onEnter={text => enter({ [path]: text })} />
     );
     const isMissing = !values[place === 'hub' ? 'dataset.repo' : 'dataset.source.container'];
+    // The request has room for one of them.
+    const isDouble = new Set(fields.map(({ name }) => name)).size < fields.length;
     const isLora = values['training.method'] === 'lora';
     const advanced = settingsUnder('training.').map(({ path }) => path)
         .filter(path => !usual.includes(path) && !path.startsWith('training.lora.'));
@@ -153,10 +155,11 @@ export default function NewRun({ query }: ViewProps) {
                     <Group title="Run"><div class="fields">{['run', 'publish', 'includeCorrections'].map(path => field(path))}</div></Group>
                     {error && <ErrorBox error={error} />}
                     <div class="actions">
-                        <button type="submit" class="primary" disabled={busy !== undefined || isMissing}>
+                        <button type="submit" class="primary" disabled={busy !== undefined || isMissing || isDouble}>
                             {busy === 'starting' ? 'Starting…' : 'Start the run'}
                         </button>
                         {isMissing && <span class="hint">The dataset's {place === 'hub' ? 'repository' : 'container'} is missing.</span>}
+                        {isDouble && <span class="hint">Two further fields have the same name.</span>}
                     </div>
                 </form>
                 <aside class="stack" aria-label="The request">

@@ -430,6 +430,7 @@ describe('NewRun', () => {
         expect(row('Brand name').querySelector('input')!.value).toBe('brandName');
         await enter(row('Brand name').querySelector('input')!, 'weight');
         expect(row('Brand name').textContent).toContain('Another field has this name.');
+        expect(find('button', 'Start the run').hasAttribute('disabled')).toBe(true);
         await enter(row('Brand name').querySelector('input')!, 'brand');
         await enter(row('Brand name').querySelector('select')!, 'category');
         await enter(row('Column weight').querySelectorAll('input')[1]!, 'g');
