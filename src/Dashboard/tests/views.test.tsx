@@ -1,6 +1,6 @@
 import { render } from 'preact';
 import { act } from 'preact/test-utils';
-import { beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test, vi } from 'vitest';
 import { App } from '../src/shell/App';
 import { parsePlace, place } from '../src/shell/router';
 import { offered } from '../src/shell/uploads';
@@ -140,6 +140,26 @@ test('A correction starts from the answer, names the version, and shows errors a
     const put = requests.findLast(request => request.method === 'PUT')!;
     expect(put.headers.get('If-Match')).toBe('"1"');
     expect(await put.json()).toEqual({ title: 'Green Coat', category: 'Coats', price: 12.5 });
+});
+
+test('An answer that is being replaced is looked for sooner', async () => {
+    let answer = failed;
+    const requests = await open('#/uploads/b.jpg', {
+        'GET /api/predictions/b.jpg/timeline': problem(404, 'purged'), 'GET /api/predictions/b.jpg/correction': problem(404, 'none'),
+        'GET /api/predictions/b.jpg': () => json(answer), 'POST /api/predictions/b.jpg/retry': json({ id: 'x' }, 202),
+    });
+    await until(() => button('Read again'));
+    vi.useFakeTimers();
+    await act(() => button('Read again').click());
+    await act(async () => { await vi.advanceTimersByTimeAsync(10); });
+    answer = { ...failed, at: '2026-05-01T12:00:09Z', detail: 'Still away.' };
+    await act(async () => { await vi.advanceTimersByTimeAsync(2100); });
+    expect(text()).toContain('Still away.');
+    const asked = () => requests.filter(({ method, url }) => method === 'GET' && url.endsWith('/b.jpg')).length;
+    const before = asked();
+    await act(async () => { await vi.advanceTimersByTimeAsync(10_000); });
+    expect(asked()).toBe(before);
+    vi.useRealTimers();
 });
 
 test('Further fields are shown with their confidence and can be corrected, in the kinds of their values', async () => {

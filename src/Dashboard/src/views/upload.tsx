@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact';
-import { useState } from 'preact/hooks';
+import { useRef, useState } from 'preact/hooks';
 import { apiUrl, call, get, orNull } from '../api/client';
 import { type ApiError, toError } from '../api/errors';
 import { useApi, usePolled } from '../api/polling';
@@ -24,7 +24,11 @@ import { isWaiting, type Upload } from './uploads/list';
 /** An uploaded image: the answer to it, how that came about, and what can be done. */
 export default function UploadView({ params }: ViewProps) {
     const name = params['name']!;
-    const upload = useApi('/api/predictions/{name}', { path: { name } }, upload => isWaiting(upload) ? 2000 : 15_000);
+    // Time of the answer that a new one is about to replace.
+    const replaced = useRef<string>(undefined);
+    const upload = useApi(
+        '/api/predictions/{name}', { path: { name } },
+        upload => isWaiting(upload) || upload.at === replaced.current ? 2000 : 15_000);
     const correction = usePolled(
         `correction ${name}`, abort => orNull(get('/api/predictions/{name}/correction', { path: { name } }, abort)), 30_000);
     const refresh = () => {
@@ -33,7 +37,9 @@ export default function UploadView({ params }: ViewProps) {
     };
     return (
         <View title={name} parent={{ label: 'Uploads', href: href('/uploads') }} subtitle={<Freshness of={upload} />}
-            actions={upload.value.value && <Actions upload={upload.value.value} changed={refresh} />}>
+            actions={upload.value.value && (
+                <Actions upload={upload.value.value} changed={refresh} asked={at => { replaced.current = at; }} />
+            )}>
             <Loaded from={upload}>{value => (
                 <div class="upload-view">
                     <ApiImage class="upload-image card" alt={name}
@@ -59,13 +65,14 @@ export default function UploadView({ params }: ViewProps) {
     );
 }
 
-function Actions({ upload, changed }: { upload: Upload; changed: () => void }) {
+function Actions({ upload, changed, asked }: { upload: Upload; changed: () => void; asked: (at: string) => void }) {
     const [isDeleting, setDeleting] = useState(false);
     const name = upload.image;
     const retry = async () => {
         await attempt(
             () => call('post', '/api/predictions/{name}', { path: { name: `${name}/retry` } }),
             isWaiting(upload) ? 'The worker is asked at once.' : 'The image is being read again.');
+        if (!isWaiting(upload)) asked(upload.at);
         changed();
     };
     const remove = async () => {
