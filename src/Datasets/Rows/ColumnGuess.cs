@@ -63,7 +63,7 @@ internal sealed partial record ColumnGuess(ColumnMapping Columns, IReadOnlyDicti
         First(columns, c => c.Feature == ColumnFeature.Image, "its feature is Image")
         ?? First(columns, c => c.Type.Contains("bytes: binary", StringComparison.Ordinal), "it holds the bytes of files")
         ?? First(columns, c => IsText(c) && ImageName().IsMatch(c.Name) && HasUrls(c, sample),
-            "a string column whose name says image, with URLs or paths")
+            "a string column whose name says image, with URLs")
         ?? First(columns, c => Element(c) == "binary" && ImageName().IsMatch(c.Name), "a binary column whose name says image")
         ?? First(columns, c => IsText(c) && UrlName().IsMatch(c.Name) && HasUrls(c, sample),
             "a string column whose name says URL, with URLs")
@@ -125,7 +125,7 @@ internal sealed partial record ColumnGuess(ColumnMapping Columns, IReadOnlyDicti
 
     // Without sample values, the column's name is sufficient.
     private static bool HasUrls(ColumnInfo column, IReadOnlyList<IReadOnlyDictionary<string, string?>> sample) =>
-        !Values(column, sample).Any() || Values(column, sample).Any(value => Url().IsMatch(value) || DatasetForm.IsImage(value));
+        !Values(column, sample).Any() || Values(column, sample).Any(value => Url().IsMatch(value));
 
     [GeneratedRegex("^https?://", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
     private static partial Regex Url();
