@@ -124,6 +124,9 @@ public sealed record ManifestRow : ILabels
 
     public double? Price { get; init; }
 
+    /// <summary>Currency that the price's text names, as a code or symbol; null when it names none.</summary>
+    public string? Currency { get; init; }
+
     public FieldValues? Fields { get; init; }
 }
 

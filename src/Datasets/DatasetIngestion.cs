@@ -6,6 +6,7 @@ using FunctionsPipeline.Contracts;
 using FunctionsPipeline.Datasets.Fetching;
 using FunctionsPipeline.Datasets.Hub;
 using FunctionsPipeline.Datasets.Planning;
+using FunctionsPipeline.Datasets.Quality;
 using FunctionsPipeline.Datasets.Rows;
 using FunctionsPipeline.Datasets.Sources;
 using FunctionsPipeline.Datasets.Storage;
@@ -250,7 +251,10 @@ public sealed class DatasetIngestion : IDisposable
         var merged = new CatalogSummaryBuilder(plan.Columns);
         for (var part = 0; part < plan.CatalogParts; part++)
             merged.Add(await RequireAsync<CatalogSummary>(dataset.SummaryPart(part), cancellationToken));
-        var summary = merged.Result;
+        var result = merged.Result;
+        var categories = plan.Columns.Further.Where(field => field.Kind == FieldKind.Category)
+            .Select(field => (field.Name, result.Fields[field.Name].Values)).Prepend((FieldDefinition.Category, result.Categories));
+        var summary = result with { Quality = null, Warnings = QualityWarnings.Of(result.Quality!, [.. categories]) };
         await _container.GetBlobClient(dataset.Summary).CreateJsonAsync(summary, PipelineJson.Compact, cancellationToken);
         return summary.Counts;
     }

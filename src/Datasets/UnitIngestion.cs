@@ -45,6 +45,7 @@ internal sealed class UnitIngestion(IngestPlan plan, IngestUnit unit, ImageStore
             Category = row.Category,
             // JSON cannot represent NaN and infinity.
             Price = row.Price is { } number && double.IsFinite(number) ? number : null,
+            Currency = row.Currency,
             Fields = row.Fields,
         };
         if (row.Fault is { } fault) return status with { Reason = row.FaultReason, Detail = fault };
@@ -63,6 +64,7 @@ internal sealed class UnitIngestion(IngestPlan plan, IngestUnit unit, ImageStore
             try
             {
                 var image = await StoreAsync(sources[i].Bytes, sources[i].Url, cancellationToken);
+                if (stored.Count == 0) status = status with { PerceptualHash = image.PerceptualHash };
                 // An image that a list repeats adds nothing.
                 if (stored.All(known => known.Sha256 != image.Sha256))
                     stored.Add(new RowImage(image.Sha256, image.Bytes, image.Width, image.Height, sources[i].Url));

@@ -31,11 +31,16 @@ public static class ImageReader
     /// time.
     /// </summary>
     /// <exception cref="UnreadableImageException">As <see cref="Read"/>.</exception>
-    public static ImageHeader Verify(ReadOnlyMemory<byte> bytes, ImageLimits? limits = null)
+    public static ImageHeader Verify(ReadOnlyMemory<byte> bytes, ImageLimits? limits = null) => Verify(bytes, limits, out _);
+
+    /// <inheritdoc cref="Verify(ReadOnlyMemory{byte}, ImageLimits?)"/>
+    /// <param name="hash">The perceptual hash of the decoded image.</param>
+    public static ImageHeader Verify(ReadOnlyMemory<byte> bytes, ImageLimits? limits, out PerceptualHash hash)
     {
         using var codec = Open(bytes.Span, limits ?? ImageLimits.Default, out var header);
         var size = header.Format == ImageFormat.Jpeg ? codec.GetScaledDimensions(SmallestScale) : codec.Info.Size;
-        Decode(codec, size, header).Dispose();
+        using var decoded = Decode(codec, size, header);
+        hash = PerceptualHash.Of(decoded, codec.EncodedOrigin);
         return header;
     }
 

@@ -1,6 +1,8 @@
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.SampleData;
 using FunctionsPipeline.Tests;
+using SixLabors.ImageSharp;
+using SixLabors.ImageSharp.Formats.Jpeg;
 
 namespace FunctionsPipeline.Datasets.Tests;
 
@@ -75,6 +77,33 @@ public sealed class ImageFolderIngestionTests(AzuriteFixture azurite) : IClassFi
         Assert.Equal(Enumerable.Range(0, 25).Select(i => ("train", (long)i))
             .Concat(Enumerable.Range(0, 3).Select(i => ("validation", (long)i))),
             (await harness.RowsAsync(dataset)).Select(r => (r.SourceSplit, r.Row)));
+    }
+
+    [Fact]
+    public async Task A_report_warns_of_images_that_look_alike_in_two_splits_also_when_they_were_stored_without_a_hash()
+    {
+        Draw(("train", "bag", 6), ("validation", "bag", 3));
+        // A copy of lower quality of the first image.
+        using (var image = Image.Load(Path.Combine(_folder.FullName, "train", "bag", "0.jpg")))
+            image.SaveAsJpeg(Path.Combine(_folder.FullName, "validation", "bag", "2.jpg"), new JpegEncoder { Quality = 30 });
+        await using var harness = await IngestionHarness.OpenAsync(azurite, new HubServerOptions { Images = _folder.FullName });
+
+        var (dataset, report) = await harness.IngestAsync(Request(harness));
+
+        var rows = await harness.RowsAsync(dataset);
+        var warning = Assert.Single(report.Warnings!, warning => warning.Kind == QualityProblem.NearDuplicates);
+        var pair = Assert.Single(warning.Pairs!, pair => (pair.First, pair.Second) == ("train/0", "validation/2"));
+        Assert.Equal((rows[0].Sha256, rows[8].Sha256), (pair.FirstSha256, pair.SecondSha256));
+
+        // Without metadata a blob is like one of a version that computed no hashes.
+        foreach (var row in rows)
+            await harness.Container.GetBlobClient(dataset.Blobs.Image(row.Sha256!)).SetMetadataAsync(new Dictionary<string, string>());
+        var (other, again) = await harness.IngestAsync(Request(harness) with { MaxRows = 9, ValidationFraction = 0.3 });
+
+        Assert.NotEqual(dataset.Blobs.View, other.Blobs.View);
+        Assert.Equal(rows.Select(row => row.PerceptualHash), (await harness.RowsAsync(other)).Select(row => row.PerceptualHash));
+        Assert.All(rows, row => Assert.Equal(16, row.PerceptualHash!.Length));
+        Assert.Equal(warning.Message, Assert.Single(again.Warnings!, warning => warning.Kind == QualityProblem.NearDuplicates).Message);
     }
 
     public void Dispose() => _folder.Delete(recursive: true);

@@ -5,6 +5,7 @@ using Azure.Storage.Blobs;
 using Azure.Storage.Blobs.Models;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.Datasets.Hub;
+using FunctionsPipeline.Datasets.Quality;
 using FunctionsPipeline.Datasets.Rows;
 using FunctionsPipeline.Datasets.Sources;
 
@@ -121,7 +122,10 @@ internal sealed class DatasetResolver(DatasetLookup lookup, PlanStore plans, Ing
 /// <summary>Inspects a dataset's structure and the column mapping that ingestion would use, without storing anything.</summary>
 internal sealed class DatasetInspector(DatasetLookup lookup)
 {
-    private const int SampledRows = 5;
+    private const int RowsShown = 5;
+
+    // The columns of a row group are read in any case.
+    private const int MostRowsChecked = 1000;
 
     // Counting rows takes one request per file, for its footer.
     private const int MostFilesCounted = 100;
@@ -139,6 +143,8 @@ internal sealed class DatasetInspector(DatasetLookup lookup)
         return await lookup.ReadHeadAsync(request, commits, listed.Files[0], async (file, reading) =>
         {
             var (mapping, guess) = await ColumnsAsync(file, request.Columns, cancellationToken);
+            var checkedRows = (int)Math.Clamp(file.RowGroups.Count == 0 ? 0 : file.RowGroups[0].NumRows, RowsShown, MostRowsChecked);
+            var sample = await SampleRows.ReadAsync(file, checkedRows, cancellationToken);
             return new DatasetInspection
             {
                 Repo = request.Repo,
@@ -148,8 +154,9 @@ internal sealed class DatasetInspector(DatasetLookup lookup)
                 Splits = listed.Files.GroupBy(f => f.Split).ToDictionary(split => split.Key,
                     split => new SplitSize(split.Count(), split.Sum(f => f.Hub.Size), rows?[split.Key])),
                 Columns = file.DescribeColumns(),
-                SampleRows = await SampleRows.ReadAsync(file, SampledRows, cancellationToken),
+                SampleRows = [.. sample.Take(RowsShown)],
                 Form = listed.Form is { Form: not TableForm.Parquet } form ? form.Describe(reading) : null,
+                Warnings = QualityWarnings.OfFirstRows(sample, mapping) is { Count: > 0 } warnings ? warnings : null,
                 Mapping = mapping,
                 Guess = guess,
             };

@@ -73,6 +73,7 @@ internal static class ParquetRows
                 var read = new DatasetRow(groupStart + row, url, bytes, Said(title?.Text(row)),
                     category is null ? null : Said(fields.CategoryOf(category, row)), number, Said(product?.Text(row)))
                 {
+                    Currency = fields.Price is { Type.IsText: true } ? PriceCurrency.Of(price!.Text(row)) : null,
                     PriceText = number is null || double.IsFinite(number.Value) ? null : price!.Text(row),
                     MoreImages = mostImages == 1 ? [] : images.Further(row, mostImages - 1),
                     Fault = fault?.Text(row),
@@ -112,6 +113,9 @@ internal sealed record DatasetRow(long Row, string? ImageUrl, ReadOnlyMemory<byt
 
     /// <summary>Original text of the price, when it is not a number.</summary>
     public string? PriceText { get; init; }
+
+    /// <summary>Currency that the price's text names; null when it names none.</summary>
+    public string? Currency { get; init; }
 
     /// <summary>Images besides the first, each embedded or at a URL.</summary>
     public IReadOnlyList<(ReadOnlyMemory<byte>? Bytes, string? Url)> MoreImages { get; init; } = [];

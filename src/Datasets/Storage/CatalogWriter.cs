@@ -3,11 +3,11 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
-using System.Text.Json.Serialization;
 using Azure.Storage.Blobs;
 using Azure.Storage.Blobs.Models;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.Datasets.Planning;
+using FunctionsPipeline.Datasets.Quality;
 using Parquet;
 using Parquet.Schema;
 
@@ -270,16 +270,11 @@ public sealed record CatalogSummary
 
     public Distribution? FileSizes { get; init; }
 
-    /// <summary>Defects of the data that the rows alone show.</summary>
-    [JsonIgnore]
-    public IReadOnlyList<QualityWarning> Warnings =>
-        Categories.AreAll
-            ? []
-            : [
-                new QualityWarning(QualityProblem.ManyValues,
-                    $"The category has more than {ValueCounts.Most.ToString("N0", CultureInfo.InvariantCulture)} values, of which the most "
-                    + "frequent are counted. Map a column with fewer values, or learn this one as a text.", Categories.Counts.Count),
-            ];
+    /// <summary>Figures of a part that warnings are made of; null in the complete summary.</summary>
+    public QualityFigures? Quality { get; init; }
+
+    /// <summary>Defects of the data; null in the summary of a part.</summary>
+    public IReadOnlyList<QualityWarning>? Warnings { get; init; }
 }
 
 /// <summary>Numbers of samples by value of a field.</summary>
@@ -373,6 +368,7 @@ internal sealed class CatalogSummaryBuilder(ColumnMapping columns)
     private readonly Histogram _prices = new();
     private readonly Histogram _longerSides = new();
     private readonly Histogram _fileSizes = new();
+    private readonly QualityCollector _quality = new();
     private readonly Dictionary<string, FieldCounter> _fields = columns.Further.ToDictionary(field => field.Name, _ => new FieldCounter());
     private RowCounts _counts = new();
 
@@ -384,6 +380,7 @@ internal sealed class CatalogSummaryBuilder(ColumnMapping columns)
         Fields = _fields.ToDictionary(counted => counted.Key, counted => counted.Value.Result),
         LongerSides = _longerSides.Result,
         FileSizes = _fileSizes.Result,
+        Quality = _quality.Result,
     };
 
     /// <summary>Adds the rows of a unit, with duplicates marked.</summary>
@@ -401,6 +398,7 @@ internal sealed class CatalogSummaryBuilder(ColumnMapping columns)
             }
             foreach (var (name, counter) in _fields)
                 if (row.ValueOf(name) is { } value) counter.Add(value);
+            _quality.Add(row);
         }
     }
 
@@ -412,6 +410,7 @@ internal sealed class CatalogSummaryBuilder(ColumnMapping columns)
         _prices.Add(part.Prices);
         _longerSides.Add(part.LongerSides);
         _fileSizes.Add(part.FileSizes);
+        _quality.Add(part.Quality ?? QualityFigures.None);
         foreach (var (name, counts) in part.Fields) _fields[name].Add(counts);
     }
 }
