@@ -159,7 +159,7 @@ public class IngestDatasetTests
                 looks++;
                 if (orchestration!.Timers.Sum(pause => pause.TotalHours) < 8) return new IngestProgress(1, new RowCounts());
                 inEightHours ??= looks;
-                longest ??= orchestration.Timers.Max();
+                longest ??= orchestration!.Timers.Max();
                 reading.TrySetResult();
                 return new IngestProgress(1, new RowCounts());
             });
