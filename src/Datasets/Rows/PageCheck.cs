@@ -73,7 +73,7 @@ internal sealed class PageCheck
             return $"its checksum is {checksum:x8}, and its bytes have {actual:x8}";
         // Parquet.Net misreads the length prefix of the runs as a run: it returns false for true, or divides by zero.
         if (page.IsData && column.Type == Parquet.Meta.Type.BOOLEAN && page.Encoding == Encoding.RLE)
-            return "its booleans are run lengths, which cannot be read";
+            return $"its booleans are run lengths ({page.Encoding}), which cannot be read{ParquetFile.WayOut}";
         var codec = page.IsCompressed ? column.Codec : CompressionCodec.UNCOMPRESSED;
         var most = codec == CompressionCodec.UNCOMPRESSED
             ? bytes.Length

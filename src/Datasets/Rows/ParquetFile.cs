@@ -13,6 +13,10 @@ namespace FunctionsPipeline.Datasets.Rows;
 /// </summary>
 internal sealed class ParquetFile : IAsyncDisposable
 {
+    /// <summary>Ends the message about an encoding that Parquet.Net does not read; <c>docs/parquet.md</c> lists them.</summary>
+    public const string WayOut =
+        "; if other programs read the file, rewrite it with one: duckdb -c \"COPY (FROM 'old.parquet') TO 'new.parquet'\"";
+
     // A Parquet file ends with the length of the footer (4 bytes, little-endian) and the magic number PAR1; it also begins with PAR1.
     private const int TailSize = 8;
 
@@ -103,7 +107,7 @@ internal sealed class ParquetFile : IAsyncDisposable
         // The chunk is in memory and its sizes are checked, so that any failure of the reader but lack of memory is due to its bytes.
         catch (Exception e) when (e is not (OperationCanceledException or OutOfMemoryException))
         {
-            throw Damage(group, field, $"{pages?.PageBefore(_window.Position - start)} cannot be decoded: {e.Message}", e);
+            throw Damage(group, field, $"{pages?.PageBefore(_window.Position - start)} cannot be decoded: {e.Message}{WayOut}", e);
         }
     }
 
