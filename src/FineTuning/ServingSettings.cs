@@ -14,7 +14,7 @@ public sealed record ServingSettings
     private const int MostValues = 999;
 
     // Beyond so many, fields are missing at random: the next answer may have a set of fields that no other has.
-    private const int MostFieldSets = 99;
+    private const int MostFieldSets = 31;
 
     private static readonly TrainingSettings Defaults = new();
 
@@ -42,17 +42,13 @@ public sealed record ServingSettings
     /// </summary>
     public IReadOnlyDictionary<string, IReadOnlyList<string>>? Values { get; init; }
 
-    /// <summary>Sets of fields that the answers of the training split have; null when they are unknown, or 100 and more.</summary>
+    /// <summary>Sets of fields that the answers of the training split have; null when they are unknown, or 32 and more.</summary>
     // The name in files of all versions.
     [JsonPropertyName("fields")]
     public IReadOnlyList<IReadOnlyList<string>>? FieldSets { get; init; }
 
-    /// <summary>Categories in files of earlier versions, which had no other values.</summary>
-    [JsonInclude, JsonPropertyName("classes")]
-    private IReadOnlyList<string>? Classes
-    {
-        init => Values = value is null ? null : new Dictionary<string, IReadOnlyList<string>> { [FieldDefinition.Category] = value };
-    }
+    /// <summary>Categories in files of earlier versions, which <see cref="Load"/> turns into <see cref="Values"/>.</summary>
+    public IReadOnlyList<string>? Classes { get; init; }
 
     /// <summary>Takes the serving settings from a run's training settings.</summary>
     /// <param name="fields">Fields that the answer template may name; title, category and price when null.</param>
@@ -78,7 +74,11 @@ public sealed record ServingSettings
                 ?? throw new JsonException("it holds null");
             _ = new PromptTemplate(settings.PromptTemplate);
             _ = settings.ToAnswerTemplate();
-            return settings;
+            return settings.Classes is not { } classes ? settings : settings with
+            {
+                Classes = null,
+                Values = new Dictionary<string, IReadOnlyList<string>> { [FieldDefinition.Category] = classes },
+            };
         }
         catch (Exception e) when (e is JsonException or FormatException)
         {

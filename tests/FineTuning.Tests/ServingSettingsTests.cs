@@ -76,9 +76,9 @@ public sealed class ServingSettingsTests : IDisposable
     }
 
     [Theory]
-    [InlineData(6, true)]
-    [InlineData(7, false)]
-    public void Sets_of_fields_are_kept_only_when_they_are_fewer_than_100(int count, bool kept)
+    [InlineData(5, true)]
+    [InlineData(6, false)]
+    public void Sets_of_fields_are_kept_only_when_they_are_fewer_than_32(int count, bool kept)
     {
         var fields = Enumerable.Range(0, count).Select(i => new FieldDefinition($"f{i}", FieldKind.Text)).ToList();
         var template = string.Join(", ", fields.Select(field => $"{field.Name} {{{field.Name}}}"));
@@ -86,7 +86,7 @@ public sealed class ServingSettingsTests : IDisposable
         var answers = Enumerable.Range(0, 1 << count).Select(set => Answer.Of(fields.Where((_, i) => (set >> i & 1) == 1)
             .Select(field => KeyValuePair.Create(field.Name, new FieldValue("x")))));
         ServingSettings.Save(_folder, new TrainingSettings { AnswerTemplate = template }, answers, fields);
-        Assert.Equal(kept ? 63 : null, ServingSettings.Load(_folder).FieldSets?.Count);
+        Assert.Equal(kept ? 31 : null, ServingSettings.Load(_folder).FieldSets?.Count);
     }
 
     [Fact]

@@ -210,8 +210,9 @@ internal sealed class AnswerLanguage
             {
                 if (field.Kind is not (FieldKind.Category or FieldKind.List)) continue;
                 if (values?.GetValueOrDefault(field.Name) is not { } known) continue;
-                var around = (_sets ?? [Indices(_ => true), [.. Enumerable.Range(0, part + 1)], [part]])
-                    .Where(set => set.Contains(part) && ReadsBack(set)).ToList();
+                // Of the sets, one for each part that may follow the value: there are many values to try.
+                var around = _sets?.Where(set => set.Contains(part)).DistinctBy(set => set.FirstOrDefault(i => i > part, -1)).ToList()
+                    ?? new int[][] { Indices(_ => true), [.. Enumerable.Range(0, part + 1)], [part] }.Where(set => ReadsBack(set)).ToList();
                 var readable = known.Where(value => around.All(set => ReadsBack(set, field.Name, value))).ToList();
                 if (readable.Count > 0) _values[field.Name] = [.. readable.Select(value => value.EnumerateRunes().ToArray())];
             }

@@ -57,9 +57,9 @@ public sealed class AnswerConstraintTests(ITestOutputHelper output)
     }
 
     [Theory]
-    [InlineData(120)]
-    [InlineData(60)]
-    public void Further_fields_have_values_of_their_kind(int maxTokens)
+    [InlineData(120, 2)]
+    [InlineData(60, 1)]
+    public void Further_fields_have_values_of_their_kind(int maxTokens, int items)
     {
         string[] brands = ["Acme", "Acme & Co"], materials = ["cotton", "wool", "steel"];
         var settings = new ServingSettings
@@ -71,11 +71,11 @@ public sealed class AnswerConstraintTests(ITestOutputHelper output)
                 new("materials", FieldKind.List),
             ],
             Values = new Dictionary<string, IReadOnlyList<string>> { ["brand"] = brands, ["materials"] = materials },
-            FieldSets = [["title", "brand", "weight", "materials"], ["brand", "weight"]],
+            FieldSets = [["title", "brand", "weight", "materials"], ["brand", "weight", "materials"], ["brand", "weight"]],
         };
         var rows = new RowBuilder(Tokens, settings);
         var constraint = new AnswerConstraint(Tokens, settings, rows.StopTokens);
-        var seen = new HashSet<int>();
+        var longest = 0;
         foreach (var seed in Enumerable.Range(0, 300))
         {
             var text = rows.Decode(Draw(constraint, rows.StopTokens, maxTokens, new Random(seed)));
@@ -85,9 +85,9 @@ public sealed class AnswerConstraintTests(ITestOutputHelper output)
             Assert.NotNull(fields["weight"].Number);
             if (!fields.TryGetValue("materials", out var list)) continue;
             Assert.Subset(materials.ToHashSet(), list.Items!.ToHashSet());
-            seen.Add(list.Items!.Count);
+            longest = Math.Max(longest, list.Items!.Count);
         }
-        Assert.Superset(new HashSet<int> { 1, 2 }, seen);
+        Assert.InRange(longest, items, maxTokens);
     }
 
     [TestDataFact("data/phi3v-tokenizer")]
@@ -118,7 +118,7 @@ public sealed class AnswerConstraintTests(ITestOutputHelper output)
         };
         IReadOnlyList<IReadOnlyList<string>>?[] cases =
         [
-            [names], [.. Enumerable.Range(0, 99).Select(_ => names.Where(_ => random.Next(3) > 0).ToList())], null,
+            [names], [.. Enumerable.Range(0, 31).Select(_ => names.Where(_ => random.Next(3) > 0).ToList())], null,
         ];
         foreach (var sets in cases)
         {
