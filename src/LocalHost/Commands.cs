@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using System.Net;
 using System.Text.Json;
 using FunctionsPipeline.Contracts;
@@ -17,6 +18,7 @@ internal static class UpCommand
         {
             Description =
                 "A Hugging Face hub to use, such as https://huggingface.co (HF_TOKEN is used when set). Left out: the sample hub.",
+            CustomParser = ParseUrl,
         };
         var rows = new Option<int>("--rows") { Description = "Rows of the sample dataset.", DefaultValueFactory = _ => 600 };
         var images = new Option<DirectoryInfo?>("--images")
@@ -58,6 +60,16 @@ internal static class UpCommand
             return 0;
         });
         return command;
+    }
+
+    /// <summary>Parses a URL, which System.CommandLine cannot do by itself.</summary>
+    public static Uri? ParseUrl(ArgumentResult result)
+    {
+        var text = result.Tokens.Single().Value;
+        if (Uri.TryCreate(text, UriKind.Absolute, out var url) && (url.Scheme == Uri.UriSchemeHttp || url.Scheme == Uri.UriSchemeHttps))
+            return url;
+        result.AddError($"'{text}' is no http or https URL");
+        return null;
     }
 
     private static string Hints(LocalStack stack) => $$"""

@@ -35,6 +35,7 @@ internal static partial class IngestCommand
         {
             Description = "URL of the Functions app.",
             DefaultValueFactory = _ => new Uri("http://127.0.0.1:7071/"),
+            CustomParser = UpCommand.ParseUrl,
         };
         var key = new Option<string?>("--key")
         {
