@@ -32,7 +32,8 @@ public sealed class FolderUploadTests(AzuriteFixture azurite) : IClassFixture<Az
         Assert.Equal(1, others);
         Assert.Equal(before, (await container.GetBlobClient("images/a.jpg").GetPropertiesAsync()).Value.ETag);
         Assert.Equal("ccc", (await container.GetBlobClient("images/b.jpg").DownloadContentAsync()).Value.Content.ToString());
-        Assert.Equal(["catalog.csv", "images/a.jpg", "images/b.jpg"], container.GetBlobs().Select(blob => blob.Name));
+        Assert.Equal(["catalog.csv", "images/a.jpg", "images/b.jpg"],
+            container.GetBlobs(new(), CancellationToken.None).Select(blob => blob.Name));
         Assert.Contains("2 of 2 files", _output.ToString(), StringComparison.Ordinal);
     }
 
