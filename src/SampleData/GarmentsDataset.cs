@@ -8,8 +8,8 @@ using Parquet.Schema;
 namespace FunctionsPipeline.SampleData;
 
 /// <summary>
-/// The synthetic catalog as a dataset repository, with the columns of <c>DBQ/Burberry.Product.prices.United.States</c>: one split, images
-/// by URL.
+/// The synthetic catalog as a dataset repository, with the columns of <c>DBQ/Burberry.Product.prices.United.States</c>, colour and pattern:
+/// one split, images by URL.
 /// </summary>
 public static class GarmentsDataset
 {
@@ -24,7 +24,7 @@ public static class GarmentsDataset
     /// <param name="folder">Folder that the Parquet file is written to.</param>
     public static SampleRepository Create(GarmentCatalog catalog, int rows, Uri images, string folder)
     {
-        var content = $"garments 1, {rows} rows, seed {catalog.Seed}, {images}";
+        var content = $"garments 2, {rows} rows, seed {catalog.Seed}, {images}";
         const string ParquetPath = $"{Config}/train/0000.parquet";
         var card = RepositoryFile.Written("README.md", Path.Combine(folder, "README.md"), stream => stream.WriteAsync(
             Encoding.UTF8.GetBytes(
@@ -58,6 +58,8 @@ public static class GarmentsDataset
                 row.Garment.Kind is GarmentKind.Hat or GarmentKind.Bag or GarmentKind.Shoe ? "ACCESSORIES" : "CLOTHING"),
             (Text("category3_code"), row => row.Garment.Category),
             (Text("title"), row => row.Garment.Title),
+            (Text("colour"), row => row.Garment.Colour.ToString()),
+            (Text("pattern"), row => row.Garment.Checked ? "Check" : "Plain"),
             (Text("itemurl"), row => $"{images}{row.ProductCode}.html"),
             (Text("imageurl"), row => row.Defect == RowDefect.NoImageUrl ? "N.A." : $"{images}{catalog[row.ImageIndex].ProductCode}"),
         };
