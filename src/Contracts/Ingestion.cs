@@ -59,11 +59,18 @@ public static class Rejection
     /// <summary>A field of kind number holds something else, or a number below 0.</summary>
     public const string BadNumber = "bad-number";
 
-    /// <summary>The row cannot be read: the dataset's file or the correction is damaged, or a correction has another kind of value.</summary>
+    /// <summary>The row cannot be read: the dataset's file or the correction is damaged, or a correction's value is of another kind.</summary>
     public const string UnreadableRow = "unreadable-row";
 
     /// <summary>The image was changed or deleted after its correction.</summary>
     public const string Changed = "changed";
+
+    /// <summary>All reasons.</summary>
+    public static IReadOnlyList<string> All { get; } =
+        [.. typeof(Rejection).GetFields().Where(field => field.IsLiteral).Select(field => (string)field.GetRawConstantValue()!)];
+
+    /// <summary>The reasons that time can heal.</summary>
+    public static IReadOnlyList<string> Passing { get; } = [Timeout, DownloadFailed, NotFound, OptedOut];
 }
 
 /// <summary>
@@ -278,8 +285,8 @@ public sealed record IngestReport
 public sealed record FieldSummary(FieldKind Kind, string? Unit, long Samples)
 {
     /// <summary>
-    /// Samples by value, or by item of a list, for the most frequent values only; null for numbers. Values are told apart by their first 100
-    /// characters, and of more than 10,000 distinct ones the counts are lower bounds.
+    /// Samples by value, or by item of a list, for the most frequent values only; null for numbers. Values are told apart by their first
+    /// 100 characters, and of more than 10,000 distinct ones the counts are lower bounds.
     /// </summary>
     public IReadOnlyDictionary<string, long>? Values { get; init; }
 

@@ -45,6 +45,12 @@ public sealed record DatasetRequest
     /// <summary>Branch, tag or commit; pinned to a commit when the run starts.</summary>
     public string Revision { get; init; } = "main";
 
+    /// <summary>
+    /// Name of an ingested view of the commit in <see cref="Revision"/>, such as that of a retry, to use as it is; all members but
+    /// <see cref="Repo"/> and <see cref="Revision"/> are left out then. Ingested by the other members when left out.
+    /// </summary>
+    public string? View { get; init; }
+
     /// <summary>Dataset configuration; the first one when left out.</summary>
     public string? Config { get; init; }
 

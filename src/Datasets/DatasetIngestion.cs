@@ -34,6 +34,7 @@ public sealed class DatasetIngestion : IDisposable
     private readonly PlanStore _plans;
     private readonly DatasetLookup _lookup;
     private readonly DatasetResolver _resolver;
+    private readonly RetryPlanner _retries;
     private readonly DatasetInspector _inspector;
     private readonly ManifestStore _manifests;
     private readonly CorrectionReader _corrections;
@@ -55,6 +56,7 @@ public sealed class DatasetIngestion : IDisposable
         _plans = new PlanStore(_container);
         _lookup = new DatasetLookup(hub, blobs, _container, _options.ImageLimits.MaxBytes);
         _resolver = new DatasetResolver(_lookup, _plans, _options);
+        _retries = new RetryPlanner(_plans, _container);
         _inspector = new DatasetInspector(_lookup);
         _manifests = new ManifestStore(_container);
         _corrections = new CorrectionReader(blobs, _options.ImageLimits.MaxBytes);
@@ -76,12 +78,22 @@ public sealed class DatasetIngestion : IDisposable
         _inspector.InspectAsync(Named(request), cancellationToken);
 
     /// <summary>Validates a request against the schema of one file of the dataset, without storing anything.</summary>
-    /// <returns>The request with the commit that its revision resolves to, and with a name when it has none.</returns>
     /// <exception cref="RequestException">The repository, container, revision, configuration or a column does not exist, or a column has an
     /// unsuitable type.</exception>
     /// <exception cref="HubException">The Hub cannot be reached.</exception>
-    public Task<DatasetRequest> CheckAsync(DatasetRequest request, CancellationToken cancellationToken = default) =>
+    public Task<CheckedDataset> CheckAsync(DatasetRequest request, CancellationToken cancellationToken = default) =>
         _resolver.CheckAsync(Named(request), cancellationToken);
+
+    /// <summary>Plans a new view of a complete one, in which rejected rows are read again and all others are taken as they are.</summary>
+    /// <param name="reasons">Reasons whose rows are read again, each one of <see cref="Rejection"/>.</param>
+    /// <returns>The request that ingests the new view.</returns>
+    /// <exception cref="RequestException">There is no such view, it is not complete, or it has no such rows.</exception>
+    public async Task<DatasetRequest> RetryAsync(
+        DatasetBlobs dataset, IReadOnlyList<string> reasons, CancellationToken cancellationToken = default)
+    {
+        var plan = await _retries.PlanAsync(dataset, reasons, cancellationToken);
+        return new DatasetRequest { Repo = dataset.Repo, Revision = dataset.Commit, View = plan.View };
+    }
 
     /// <summary>Lists the tables of a dataset that have to be converted to Parquet before it is resolved; empty for none.</summary>
     /// <exception cref="RequestException">As <see cref="CheckAsync"/>.</exception>
@@ -151,15 +163,21 @@ public sealed class DatasetIngestion : IDisposable
         var work = await _plans.UnitsAsync(plan, unit, 1, cancellationToken).SingleAsync(cancellationToken);
         if (await _manifests.CountAsync(dataset.Manifest(work.Split, work.Number), cancellationToken) is { } there) return there;
         using var slot = await _slots.TakeAsync(cancellationToken);
+        var retry = plan.Retry is null ? null : new UnitRetry(await _manifests
+            .ReadAsync((dataset with { View = plan.Retry.View }).Manifest(work.Split, work.Number), cancellationToken)
+            .ToListAsync(cancellationToken), plan.Retry);
+        if (retry is { IsEmpty: true })
+            return await IngestAsync(plan, work, AsyncEnumerable.Empty<IReadOnlyList<DatasetRow>>(), cancellationToken, retry);
         using var memory = await _memory.TakeAsync(work, cancellationToken);
         var content = (await _plans.FileAsync(plan, work.FileNumber, cancellationToken)).ContentId;
         await using var file = await _container.GetBlobClient(dataset.File(content))
             .OpenReadAsync(new BlobOpenReadOptions(allowModifications: false) { BufferSize = ReadAhead }, cancellationToken);
         var footer = (await _footers.FindAsync(content, async () => await ParquetFooter.ReadAsync(file, cancellationToken)))!;
-        var (groups, workOfGroups) = footer.Cut(file, work);
+        var (groups, workOfGroups) = footer.Cut(file, retry?.PartOf(work) ?? work);
         var images = plan.Request.Images == ImageUse.First ? 1 : plan.Request.MaxImages;
         var rows = ParquetRows.ReadAsync(groups, plan.Columns, workOfGroups, plan.Splits[work.Split], images, cancellationToken);
-        return await IngestAsync(plan, work, rows, cancellationToken);
+        if (retry is not null) rows = rows.Select(IReadOnlyList<DatasetRow> (batch) => [.. batch.Where(row => retry.Reads(row.Row))]);
+        return await IngestAsync(plan, work, rows, cancellationToken, retry);
     }
 
     /// <summary>
@@ -314,6 +332,9 @@ public sealed class DatasetIngestion : IDisposable
             LongerSides = summary.LongerSides,
             FileSizes = summary.FileSizes,
             Warnings = summary.Warnings,
+            Retry = plan.Retry is { } retry && await _manifests.RetriedAsync(dataset, cancellationToken) is var (rows, healed)
+                ? new RetriedRows(retry.View, retry.Reasons, rows, healed)
+                : null,
             Seconds = seconds,
         }, PipelineJson.Options, cancellationToken);
         await foreach (var blob in _container.GetBlobsAsync(new GetBlobsOptions { Prefix = dataset.Merging }, cancellationToken))
@@ -350,8 +371,9 @@ public sealed class DatasetIngestion : IDisposable
 
     /// <summary>Stores the images of a unit and writes its manifest.</summary>
     /// <param name="rows">The unit's rows in batches.</param>
-    private async Task<RowCounts> IngestAsync(
-        IngestPlan plan, IngestUnit unit, IAsyncEnumerable<IReadOnlyList<DatasetRow>> rows, CancellationToken cancellationToken)
+    /// <param name="retry">The unit's retry, whose rows are read only; null when all rows are read.</param>
+    private async Task<RowCounts> IngestAsync(IngestPlan plan, IngestUnit unit, IAsyncEnumerable<IReadOnlyList<DatasetRow>> rows,
+        CancellationToken cancellationToken, UnitRetry? retry = null)
     {
         var images = new ImageStore(_container, plan.Blobs, _options.ImageLimits, _decoding);
         var statuses = new List<ManifestRow>();
@@ -364,7 +386,7 @@ public sealed class DatasetIngestion : IDisposable
                 statuses.AddRange(await ingestion.IngestAsync(batch, cancellationToken));
         }
         var manifest = plan.Blobs.Manifest(unit.Split, unit.Number);
-        await _manifests.WriteAsync(manifest, statuses, cancellationToken);
+        await _manifests.WriteAsync(manifest, retry?.Merge(statuses) ?? statuses, cancellationToken, retry?.Count(statuses));
         await _manifests.ForgetAsync(plan.Blobs, unit, cancellationToken);
         // A concurrent execution of this activity may have written the manifest first; the counts of the stored manifest are the valid
         // ones.

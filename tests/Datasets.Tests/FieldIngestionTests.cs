@@ -49,7 +49,8 @@ public sealed class FieldIngestionTests(AzuriteFixture azurite) : IClassFixture<
             (RowState.Stored, null, "250", "Acme", lists[0]), (RowState.Stored, null, "250", "Acme", lists[0]),
             (RowState.Stored, null, "1250.5", "Bolt", lists[1]), (RowState.Stored, null, null, "Bolt", null),
             (RowState.Rejected, Rejection.BadNumber, null, "Acme", lists[1]), (RowState.Rejected, Rejection.NoLabel, null, null, null),
-        ], (await RowsAsync(dataset.Blobs)).Select(row => (row.State, row.Reason, Text(row, "weight"), Text(row, "brand"), Text(row, "materials"))));
+        ], (await RowsAsync(dataset.Blobs)).Select(
+            row => (row.State, row.Reason, Text(row, "weight"), Text(row, "brand"), Text(row, "materials"))));
         Assert.Equal((3, 1, 2), (report.Counts.Stored, report.Counts.Duplicates, report.Counts.Rejected));
 
         var summaries = report.Fields!;
@@ -144,8 +145,8 @@ public sealed class FieldIngestionTests(AzuriteFixture azurite) : IClassFixture<
 
     private static async Task<byte[]> ParquetAsync((string? Mass, long Maker, string? Stuff)[] rows)
     {
-        var (image, mass, maker, stuff) = (new DataField<byte[]>("image"), new DataField<string>("mass"), new DataField<long>("maker", true),
-            new DataField<string>("stuff"));
+        var (image, mass, maker, stuff) = (new DataField<byte[]>("image"), new DataField<string>("mass"),
+            new DataField<long>("maker", true), new DataField<string>("stuff"));
         using var file = new MemoryStream();
         await using (var writer = await ParquetWriter.CreateAsync(new ParquetSchema(image, mass, maker, stuff), file))
         {

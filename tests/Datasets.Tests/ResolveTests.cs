@@ -36,7 +36,7 @@ public sealed class ResolveTests(AzuriteFixture azurite) : IClassFixture<Azurite
         var byBranch = await _harness.Ingestion.ResolveAsync(IngestionHarness.Garments);
         var byCommit = await _harness.Ingestion.ResolveAsync(IngestionHarness.Garments with { Revision = byBranch.Blobs.Commit });
         Assert.Equal(byBranch.Blobs, byCommit.Blobs);
-        Assert.Equal(byBranch.Blobs.Commit, (await _harness.Ingestion.CheckAsync(IngestionHarness.Garments)).Revision);
+        Assert.Equal(byBranch.Blobs.Commit, (await _harness.Ingestion.CheckAsync(IngestionHarness.Garments)).Pinned.Revision);
     }
 
     [Fact]

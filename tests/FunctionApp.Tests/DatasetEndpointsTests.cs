@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Http.Json;
 using System.Text;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using FunctionsPipeline.Contracts;
 
@@ -41,6 +42,35 @@ public class DatasetEndpointsTests(PipelineFixture pipeline) : IClassFixture<Pip
         Assert.Equal(PipelineFixture.Rows, status["customStatus"]!["totalRows"]!.GetValue<int>());
     }
 
+    [Fact]
+    public async Task Rejected_rows_are_read_again_in_a_view_of_their_own_that_a_run_can_name()
+    {
+        // One of the rows has no URL.
+        var answer = await PostAsync("ingest", """{"repo": "samples/garments", "testFraction": 0.2}""");
+        var report = (await UntilEndedAsync(answer.Headers.Location!))["output"].Deserialize<IngestReport>(PipelineJson.Options)!;
+        var view = $"{report.Repo}/{report.Commit}/{report.View}";
+        Assert.Equal(1, report.Counts.RejectedBy[Rejection.BadUrl]);
+
+        var nothing = await pipeline.Http.PostAsync($"/api/datasets/{view}/retry", null);
+        Assert.Equal(("reasons", 409), ((await ProblemAsync(nothing)).Field, (int)nothing.StatusCode));
+        var unknown = await PostAsync($"{view}/retry", """{"reasons": ["tired"]}""");
+        Assert.Equal(("reasons[0]", 400), ((await ProblemAsync(unknown)).Field, (int)unknown.StatusCode));
+        var missing = await PostAsync($"{report.Repo}/{report.Commit}/000000000000/retry", "");
+        Assert.Equal(("view", 404), ((await ProblemAsync(missing)).Field, (int)missing.StatusCode));
+
+        var retry = await PostAsync($"{view}/retry", """{"reasons": ["bad-url"]}""");
+        Assert.Equal(HttpStatusCode.Accepted, retry.StatusCode);
+        var accepted = (await retry.Content.ReadFromJsonAsync<IngestionAccepted>(PipelineJson.Options))!;
+        Assert.Equal((report.Commit, accepted.Management["statusQueryGetUri"]), (accepted.Commit, retry.Headers.Location!.ToString()));
+        var retried = (await UntilEndedAsync(retry.Headers.Location))["output"].Deserialize<IngestReport>(PipelineJson.Options)!;
+        Assert.Equal((report.View, 1, 0), (retried.Retry!.View, retried.Retry.Rows, retried.Retry.Healed.Count));
+        Assert.Equal((report.Counts.Rows, report.Counts.Stored), (retried.Counts.Rows, retried.Counts.Stored));
+
+        var named = $$"""{"repo": "{{report.Repo}}", "revision": "{{report.Commit}}", "view": "{{retried.View}}"}""";
+        var again = (await UntilEndedAsync((await PostAsync("ingest", named)).Headers.Location!))["output"];
+        Assert.Equal(retried.View, again!["view"]!.GetValue<string>());
+    }
+
     [Theory]
     [InlineData("inspect", "not json", 400, "$")]
     [InlineData("inspect", """{"repo": "nothing"}""", 400, "repo")]
@@ -62,6 +92,9 @@ public class DatasetEndpointsTests(PipelineFixture pipeline) : IClassFixture<Pip
 
     private Task<HttpResponseMessage> PostAsync(string what, string body) =>
         pipeline.Http.PostAsync($"/api/datasets/{what}", new StringContent(body, Encoding.UTF8, "application/json"));
+
+    private static async Task<Problem> ProblemAsync(HttpResponseMessage answer) =>
+        (await answer.Content.ReadFromJsonAsync<Problem>(PipelineJson.Options))!;
 
     private async Task<JsonNode> UntilEndedAsync(Uri url)
     {

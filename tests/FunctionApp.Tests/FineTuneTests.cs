@@ -21,6 +21,8 @@ public class FineTuneTests
         Assert.Equal("run-1", job!.OutputModel);
         Assert.Equal("samples--tiny@beef", job.BaseModel);
         Assert.Empty(job.Shards);
+        // The template may name title and price, too, which have no column.
+        Assert.Equal(FieldDefinition.Defaults, job.Fields);
         var phases = orchestration.Statuses.Cast<RunProgress>().Select(status => status.Phase).ToList();
         Assert.Equal(phases.Order(), phases);
         Assert.Equal(RunPhase.Ingesting, phases[0]);
@@ -40,6 +42,16 @@ public class FineTuneTests
         Assert.Contains($"no usable {split} samples", failure.Message, StringComparison.Ordinal);
         Assert.Contains("1 not-found", failure.Message, StringComparison.Ordinal);
         Assert.DoesNotContain("StartGpuJob", orchestration.Calls);
+    }
+
+    [Fact]
+    public async Task The_worker_gets_the_fields_that_were_read()
+    {
+        TrainingJob? job = null;
+        var fields = new Dictionary<string, FieldColumn> { ["weight"] = new() { Column = "mass", Kind = FieldKind.Number, Unit = "g" } };
+        var report = Samples.Report with { Columns = Samples.Report.Columns with { Fields = fields } };
+        await FineTune.RunAsync(Orchestration(report, onStart: started => job = started));
+        Assert.Equal([.. FieldDefinition.Defaults, new FieldDefinition("weight", FieldKind.Number, "g")], job!.Fields);
     }
 
     [Fact]

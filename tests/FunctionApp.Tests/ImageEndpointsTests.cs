@@ -195,6 +195,11 @@ public sealed class ImageEndpointsTests(PipelineFixture pipeline) : IClassFixtur
         Assert.Equal(("Green Coat", "Coats", 120.5), (correction.Title, correction.Category, correction.Price));
         Assert.Equal(first.Tag, new Azure.ETag(correction.ETag).ToString("H"));
         Assert.Equal(correction, await ReadCorrectionAsync("/api/predictions/seen.jpg"));
+        const string Fields = """{"brand": "Acme", "materials": ["wool", "silk"], "weight": 250.5}""";
+        Assert.True((await PutCorrectionAsync("seen.jpg", $$"""{"fields": {{Fields}}}""")).IsSuccessStatusCode);
+        Assert.Equal(
+            System.Text.Json.JsonSerializer.Deserialize<FieldValues>(Fields, PipelineJson.Options),
+            (await ReadCorrectionAsync("/api/predictions/seen.jpg")).Fields);
 
         await PutAsync("seen.jpg", new ByteArrayContent(Bytes));
         await ProblemAsync(await PutCorrectionAsync("seen.jpg", """{"price": 1}""", $"{first}"), HttpStatusCode.PreconditionFailed);
@@ -209,6 +214,15 @@ public sealed class ImageEndpointsTests(PipelineFixture pipeline) : IClassFixtur
     [InlineData("""{"title": " "}""", 400, "title")]
     [InlineData("""{"price": -1}""", 400, "price")]
     [InlineData("""{"colour": "green"}""", 400, "colour")]
+    [InlineData("""{"fields": {}}""", 400, "$")]
+    [InlineData("""{"fields": {"brand": null}}""", 400, "$")]
+    [InlineData("""{"fields": {"Brand": "Acme"}}""", 400, "fields.Brand")]
+    [InlineData("""{"fields": {"price": 12}}""", 400, "fields.price")]
+    [InlineData("""{"fields": {"brand": "a\nb"}}""", 400, "fields.brand")]
+    [InlineData("""{"fields": {"weight": -1}}""", 400, "fields.weight")]
+    [InlineData("""{"fields": {"materials": []}}""", 400, "fields.materials")]
+    [InlineData("""{"fields": {"materials": ["wool", "silk; fine"]}}""", 400, "fields.materials[1]")]
+    [InlineData("""{"fields": {"brand": true}}""", 400, "fields")]
     [InlineData("""{"title": "Coat"}""", 404, "name")]
     public async Task A_correction_that_cannot_be_stored_names_the_field(string body, int status, string field) =>
         Assert.Equal(field, (await ProblemAsync(await PutCorrectionAsync("nothing.jpg", body), (HttpStatusCode)status)).Field);

@@ -390,6 +390,19 @@ public sealed partial class OpenApiTests
                 Problem(400, InvalidRequest), Problem(404, NotOnTheHub), Problem(503, NoAnswer),
             ],
         },
+        ["RetryRows"] = new(
+            "Ingests a new view of the same commit, in which rows that were rejected are read again and all others are those of the view; "
+            + "`output.view` of the ingestion is its name, and the `dataset.view` of a run on it",
+            typeof(RetryRowsRequest), View)
+        {
+            IsBodyOptional = true,
+            Responses =
+            [
+                new(202, "The ingestion has been started; the header `Location` has the URL of its state", typeof(IngestionAccepted)),
+                Problem(400, InvalidRequest), Problem(404, NoDataset),
+                Problem(409, "The ingestion of the view has not ended, or no row was rejected for one of the reasons"),
+            ],
+        },
     };
 
     private static string Snapshot => Path.Combine(Applications.RepositoryRoot, "tests", "FunctionApp.Tests", "functions.snapshot.txt");
@@ -490,7 +503,7 @@ public sealed partial class OpenApiTests
         {
             description["requestBody"] = new JsonObject
             {
-                ["required"] = true,
+                ["required"] = !operation.IsBodyOptional,
                 ["content"] = Content("application/json", schemas.Of(body, isRequest: true)),
             };
         }
@@ -563,6 +576,9 @@ public sealed partial class OpenApiTests
 
         /// <summary>Path where it says more than the route.</summary>
         public string? Path { get; init; }
+
+        /// <summary>True when the request may have no body.</summary>
+        public bool IsBodyOptional { get; init; }
 
         /// <summary>True when the body is an image, or a form with one.</summary>
         public bool TakesImage { get; init; }

@@ -79,6 +79,25 @@ public class RequestRulesTests
             data.Add("dataset.source.prefix",
                 Dataset(d => d with { Source = new DatasetSource { Container = "catalog", Prefix = prefix } }));
         }
+        foreach (var name in new[] { "", "Brand", "1st", "made of", "title", "price", "image", "product", new string('a', 41) })
+            data.Add($"dataset.columns.fields.{name}", Field(name, new FieldColumn { Column = "c" }));
+        data.Add("dataset.columns.fields.brand", Field("brand", null!));
+        data.Add("dataset.columns.fields.brand.column", Field("brand", new FieldColumn()));
+        data.Add("dataset.columns.fields.brand.kind", Field("brand", new FieldColumn { Column = "c", Kind = (FieldKind)7 }));
+        data.Add("dataset.columns.fields.brand.unit", Field("brand", new FieldColumn { Column = "c", Unit = "g" }));
+        foreach (var unit in new[] { " ", "g, kg", new string('a', 21) })
+        {
+            var weight = new FieldColumn { Column = "c", Kind = FieldKind.Number, Unit = unit };
+            data.Add("dataset.columns.fields.weight.unit", Field("weight", weight));
+        }
+        data.Add("dataset.columns.fields", Columns(c => c with { Fields = Fields(31) }));
+        data.Add("dataset.columns.fields", Columns(c => c with { Fields = Fields(20, new string('c', 190)) }));
+        data.Add("dataset.columns", Columns(c => c with { Category = null, Fields = Fields(0) }));
+        data.Add("dataset.images", Dataset(d => d with { Images = (ImageUse)7 }));
+        foreach (var images in new[] { 0, 9 }) data.Add("dataset.maxImages", Dataset(d => d with { MaxImages = images }));
+        data.Add("dataset.view", View(d => d with { View = "mine" }));
+        data.Add("dataset.view", View(d => d with { MaxRows = 5 }));
+        data.Add("dataset.revision", View(d => d with { Revision = "main" }));
         data.Add("dataset.maxRows", Dataset(d => d with { MaxRows = 0 }));
         foreach (var share in new[] { 0, 1, -0.1, double.NaN })
             data.Add("dataset.validationFraction", Dataset(d => d with { ValidationFraction = share }));
@@ -139,6 +158,39 @@ public class RequestRulesTests
     }
 
     [Fact]
+    public void A_request_may_have_further_fields_only_and_name_them_in_its_template()
+    {
+        var request = Columns(c => c with { Category = null, Fields = Fields(30) });
+        Assert.Empty(RequestRules.Check(request));
+        Assert.Empty(RequestRules.Check(request with { Training = new TrainingSettings { AnswerTemplate = "Made by {f0}, of {f29}" } }));
+        Assert.Empty(RequestRules.Check(request with { Dataset = request.Dataset with { Images = ImageUse.Prompt, MaxImages = 8 } }));
+        var error = Assert.Single(RequestRules.Check(Training(t => t with { AnswerTemplate = "{brand}" })));
+        Assert.Contains("there are title, category, price", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_view_stands_for_the_other_settings_and_its_fields_are_not_known_yet()
+    {
+        var request = View(d => d);
+        Assert.Empty(RequestRules.Check(request with { Training = new TrainingSettings { AnswerTemplate = "{brand}" } }));
+    }
+
+    [Theory]
+    [InlineData("reasons")]
+    [InlineData("reasons[1]", "timeout", "tired")]
+    public void A_retry_has_known_reasons(string field, params string[] reasons) =>
+        Assert.Equal(field, Assert.Single(RequestRules.Check(new RetryRowsRequest { Reasons = reasons })).Field);
+
+    [Fact]
+    public void A_retry_may_have_any_reason_or_leave_them_out()
+    {
+        Assert.Empty(RequestRules.Check(new RetryRowsRequest { Reasons = Rejection.All }));
+        Assert.Empty(RequestRules.Check(new RetryRowsRequest()));
+        Assert.Contains("bad-number", Rejection.All);
+        Assert.Subset(Rejection.All.ToHashSet(), Rejection.Passing.ToHashSet());
+    }
+
+    [Fact]
     public void All_mistakes_are_reported_at_once()
     {
         var request = Training(t => t with { LearningRate = 2, BatchSize = 0 }) with { Run = "No" };
@@ -153,6 +205,17 @@ public class RequestRulesTests
 
     private static RunRequest Columns(Func<ColumnMapping, ColumnMapping> change) =>
         Dataset(dataset => dataset with { Columns = change(dataset.Columns!) });
+
+    private static RunRequest Field(string name, FieldColumn column) =>
+        Columns(columns => columns with { Fields = new Dictionary<string, FieldColumn> { [name] = column } });
+
+    private static Dictionary<string, FieldColumn> Fields(int count, string column = "c") =>
+        Enumerable.Range(0, count).ToDictionary(i => $"f{i}", _ => new FieldColumn { Column = column });
+
+    private static RunRequest View(Func<DatasetRequest, DatasetRequest> change) => Samples.Request with
+    {
+        Dataset = change(new DatasetRequest { Repo = "samples/garments", Revision = new string('a', 40), View = "0123456789ab" }),
+    };
 
     private static RunRequest Lora(Func<LoraSettings, LoraSettings> change) =>
         Training(training => training with { Lora = change(training.Lora) });

@@ -93,6 +93,34 @@ public class RunEndpointsTests(PipelineFixture pipeline) : IClassFixture<Pipelin
         await AssertActivatedAsync(second.Run, "whole");
     }
 
+    [Fact]
+    public async Task The_default_template_is_followed_by_the_further_fields()
+    {
+        const string Change = "\"price\": \"full_price\" -> \"fields\": {\"brand\": {\"column\": \"brand\"}, "
+            + "\"weightNet\": {\"column\": \"price_eur\", \"kind\": \"number\", \"unit\": \"g\"}}";
+        Assert.Equal(HttpStatusCode.Accepted, (await PostAsync(Body("fields", Change))).StatusCode);
+        var accepted = (await pipeline.Http.GetFromJsonAsync<RunRequest>("/api/runs/fields/request", PipelineJson.Options))!;
+        Assert.Equal($"{AnswerTemplate.Default}, Brand: {{brand}}, WeightNet: {{weightNet}}", accepted.Training.AnswerTemplate);
+        var run = await UntilAsync("fields", run => run.RuntimeStatus is not ("Pending" or "Running"));
+        Assert.Null(run.Error);
+        Assert.Equal(["brand", "weightNet"], run.Outcome!.Dataset.Fields!.Keys);
+
+        // Of a view the fields are known when it is looked up.
+        var report = run.Outcome.Dataset;
+        var view = Samples.Request with
+        {
+            Run = "viewed",
+            Dataset = new DatasetRequest { Repo = report.Repo, Revision = report.Commit, View = report.View },
+            BaseModel = new BaseModelRequest { Repo = "samples/tiny" },
+        };
+        var wrong = view with { Training = new TrainingSettings { AnswerTemplate = "{colour}" } };
+        var refused = await pipeline.Http.PostAsJsonAsync("/api/runs", wrong, PipelineJson.Options);
+        Assert.Equal("training.answerTemplate", (await refused.Content.ReadFromJsonAsync<Problem>(PipelineJson.Options))!.Field);
+        Assert.Equal(HttpStatusCode.Accepted, (await pipeline.Http.PostAsJsonAsync("/api/runs", view, PipelineJson.Options)).StatusCode);
+        var second = await UntilAsync("viewed", run => run.RuntimeStatus is not ("Pending" or "Running"));
+        Assert.Equal(report.View, second.Outcome!.Dataset.View);
+    }
+
     private async Task AssertActivatedAsync(string version, string before)
     {
         var answer = await pipeline.Http.PostAsJsonAsync($"/api/models/{version}/activate", new { reason = "it knows hats" });

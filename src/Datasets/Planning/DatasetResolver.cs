@@ -18,23 +18,24 @@ internal sealed class DatasetResolver(DatasetLookup lookup, PlanStore plans, Ing
     // ingested again.
     public const int Layout = 4;
 
-    /// <summary>
-    /// Validates a request against the schema of one file of the dataset; returns it with the commit that it resolves to.
-    /// </summary>
-    public async Task<DatasetRequest> CheckAsync(DatasetRequest request, CancellationToken cancellationToken)
+    /// <summary>Validates a request against the schema of one file of the dataset.</summary>
+    public async Task<CheckedDataset> CheckAsync(DatasetRequest request, CancellationToken cancellationToken)
     {
+        if (request.View is { } view)
+            return new CheckedDataset(request, (await FindAsync(request, view, cancellationToken)).Columns);
         var commits = await lookup.PinAsync(request, cancellationToken);
         var pinned = request with { Revision = commits.Dataset };
-        if (await plans.FindAsync(BlobsOf(request, commits), cancellationToken) is not null) return pinned;
+        if (await plans.FindAsync(BlobsOf(request, commits), cancellationToken) is { } plan) return new CheckedDataset(pinned, plan.Columns);
         var listed = await lookup.ListAsync(request, commits, cancellationToken);
-        await lookup.ReadHeadAsync(request, commits, listed.Files[0],
+        var columns = await lookup.ReadHeadAsync(request, commits, listed.Files[0],
             (file, _) => ChosenColumns.ForAsync(file, request.Columns, cancellationToken), cancellationToken);
-        return pinned;
+        return new CheckedDataset(pinned, columns.Mapping);
     }
 
     /// <summary>Lists the tables that have to be converted to Parquet before the plan is made; empty for none.</summary>
     public async Task<IReadOnlyList<SourceTable>> FindTablesAsync(DatasetRequest request, CancellationToken cancellationToken)
     {
+        if (request.View is not null) return [];
         var commits = await lookup.PinAsync(request, cancellationToken);
         if (commits.Own is null || await plans.FindAsync(BlobsOf(request, commits), cancellationToken) is not null) return [];
         var listed = await lookup.ListAsync(request, commits, cancellationToken);
@@ -44,6 +45,7 @@ internal sealed class DatasetResolver(DatasetLookup lookup, PlanStore plans, Ing
     /// <summary>Returns the plan of a request; creates the plan unless it exists.</summary>
     public async Task<IngestPlan> ResolveAsync(DatasetRequest request, CancellationToken cancellationToken)
     {
+        if (request.View is { } view) return await FindAsync(request, view, cancellationToken);
         var commits = await lookup.PinAsync(request, cancellationToken);
         var blobs = BlobsOf(request, commits);
         if (await plans.FindAsync(blobs, cancellationToken) is { } plan) return plan;
@@ -90,6 +92,11 @@ internal sealed class DatasetResolver(DatasetLookup lookup, PlanStore plans, Ing
         }
     }
 
+    private async Task<IngestPlan> FindAsync(DatasetRequest request, string view, CancellationToken cancellationToken) =>
+        await plans.FindAsync(new DatasetBlobs(request.Repo, request.Revision, view), cancellationToken)
+        ?? throw new RequestException("dataset.view", 404,
+            $"{request.Repo} has no ingested view '{view}' at {request.Revision}; GET /api/datasets lists the views");
+
     private static Dictionary<string, SplitRows> TakeEvenly(Dictionary<string, long> totals, int? maxRows)
     {
         var all = totals.Values.Sum();
@@ -111,8 +118,8 @@ internal sealed class DatasetResolver(DatasetLookup lookup, PlanStore plans, Ing
         var decides = JsonSerializer.SerializeToUtf8Bytes(
             new
             {
-                Layout, commits.Parquet, request.Source, request.Config, request.Columns, request.Images, request.MaxImages, request.MaxRows,
-                request.ValidationFraction, request.TestFraction, options.UnitRows,
+                Layout, commits.Parquet, request.Source, request.Config, request.Columns, request.Images, request.MaxImages,
+                request.MaxRows, request.ValidationFraction, request.TestFraction, options.UnitRows,
             },
             PipelineJson.Compact);
         return new DatasetBlobs(request.Repo, commits.Dataset, Convert.ToHexStringLower(SHA256.HashData(decides))[..12]);
@@ -134,6 +141,8 @@ internal sealed class DatasetInspector(DatasetLookup lookup)
     /// or have unsuitable types.</exception>
     public async Task<DatasetInspection> InspectAsync(DatasetRequest request, CancellationToken cancellationToken)
     {
+        if (request.View is not null)
+            throw new RequestException("dataset.view", 400, "a view has been inspected when it was ingested; its report has the columns");
         var commits = await lookup.PinAsync(request, cancellationToken);
         var listed = await lookup.ListAsync(request, commits, cancellationToken);
         // The rows of other forms are counted when they are converted.
@@ -178,6 +187,11 @@ internal sealed class DatasetInspector(DatasetLookup lookup)
         }
     }
 }
+
+/// <summary>A dataset of a valid request.</summary>
+/// <param name="Pinned">The request with the commit that its revision resolves to.</param>
+/// <param name="Columns">The columns that ingestion reads.</param>
+public sealed record CheckedDataset(DatasetRequest Pinned, ColumnMapping Columns);
 
 /// <summary>The columns that ingestion reads.</summary>
 /// <param name="Guess">Reasons for the guessed columns; null when the request names the columns.</param>

@@ -63,6 +63,9 @@ public sealed record IngestPlan
     /// <summary>Number of rows whose keys are compared by one activity, in some 40 MB of memory.</summary>
     public int PartitionRows { get; init; } = 1_000_000;
 
+    /// <summary>The retry that the plan is of; null for a first ingestion.</summary>
+    public PlannedRetry? Retry { get; init; }
+
     /// <summary>Blob names of the view.</summary>
     [JsonIgnore]
     public DatasetBlobs Blobs => new(Request.Repo, Commit, View);
@@ -101,6 +104,11 @@ public sealed record IngestPlan
 
     private static int Parts(int count, int size) => (count + size - 1) / size;
 }
+
+/// <summary>A second chance for rejected rows of a complete view of the same commit.</summary>
+/// <param name="View">The complete view, whose other rows are taken as they are.</param>
+/// <param name="Reasons">Reasons whose rows are read again, each one of <see cref="Rejection"/>, sorted.</param>
+public sealed record PlannedRetry(string View, IReadOnlyList<string> Reasons);
 
 /// <summary>A Parquet file of the dataset.</summary>
 /// <param name="Split">The dataset's own split.</param>
@@ -220,6 +228,12 @@ internal sealed class PlanStore(BlobContainerClient container)
     /// <summary>Reads a file of a plan.</summary>
     public async Task<PlannedFile> FileAsync(IngestPlan plan, int file, CancellationToken cancellationToken) =>
         (await ReadAsync(_files, plan.Blobs.PlannedFiles(file / IngestPlan.PartSize), cancellationToken))[file % IngestPlan.PartSize];
+
+    /// <summary>Reads all files of a plan.</summary>
+    public async IAsyncEnumerable<PlannedFile> FilesAsync(IngestPlan plan, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        for (var file = 0; file < plan.Files; file++) yield return await FileAsync(plan, file, cancellationToken);
+    }
 
     /// <summary>Reads consecutive units of a plan, as many as there are.</summary>
     public async IAsyncEnumerable<IngestUnit> UnitsAsync(

@@ -235,8 +235,11 @@ internal static partial class PriceText
             text = trimmed[..^unit.Length];
         var match = Pattern().Match(text.ToString());
         if (!match.Success) return double.NaN;
-        if (unit is not null && match.Groups["code"] is { Success: true } code && !code.Value.Equals(unit, StringComparison.OrdinalIgnoreCase))
+        if (unit is not null && match.Groups["code"] is { Success: true, Value: var code }
+            && !code.Equals(unit, StringComparison.OrdinalIgnoreCase))
+        {
             return double.NaN;
+        }
         var number =
             double.Parse(match.Groups["number"].Value, NumberStyles.Float | NumberStyles.AllowThousands, CultureInfo.InvariantCulture);
         return match.Groups["sign"].Value == "-" ? -number : number;

@@ -69,7 +69,8 @@ internal sealed class CatalogWriter : IAsyncDisposable
     {
         // The prefix keeps a field such as width apart from the columns of the rows' own.
         FieldDefinition[] fields = [new(FieldDefinition.Price, FieldKind.Number), .. columns.Further];
-        DataField[] values = [.. fields.Select(field => Column(field, field.Name == FieldDefinition.Price ? field.Name : $"field_{field.Name}"))];
+        DataField[] values =
+            [.. fields.Select(field => Column(field, field.Name == FieldDefinition.Price ? field.Name : $"field_{field.Name}"))];
         DataField[] texts = [.. Texts.Select(c => new DataField<string>(c.Name))];
         DataField[] numbers = [.. Numbers.Select(c => new DataField<long>(c.Name))];
         var schema = new ParquetSchema([.. numbers, .. texts, .. values]);

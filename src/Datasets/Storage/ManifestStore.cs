@@ -14,9 +14,12 @@ namespace FunctionsPipeline.Datasets.Storage;
 internal sealed class ManifestStore(BlobContainerClient container)
 {
     private const string Counts = "counts";
+    private const string Retried = "retried";
 
     /// <summary>Writes a unit's manifest unless it exists.</summary>
-    public async Task WriteAsync(string name, IReadOnlyList<ManifestRow> rows, CancellationToken cancellationToken)
+    /// <param name="retried">Counts of the unit's retry; null for a first ingestion.</param>
+    public async Task WriteAsync(string name, IReadOnlyList<ManifestRow> rows, CancellationToken cancellationToken,
+        HealedRows? retried = null)
     {
         using var lines = new MemoryStream();
         foreach (var row in rows)
@@ -26,7 +29,18 @@ internal sealed class ManifestStore(BlobContainerClient container)
         }
         lines.Position = 0;
         var counts = rows.Aggregate(new RowCounts(), (sum, row) => sum + Count(row));
-        await container.GetBlobClient(name).CreateAsync(lines, "application/jsonl", cancellationToken, Metadata(counts));
+        var metadata = Metadata(counts);
+        if (retried is not null) metadata[Retried] = JsonSerializer.Serialize(retried, PipelineJson.Compact);
+        await container.GetBlobClient(name).CreateAsync(lines, "application/jsonl", cancellationToken, metadata);
+    }
+
+    /// <summary>Sums up the retry of all units of a dataset, which must have manifests.</summary>
+    public async Task<HealedRows> RetriedAsync(DatasetBlobs dataset, CancellationToken cancellationToken)
+    {
+        var options = new GetBlobsOptions { Prefix = dataset.Manifests, Traits = BlobTraits.Metadata };
+        return await container.GetBlobsAsync(options, cancellationToken)
+            .Select(blob => JsonSerializer.Deserialize<HealedRows>(blob.Metadata[Retried], PipelineJson.Compact)!)
+            .AggregateAsync(new HealedRows(0, new Dictionary<string, long>()), (sum, unit) => sum + unit, cancellationToken);
     }
 
     /// <summary>Reads the row counts of a manifest; null when it does not exist.</summary>

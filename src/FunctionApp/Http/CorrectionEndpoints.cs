@@ -82,7 +82,7 @@ public sealed class CorrectionEndpoints(CorrectionStore corrections, PredictionS
     private static IReadOnlyList<FieldError> Check(CorrectionRequest correction)
     {
         if (correction is { Title: null, Category: null, Price: null, Fields: null or { Count: 0 } })
-            return [new FieldError(RequestReader.CompleteBody, "A correction has at least one of title, category, price and other fields.")];
+            return [new FieldError(RequestReader.CompleteBody, "A correction has at least one of title, category, price and fields.")];
         var errors = new ValidationErrors();
         if (correction.Title is { } title) errors.Text("title", title);
         if (correction.Category is { } category) errors.Text("category", category);
@@ -104,7 +104,8 @@ public sealed class CorrectionEndpoints(CorrectionStore corrections, PredictionS
         for (var i = 0; i < items.Count; i++)
         {
             errors.Text($"{field}[{i}]", items[i]);
-            if (items[i].Contains(';', StringComparison.Ordinal)) errors.Add($"{field}[{i}]", "must have no semicolon, which separates items");
+            if (items[i].Contains(';', StringComparison.Ordinal))
+                errors.Add($"{field}[{i}]", "must have no semicolon, which separates items");
         }
     }
 

@@ -11,11 +11,13 @@ using Microsoft.DurableTask.Client;
 namespace FunctionsPipeline.FunctionApp.Http;
 
 /// <summary>
-/// Endpoints that inspect or ingest a dataset without a run. The body of both requests is the <c>dataset</c> part of a run request.
+/// Endpoints that inspect or ingest a dataset without a run. The body of these requests is the <c>dataset</c> part of a run request; a
+/// retry of rejected rows has a body of its own.
 /// </summary>
 public sealed class DatasetEndpoints(DatasetIngestion datasets, TimeProvider time)
 {
     private const string Wanted = "a dataset, such as {\"repo\": \"owner/name\"} or {\"source\": {\"container\": \"name\"}}";
+    private const string WantedRetry = "a retry, such as {\"reasons\": [\"timeout\"]}";
 
     /// <summary><c>POST /api/datasets/inspect</c>: describes a dataset's columns and their mapping; stores nothing.</summary>
     [Function(nameof(InspectDataset))]
@@ -33,25 +35,62 @@ public sealed class DatasetEndpoints(DatasetIngestion datasets, TimeProvider tim
         CancellationToken cancellationToken) =>
         RespondAsync(request, async dataset =>
         {
-            var pinned = await datasets.CheckAsync(dataset, cancellationToken);
-            var id = InstanceIds.New("ingest", time);
-            await client.ScheduleNewOrchestrationInstanceAsync(
-                nameof(IngestDataset), pinned, new StartOrchestrationOptions(InstanceId: id), cancellationToken);
-            var management = ManagementUrls.Of(client.CreateHttpManagementPayload(id, await context.GetHttpRequestDataAsync()));
-            request.HttpContext.Response.Headers.Location = management[ManagementUrls.Status];
-            return Responses.Json(new IngestionAccepted(id, pinned.Revision, management), StatusCodes.Status202Accepted);
+            var pinned = (await datasets.CheckAsync(dataset, cancellationToken)).Pinned;
+            return await StartAsync(request, pinned, client, context, cancellationToken);
         }, cancellationToken);
 
-    /// <summary>Reads and validates the request, and has it answered; errors become problem documents.</summary>
-    private static async Task<IActionResult> RespondAsync(
-        HttpRequest request, Func<DatasetRequest, Task<IActionResult>> respond, CancellationToken cancellationToken)
+    /// <summary>
+    /// <c>POST /api/datasets/{owner}/{name}/{commit}/{view}/retry</c>: ingests a new view of the commit, in which rows that were rejected
+    /// are read again and all others are those of the view. The body may be empty.
+    /// </summary>
+    [Function(nameof(RetryRows))]
+    public Task<IActionResult> RetryRows(
+        [HttpTrigger(AuthorizationLevel.Function, "post", Route = "datasets/{owner}/{name}/{commit}/{view}/retry")] HttpRequest request,
+        string owner, string name, string commit, string view,
+        [DurableClient] DurableTaskClient client,
+        FunctionContext context,
+        CancellationToken cancellationToken) =>
+        RespondAsync(async () =>
+        {
+            using var body = new MemoryStream();
+            await request.Body.CopyToAsync(body, cancellationToken);
+            body.Position = 0;
+            var wanted = body.Length == 0 ? new RetryRowsRequest()
+                : await RequestReader.ReadAsync<RetryRowsRequest>(body, WantedRetry, cancellationToken);
+            if (RequestRules.Check(wanted) is { Count: > 0 } errors) return Responses.Problem(errors);
+            var retry = await datasets.RetryAsync(
+                new DatasetBlobs($"{owner}/{name}", commit, view), wanted.Reasons ?? Rejection.Passing, cancellationToken);
+            return await StartAsync(request, retry, client, context, cancellationToken);
+        });
+
+    private async Task<IActionResult> StartAsync(
+        HttpRequest request, DatasetRequest dataset, DurableTaskClient client, FunctionContext context, CancellationToken cancellationToken)
     {
-        try
+        var id = InstanceIds.New("ingest", time);
+        await client.ScheduleNewOrchestrationInstanceAsync(
+            nameof(IngestDataset), dataset, new StartOrchestrationOptions(InstanceId: id), cancellationToken);
+        var management = ManagementUrls.Of(client.CreateHttpManagementPayload(id, await context.GetHttpRequestDataAsync()));
+        request.HttpContext.Response.Headers.Location = management[ManagementUrls.Status];
+        return Responses.Json(new IngestionAccepted(id, dataset.Revision, management), StatusCodes.Status202Accepted);
+    }
+
+    /// <summary>Reads and validates a dataset request, and has it answered.</summary>
+    private static Task<IActionResult> RespondAsync(
+        HttpRequest request, Func<DatasetRequest, Task<IActionResult>> respond, CancellationToken cancellationToken) =>
+        RespondAsync(async () =>
         {
             var dataset = await RequestReader.ReadAsync<DatasetRequest>(request.Body, Wanted, cancellationToken);
             var errors = new ValidationErrors();
             RequestRules.Check(dataset, "", errors);
             return errors.All is { Count: > 0 } all ? Responses.Problem(all) : await respond(dataset);
+        });
+
+    /// <summary>Has a request answered; errors become problem documents.</summary>
+    private static async Task<IActionResult> RespondAsync(Func<Task<IActionResult>> respond)
+    {
+        try
+        {
+            return await respond();
         }
         catch (RequestException e)
         {

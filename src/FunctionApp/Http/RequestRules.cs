@@ -96,7 +96,22 @@ internal static partial class RequestRules
             errors.Add("run", "must be 1 to 40 lower-case letters, digits and dashes");
         Check(request.Dataset, "dataset.", errors);
         CheckRepo("baseModel.", request.BaseModel.Repo, request.BaseModel.Revision, errors);
-        Check(request.Training, FieldsOf(request.Dataset.Columns), errors);
+        // The fields of a view are known when the view is looked up.
+        Check(request.Training, request.Dataset.View is null ? FieldsOf(request.Dataset.Columns) : null, errors);
+        return errors.All;
+    }
+
+    /// <summary>Lists all mistakes in a request to retry rows; empty when the request is valid.</summary>
+    public static IReadOnlyList<FieldError> Check(RetryRowsRequest request)
+    {
+        var errors = new ValidationErrors();
+        var reasons = request.Reasons ?? Rejection.Passing;
+        if (reasons.Count == 0) errors.Add("reasons", $"must have at least one, or be left out for {string.Join(", ", Rejection.Passing)}");
+        for (var i = 0; i < reasons.Count; i++)
+        {
+            if (!Rejection.All.Contains(reasons[i]))
+                errors.Add($"reasons[{i}]", $"is '{reasons[i]}', must be one of {string.Join(", ", Rejection.All)}");
+        }
         return errors.All;
     }
 
@@ -107,6 +122,7 @@ internal static partial class RequestRules
         if (dataset.Source is { } source) Check(source, $"{prefix}source", errors);
         // A dataset of blob storage gets a name where the request has none.
         CheckRepo(prefix, dataset is { Source: not null, Repo.Length: 0 } ? null : dataset.Repo, dataset.Revision, errors);
+        if (dataset.View is { } view) CheckView(dataset, view, prefix, errors);
         if (dataset.Config is not null) errors.Text($"{prefix}config", dataset.Config);
         if (dataset.Columns is { } columns) Check(columns, $"{prefix}columns", errors);
         errors.Word($"{prefix}images", dataset.Images);
@@ -121,7 +137,7 @@ internal static partial class RequestRules
     /// <summary>Adds the mistake in the name of a further field to the errors.</summary>
     public static void CheckFieldName(string name, string field, ValidationErrors errors)
     {
-        if (!FieldName().IsMatch(name)) errors.Add(field, "must have a name of 1 to 40 letters and digits, the first one a lower-case letter");
+        if (!FieldName().IsMatch(name)) errors.Add(field, "must have a name of 1 to 40 letters and digits, a lower-case letter first");
         else if (name is FieldDefinition.Title or FieldDefinition.Category or FieldDefinition.Price or "image" or "product")
             errors.Add(field, $"must have another name: {name} is a member of its own");
     }
@@ -149,6 +165,14 @@ internal static partial class RequestRules
         if (repo is not null && !RepoId().IsMatch(repo))
             errors.Add($"{prefix}repo", "must be the id of a repository on the Hub, owner/name");
         errors.Text($"{prefix}revision", revision);
+    }
+
+    private static void CheckView(DatasetRequest dataset, string view, string prefix, ValidationErrors errors)
+    {
+        if (!ViewName().IsMatch(view)) errors.Add($"{prefix}view", "must be the name of an ingested view, 12 hexadecimal digits");
+        else if (!Commit().IsMatch(dataset.Revision)) errors.Add($"{prefix}revision", "must be the commit of the view");
+        if (dataset != new DatasetRequest { Repo = dataset.Repo, Revision = dataset.Revision, View = view })
+            errors.Add($"{prefix}view", "fixes all settings of the dataset but repo and revision; leave the other ones out");
     }
 
     private static void Check(ColumnMapping columns, string field, ValidationErrors errors)
@@ -189,14 +213,15 @@ internal static partial class RequestRules
     }
 
     /// <summary>Returns the fields that an answer template may name, those with mistakes left out.</summary>
-    private static IReadOnlyList<FieldDefinition> FieldsOf(ColumnMapping? columns) => FieldDefinition.OfAnswers(columns is null ? null : columns with
+    private static IReadOnlyList<FieldDefinition> FieldsOf(ColumnMapping? columns)
     {
-        Fields = columns.Fields?.Where(field => FieldName().IsMatch(field.Key) && field.Value is not null).ToDictionary(),
-    });
+        var fields = columns?.Fields?.Where(field => FieldName().IsMatch(field.Key) && field.Value is not null).ToDictionary();
+        return FieldDefinition.OfAnswers(new ColumnMapping { Fields = fields });
+    }
 
     /// <summary>Adds the mistakes in training settings to the errors, in the order of the settings.</summary>
-    /// <param name="fields">Fields that the answer template may name.</param>
-    private static void Check(TrainingSettings training, IReadOnlyList<FieldDefinition> fields, ValidationErrors errors)
+    /// <param name="fields">Fields that the answer template may name; null while they are unknown.</param>
+    private static void Check(TrainingSettings training, IReadOnlyList<FieldDefinition>? fields, ValidationErrors errors)
     {
         errors.Word("training.method", training.Method);
         Check(training.Lora, errors);
@@ -229,8 +254,13 @@ internal static partial class RequestRules
         // A marker of the chat format, such as <|end|>, would end the question or insert a second image.
         if (training.Question.Contains("<|", StringComparison.Ordinal)) errors.Add("training.question", "must not contain '<|'");
         CheckTemplate("training.promptTemplate", training.PromptTemplate, template => _ = new PromptTemplate(template), errors);
-        CheckTemplate("training.answerTemplate", training.AnswerTemplate, template => _ = new AnswerTemplate(template, fields), errors);
+        CheckTemplate("training.answerTemplate", training.AnswerTemplate, Parse, errors);
         if (training.Device is not (null or "cpu" or "cuda")) errors.Add("training.device", "must be cpu or cuda, or be left out");
+
+        void Parse(string template)
+        {
+            if (fields is not null) _ = new AnswerTemplate(template, fields);
+        }
     }
 
     private static void Check(LoraSettings lora, ValidationErrors errors)
@@ -267,6 +297,12 @@ internal static partial class RequestRules
 
     [GeneratedRegex(@"\A[a-z][A-Za-z0-9]{0,39}\z")]
     private static partial Regex FieldName();
+
+    [GeneratedRegex(@"\A[0-9a-f]{12}\z")]
+    private static partial Regex ViewName();
+
+    [GeneratedRegex(@"\A[0-9a-f]{40}([0-9a-f]{24})?\z")]
+    private static partial Regex Commit();
 
     // Neither underscore nor dot, which names of the pipeline's own have: the folder _index, the instance {run}.ingest.
     [GeneratedRegex(@"\A[a-z0-9-]{1,40}\z")]

@@ -3,6 +3,7 @@ using FunctionsPipeline.Datasets;
 using FunctionsPipeline.Datasets.Hub;
 using FunctionsPipeline.FunctionApp.Orchestration;
 using FunctionsPipeline.FunctionApp.Sweeps;
+using Microsoft.AspNetCore.Http;
 using Microsoft.DurableTask;
 using Microsoft.DurableTask.Client;
 using Microsoft.Extensions.Logging;
@@ -33,10 +34,19 @@ public sealed class RunStarter(
         var model = await models.ResolveCommitAsync(request.BaseModel, cancellationToken);
         var training = request.Training;
         if (training.AnswerTemplate == AnswerTemplate.Default)
-            training = training with { AnswerTemplate = AnswerTemplate.DefaultFor(request.Dataset.Columns?.Further ?? []) };
+            training = training with { AnswerTemplate = AnswerTemplate.DefaultFor(dataset.Columns.Further) };
+        try
+        {
+            _ = new AnswerTemplate(training.AnswerTemplate, FieldDefinition.OfAnswers(dataset.Columns));
+        }
+        // A request that names a view does not tell the fields.
+        catch (FormatException e)
+        {
+            throw new RequestException("training.answerTemplate", StatusCodes.Status400BadRequest, $"training.answerTemplate {e.Message}.");
+        }
         return request with
         {
-            Dataset = dataset,
+            Dataset = dataset.Pinned,
             BaseModel = request.BaseModel with { Revision = model },
             Training = training,
         };

@@ -60,7 +60,7 @@ public sealed class HubSourceTests(AzuriteFixture azurite) : IClassFixture<Azuri
     private static async Task<(IngestPlan Plan, IngestReport Report)> IngestAsync(
         IngestionHarness harness, DatasetIngestion ingestion, DatasetRequest request)
     {
-        var pinned = await ingestion.CheckAsync(request);
+        var pinned = (await ingestion.CheckAsync(request)).Pinned;
         foreach (var table in await ingestion.FindTablesAsync(pinned)) await ingestion.ConvertTableAsync(pinned, table);
         var dataset = await ingestion.ResolveAsync(pinned);
         return (await harness.PlanAsync(dataset), await harness.CarryOutAsync(dataset, ingestion));

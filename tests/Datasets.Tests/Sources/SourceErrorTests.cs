@@ -57,7 +57,7 @@ public sealed class SourceErrorTests(AzuriteFixture azurite) : IClassFixture<Azu
     {
         await using var folder = await SourceFolder.CreateAsync(azurite);
         await folder.AddTextAsync("a.csv", "image,category\nx.png,coat\n");
-        var pinned = await folder.Ingestion.CheckAsync(folder.Request());
+        var pinned = (await folder.Ingestion.CheckAsync(folder.Request())).Pinned;
         await folder.AddTextAsync("a.csv", "image,category\ny.png,coat\n");
 
         var refusal = await Assert.ThrowsAsync<RequestException>(() => folder.Ingestion.FindTablesAsync(pinned));
