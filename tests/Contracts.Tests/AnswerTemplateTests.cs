@@ -51,6 +51,11 @@ public sealed class AnswerTemplateTests
         Assert.Equal("250.125", text[template.Find(text)["weight"]]);
     }
 
+    [Fact]
+    public void The_default_template_is_followed_by_further_fields() => Assert.Equal(
+        "Product: {title}, Category: {category}, Full Price: {price}, Brand: {brand}, X: {x}",
+        AnswerTemplate.DefaultFor([new("brand", FieldKind.Text), new("x", FieldKind.Number, "g")]));
+
     [Theory]
     [InlineData("")]
     [InlineData("a red coat")]
