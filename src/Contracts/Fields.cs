@@ -187,8 +187,19 @@ internal sealed class FieldValueConverter : JsonConverter<FieldValue>
 
 internal sealed class FieldValuesConverter : JsonConverter<FieldValues>
 {
-    public override FieldValues Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
-        new(JsonSerializer.Deserialize<Dictionary<string, FieldValue?>>(ref reader, options)!.Where(value => value.Value is not null)!);
+    public override FieldValues Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
+    {
+        try
+        {
+            return new FieldValues(
+                JsonSerializer.Deserialize<Dictionary<string, FieldValue?>>(ref reader, options)!.Where(value => value.Value is not null)!);
+        }
+        // Its path begins at the values; without one, the outer reader gives that of the document's member.
+        catch (JsonException e)
+        {
+            throw new JsonException(e.Message, e);
+        }
+    }
 
     public override void Write(Utf8JsonWriter writer, FieldValues value, JsonSerializerOptions options) =>
         JsonSerializer.Serialize(writer, value.ToDictionary(), options);
