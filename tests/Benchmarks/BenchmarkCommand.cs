@@ -15,7 +15,7 @@ internal static class BenchmarkCommand
     private static readonly IBenchmark[] All =
     [
         new WeightsBenchmark(), new ImageBenchmark(), new TokenizerBenchmark(), new ModelBenchmark(), new TinyTrainingBenchmark(),
-        new GpuBenchmark(), new ParquetBenchmark(), new IngestionBenchmark(),
+        new GpuBenchmark(), new ParquetBenchmark(), new PerceptualHashBenchmark(), new IngestionBenchmark(),
         new IngestionMemoryBenchmark(), new IngestionScaleBenchmark(),
         new HostBenchmark(), new ServeBenchmark(), new ServeUploadBenchmark(),
     ];

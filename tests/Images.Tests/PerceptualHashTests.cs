@@ -17,8 +17,8 @@ public sealed class PerceptualHashTests
             var hash = HashOf(Jpeg(image, 95));
             using var half = image.Clone(context => context.Resize(320, 240));
             using var stretched = image.Clone(context => context.Resize(500, 700));
-            Assert.All([Jpeg(image, 40), Png(image), Jpeg(half, 80), Png(half), Png(stretched)],
-                copy => Assert.InRange(HashOf(copy).DistanceTo(hash), 0, PerceptualHash.LargestDistance));
+            byte[][] copies = [Jpeg(image, 40), Png(image), Jpeg(half, 80), Png(half), Png(stretched)];
+            Assert.All(copies, copy => Assert.InRange(HashOf(copy).DistanceTo(hash), 0, PerceptualHash.LargestDistance));
         }
     }
 
@@ -56,8 +56,8 @@ public sealed class PerceptualHashTests
             // The reader is the judge of what upright is.
             using var read = ImageReader.Read(file);
             Assert.Equal((640, 480), (read.Width, read.Height));
-            Assert.InRange(HashOf(file).DistanceTo(HashOf(Png(read))), 0, 2);
-            Assert.InRange(HashOf(file).DistanceTo(hash), 0, 2);
+            Assert.InRange(HashOf(file).DistanceTo(HashOf(Png(read))), 0, 4);
+            Assert.InRange(HashOf(file).DistanceTo(hash), 0, 4);
         });
     }
 
@@ -84,7 +84,7 @@ public sealed class PerceptualHashTests
         Assert.Equal(64, hash.DistanceTo(new PerceptualHash(~hash.Bits)));
     }
 
-    /// <summary>Draws some soft spots.</summary>
+    /// <summary>Draws some discs.</summary>
     private static Image<Rgb24> Draw(int seed, int width, int height)
     {
         var random = new Random(seed);
@@ -100,7 +100,7 @@ public sealed class PerceptualHashTests
                 foreach (var spot in spots)
                 {
                     var (dx, dy) = (((double)x / width) - spot.X, ((double)y / height) - spot.Y);
-                    light += spot.Light * Math.Exp(-((dx * dx) + (dy * dy)) / (spot.Size * spot.Size));
+                    if ((dx * dx) + (dy * dy) < spot.Size * spot.Size) light += spot.Light;
                 }
                 var value = (byte)(255 * Math.Min(1, light / 2));
                 image[x, y] = new Rgb24(value, (byte)(255 - value), value);
