@@ -121,7 +121,8 @@ internal abstract class ColumnType
         private sealed class Column(ColumnValues<T> values, Func<T, string> text, Func<T, double?> number) : IColumn
         {
             // Values of a dictionary are the same memory in every row: its rows share a string.
-            private readonly Dictionary<T, string>? _shared = values.AreOfDictionary && typeof(T) == typeof(ReadOnlyMemory<byte>) ? [] : null;
+            private readonly Dictionary<T, string>? _shared =
+                values.AreOfDictionary && typeof(T) == typeof(ReadOnlyMemory<byte>) ? [] : null;
 
             public string? Text(int row)
             {

@@ -20,7 +20,7 @@ internal static class PriceCurrency
     public static string? Of(ManifestRow row) =>
         row.Fields?.FirstOrDefault(field => IsName(field.Key)).Value?.Text is { } text ? Of(text) ?? text : row.Currency;
 
-    /// <summary>Returns the code or the symbol of the currency in a text such as <c>$1,290.00</c>, <c>12.50 EUR</c> or <c>usd</c>.</summary>
+    /// <summary>Returns the code or symbol of the currency in a text such as <c>$1,290.00</c>, <c>12.50 EUR</c> or <c>usd</c>.</summary>
     public static string? Of(string? text)
     {
         if (text is null) return null;
