@@ -258,7 +258,7 @@ internal sealed record MappedField(FieldDefinition Definition, MappedColumn Colu
 {
     private static readonly char[] Separators = [';', '|'];
 
-    /// <summary>Returns the value of a row: a text in place of what should be a number and is none, null when the row has no value.</summary>
+    /// <summary>Returns the value of a row: a text in place of what is no number but should be one, null when the row has none.</summary>
     /// <param name="column">The field's column of the row group.</param>
     public FieldValue? Read(IColumn column, int row) => Definition.Kind switch
     {
