@@ -59,7 +59,7 @@ public static class Rejection
     /// <summary>A field of kind number holds something else, or a number below 0.</summary>
     public const string BadNumber = "bad-number";
 
-    /// <summary>The row cannot be read: the dataset's file or a correction is damaged, or a correction's value is of another kind.</summary>
+    /// <summary>The row cannot be read: its file or a correction is damaged, or a correction has a value of another kind.</summary>
     public const string UnreadableRow = "unreadable-row";
 
     /// <summary>The image was changed or deleted after its correction.</summary>
