@@ -66,7 +66,7 @@ internal static partial class Logs
     public static partial void SystemMetricsFailed(this ILogger logger, Exception exception);
 
     [LoggerMessage(18, LogLevel.Warning,
-        "Answers of run {Run}'s validation split take up to {Longest} tokens, but the model may generate {Most}: longer ones are cut off and "
-        + "count as wrong. Raise training.maxAnswerTokens.")]
+        "Answers of run {Run}'s validation split take up to {Longest} tokens, but the model may generate {Most}: longer ones are cut off "
+        + "and count as wrong. Raise training.maxAnswerTokens.")]
     public static partial void AnswersTooLong(this ILogger logger, string run, int longest, int most);
 }
