@@ -113,8 +113,8 @@ public sealed class RetryTests(AzuriteFixture azurite) : IClassFixture<AzuriteFi
         using var offline = new DatasetIngestion(
             new HubClient(new HttpClient(new NoHub()), new HubOptions()), azurite.Blobs, new IngestionOptions());
         Assert.Equal(old.View, (await offline.ResolveAsync(named)).Report!.View);
-        var (commit, columns) = await offline.CheckAsync(named);
-        Assert.Equal((old.Commit, "name"), (commit, columns.Title));
+        var (pinned, columns) = await offline.CheckAsync(named);
+        Assert.Equal((named, "name"), (pinned, columns.Title));
         var e = await Assert.ThrowsAsync<RequestException>(() => offline.ResolveAsync(named with { View = "0123456789ab" }));
         Assert.Equal(("dataset.view", 404), (e.Field, e.Status));
     }
@@ -143,14 +143,14 @@ public sealed class RetryTests(AzuriteFixture azurite) : IClassFixture<AzuriteFi
     private async Task<IngestReport> IngestAsync(DatasetRequest request)
     {
         var dataset = await _ingestion.ResolveAsync(request);
-        foreach (var file in dataset.Files)
+        for (var file = 0; file < dataset.Files; file++)
         {
-            await _ingestion.FetchFileAsync(dataset.Blobs, file.File);
-            foreach (var unit in Enumerable.Range(file.FirstUnit, file.Units)) await _ingestion.IngestUnitAsync(dataset.Blobs, unit);
+            var units = await _ingestion.FetchFileAsync(dataset.Blobs, file);
+            foreach (var unit in Enumerable.Range(units.First, units.Count)) await _ingestion.IngestUnitAsync(dataset.Blobs, unit);
         }
-        var summary = await _ingestion.WriteCatalogAsync(dataset.Blobs);
+        await _ingestion.WriteCatalogAsync(dataset.Blobs);
         for (var shard = 0; shard < dataset.Shards; shard++) await _ingestion.PreprocessAsync(dataset.Blobs, shard);
-        return await _ingestion.WriteReportAsync(dataset.Blobs, summary, seconds: 1);
+        return await _ingestion.WriteReportAsync(dataset.Blobs, seconds: 1);
     }
 
     private async Task<List<ManifestRow>> RowsAsync(IngestReport report)

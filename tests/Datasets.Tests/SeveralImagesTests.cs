@@ -114,9 +114,9 @@ public sealed class SeveralImagesTests(AzuriteFixture azurite) : IClassFixture<A
         var dataset = await ingestion.ResolveAsync(request);
         await ingestion.FetchFileAsync(dataset.Blobs, 0);
         await ingestion.IngestUnitAsync(dataset.Blobs, 0);
-        var summary = await ingestion.WriteCatalogAsync(dataset.Blobs);
+        await ingestion.WriteCatalogAsync(dataset.Blobs);
         await ingestion.PreprocessAsync(dataset.Blobs, 0);
-        var report = await ingestion.WriteReportAsync(dataset.Blobs, summary, seconds: 1);
+        var report = await ingestion.WriteReportAsync(dataset.Blobs, seconds: 1);
         var blobs = azurite.Blobs.GetBlobContainerClient(Containers.Datasets);
         var page = await new StoredDatasets(azurite.Blobs).RowsAsync(dataset.Blobs, new RowFilter(), 100, null, default);
         var shard = Assert.Single(await ingestion.ReadShardsAsync(dataset.Blobs));

@@ -173,7 +173,7 @@ public sealed class TrainingJobRunnerTests : IDisposable
         var image = new ImageProcessor(1).Fit(ImageReader.Read(TarShard.Png(60, 60, new(220, 20, 20))));
         var views = ImageProcessor.Views(image);
         var prompt = rows.Prompt(views.Tokens);
-        var batch = new TrainingBatch([(new TrainingRow(prompt, prompt.Length), views)], loaded.Config.PadTokenId, padLeft: true);
+        var batch = new TrainingBatch([(new TrainingRow(prompt, prompt.Length), [views])], loaded.Config.PadTokenId, padLeft: true);
         var input = batch.Input(CPU);
         foreach (var seed in Enumerable.Range(0, 5))
         {

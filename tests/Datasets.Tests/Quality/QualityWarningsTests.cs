@@ -1,6 +1,7 @@
 using System.Text.Json;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.Datasets.Quality;
+using FunctionsPipeline.Datasets.Storage;
 using FunctionsPipeline.Images;
 
 namespace FunctionsPipeline.Datasets.Tests.Quality;
@@ -10,7 +11,7 @@ public sealed class QualityWarningsTests
     private static readonly Dictionary<string, long> Balanced = new() { ["coat"] = 40, ["hat"] = 60 };
 
     [Fact]
-    public void Balanced_data_has_no_warning() => Assert.Empty(QualityWarnings.Of(QualityFigures.None, Balanced));
+    public void Balanced_data_has_no_warning() => Assert.Empty(Warnings(QualityFigures.None, Balanced));
 
     [Fact]
     public void An_image_in_two_splits_and_one_that_looks_like_it_are_pairs_and_one_within_a_split_is_not()
@@ -21,7 +22,7 @@ public sealed class QualityWarningsTests
             Row(3, Splits.Test, 0xffff_000f), Row(4, Splits.Test, 0x0000_ffff_ffff_ffff),
         ];
 
-        var warning = Assert.Single(QualityWarnings.Of(Figures(rows), Balanced));
+        var warning = Assert.Single(Warnings(Figures(rows), Balanced));
 
         Assert.Equal((QualityProblem.NearDuplicates, 2L), (warning.Kind, warning.Count));
         Assert.Equal([("train/0", "train", "train/2", "validation", 0), ("train/0", "train", "train/3", "test", 4)],
@@ -73,9 +74,9 @@ public sealed class QualityWarningsTests
             merged.Add(JsonSerializer.Deserialize<QualityFigures>(json, PipelineJson.Compact)!);
         }
 
-        Assert.Equal(JsonSerializer.Serialize(QualityWarnings.Of(Figures(rows), Balanced)),
-            JsonSerializer.Serialize(QualityWarnings.Of(merged.Result, Balanced)));
-        Assert.Equal(3, QualityWarnings.Of(merged.Result, Balanced).Count);
+        Assert.Equal(JsonSerializer.Serialize(Warnings(Figures(rows), Balanced)),
+            JsonSerializer.Serialize(Warnings(merged.Result, Balanced)));
+        Assert.Equal(3, Warnings(merged.Result, Balanced).Count);
     }
 
     [Theory]
@@ -90,7 +91,7 @@ public sealed class QualityWarningsTests
         var categories = new Dictionary<string, long> { ["coat"] = first, ["hat"] = second, ["bag"] = third }
             .Where(category => category.Value > 0).ToDictionary();
 
-        var warning = QualityWarnings.Of(QualityFigures.None, categories).FirstOrDefault(w => w.Kind == QualityProblem.Imbalance);
+        var warning = Warnings(QualityFigures.None, categories).FirstOrDefault(w => w.Kind == QualityProblem.Imbalance);
 
         Assert.Equal(isOne, warning is not null);
         if (warning is null) return;
@@ -102,7 +103,7 @@ public sealed class QualityWarningsTests
     public void Values_that_appear_once_are_counted_and_named()
     {
         var values = new Dictionary<string, long> { ["a"] = 1, ["b"] = 3, ["c"] = 1 };
-        var warning = Assert.Single(QualityWarnings.Of(QualityFigures.None, values));
+        var warning = Assert.Single(Warnings(QualityFigures.None, values));
 
         Assert.Equal((QualityProblem.SingleLabels, 2L), (warning.Kind, warning.Count));
         Assert.Equal(["a", "c"], warning.Examples!);
@@ -118,7 +119,7 @@ public sealed class QualityWarningsTests
             Row(3) with { Fields = FieldValues.Of([KeyValuePair.Create<string, FieldValue?>("currency_code", new FieldValue("eur"))]) },
         ];
 
-        var warning = Assert.Single(QualityWarnings.Of(Figures(rows), Balanced));
+        var warning = Assert.Single(Warnings(Figures(rows), Balanced));
 
         Assert.Equal((QualityProblem.MixedCurrencies, 1L), (warning.Kind, warning.Count));
         Assert.Contains("2 currencies (USD 2, EUR 1)", warning.Message, StringComparison.Ordinal);
@@ -129,7 +130,7 @@ public sealed class QualityWarningsTests
     {
         ManifestRow[] rows = [Row(0) with { Width = 99 }, Row(1) with { Height = 99 }, Row(2) with { Width = 100, Height = 100 }];
 
-        var warning = Assert.Single(QualityWarnings.Of(Figures(rows), Balanced));
+        var warning = Assert.Single(Warnings(Figures(rows), Balanced));
 
         Assert.Equal((QualityProblem.SmallImages, 2L), (warning.Kind, warning.Count));
         Assert.Equal(["train/0", "train/1"], warning.Examples!);
@@ -172,6 +173,9 @@ public sealed class QualityWarningsTests
         foreach (var row in rows) collector.Add(row);
         return collector.Result;
     }
+
+    private static IReadOnlyList<QualityWarning> Warnings(QualityFigures figures, Dictionary<string, long> categories) =>
+        QualityWarnings.Of(figures, [(FieldDefinition.Category, new ValueCounts(categories, AreAll: true))]);
 
     private static ManifestRow Row(long row, string split = Splits.Train, ulong? hash = null) => new()
     {

@@ -69,7 +69,7 @@ public sealed class ParquetFooterTests
     }
 
     private static async Task<List<(long Row, string? Title)>> ReadAsync(Stream file, IngestUnit unit, SplitRows split) =>
-        [.. (await ParquetRows.ReadAsync(file, Columns, unit, split, default).ToListAsync())
+        [.. (await ParquetRows.ReadAsync(file, Columns, unit, split, 1, default).ToListAsync())
             .SelectMany(batch => batch).Select(row => (row.Row, row.Title))];
 
     private static async Task<MemoryStream> WriteAsync()
