@@ -136,7 +136,7 @@ internal sealed class ParquetBenchmark : IBenchmark
 /// <param name="Length">Characters of texts and bytes of images.</param>
 internal sealed record ReadRows(long Rows, long Length);
 
-/// <summary>How texts are read.</summary>
+/// <summary>Forms in which texts are read.</summary>
 internal enum Texts
 {
     Characters,

@@ -1,6 +1,7 @@
 using System.Globalization;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.Datasets.Planning;
+using FunctionsPipeline.Datasets.Sources;
 using FunctionsPipeline.Datasets.Storage;
 using FunctionsPipeline.FunctionApp.Activities;
 using FunctionsPipeline.FunctionApp.Orchestration;
@@ -59,6 +60,7 @@ public class IngestScaleTests(ITestOutputHelper output)
             .Orchestrator("IngestFile", context => IngestFile.RunAsync(context))
             .Orchestrator("RunActivities", context => RunActivities.RunAsync(context))
             .Orchestrator("BuildCatalog", context => BuildCatalog.RunAsync(context))
+            .Activity<DatasetRequest>("FindTables", TimeSpan.FromSeconds(5), _ => Array.Empty<SourceTable>())
             .Activity<DatasetRequest>("ResolveDataset", TimeSpan.FromSeconds(30), _ => dataset)
             .Activity<DatasetBlobs>("ReadProgress", TimeSpan.FromSeconds(1), _ => new IngestProgress(
                 0, new RowCounts { Rows = done["IngestUnit"].Sum() * UnitRows }))

@@ -25,7 +25,8 @@ internal sealed class DatasetResolver(DatasetLookup lookup, PlanStore plans, Ing
             return new CheckedDataset(request, (await FindAsync(request, view, cancellationToken)).Columns);
         var commits = await lookup.PinAsync(request, cancellationToken);
         var pinned = request with { Revision = commits.Dataset };
-        if (await plans.FindAsync(BlobsOf(request, commits), cancellationToken) is { } plan) return new CheckedDataset(pinned, plan.Columns);
+        if (await plans.FindAsync(BlobsOf(request, commits), cancellationToken) is { } plan)
+            return new CheckedDataset(pinned, plan.Columns);
         var listed = await lookup.ListAsync(request, commits, cancellationToken);
         var columns = await lookup.ReadHeadAsync(request, commits, listed.Files[0],
             (file, _) => ChosenColumns.ForAsync(file, request.Columns, cancellationToken), cancellationToken);

@@ -71,14 +71,15 @@ internal static class QualityWarnings
 
     private static QualityWarning? Imbalance(string field, IReadOnlyDictionary<string, long> categories)
     {
-        var (all, most) = (categories.Values.Sum(), categories.MaxBy(category => category.Value));
+        var all = categories.Values.Sum();
         if (all < FewestSamples) return null;
+        var most = categories.MaxBy(category => category.Value);
         var median = categories.Values.Order().ElementAt(categories.Count / 2);
         if (most.Value <= LargestRatio * median && most.Value <= LargestShare * all) return null;
         return new QualityWarning(QualityProblem.Imbalance,
-            Text($"The value '{most.Key}' of '{field}' has {most.Value:N0} of {all:N0} samples, the median of {categories.Count:N0} values ")
-            + Text($"{median:N0}: a model may answer it without looking. Add samples of the others, or leave some of its rows out."),
-            most.Value)
+            Text($"The value '{most.Key}' of '{field}' has {most.Value:N0} of {all:N0} samples, and the median of ")
+            + Text($"{categories.Count:N0} values {median:N0}: a model may answer it without looking. Add samples of the others, or ")
+            + "leave some of its rows out.", most.Value)
         { Examples = [most.Key] };
     }
 

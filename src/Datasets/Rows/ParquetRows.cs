@@ -332,8 +332,7 @@ internal sealed class RowImages(ColumnValues<ReadOnlyMemory<byte>>? bytes, Colum
         else if (urls?[row] is not null) foreach (var url in After(urls)) images.Add((null, StoredType.TextOf(url)));
         return images;
 
-        ReadOnlySpan<ReadOnlyMemory<byte>> After(ColumnValues<ReadOnlyMemory<byte>> values) => values.All(row)[1..] is var more && more.Length > most
-            ? more[..most]
-            : more;
+        ReadOnlySpan<ReadOnlyMemory<byte>> After(ColumnValues<ReadOnlyMemory<byte>> values) =>
+            values.All(row)[1..] is var more && more.Length > most ? more[..most] : more;
     }
 }

@@ -23,8 +23,8 @@ public sealed class RunStarter(
     ILogger<RunStarter> logger)
 {
     /// <summary>
-    /// Replaces a request's revisions with the commits that they point to now, names a dataset of blob storage that has no name, and has the
-    /// default answer template followed by the further fields.
+    /// Replaces a request's revisions with the commits that they point to now, names a dataset of blob storage that has no name, and has
+    /// the default answer template followed by the further fields.
     /// </summary>
     /// <exception cref="RequestException">The Hub lacks a repository, revision or column of the request.</exception>
     /// <exception cref="HubException">The Hub cannot be reached.</exception>

@@ -14,6 +14,9 @@ public sealed class QualityWarningsTests
     public void Balanced_data_has_no_warning() => Assert.Empty(Warnings(QualityFigures.None, Balanced));
 
     [Fact]
+    public void Data_without_categories_has_no_warning() => Assert.Empty(Warnings(QualityFigures.None, []));
+
+    [Fact]
     public void An_image_in_two_splits_and_one_that_looks_like_it_are_pairs_and_one_within_a_split_is_not()
     {
         ManifestRow[] rows =
