@@ -1,7 +1,6 @@
 import { useState } from 'preact/hooks';
 import { call } from '../api/client';
 import { type ApiError, toError } from '../api/errors';
-import type { Schemas } from '../api/schema';
 import { Dialog } from '../components/Dialog';
 import { ErrorBox } from '../components/ErrorBox';
 import { Loaded } from '../components/Loaded';
@@ -11,9 +10,6 @@ import { href, setQuery } from '../shell/router';
 import { Course, useTimeline } from './course';
 import type { DatasetPath } from './dataset-rows';
 import { StatusBadge } from './run-state';
-
-// docs/openapi.json does not have the operation yet.
-const retryRows = call as (method: 'post', route: string, args: object) => Promise<Schemas['IngestionAccepted']>;
 
 /** Reasons that time can heal: those that a request without reasons reads again. */
 const healing = ['timeout', 'download-failed', 'not-found', 'opted-out'];
@@ -40,8 +36,8 @@ function RetryDialog({ path, rejectedBy, close }: { path: DatasetPath; rejectedB
         setBusy(true);
         setError(undefined);
         try {
-            const { id } = await retryRows(
-                'post', '/api/datasets/{owner}/{name}/{commit}/{view}/retry', { path: { ...path }, body: { reasons: chosen } });
+            const { id } = await call(
+                'post', '/api/datasets/{owner}/{name}/{commit}/{view}/retry', { path: { ...path }, body: { reasons: [...chosen] } });
             notify(`${formatCount(count, 'row')} are being read again.`);
             setQuery({ retry: id });
             close();
