@@ -231,7 +231,7 @@ public class RunEndpointsTests(PipelineFixture pipeline) : IClassFixture<Pipelin
 
         var below = (await pipeline.Http.GetFromJsonAsync<Timeline>($"/api/timelines/{ingestion.Instance}", PipelineJson.Options))!;
         Assert.Equal("IngestDataset", below.Name);
-        Assert.Contains(below.Spans, span => span.Name == "WriteCatalog");
+        Assert.Contains(below.Spans, span => span.Name == "BuildCatalog");
     }
 
     private async Task AssertDatasetAsync(IngestReport report)
