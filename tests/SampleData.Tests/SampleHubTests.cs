@@ -26,8 +26,8 @@ public sealed class SampleHubTests : IDisposable
         Assert.Equal(HttpStatusCode.Found, redirect.StatusCode);
         Assert.Equal(40, redirect.Headers.GetValues("X-Repo-Commit").Single().Length);
         string[] columns = ["website_name", "competence_date", "country_code", "currency_code", "brand", "category1_code", "category2_code",
-            "category3_code",
-            "product_code", "title", "itemurl", "imageurl", "full_price", "price", "full_price_eur", "price_eur", "flg_discount"];
+            "category3_code", "product_code", "title", "itemurl", "imageurl", "full_price", "price", "full_price_eur", "price_eur",
+            "flg_discount", "colour", "pattern"];
         Assert.Equal(columns.Order(), reader.Schema.Fields.Select(f => f.Name).Order());
         Assert.Equal(120, reader.Metadata!.RowGroups.Sum(g => g.NumRows));
     }
