@@ -40,7 +40,8 @@ public sealed class ContainerCatalogTests(PipelineFixture pipeline) : IClassFixt
         using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(10));
         var request = pipeline.Request() with { Run = "own-catalog", Dataset = Request("catalog-fields") };
 
-        await pipeline.Client.StartRunAsync(request with { Training = request.Training with { MaxSteps = 60 } }, limit.Token);
+        await pipeline.Client.StartRunAsync(
+            request with { Training = request.Training with { MaxSteps = 60, MaxAnswerTokens = 96 } }, limit.Token);
         RunView? last = null;
         await foreach (var view in pipeline.Client.FollowAsync("own-catalog", limit.Token)) last = view;
 
