@@ -96,10 +96,7 @@ internal sealed class IngestionHarness : IAsyncDisposable
     public async Task<List<PlannedFile>> FilesAsync(DatasetBlobs dataset)
     {
         var plans = new PlanStore(Container);
-        var plan = await plans.ReadAsync(dataset, default);
-        var files = new List<PlannedFile>();
-        for (var file = 0; file < plan.Files; file++) files.Add(await plans.FileAsync(plan, file, default));
-        return files;
+        return await plans.FilesAsync(await plans.ReadAsync(dataset, default), default).ToListAsync();
     }
 
     /// <summary>Every row of a dataset that was ingested, with its state in the complete dataset.</summary>

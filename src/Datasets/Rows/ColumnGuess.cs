@@ -204,11 +204,5 @@ internal static class SampleRows
             ? string.Create(CultureInfo.InvariantCulture, $"({ArrowTypeName.Of(file, field)}, {size / 1e6:N0} MB in a row group)")
             : null;
 
-    private static string? Shortened(string? text)
-    {
-        if (text is null || text.Length <= LongestText) return text;
-        // Does not cut a surrogate pair in half.
-        var length = char.IsHighSurrogate(text[LongestText - 1]) ? LongestText - 1 : LongestText;
-        return text[..length] + "…";
-    }
+    private static string? Shortened(string? text) => text is null ? null : ShortText.Of(text, LongestText);
 }

@@ -118,7 +118,9 @@ internal sealed class ParquetFooter
         stream.WriteByte((byte)value);
     }
 
-    /// <summary>A file that is followed by another footer, at a distance, so that whoever looks for it reads nothing else.</summary>
+    /// <summary>
+    /// A file with another footer behind it. Zeros between them keep a reader that guesses the footer's size from reading the file's end.
+    /// </summary>
     private sealed class CutFile(Stream file, byte[] footer) : ReadOnlyStream
     {
         private readonly long _footerStart = file.Length + ParquetFile.FooterGuess;

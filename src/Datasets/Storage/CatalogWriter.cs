@@ -8,6 +8,7 @@ using Azure.Storage.Blobs.Models;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.Datasets.Planning;
 using FunctionsPipeline.Datasets.Quality;
+using FunctionsPipeline.Datasets.Rows;
 using Parquet;
 using Parquet.Schema;
 
@@ -320,8 +321,8 @@ internal sealed class ValueCounter
 
     public void Add(string value, long samples = 1)
     {
-        if (value.Length > LongestValue + 1)
-            value = $"{value.AsSpan(0, char.IsHighSurrogate(value[LongestValue - 1]) ? LongestValue - 1 : LongestValue)}…";
+        // A value that was cut has one character more, and is not cut again when it is merged.
+        if (value.Length > LongestValue + 1) value = ShortText.Of(value, LongestValue);
         _counts[value] = _counts.GetValueOrDefault(value) + samples;
         if (_counts.Count <= 2 * ValueCounts.Most) return;
         (_counts, _areAll) = (MostFrequent(), false);
