@@ -83,6 +83,9 @@ public sealed record DatasetBlobs(string Repo, string Commit, string View)
     [JsonIgnore]
     public string Shards => $"{ViewPrefix}/shards/";
 
+    /// <summary>Some consecutive tables that are converted to Parquet before the view is planned, with the request.</summary>
+    public string PlannedTables(int part) => $"{ViewPrefix}/plan/tables-{part:D5}.json";
+
     /// <summary>Some consecutive files of the plan.</summary>
     public string PlannedFiles(int part) => $"{ViewPrefix}/plan/files-{part:D5}.json";
 

@@ -95,23 +95,28 @@ public sealed class DatasetIngestion : IDisposable
         return new DatasetRequest { Repo = dataset.Repo, Revision = dataset.Commit, View = plan.View };
     }
 
-    /// <summary>Lists the tables of a dataset that have to be converted to Parquet before it is resolved; empty for none.</summary>
+    /// <summary>Finds the tables of a dataset that have to be converted to Parquet before it is resolved, and keeps their list.</summary>
     /// <exception cref="RequestException">As <see cref="CheckAsync"/>.</exception>
     /// <exception cref="HubException">The Hub cannot be reached.</exception>
-    public Task<IReadOnlyList<SourceTable>> FindTablesAsync(DatasetRequest request, CancellationToken cancellationToken = default) =>
-        _resolver.FindTablesAsync(Named(request), cancellationToken);
+    public async Task<TablesToConvert> FindTablesAsync(DatasetRequest request, CancellationToken cancellationToken = default)
+    {
+        var (dataset, tables) = await _resolver.FindTablesAsync(Named(request), cancellationToken);
+        return new TablesToConvert(dataset, tables, _options.UnitsAtOnce, _options.InstancesForUnits);
+    }
 
     /// <summary>Converts a table to Parquet in blob storage, once for the same content.</summary>
+    /// <param name="number">Number of the table among those found.</param>
     /// <exception cref="RequestException">The table was changed since it was listed, or is of another form than its name says.</exception>
     /// <exception cref="HubException">The Hub cannot be reached.</exception>
-    public async Task ConvertTableAsync(DatasetRequest request, SourceTable table, CancellationToken cancellationToken = default)
+    public async Task ConvertTableAsync(DatasetBlobs dataset, int number, CancellationToken cancellationToken = default)
     {
-        var named = Named(request);
-        var blob = _container.GetBlobClient(new DatasetBlobs(named.Repo, named.Revision, "").File(table.Converted.Sha256!));
+        var (request, table) = await _plans.TableAsync(dataset, number, cancellationToken);
+        var blob = _container.GetBlobClient(dataset.File(table.Converted.Sha256!));
         if (await blob.ExistsAsync(cancellationToken)) return;
-        var source = _lookup.FilesOf(named, named.Revision, asOf: null);
+        using var slot = await _slots.TakeAsync(cancellationToken);
+        var source = _lookup.FilesOf(request, dataset.Commit, asOf: null);
         await using var parquet = TemporaryFile.Create();
-        await new ParquetConversion(source, named.Config, _options.ImageLimits.MaxBytes)
+        await new ParquetConversion(source, request.Config, _options.ImageLimits.MaxBytes)
             .WriteAsync(table, parquet, mostRows: null, cancellationToken);
         parquet.Position = 0;
         await blob.CreateAsync(parquet, "application/vnd.apache.parquet", cancellationToken);
@@ -130,7 +135,7 @@ public sealed class DatasetIngestion : IDisposable
         return plan.Resolved(await ReportAsync(plan.Blobs, cancellationToken)) with
         {
             UnitsAtOnce = _options.UnitsAtOnce,
-            Instances = Math.Max(1, _options.UnitsAtOnce / _options.UnitsPerInstance),
+            Instances = _options.InstancesForUnits,
         };
     }
 

@@ -22,6 +22,9 @@ public sealed record IngestionOptions
 
     internal int UnitsAtOnce => Parallelism ?? UnitsPerInstance * Instances;
 
+    /// <summary>Number of instances that <see cref="UnitsAtOnce"/> is meant for.</summary>
+    internal int InstancesForUnits => Math.Max(1, UnitsAtOnce / UnitsPerInstance);
+
     /// <summary>Number of images that one unit fetches, checks and stores concurrently.</summary>
     public int Concurrency { get; init; } = 16;
 

@@ -13,6 +13,13 @@ public sealed class PermanentFailureException(string message, Exception? inner =
 internal static class HubFailures
 {
     /// <summary>Runs the body of an activity and turns a refusal of the Hub into a failure that is not retried.</summary>
+    public static Task MarkPermanentAsync(Func<Task> body) => MarkPermanentAsync<object?>(async () =>
+    {
+        await body();
+        return null;
+    });
+
+    /// <inheritdoc cref="MarkPermanentAsync(Func{Task})"/>
     public static async Task<T> MarkPermanentAsync<T>(Func<Task<T>> body)
     {
         try

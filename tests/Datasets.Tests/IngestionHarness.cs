@@ -48,10 +48,17 @@ internal sealed class IngestionHarness : IAsyncDisposable
     /// <summary>Runs all activities in the order that the orchestrators do.</summary>
     public async Task<(ResolvedDataset Dataset, IngestReport Report)> IngestAsync(DatasetRequest request)
     {
-        foreach (var table in await Ingestion.FindTablesAsync(request)) await Ingestion.ConvertTableAsync(request, table);
+        await ConvertAsync(Ingestion, request);
         var dataset = await Ingestion.ResolveAsync(request);
         if (dataset.Report is { } there) return (dataset, there);
         return (dataset, await CarryOutAsync(dataset));
+    }
+
+    /// <summary>Runs all activities before a dataset is resolved.</summary>
+    public static async Task ConvertAsync(DatasetIngestion ingestion, DatasetRequest request)
+    {
+        var tables = await ingestion.FindTablesAsync(request);
+        for (var table = 0; table < tables.Count; table++) await ingestion.ConvertTableAsync(tables.Dataset, table);
     }
 
     /// <summary>Runs all activities after a dataset has been resolved, also when it is complete already.</summary>

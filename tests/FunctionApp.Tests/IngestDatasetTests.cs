@@ -1,9 +1,7 @@
 using System.Text.Json;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.Datasets;
-using FunctionsPipeline.Datasets.Hub;
 using FunctionsPipeline.Datasets.Planning;
-using FunctionsPipeline.Datasets.Sources;
 using FunctionsPipeline.Datasets.Storage;
 using FunctionsPipeline.FunctionApp.Activities;
 using FunctionsPipeline.FunctionApp.Orchestration;
@@ -183,23 +181,14 @@ public class IngestDatasetTests
     [Fact]
     public async Task Tables_of_other_forms_are_converted_before_the_plan_is_made()
     {
-        SourceTable[] tables =
-        [
-            .. Enumerable.Range(0, 6).Select(i =>
-                new SourceTable(TableForm.Csv, "train", new HubFileInfo($"{i}.csv", 10, null, $"version {i}"))),
-        ];
-        var converted = new List<ConvertTableInput>();
+        var converted = new List<DatasetItem>();
         var orchestration = Orchestration()
-            .On<DatasetRequest, IReadOnlyList<SourceTable>>("FindTables", _ => tables)
-            .On<ConvertTableInput, string>("ConvertTable", input =>
-            {
-                converted.Add(input);
-                return input.Table.File.Path;
-            });
+            .On<DatasetRequest, TablesToConvert>("FindTables", _ => new TablesToConvert(Dataset.Blobs, 6, 4, 1))
+            .On<DatasetItem>("ConvertTable", table => converted.Add(table));
 
         await IngestDataset.RunAsync(orchestration);
 
-        Assert.Equal(tables, converted.Select(input => input.Table));
+        Assert.Equal(Enumerable.Range(0, 6).Select(table => new DatasetItem(Dataset.Blobs, table)), converted);
         Assert.Equal("ResolveDataset", orchestration.Calls[7]);
         Assert.Contains(orchestration.Statuses.OfType<RunProgress>(),
             status => status.Message == "converting the files of samples/garments to Parquet: 6 of 6");
@@ -226,7 +215,7 @@ public class IngestDatasetTests
     }
 
     private static FakeOrchestration Orchestration() => new FakeOrchestration(Samples.Request.Dataset)
-        .On<DatasetRequest, IReadOnlyList<SourceTable>>("FindTables", _ => [])
+        .On<DatasetRequest, TablesToConvert>("FindTables", _ => new TablesToConvert(Dataset.Blobs, 0, 6, 1))
         .On<DatasetRequest, ResolvedDataset>("ResolveDataset", _ => Dataset)
         .On<IngestFileInput>("IngestFile", _ => { })
         .On<DatasetBlobs, IngestProgress>("ReadProgress", _ => new IngestProgress(0, new RowCounts()))

@@ -1,10 +1,10 @@
 using System.Globalization;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.Datasets.Planning;
-using FunctionsPipeline.Datasets.Sources;
 using FunctionsPipeline.Datasets.Storage;
 using FunctionsPipeline.FunctionApp.Activities;
 using FunctionsPipeline.FunctionApp.Orchestration;
+using Microsoft.DurableTask;
 using Xunit.Abstractions;
 
 namespace FunctionsPipeline.FunctionApp.Tests;
@@ -26,7 +26,10 @@ public class IngestScaleTests(ITestOutputHelper output)
     [InlineData(10_000_000, 1000, 40)]
     [InlineData(10_000_000, 1, 40)]
     [InlineData(1_000_000, 4000, 40)]
-    public void No_history_is_long_and_no_payload_large_whatever_the_number_of_rows_and_files(int rows, int files, int instances)
+    [InlineData(200_000, 60, 1, true)]
+    [InlineData(1_000_000, 5000, 40, true)]
+    public void No_history_is_long_and_no_payload_large_whatever_the_number_of_rows_and_files(
+        int rows, int files, int instances, bool areConverted = false)
     {
         const int unitsPerInstance = 6;
         var units = rows / UnitRows;
@@ -43,8 +46,10 @@ public class IngestScaleTests(ITestOutputHelper output)
             UnitsAtOnce = unitsPerInstance * instances,
             Instances = instances,
         };
+        var tables = areConverted ? files : 0;
         var done = new Dictionary<string, int[]>
         {
+            ["ConvertTable"] = new int[tables],
             ["FetchFile"] = new int[files],
             ["IngestUnit"] = new int[units],
             ["WriteKeys"] = new int[dataset.CatalogParts],
@@ -60,7 +65,8 @@ public class IngestScaleTests(ITestOutputHelper output)
             .Orchestrator("IngestFile", context => IngestFile.RunAsync(context))
             .Orchestrator("RunActivities", context => RunActivities.RunAsync(context))
             .Orchestrator("BuildCatalog", context => BuildCatalog.RunAsync(context))
-            .Activity<DatasetRequest>("FindTables", TimeSpan.FromSeconds(5), _ => Array.Empty<SourceTable>())
+            .Activity<DatasetRequest>("FindTables", TimeSpan.FromSeconds(5),
+                _ => new TablesToConvert(dataset.Blobs, tables, dataset.UnitsAtOnce, dataset.Instances))
             .Activity<DatasetRequest>("ResolveDataset", TimeSpan.FromSeconds(30), _ => dataset)
             .Activity<DatasetBlobs>("ReadProgress", TimeSpan.FromSeconds(1), _ => new IngestProgress(
                 0, new RowCounts { Rows = done["IngestUnit"].Sum() * UnitRows }))
@@ -75,7 +81,7 @@ public class IngestScaleTests(ITestOutputHelper output)
         foreach (var (name, seconds) in new[]
         {
             ("IngestUnit", UnitDuration.TotalSeconds), ("WriteKeys", 30), ("FindDuplicates", 10), ("WriteCatalog", 40),
-            ("PreprocessShard", 5),
+            ("PreprocessShard", 5), ("ConvertTable", 3),
         })
         {
             hub.Activity<DatasetItem>(name, TimeSpan.FromSeconds(seconds), item =>
@@ -100,13 +106,37 @@ public class IngestScaleTests(ITestOutputHelper output)
             Assert.All(kind, instance => Assert.InRange(instance.Events, 1, MostEvents));
             Assert.All(kind, instance => Assert.InRange(instance.LargestPayload, 1, MostPayload));
         }
-        output.WriteLine($"{rows:N0} rows, {files:N0} files, {instances} instances: {hub.Elapsed:d\\.hh\\:mm\\:ss}, "
-            + $"at most {hub.MostRunning} activities at once, longest wait {hub.LongestWait.TotalSeconds:0} s");
+        output.WriteLine($"{rows:N0} rows, {files:N0} {(areConverted ? "tables" : "files")}, {instances} instances: "
+            + $"{hub.Elapsed:d\\.hh\\:mm\\:ss}, at most {hub.MostRunning} activities at once, "
+            + $"longest wait {hub.LongestWait.TotalSeconds:0} s");
         foreach (var kind in all)
         {
             output.WriteLine(string.Create(CultureInfo.InvariantCulture,
                 $"| {kind.Key} | {kind.Count():N0} | {kind.Max(i => i.Events):N0} | {kind.Max(i => i.LargestPayload):N0} | ")
                 + string.Create(CultureInfo.InvariantCulture, $"{kind.Max(i => i.HistoryBytes) / 1000.0:0.0} |"));
         }
+    }
+
+    [Fact]
+    public void A_table_of_thousands_that_cannot_be_converted_ends_the_ingestion_with_its_reason()
+    {
+        const string reason = "4000.csv has no rows";
+        var calls = 0;
+        var hub = new SimulatedTaskHub(_ => 6)
+            .Orchestrator("IngestDataset", context => IngestDataset.RunAsync(context))
+            .Orchestrator("RunActivities", context => RunActivities.RunAsync(context))
+            .Activity<DatasetRequest>("FindTables", TimeSpan.FromSeconds(5), _ => new TablesToConvert(Samples.Dataset, 5000, 6, 1))
+            .Activity<DatasetItem>("ConvertTable", TimeSpan.FromSeconds(3), table =>
+            {
+                if (table.Number != 4000) return null;
+                calls++;
+                throw new RequestException("dataset.source", 400, reason);
+            });
+
+        var failure = Assert.Throws<TaskFailedException>(
+            () => hub.Run<IngestReport>("IngestDataset", "run-1.ingest", Samples.Request.Dataset));
+
+        Assert.Equal(reason, FailureReason.Of(TaskFailureDetails.FromException(failure)));
+        Assert.Equal(1, calls);
     }
 }

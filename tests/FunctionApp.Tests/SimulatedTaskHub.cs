@@ -1,4 +1,5 @@
 using System.Text;
+using FunctionsPipeline.Contracts;
 using Microsoft.DurableTask;
 using Microsoft.DurableTask.Converters;
 using Microsoft.Extensions.Logging;
@@ -109,7 +110,7 @@ internal sealed class SimulatedTaskHub(Func<TimeSpan, int> slots)
                     StartWaiting();
                     ended(output, null);
                 }
-                catch (IOException e)
+                catch (Exception e) when (e is IOException or RequestException)
                 {
                     StartWaiting();
                     ended(null, e);
@@ -195,7 +196,7 @@ internal sealed class SimulatedTaskHub(Func<TimeSpan, int> slots)
                     }));
                     return JsonDataConverter.Default.Deserialize<TResult>(await completion.Task)!;
                 }
-                catch (IOException e)
+                catch (Exception e) when (e is IOException or RequestException)
                 {
                     var failure = new TaskFailedException(name.Name, attempt, TaskFailureDetails.FromException(e));
                     var retry = new RetryContext(this, attempt, failure.FailureDetails, TimeSpan.Zero, CancellationToken.None);

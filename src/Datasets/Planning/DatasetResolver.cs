@@ -33,14 +33,18 @@ internal sealed class DatasetResolver(DatasetLookup lookup, PlanStore plans, Ing
         return new CheckedDataset(pinned, columns.Mapping);
     }
 
-    /// <summary>Lists the tables that have to be converted to Parquet before the plan is made; empty for none.</summary>
-    public async Task<IReadOnlyList<SourceTable>> FindTablesAsync(DatasetRequest request, CancellationToken cancellationToken)
+    /// <summary>Keeps a list of the tables that have to be converted to Parquet before the plan is made.</summary>
+    /// <returns>The view, and the number of tables, 0 for none.</returns>
+    public async Task<(DatasetBlobs Dataset, int Count)> FindTablesAsync(DatasetRequest request, CancellationToken cancellationToken)
     {
-        if (request.View is not null) return [];
+        if (request.View is { } view) return (new DatasetBlobs(request.Repo, request.Revision, view), 0);
         var commits = await lookup.PinAsync(request, cancellationToken);
-        if (commits.Own is null || await plans.FindAsync(BlobsOf(request, commits), cancellationToken) is not null) return [];
+        var blobs = BlobsOf(request, commits);
+        if (commits.Own is null || await plans.FindAsync(blobs, cancellationToken) is not null) return (blobs, 0);
         var listed = await lookup.ListAsync(request, commits, cancellationToken);
-        return [.. listed.Files.Select(file => file.Table).OfType<SourceTable>()];
+        SourceTable[] tables = [.. listed.Files.Select(file => file.Table).OfType<SourceTable>()];
+        await plans.KeepTablesAsync(blobs, request, tables, cancellationToken);
+        return (blobs, tables.Length);
     }
 
     /// <summary>Returns the plan of a request; creates the plan unless it exists.</summary>

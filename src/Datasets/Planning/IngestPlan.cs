@@ -4,6 +4,7 @@ using Azure.Storage.Blobs;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.Datasets.Hub;
 using FunctionsPipeline.Datasets.Rows;
+using FunctionsPipeline.Datasets.Sources;
 using FunctionsPipeline.Datasets.Storage;
 
 namespace FunctionsPipeline.Datasets.Planning;
@@ -14,7 +15,7 @@ namespace FunctionsPipeline.Datasets.Planning;
 /// </summary>
 public sealed record IngestPlan
 {
-    /// <summary>Number of files or units in a part of the plan.</summary>
+    /// <summary>Number of tables, files or units in a part of the plan.</summary>
     public const int PartSize = 250;
 
     public required DatasetRequest Request { get; init; }
@@ -165,6 +166,16 @@ public sealed record IngestUnit(int Number, string Split, string File, long File
     public int FirstGroup { get; init; }
 }
 
+/// <summary>Tables to convert before a dataset is resolved, as durable state holds them.</summary>
+/// <param name="Dataset">The view, with whose plan storage keeps the list of the tables.</param>
+/// <param name="Count">Number of tables; 0 when none has to be converted.</param>
+/// <param name="UnitsAtOnce">Maximum number of tables in progress at once, each of which counts as a unit.</param>
+/// <param name="Instances">Number of instances of the app that <paramref name="UnitsAtOnce"/> is meant for.</param>
+public sealed record TablesToConvert(DatasetBlobs Dataset, int Count, int UnitsAtOnce, int Instances);
+
+/// <summary>Some consecutive tables to convert, and the request whose dataset they belong to.</summary>
+internal sealed record PlannedTables(DatasetRequest Request, IReadOnlyList<SourceTable> Tables);
+
 /// <summary>A resolved and planned dataset as durable state holds it: references and counts only.</summary>
 public sealed record ResolvedDataset
 {
@@ -214,6 +225,7 @@ internal sealed class PlanStore(BlobContainerClient container)
     private const int PartsKept = 16;
 
     private readonly Latest<IngestPlan> _plans = new(PlansKept);
+    private readonly Latest<PlannedTables> _tables = new(PartsKept);
     private readonly Latest<IReadOnlyList<PlannedFile>> _files = new(PartsKept);
     private readonly Latest<IReadOnlyList<IngestUnit>> _units = new(PartsKept);
 
@@ -224,6 +236,14 @@ internal sealed class PlanStore(BlobContainerClient container)
     /// <summary>Reads the plan of a resolved view.</summary>
     public Task<IngestPlan> ReadAsync(DatasetBlobs dataset, CancellationToken cancellationToken) =>
         ReadAsync(_plans, dataset.Plan, cancellationToken);
+
+    /// <summary>Reads a table to convert, and the request whose dataset it belongs to.</summary>
+    public async Task<(DatasetRequest Request, SourceTable Table)> TableAsync(
+        DatasetBlobs dataset, int table, CancellationToken cancellationToken)
+    {
+        var part = await ReadAsync(_tables, dataset.PlannedTables(table / IngestPlan.PartSize), cancellationToken);
+        return (part.Request, part.Tables[table % IngestPlan.PartSize]);
+    }
 
     /// <summary>Reads a file of a plan.</summary>
     public async Task<PlannedFile> FileAsync(IngestPlan plan, int file, CancellationToken cancellationToken) =>
@@ -245,6 +265,14 @@ internal sealed class PlanStore(BlobContainerClient container)
             var part = await ReadAsync(_units, plan.Blobs.PlannedUnits(unit / IngestPlan.PartSize), cancellationToken);
             yield return part[unit % IngestPlan.PartSize];
         }
+    }
+
+    /// <summary>Writes the tables to convert before a view is planned, unless they exist.</summary>
+    public async Task KeepTablesAsync(
+        DatasetBlobs dataset, DatasetRequest request, IReadOnlyList<SourceTable> tables, CancellationToken cancellationToken)
+    {
+        foreach (var (part, some) in tables.Chunk(IngestPlan.PartSize).Index())
+            await KeepAsync(dataset.PlannedTables(part), new PlannedTables(request, some), cancellationToken);
     }
 
     /// <summary>Writes a plan unless one exists; returns the stored plan, which may be that of a concurrent writer.</summary>

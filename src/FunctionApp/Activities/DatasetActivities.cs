@@ -1,37 +1,29 @@
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.Datasets;
 using FunctionsPipeline.Datasets.Planning;
-using FunctionsPipeline.Datasets.Sources;
 using FunctionsPipeline.Datasets.Storage;
 using Microsoft.Azure.Functions.Worker;
 
 namespace FunctionsPipeline.FunctionApp.Activities;
 
-/// <summary>A file, unit, part of the catalog, partition of its keys, or shard of a dataset, by its number.</summary>
+/// <summary>A table, file, unit, part of the catalog, partition of its keys, or shard of a dataset, by its number.</summary>
 public sealed record DatasetItem(DatasetBlobs Dataset, int Number);
 
 /// <param name="Seconds">Duration of the ingestion.</param>
 public sealed record ReportInput(DatasetBlobs Dataset, double Seconds);
 
-/// <summary>A table of the request's dataset to convert.</summary>
-public sealed record ConvertTableInput(DatasetRequest Request, SourceTable Table);
-
 /// <summary>Activities of ingestion. Each is idempotent, and takes and returns references and counts, never rows.</summary>
 public sealed class DatasetActivities(DatasetIngestion ingestion)
 {
-    /// <summary>Lists the tables that have to be converted to Parquet; none of a dataset that the Hub has converted.</summary>
+    /// <summary>Counts the tables that have to be converted to Parquet; none of a dataset that the Hub has converted.</summary>
     [Function(nameof(FindTables))]
-    public Task<IReadOnlyList<SourceTable>> FindTables([ActivityTrigger] DatasetRequest request, CancellationToken cancellationToken) =>
+    public Task<TablesToConvert> FindTables([ActivityTrigger] DatasetRequest request, CancellationToken cancellationToken) =>
         HubFailures.MarkPermanentAsync(() => ingestion.FindTablesAsync(request, cancellationToken));
 
-    /// <summary>Converts a table to Parquet in blob storage and returns its path.</summary>
+    /// <summary>Converts a table to Parquet in blob storage.</summary>
     [Function(nameof(ConvertTable))]
-    public Task<string> ConvertTable([ActivityTrigger] ConvertTableInput input, CancellationToken cancellationToken) =>
-        HubFailures.MarkPermanentAsync(async () =>
-        {
-            await ingestion.ConvertTableAsync(input.Request, input.Table, cancellationToken);
-            return input.Table.File.Path;
-        });
+    public Task ConvertTable([ActivityTrigger] DatasetItem table, CancellationToken cancellationToken) =>
+        HubFailures.MarkPermanentAsync(() => ingestion.ConvertTableAsync(table.Dataset, table.Number, cancellationToken));
 
     [Function(nameof(ResolveDataset))]
     public Task<ResolvedDataset> ResolveDataset([ActivityTrigger] DatasetRequest request, CancellationToken cancellationToken) =>

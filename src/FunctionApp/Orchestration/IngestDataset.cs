@@ -1,6 +1,5 @@
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.Datasets.Planning;
-using FunctionsPipeline.Datasets.Sources;
 using FunctionsPipeline.Datasets.Storage;
 using FunctionsPipeline.FunctionApp.Activities;
 using Microsoft.Azure.Functions.Worker;
@@ -14,15 +13,13 @@ namespace FunctionsPipeline.FunctionApp.Orchestration;
 /// </summary>
 public static class IngestDataset
 {
-    private const int TablesAtOnce = 4;
-
     [Function(nameof(IngestDataset))]
     public static async Task<IngestReport> RunAsync([OrchestrationTrigger] TaskOrchestrationContext context)
     {
         var request = context.GetInput<DatasetRequest>()!;
         var started = context.CurrentUtcDateTime;
         context.SetCustomStatus(new RunProgress { Phase = RunPhase.Resolving, Message = $"looking up {request.Repo}" });
-        await ConvertTablesAsync(context, request);
+        await ConvertTablesAsync(context, request, started);
         var dataset = await context.CallActivityAsync<ResolvedDataset>(
             nameof(DatasetActivities.ResolveDataset), request, Retries.Transient);
         var progress = new ProgressReporter(context, dataset);
@@ -54,26 +51,22 @@ public static class IngestDataset
     }
 
     // What is no Parquet is made Parquet first, so that planning and reading are the same for all forms.
-    private static async Task ConvertTablesAsync(TaskOrchestrationContext context, DatasetRequest request)
+    private static async Task ConvertTablesAsync(TaskOrchestrationContext context, DatasetRequest request, DateTime started)
     {
-        var tables = await context.CallActivityAsync<IReadOnlyList<SourceTable>>(
+        var tables = await context.CallActivityAsync<TablesToConvert>(
             nameof(DatasetActivities.FindTables), request, Retries.Transient);
         if (tables.Count == 0) return;
         var converted = 0;
-        Report();
-        await BoundedFanOut.ForEachAsync(tables, () => TablesAtOnce,
-            table => context.CallActivityAsync<string>(
-                nameof(DatasetActivities.ConvertTable), new ConvertTableInput(request, table), Retries.Transient),
-            _ =>
-            {
-                converted++;
-                Report();
-            });
+        Report(0);
+        await RunActivities.RunAsync(
+            context, new ActivityRange(tables.Dataset, nameof(DatasetActivities.ConvertTable), new ItemRange(0, tables.Count),
+                new Pace(tables.UnitsAtOnce, tables.Instances, started)),
+            Report);
 
-        void Report() => context.SetCustomStatus(new RunProgress
+        void Report(int more) => context.SetCustomStatus(new RunProgress
         {
             Phase = RunPhase.Resolving,
-            Message = $"converting the files of {request.Repo} to Parquet: {converted} of {tables.Count}",
+            Message = $"converting the files of {request.Repo} to Parquet: {converted += more} of {tables.Count}",
         });
     }
 }
@@ -230,7 +223,7 @@ internal sealed class ProgressReporter(TaskOrchestrationContext context, Resolve
     }
 }
 
-/// <summary>Consecutive numbers of files, units, parts or shards.</summary>
+/// <summary>Consecutive numbers of tables, files, units, parts or shards.</summary>
 /// <param name="Weight">Activities that an item stands for, of which several can be in progress at once.</param>
 public sealed record ItemRange(int First, int Count, int Weight = 1);
 

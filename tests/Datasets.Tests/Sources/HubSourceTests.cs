@@ -61,7 +61,7 @@ public sealed class HubSourceTests(AzuriteFixture azurite) : IClassFixture<Azuri
         IngestionHarness harness, DatasetIngestion ingestion, DatasetRequest request)
     {
         var pinned = (await ingestion.CheckAsync(request)).Pinned;
-        foreach (var table in await ingestion.FindTablesAsync(pinned)) await ingestion.ConvertTableAsync(pinned, table);
+        await IngestionHarness.ConvertAsync(ingestion, pinned);
         var dataset = await ingestion.ResolveAsync(pinned);
         return (await harness.PlanAsync(dataset), await harness.CarryOutAsync(dataset, ingestion));
     }

@@ -1,4 +1,6 @@
+using Azure.Storage.Blobs.Models;
 using FunctionsPipeline.Contracts;
+using FunctionsPipeline.Datasets.Planning;
 using FunctionsPipeline.Tests;
 
 namespace FunctionsPipeline.Datasets.Tests.Sources;
@@ -176,13 +178,37 @@ public sealed class TableSourceTests(AzuriteFixture azurite) : IClassFixture<Azu
     }
 
     [Fact]
+    public async Task Any_number_of_tables_is_kept_in_parts_of_which_a_conversion_reads_the_one_with_its_table()
+    {
+        await using var folder = await SourceFolder.CreateAsync(azurite);
+        await Parallel.ForAsync(0, IngestPlan.PartSize + 2, async (i, _) =>
+            await folder.AddTextAsync($"{i:D3}.csv", i == IngestPlan.PartSize ? "image,category\nx.png,coat\n" : ""));
+        var request = folder.Request();
+        var tables = await folder.Ingestion.FindTablesAsync(request);
+        using var restarted = folder.Harness.Restarted();
+
+        await restarted.ConvertTableAsync(tables.Dataset, IngestPlan.PartSize);
+        var empty = await Assert.ThrowsAsync<RequestException>(() => restarted.ConvertTableAsync(tables.Dataset, IngestPlan.PartSize + 1));
+
+        Assert.Equal(IngestPlan.PartSize + 2, tables.Count);
+        Assert.Equal(tables, await restarted.FindTablesAsync(request));
+        Assert.Contains($"{IngestPlan.PartSize + 1}.csv", empty.Message, StringComparison.Ordinal);
+        Assert.Equal(
+            [tables.Dataset.PlannedTables(0), tables.Dataset.PlannedTables(1)], Names($"{tables.Dataset.ViewPrefix}/"));
+        Assert.Single(Names(tables.Dataset.File("")));
+
+        IEnumerable<string> Names(string prefix) =>
+            folder.Harness.Container.GetBlobs(new GetBlobsOptions { Prefix = prefix }).Select(blob => blob.Name);
+    }
+
+    [Fact]
     public async Task An_image_that_changes_after_the_plan_is_rejected()
     {
         await using var folder = await SourceFolder.CreateAsync(azurite);
         await folder.AddAsync(("no-header.csv", "t.csv"));
         await folder.AddImagesAsync(6);
         var request = folder.Request(columns: new ColumnMapping { Image = "column1", Category = "column2" });
-        foreach (var table in await folder.Ingestion.FindTablesAsync(request)) await folder.Ingestion.ConvertTableAsync(request, table);
+        await IngestionHarness.ConvertAsync(folder.Ingestion, request);
         var dataset = await folder.Ingestion.ResolveAsync(request);
         // Times of blobs are in seconds.
         await Task.Delay(1100);
