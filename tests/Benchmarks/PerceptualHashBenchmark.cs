@@ -62,8 +62,8 @@ internal sealed class PerceptualHashBenchmark : IBenchmark
         return new Section(
             $"Pairs of images whose hashes differ in at most so many of 64 bits: {files.Length:N0} photographs of clothing with each " +
             $"other, some of which show the same garment, and {Copied} of them with copies (JPEGs of quality 85, where nothing else is " +
-            $"said). A report warns of images of different splits up to {PerceptualHash.LargestDistance} bits: of more, photographs of " +
-            "the same kind of garment are most. Cropped and mirrored copies are mostly not found.",
+            $"said). A report warns of images of different splits up to {PerceptualHash.LargestDistance} bits: of more, most are " +
+            "different photographs of the same kind of garment. Cropped and mirrored copies are mostly not found.",
             table);
 
         void Add(string name, List<int> distances) =>
