@@ -38,6 +38,9 @@ public sealed partial class AnswerTemplate
     /// <summary>Text between two parts.</summary>
     public const string Separator = ", ";
 
+    private const int TokensOfDefaults = 64;
+    private const int TokensOfField = 16;
+
     private readonly Regex _format;
 
     /// <param name="fields">Fields that the template may name; title, category and price when left out.</param>
@@ -59,6 +62,13 @@ public sealed partial class AnswerTemplate
 
     /// <summary>The parts in order, of which an answer may miss some.</summary>
     public IReadOnlyList<AnswerPart> Parts { get; }
+
+    /// <summary>
+    /// Number of tokens that answers may take when a request does not say it: room for a long title with category and price, and for a
+    /// name and a short value of each further field.
+    /// </summary>
+    public int MaxTokens =>
+        TokensOfDefaults + (TokensOfField * Parts.Count(part => !FieldDefinition.Defaults.Contains(part.Field)));
 
     /// <summary>Formats an answer; empty when all its fields are null.</summary>
     public string Write(Answer answer) =>

@@ -130,8 +130,11 @@ public sealed record TrainingSettings
     /// <summary>Number of newest checkpoints kept, in addition to the one with the lowest validation loss.</summary>
     public int KeepCheckpoints { get; init; } = 2;
 
-    /// <summary>Maximum number of tokens of a generated answer.</summary>
-    public int MaxAnswerTokens { get; init; } = 64;
+    /// <summary>
+    /// Maximum number of tokens of a generated answer. When left out, 64, and 16 more for each field of the answer template besides title,
+    /// category and price.
+    /// </summary>
+    public int? MaxAnswerTokens { get; init; }
 
     /// <summary>Question asked about every image.</summary>
     public string Question { get; init; } = "What is shown in this image?";

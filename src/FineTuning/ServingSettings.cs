@@ -31,7 +31,7 @@ public sealed record ServingSettings
     public int NumCrops { get; init; } = Defaults.NumCrops;
 
     /// <summary>Maximum number of tokens of an answer.</summary>
-    public int MaxAnswerTokens { get; init; } = Defaults.MaxAnswerTokens;
+    public int MaxAnswerTokens { get; init; } = new AnswerTemplate(Defaults.AnswerTemplate).MaxTokens;
 
     /// <summary>Fields that the answer template may name; title, category and price when null.</summary>
     public IReadOnlyList<FieldDefinition>? Definitions { get; init; }
@@ -58,7 +58,7 @@ public sealed record ServingSettings
         PromptTemplate = settings.PromptTemplate,
         AnswerTemplate = settings.AnswerTemplate,
         NumCrops = settings.NumCrops,
-        MaxAnswerTokens = settings.MaxAnswerTokens,
+        MaxAnswerTokens = settings.MaxAnswerTokens ?? new AnswerTemplate(settings.AnswerTemplate, fields).MaxTokens,
         Definitions = fields,
     };
 

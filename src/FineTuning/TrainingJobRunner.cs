@@ -169,7 +169,7 @@ internal sealed class FineTuner : IDisposable
         logger.Starting(
             job.Run, _data.Training.Count, _data.Validation.Count, _data.Test.Count, _data.Dropped, _trained.Parameters.Count, _loop.Steps);
         var longest = _data.Validation.Max(sample => rows.AnswerLength(sample.Answer));
-        if (longest > settings.MaxAnswerTokens) logger.AnswersTooLong(job.Run, longest, settings.MaxAnswerTokens);
+        if (longest > rows.MaxAnswerTokens) logger.AnswersTooLong(job.Run, longest, rows.MaxAnswerTokens);
         var gigabytes = _trained.CheckpointBytes / 1e9;
         if (_trained.CheckpointBytes <= SecondsToStop * BytesPerSecond) logger.CheckpointSize(job.Run, gigabytes);
         else logger.CheckpointTooLarge(job.Run, gigabytes, SecondsToStop, settings.CheckpointEveryMinutes);

@@ -41,7 +41,7 @@ public sealed class ContainerCatalogTests(PipelineFixture pipeline) : IClassFixt
         var request = pipeline.Request() with { Run = "own-catalog", Dataset = Request("catalog-fields") };
 
         await pipeline.Client.StartRunAsync(
-            request with { Training = request.Training with { MaxSteps = 60, MaxAnswerTokens = 96 } }, limit.Token);
+            request with { Training = request.Training with { MaxSteps = 60, MaxAnswerTokens = null } }, limit.Token);
         RunView? last = null;
         await foreach (var view in pipeline.Client.FollowAsync("own-catalog", limit.Token)) last = view;
 

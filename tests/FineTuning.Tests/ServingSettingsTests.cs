@@ -23,6 +23,19 @@ public sealed class ServingSettingsTests : IDisposable
         Assert.Equal(ServingSettings.Of(settings), ServingSettings.Load(_folder));
     }
 
+    [Theory]
+    [InlineData(AnswerTemplate.Default, null, 64)]
+    [InlineData("{title}", null, 64)]
+    [InlineData("Product: {title}, Brand: {brand}, Weight: {weight}", null, 96)]
+    [InlineData("Product: {title}, Brand: {brand}, Weight: {weight}", 7, 7)]
+    public void Answers_have_room_for_further_fields_unless_a_request_says_how_much(string template, int? asked, int tokens)
+    {
+        FieldDefinition[] fields = [.. FieldDefinition.Defaults, new("brand", FieldKind.Text), new("weight", FieldKind.Number, "g")];
+        ServingSettings.Save(
+            _folder, new TrainingSettings { AnswerTemplate = template, MaxAnswerTokens = asked }, training: null, fields);
+        Assert.Equal(tokens, ServingSettings.Load(_folder).MaxAnswerTokens);
+    }
+
     [Fact]
     public void Categories_and_sets_of_fields_of_the_training_answers_are_kept()
     {

@@ -23,6 +23,7 @@ public sealed class RowBuilder
     {
         _tokenizer = tokenizer;
         Answers = settings.ToAnswerTemplate();
+        MaxAnswerTokens = settings.MaxAnswerTokens;
         _prompts = new PromptTemplate(settings.PromptTemplate);
         _question = settings.Question;
         StopTokens = new HashSet<int> { tokenizer.Id(SpecialTokens.End), tokenizer.Id(SpecialTokens.EndOfText) };
@@ -30,6 +31,9 @@ public sealed class RowBuilder
 
     /// <summary>Template of the answers.</summary>
     public AnswerTemplate Answers { get; }
+
+    /// <summary>Maximum number of ids of a generated answer.</summary>
+    public int MaxAnswerTokens { get; }
 
     /// <summary>Ids that end an answer.</summary>
     public IReadOnlySet<int> StopTokens { get; }

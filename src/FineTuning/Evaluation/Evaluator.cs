@@ -55,7 +55,7 @@ internal sealed class Evaluator(
         IReadOnlyList<Sample> samples, Action<double>? progress, CancellationToken cancellationToken)
     {
         var generator = new TextGenerator(model);
-        var generation = new GenerationSettings { MaxTokens = settings.MaxAnswerTokens, StopTokens = rows.StopTokens };
+        var generation = new GenerationSettings { MaxTokens = rows.MaxAnswerTokens, StopTokens = rows.StopTokens };
         var answers = new List<PredictedAnswer>();
         model.eval();
         foreach (var together in samples.Chunk(GeneratedTogether))

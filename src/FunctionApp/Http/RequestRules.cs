@@ -249,7 +249,7 @@ internal static partial class RequestRules
         errors.AtLeast("training.checkpointEvery", training.CheckpointEvery, 1);
         errors.Above("training.checkpointEveryMinutes", training.CheckpointEveryMinutes, above: 0, to: 60 * 24 * 30);
         errors.AtLeast("training.keepCheckpoints", training.KeepCheckpoints, 1);
-        errors.From("training.maxAnswerTokens", training.MaxAnswerTokens, 1, 1024);
+        if (training.MaxAnswerTokens is { } answerTokens) errors.From("training.maxAnswerTokens", answerTokens, 1, 1024);
         errors.Text("training.question", training.Question, longest: 1000);
         // A marker of the chat format, such as <|end|>, would end the question or insert a second image.
         if (training.Question.Contains("<|", StringComparison.Ordinal)) errors.Add("training.question", "must not contain '<|'");

@@ -207,7 +207,8 @@ public sealed record DemoOptions
         WarmupSteps = 40,
         NumCrops = 1,
         EvaluationSamples = 100,
-        MaxAnswerTokens = 40,
+        // A catalog's own fields need as much room as there are.
+        MaxAnswerTokens = Catalog is null ? 40 : null,
     };
 }
 
