@@ -1,3 +1,4 @@
+using System.Collections.ObjectModel;
 using System.ComponentModel;
 using System.Text.Json.Serialization;
 
@@ -143,9 +144,12 @@ public sealed record ColumnMapping
     [JsonIgnore]
     public IReadOnlyList<FieldDefinition> Further =>
     [
-        .. (Fields ?? new Dictionary<string, FieldColumn>())
-            .Select(other => new FieldDefinition(other.Key, other.Value.Kind, other.Value.Unit)),
+        .. FurtherColumns.Select(other => new FieldDefinition(other.Key, other.Value.Kind, other.Value.Unit)),
     ];
+
+    /// <summary>Columns of the fields besides title, category and price, by the fields' names; empty for none.</summary>
+    [JsonIgnore]
+    public IReadOnlyDictionary<string, FieldColumn> FurtherColumns => Fields ?? ReadOnlyDictionary<string, FieldColumn>.Empty;
 }
 
 /// <summary>Column of a field besides title, category and price.</summary>

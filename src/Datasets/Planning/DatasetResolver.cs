@@ -86,7 +86,7 @@ internal sealed class DatasetResolver(DatasetLookup lookup, PlanStore plans, Ing
         string?[] wanted =
         [
             mapping.Image, mapping.Title, mapping.Category, mapping.Price, mapping.Product,
-            .. (mapping.Fields ?? new Dictionary<string, FieldColumn>()).Values.Select(field => field.Column),
+            .. mapping.FurtherColumns.Values.Select(field => field.Column),
         ];
         foreach (var file in files)
         {

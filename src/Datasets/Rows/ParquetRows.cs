@@ -161,7 +161,7 @@ internal sealed class ResolvedMapping
         Price = Find(file, columns.Price, "price", Numbers, type => type.IsNumber || type.IsText);
         Product = Find(file, columns.Product, "product", "a string, an integer or a list of one of them",
             type => type.IsText || type.IsInteger);
-        Others = [.. (columns.Fields ?? new Dictionary<string, FieldColumn>()).Select(field => Find(file, field.Key, field.Value))];
+        Others = [.. columns.FurtherColumns.Select(field => Find(file, field.Key, field.Value))];
         Fault = file.Schema.Fields.OfType<DataField>().FirstOrDefault(field => field.Name == TableWriter.FaultColumn) is { } fault
             && ColumnType.Find(file, fault) is { IsText: true } text ? new MappedColumn(fault, text) : null;
     }
