@@ -116,9 +116,33 @@ public class RunEndpointsTests(PipelineFixture pipeline) : IClassFixture<Pipelin
         var wrong = view with { Training = new TrainingSettings { AnswerTemplate = "{colour}" } };
         var refused = await pipeline.Http.PostAsJsonAsync("/api/runs", wrong, PipelineJson.Options);
         Assert.Equal("training.answerTemplate", (await refused.Content.ReadFromJsonAsync<Problem>(PipelineJson.Options))!.Field);
+        await AssertSweepTemplatesAsync(view with { Run = null });
         Assert.Equal(HttpStatusCode.Accepted, (await pipeline.Http.PostAsJsonAsync("/api/runs", view, PipelineJson.Options)).StatusCode);
         var second = await UntilAsync("viewed", run => run.RuntimeStatus is not ("Pending" or "Running"));
         Assert.Equal(report.View, second.Outcome!.Dataset.View);
+    }
+
+    private async Task AssertSweepTemplatesAsync(RunRequest run)
+    {
+        var wrong = await PostAsync(run, AnswerTemplate.Default, "{brand}, {colour}");
+        Assert.Equal(HttpStatusCode.BadRequest, wrong.StatusCode);
+        var problem = (await wrong.Content.ReadFromJsonAsync<Problem>(PipelineJson.Options))!;
+        Assert.Equal("space.answerTemplate.values[1]", problem.Field);
+        Assert.Contains("names the field 'colour'; there are title, category, price, brand", problem.Detail, StringComparison.Ordinal);
+        var common = await PostAsync(run with { Training = new TrainingSettings { AnswerTemplate = "{colour}" } }, "{brand}");
+        Assert.Equal("run.training.answerTemplate", (await common.Content.ReadFromJsonAsync<Problem>(PipelineJson.Options))!.Field);
+
+        Assert.Equal(HttpStatusCode.Accepted, (await PostAsync(run, AnswerTemplate.Default, "{brand}")).StatusCode);
+        var sweep = (await pipeline.Http.GetFromJsonAsync<SweepView>("/api/sweeps/templates", PipelineJson.Options))!;
+        Assert.Equal(
+            [$"{AnswerTemplate.Default}, Brand: {{brand}}, WeightNet: {{weightNet}}", "{brand}"],
+            sweep.Runs!.Select(of => of.Settings["answerTemplate"].GetString()));
+        Assert.Equal(HttpStatusCode.Accepted, (await pipeline.Http.PostAsync("/api/sweeps/templates/cancel", null)).StatusCode);
+
+        Task<HttpResponseMessage> PostAsync(RunRequest common, params string[] templates) =>
+            pipeline.Http.PostAsJsonAsync(
+                "/api/sweeps", new { sweep = "templates", run = common, space = new { answerTemplate = new { values = templates } } },
+                PipelineJson.Options);
     }
 
     private async Task AssertActivatedAsync(string version, string before)

@@ -1,6 +1,5 @@
 using System.Globalization;
 using FunctionsPipeline.Contracts;
-using FunctionsPipeline.Datasets.Hub;
 using FunctionsPipeline.FunctionApp.Gpu;
 using FunctionsPipeline.FunctionApp.Runs;
 using Microsoft.AspNetCore.Http;
@@ -18,17 +17,13 @@ public sealed class RunEndpoints(
 
     /// <summary><c>POST /api/runs</c>: validates a request, including its repositories on the Hub, then starts the run.</summary>
     [Function(nameof(StartRun))]
-    public async Task<IActionResult> StartRun(
+    public Task<IActionResult> StartRun(
         [HttpTrigger(AuthorizationLevel.Function, "post", Route = "runs")] HttpRequest request,
         [DurableClient] DurableTaskClient client,
         FunctionContext context,
-        CancellationToken cancellationToken)
-    {
-        try
+        CancellationToken cancellationToken) =>
+        TrainingRequests.RespondAsync<RunRequest>(request, Wanted, RequestRules.Check, jobs, async wanted =>
         {
-            var wanted = await RequestReader.ReadAsync<RunRequest>(request.Body, Wanted, cancellationToken);
-            if (RequestRules.Check(wanted) is { Count: > 0 } errors) return Responses.Problem(errors);
-            if (jobs.SetupProblem is { } missing) return Responses.Problem(StatusCodes.Status503ServiceUnavailable, missing);
             var pinned = await starter.PinAsync(wanted with { Run = wanted.Run ?? InstanceIds.New("run", time) }, cancellationToken);
             var run = pinned.Run!;
             if (!await starter.TryStartAsync(client, pinned, cancellationToken))
@@ -42,16 +37,7 @@ public sealed class RunEndpoints(
             var management = client.CreateHttpManagementPayload(run, await context.GetHttpRequestDataAsync());
             var accepted = new RunAccepted(run, location) { Management = ManagementUrls.Of(management) };
             return Responses.Json(accepted, StatusCodes.Status202Accepted);
-        }
-        catch (RequestException e)
-        {
-            return Responses.Problem(e.Status, e.Message, e.Field);
-        }
-        catch (HubException e)
-        {
-            return Responses.Problem(e);
-        }
-    }
+        }, cancellationToken);
 
     /// <summary>
     /// <c>GET /api/runs?top=&amp;continuation=&amp;status=&amp;createdFrom=&amp;createdTo=</c>: a page of runs, newest first.

@@ -1,5 +1,4 @@
 using FunctionsPipeline.Contracts;
-using FunctionsPipeline.Datasets.Hub;
 using FunctionsPipeline.FunctionApp.Gpu;
 using FunctionsPipeline.FunctionApp.Runs;
 using FunctionsPipeline.FunctionApp.Sweeps;
@@ -18,18 +17,14 @@ public sealed class SweepEndpoints(
 
     /// <summary><c>POST /api/sweeps</c>: validates a request, including its repositories on the Hub, then starts the sweep.</summary>
     [Function(nameof(StartSweep))]
-    public async Task<IActionResult> StartSweep(
+    public Task<IActionResult> StartSweep(
         [HttpTrigger(AuthorizationLevel.Function, "post", Route = "sweeps")] HttpRequest request,
         [DurableClient] DurableTaskClient client,
-        CancellationToken cancellationToken)
-    {
-        try
+        CancellationToken cancellationToken) =>
+        TrainingRequests.RespondAsync<SweepRequest>(request, Wanted, SweepRules.Check, jobs, async wanted =>
         {
-            var wanted = await RequestReader.ReadAsync<SweepRequest>(request.Body, Wanted, cancellationToken);
-            if (SweepRules.Check(wanted) is { Count: > 0 } errors) return Responses.Problem(errors);
-            if (jobs.SetupProblem is { } missing) return Responses.Problem(StatusCodes.Status503ServiceUnavailable, missing);
             var sweep = wanted.Sweep ?? InstanceIds.New("sweep", time);
-            var pinned = wanted with { Sweep = sweep, Run = await starter.PinAsync(wanted.Run, cancellationToken) };
+            var pinned = await starter.PinAsync(wanted with { Sweep = sweep }, cancellationToken);
             var plan = new SweepPlan(pinned, SearchSpace.Choose(pinned));
             if (!await starter.TryStartAsync(client, plan, cancellationToken))
             {
@@ -40,18 +35,7 @@ public sealed class SweepEndpoints(
             var location = RunEndpoints.Location(request, sweep);
             request.HttpContext.Response.Headers.Location = location;
             return Responses.Json(new SweepAccepted(sweep, location, plan.Runs.Count), StatusCodes.Status202Accepted);
-        }
-        catch (RequestException e)
-        {
-            // The Hub's refusals name members of the run.
-            var isOfRun = e.Field.Split('.')[0] is "dataset" or "baseModel";
-            return Responses.Problem(e.Status, e.Message, isOfRun ? $"run.{e.Field}" : e.Field);
-        }
-        catch (HubException e)
-        {
-            return Responses.Problem(e);
-        }
-    }
+        }, cancellationToken);
 
     /// <summary><c>GET /api/sweeps?top=&amp;continuation=</c>: a page of sweeps, newest first.</summary>
     [Function(nameof(ListSweeps))]

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.Datasets;
 using FunctionsPipeline.Datasets.Hub;
@@ -22,33 +23,46 @@ public sealed class RunStarter(
     TimeProvider time,
     ILogger<RunStarter> logger)
 {
+    // Name of the setting in requests.
+    private const string Template = "answerTemplate";
+
     /// <summary>
     /// Replaces a request's revisions with the commits that they point to now, names a dataset of blob storage that has no name, and has
     /// the default answer template followed by the further fields.
     /// </summary>
     /// <exception cref="RequestException">The Hub lacks a repository, revision or column of the request.</exception>
     /// <exception cref="HubException">The Hub cannot be reached.</exception>
-    public async Task<RunRequest> PinAsync(RunRequest request, CancellationToken cancellationToken)
+    public async Task<RunRequest> PinAsync(RunRequest request, CancellationToken cancellationToken) =>
+        (await PinWithColumnsAsync(request, cancellationToken)).Pinned;
+
+    /// <summary>Does the same for the run that the runs of a sweep have in common, and for the answer templates to choose from.</summary>
+    /// <inheritdoc cref="PinAsync(RunRequest, CancellationToken)" path="/exception"/>
+    public async Task<SweepRequest> PinAsync(SweepRequest request, CancellationToken cancellationToken)
     {
-        var dataset = await datasets.CheckAsync(request.Dataset, cancellationToken);
-        var model = await models.ResolveCommitAsync(request.BaseModel, cancellationToken);
-        var training = request.Training;
-        if (training.AnswerTemplate == AnswerTemplate.Default)
-            training = training with { AnswerTemplate = AnswerTemplate.DefaultFor(dataset.Columns.Further) };
+        RunRequest run;
+        ColumnMapping columns;
         try
         {
-            _ = new AnswerTemplate(training.AnswerTemplate, FieldDefinition.OfAnswers(dataset.Columns));
+            (run, columns) = await PinWithColumnsAsync(request.Run, cancellationToken);
         }
-        // A request that names a view does not tell the fields.
-        catch (FormatException e)
+        catch (RequestException e)
         {
-            throw new RequestException("training.answerTemplate", StatusCodes.Status400BadRequest, $"training.answerTemplate {e.Message}.");
+            throw new RequestException($"run.{e.Field}", e.Status, e.Message);
         }
         return request with
         {
-            Dataset = dataset.Pinned,
-            BaseModel = request.BaseModel with { Revision = model },
-            Training = training,
+            Run = run,
+            Space = request.Space.ToDictionary(
+                setting => setting.Key, setting => setting.Key == Template ? Completed(setting.Value) : setting.Value),
+        };
+
+        SearchValues Completed(SearchValues templates) => templates with
+        {
+            Values =
+            [
+                .. templates.Values!.Select((value, i) => JsonSerializer.SerializeToElement(
+                    CompletedTemplate(value.GetString()!, columns, $"space.{Template}.values[{i}]"))),
+            ],
         };
     }
 
@@ -72,6 +86,36 @@ public sealed class RunStarter(
         if (!await TryStartAsync(client, nameof(Sweep), sweep, plan, input, sweeps, cancellationToken)) return false;
         Logs.SweepAccepted(logger, sweep, plan.Runs.Count, run.Dataset.Repo, run.Dataset.Revision);
         return true;
+    }
+
+    private async Task<(RunRequest Pinned, ColumnMapping Columns)> PinWithColumnsAsync(
+        RunRequest request, CancellationToken cancellationToken)
+    {
+        var dataset = await datasets.CheckAsync(request.Dataset, cancellationToken);
+        var model = await models.ResolveCommitAsync(request.BaseModel, cancellationToken);
+        var template = CompletedTemplate(request.Training.AnswerTemplate, dataset.Columns, $"training.{Template}");
+        var pinned = request with
+        {
+            Dataset = dataset.Pinned,
+            BaseModel = request.BaseModel with { Revision = model },
+            Training = request.Training with { AnswerTemplate = template },
+        };
+        return (pinned, dataset.Columns);
+    }
+
+    private static string CompletedTemplate(string template, ColumnMapping columns, string field)
+    {
+        if (template == AnswerTemplate.Default) return AnswerTemplate.DefaultFor(columns.Further);
+        try
+        {
+            _ = new AnswerTemplate(template, FieldDefinition.OfAnswers(columns));
+            return template;
+        }
+        // A request that names a view does not tell the fields.
+        catch (FormatException e)
+        {
+            throw new RequestException(field, StatusCodes.Status400BadRequest, $"{field} {e.Message}.");
+        }
     }
 
     private async Task<bool> TryStartAsync<T>(
