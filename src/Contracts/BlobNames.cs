@@ -104,6 +104,12 @@ public sealed record DatasetBlobs(string Repo, string Commit, string View)
     /// <summary>Rows of a part of the catalog that repeat earlier rows, as far as a partition finds them.</summary>
     public string RepeatedRows(int part, int partition) => $"{Merging}repeats-{part:D5}-{partition:D5}";
 
+    /// <summary>Keys and images of the rows of a part of the catalog that have a product, as far as they belong to a partition.</summary>
+    public string ProductKeys(int partition, int part) => $"{Merging}products-{partition:D5}-{part:D5}";
+
+    /// <summary>Rows of a part of the catalog whose product has several rows, as far as a partition finds them.</summary>
+    public string ProductRows(int part, int partition) => $"{Merging}merged-{part:D5}-{partition:D5}";
+
     /// <summary>A file of the dataset, byte for byte as on the Hub.</summary>
     /// <param name="content">Content id: the file's SHA-256, or its git blob id where the Hub gives no SHA-256.</param>
     public string File(string content) => $"{Prefix}/files/{content}";
@@ -127,6 +133,13 @@ public sealed record DatasetBlobs(string Repo, string Commit, string View)
 
     /// <summary>Indices of the rows of a unit that repeat earlier rows; absent when there are none.</summary>
     public string Duplicates(string split, int unit) => $"{DuplicateRows}{split}-{unit:D5}.json";
+
+    /// <summary>Prefix of the rows whose product has several rows in one sample.</summary>
+    [JsonIgnore]
+    public string MergedRows => $"{ViewPrefix}/merged/";
+
+    /// <summary>Rows of a unit whose product has several rows in one sample; absent when there are none.</summary>
+    public string Merged(string split, int unit) => $"{MergedRows}{split}-{unit:D5}.json";
 
     /// <summary>A WebDataset shard.</summary>
     public string Shard(string split, int number) => $"{Shards}{split}-{number:D5}.tar";

@@ -97,8 +97,8 @@ public enum ImageUse
     Samples,
 
     /// <summary>
-    /// One sample for each product, whose prompt has all its images. Rows that repeat a product are merged when they are near each other in
-    /// the dataset, in the same shard; others stay samples of their own.
+    /// One sample for each product, whose prompt has all its images. Rows that repeat a product are merged into the first one, wherever they
+    /// are in the dataset.
     /// </summary>
     Prompt,
 }

@@ -226,25 +226,44 @@ public sealed class DatasetIngestion : IDisposable
     {
         var plan = await _plans.ReadAsync(dataset, cancellationToken);
         using var slot = await _slots.TakeAsync(cancellationToken);
-        await new DuplicateRows(_container, dataset).WriteKeysAsync(
-            part, plan.KeyPartitions, RowsAsync(plan, part, cancellationToken), cancellationToken);
+        var rowKeys = new PartitionedKeys(plan.KeyPartitions);
+        var productKeys = ProductRows.AreMerged(plan) ? new PartitionedKeys(plan.KeyPartitions) : null;
+        await foreach (var (unit, rows) in RowsAsync(plan, part, cancellationToken))
+        {
+            foreach (var row in rows.Where(row => row.State == RowState.Stored))
+            {
+                DuplicateRows.Add(rowKeys, unit, row);
+                if (productKeys is not null) ProductRows.Add(productKeys, unit, row);
+            }
+        }
+        await new DuplicateRows(_container, dataset).WriteKeysAsync(part, rowKeys, cancellationToken);
+        if (productKeys is not null) await new ProductRows(_container, dataset).WriteKeysAsync(part, productKeys, cancellationToken);
     }
 
-    /// <summary>Finds duplicate rows among those of a partition of the keys, which all parts must have written.</summary>
+    /// <summary>
+    /// Finds duplicate rows, and rows of the same product where these are merged, among those of a partition of the keys, which all parts
+    /// must have written.
+    /// </summary>
     public async Task FindDuplicatesAsync(DatasetBlobs dataset, int partition, CancellationToken cancellationToken = default)
     {
         var plan = await _plans.ReadAsync(dataset, cancellationToken);
         using var slot = await _slots.TakeAsync(cancellationToken);
         await new DuplicateRows(_container, dataset).FindAsync(partition, plan.CatalogParts, cancellationToken);
+        if (!ProductRows.AreMerged(plan)) return;
+        await new ProductRows(_container, dataset).FindAsync(
+            partition, plan.CatalogParts, plan.Request.MaxImages, cancellationToken);
     }
 
-    /// <summary>Writes a part of the catalog and its summary, with the duplicate rows that were found in all partitions.</summary>
+    /// <summary>
+    /// Writes a part of the catalog and its summary, with the duplicate and merged rows that were found in all partitions.
+    /// </summary>
     public async Task WriteCatalogAsync(DatasetBlobs dataset, int part, CancellationToken cancellationToken = default)
     {
         var plan = await _plans.ReadAsync(dataset, cancellationToken);
         using var slot = await _slots.TakeAsync(cancellationToken);
-        var duplicates = new DuplicateRows(_container, dataset);
+        var (duplicates, products) = (new DuplicateRows(_container, dataset), new ProductRows(_container, dataset));
         var repeated = await duplicates.FoundAsync(part, plan.KeyPartitions, cancellationToken);
+        var merged = await products.FoundAsync(part, plan.KeyPartitions, cancellationToken);
         var summary = new CatalogSummaryBuilder(plan.Columns);
         await using var csv = TemporaryFile.Create();
         await using var parquet = TemporaryFile.Create();
@@ -253,6 +272,7 @@ public sealed class DatasetIngestion : IDisposable
             await foreach (var (unit, rows) in RowsAsync(plan, part, cancellationToken))
             {
                 var marked = await duplicates.MarkAsync(unit, rows, repeated[unit.Number], cancellationToken);
+                await products.KeepAsync(unit, merged[unit.Number], cancellationToken);
                 summary.Add(marked);
                 await catalog.AddAsync(marked);
             }
@@ -283,25 +303,29 @@ public sealed class DatasetIngestion : IDisposable
     }
 
     /// <summary>
-    /// Writes training shards from the usable rows of consecutive units: one shard for each split that has such rows. With
-    /// <see cref="ImageUse.Prompt"/> those of these rows that have the same product are merged.
+    /// Writes training shards from the usable rows of consecutive units: one shard for each split that has samples. The catalog must have
+    /// been written.
     /// </summary>
     /// <param name="shard">Number of the shard.</param>
     public async Task PreprocessAsync(DatasetBlobs dataset, int shard, CancellationToken cancellationToken = default)
     {
         var plan = await _plans.ReadAsync(dataset, cancellationToken);
-        var duplicates = new DuplicateRows(_container, dataset);
-        var rows = new List<ManifestRow>();
+        var (duplicates, products) = (new DuplicateRows(_container, dataset), new ProductRows(_container, dataset));
+        var samples = new List<SampleRow>();
         using var slot = await _slots.TakeAsync(cancellationToken);
         await foreach (var unit in _plans.UnitsAsync(plan, shard * plan.UnitsPerShard, plan.UnitsPerShard, cancellationToken))
         {
             var repeated = await duplicates.ReadAsync(unit, cancellationToken);
+            var merged = await products.ReadAsync(unit, cancellationToken);
             await foreach (var row in _manifests.ReadAsync(dataset.Manifest(unit.Split, unit.Number), cancellationToken))
-                if (row.State == RowState.Stored && !repeated.Contains(row.Row)) rows.Add(row);
+            {
+                if (row.State == RowState.Stored && !repeated.Contains(row.Row))
+                    samples.AddRange(SampleRow.Of(row, plan.Request, merged.GetValueOrDefault(row.Row)));
+            }
         }
         var writer = new ShardWriter(dataset, _container);
-        foreach (var split in rows.GroupBy(row => row.Split).OrderBy(group => group.Key, StringComparer.Ordinal))
-            await writer.WriteAsync(split.Key, shard, [.. SampleRow.Of(split, plan.Request)], cancellationToken);
+        foreach (var split in samples.GroupBy(sample => sample.Row.Split).OrderBy(group => group.Key, StringComparer.Ordinal))
+            await writer.WriteAsync(split.Key, shard, [.. split], cancellationToken);
     }
 
     /// <summary>Writes the list of shards and then the report, whose presence means that the dataset is complete.</summary>

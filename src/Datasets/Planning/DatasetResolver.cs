@@ -16,7 +16,7 @@ internal sealed class DatasetResolver(DatasetLookup lookup, PlanStore plans, Ing
 {
     // Version of the format of plans, manifests, shards and catalogs. Part of the view's hash, so that views in an older format are
     // ingested again.
-    public const int Layout = 4;
+    public const int Layout = 5;
 
     /// <summary>Validates a request against the schema of one file of the dataset.</summary>
     public async Task<CheckedDataset> CheckAsync(DatasetRequest request, CancellationToken cancellationToken)

@@ -61,7 +61,9 @@ public sealed record IngestPlan
     /// </summary>
     public int CatalogPartUnits { get; init; } = 1000;
 
-    /// <summary>Number of rows whose keys are compared by one activity, in some 40 MB of memory.</summary>
+    /// <summary>
+    /// Number of rows whose keys are compared by one activity, in some 40 MB of memory; of fewer rows where their images are merged.
+    /// </summary>
     public int PartitionRows { get; init; } = 1_000_000;
 
     /// <summary>The retry that the plan is of; null for a first ingestion.</summary>
@@ -85,7 +87,7 @@ public sealed record IngestPlan
 
     /// <summary>Number of partitions of the rows' keys, at least one.</summary>
     [JsonIgnore]
-    public int KeyPartitions => (int)Math.Max(1, (Rows + PartitionRows - 1) / PartitionRows);
+    public int KeyPartitions => (int)Math.Max(1, (Compared + PartitionRows - 1) / PartitionRows);
 
     /// <summary>Returns the part of the plan that durable state holds.</summary>
     /// <param name="report">Report of a complete ingestion; null when the plan has not been carried out.</param>
@@ -102,6 +104,9 @@ public sealed record IngestPlan
         Shards = Shards,
         Report = report,
     };
+
+    // An image to merge takes as much memory as a key.
+    private long Compared => Rows * (ProductRows.AreMerged(this) ? 1 + Request.MaxImages : 1);
 
     private static int Parts(int count, int size) => (count + size - 1) / size;
 }

@@ -1,8 +1,5 @@
-using System.Buffers.Binary;
 using System.Globalization;
-using System.Security.Cryptography;
 using System.Text;
-using System.Text.Json;
 using Azure.Storage.Blobs;
 using Azure.Storage.Blobs.Models;
 using FunctionsPipeline.Contracts;
@@ -131,40 +128,25 @@ internal sealed class CatalogWriter : IAsyncDisposable
 
 /// <summary>
 /// Finds rows with the same image and labels as an earlier row in any unit of the dataset, and stores their indices per unit in blob
-/// storage. The memory needed does not grow with the dataset: each part of the catalog writes the keys of its rows, divided into partitions
-/// by the beginning of the key; each partition finds the repeated keys of all parts, as equal keys are in the same one.
+/// storage. The memory needed does not grow with the dataset: each part of the catalog writes the keys of its rows, divided into
+/// partitions; each partition finds the repeated keys of all parts, as equal keys are in the same one.
 /// </summary>
 internal sealed class DuplicateRows(BlobContainerClient container, DatasetBlobs dataset)
 {
-    // The key, the number of the unit and the index of the row.
-    private const int KeyBytes = 16;
-    private const int UnitBytes = sizeof(int);
-    private const int EntryBytes = KeyBytes + UnitBytes + sizeof(long);
-
-    /// <summary>Writes the keys of the stored rows of a part, in the order of the rows.</summary>
-    public async Task WriteKeysAsync(
-        int part, int partitions, IAsyncEnumerable<(IngestUnit Unit, IReadOnlyList<ManifestRow> Rows)> units,
-        CancellationToken cancellationToken)
+    /// <summary>Adds an entry for a stored row.</summary>
+    public static void Add(PartitionedKeys keys, IngestUnit unit, ManifestRow row)
     {
-        var written = Enumerable.Range(0, partitions).Select(_ => new MemoryStream()).ToArray();
-        var entry = new byte[EntryBytes];
-        await foreach (var (unit, rows) in units.WithCancellation(cancellationToken))
+        var entry = keys.Begin(PartitionedKeys.KeyOf(new
         {
-            foreach (var row in rows.Where(row => row.State == RowState.Stored))
-            {
-                var key = Key(row);
-                Write(entry, key, unit.Number, row.Row);
-                // Keys are uniform in [0, 2^128): the upper 64 bits, scaled, give the partition.
-                written[(int)Math.BigMul((ulong)(key >> 64), (ulong)partitions, out _)].Write(entry);
-            }
-        }
-        foreach (var (partition, keys) in written.Index())
-        {
-            keys.Position = 0;
-            await container.GetBlobClient(dataset.RowKeys(partition, part)).CreateAsync(
-                keys, "application/octet-stream", cancellationToken);
-        }
+            Images = row.Images.Select(image => image.Sha256), row.Split, row.Product, row.Title, row.Category, row.Price, row.Fields,
+        }));
+        entry.Write(unit.Number);
+        entry.Write(row.Row);
     }
+
+    /// <summary>Writes the entries of a part.</summary>
+    public Task WriteKeysAsync(int part, PartitionedKeys keys, CancellationToken cancellationToken) =>
+        keys.WriteAsync(container, partition => dataset.RowKeys(partition, part), cancellationToken);
 
     /// <summary>Finds the rows of a partition that repeat earlier rows. The keys of all parts must have been written.</summary>
     public async Task FindAsync(int partition, int parts, CancellationToken cancellationToken)
@@ -172,9 +154,17 @@ internal sealed class DuplicateRows(BlobContainerClient container, DatasetBlobs 
         var seen = new HashSet<UInt128>();
         for (var part = 0; part < parts; part++)
         {
-            var keys = await container.GetBlobClient(dataset.RowKeys(partition, part)).DownloadContentAsync(cancellationToken);
+            using var entries = await PartitionedKeys.ReadAsync(
+                container.GetBlobClient(dataset.RowKeys(partition, part)), cancellationToken);
             using var repeated = new MemoryStream();
-            AddRepeated(keys.Value.Content.ToMemory().Span, seen, repeated);
+            using var writer = new BinaryWriter(repeated);
+            while (PartitionedKeys.ReadKey(entries) is { } key)
+            {
+                var (unit, row) = (entries.ReadInt32(), entries.ReadInt64());
+                if (seen.Add(key)) continue;
+                writer.Write(unit);
+                writer.Write(row);
+            }
             if (repeated.Length == 0) continue;
             repeated.Position = 0;
             await container.GetBlobClient(dataset.RepeatedRows(part, partition)).CreateAsync(
@@ -190,7 +180,8 @@ internal sealed class DuplicateRows(BlobContainerClient container, DatasetBlobs 
         {
             var blob = container.GetBlobClient(dataset.RepeatedRows(part, partition));
             if (await blob.FindContentAsync(cancellationToken) is not { } content) continue;
-            for (var rest = content.ToMemory(); !rest.IsEmpty; rest = rest[EntryBytes..]) found.Add(Read(rest.Span));
+            using var rows = new BinaryReader(content.ToStream());
+            while (rows.BaseStream.Position < rows.BaseStream.Length) found.Add((rows.ReadInt32(), rows.ReadInt64()));
         }
         return found.ToLookup(repeated => repeated.Unit, repeated => repeated.Row);
     }
@@ -225,32 +216,7 @@ internal sealed class DuplicateRows(BlobContainerClient container, DatasetBlobs 
     private static async Task<IReadOnlySet<long>> ReadAsync(BlobClient blob, CancellationToken cancellationToken) =>
         await blob.ReadJsonAsync<HashSet<long>>(cancellationToken) ?? [];
 
-    private static void AddRepeated(ReadOnlySpan<byte> keys, HashSet<UInt128> seen, Stream repeated)
-    {
-        for (; !keys.IsEmpty; keys = keys[EntryBytes..])
-            if (!seen.Add(BinaryPrimitives.ReadUInt128BigEndian(keys))) repeated.Write(keys[..EntryBytes]);
-    }
-
-    private static void Write(Span<byte> entry, UInt128 key, int unit, long row)
-    {
-        BinaryPrimitives.WriteUInt128BigEndian(entry, key);
-        BinaryPrimitives.WriteInt32BigEndian(entry[KeyBytes..], unit);
-        BinaryPrimitives.WriteInt64BigEndian(entry[(KeyBytes + UnitBytes)..], row);
-    }
-
-    private static (int Unit, long Row) Read(ReadOnlySpan<byte> entry) =>
-        (BinaryPrimitives.ReadInt32BigEndian(entry[KeyBytes..]), BinaryPrimitives.ReadInt64BigEndian(entry[(KeyBytes + UnitBytes)..]));
-
     private BlobClient Blob(IngestUnit unit) => container.GetBlobClient(dataset.Duplicates(unit.Split, unit.Number));
-
-    // Identifies image and labels: the first 128 bits of a SHA-256 over their JSON.
-    private static UInt128 Key(ManifestRow row) =>
-        BinaryPrimitives.ReadUInt128BigEndian(SHA256.HashData(JsonSerializer.SerializeToUtf8Bytes(
-            new
-            {
-                Images = row.Images.Select(image => image.Sha256), row.Split, row.Product, row.Title, row.Category, row.Price, row.Fields,
-            },
-            PipelineJson.Compact)));
 }
 
 /// <summary>

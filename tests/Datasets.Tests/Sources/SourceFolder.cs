@@ -24,9 +24,9 @@ internal sealed class SourceFolder : IAsyncDisposable
 
     public static string PathOf(string fixture) => Path.Combine(AppContext.BaseDirectory, "Sources", "Fixtures", fixture);
 
-    public static async Task<SourceFolder> CreateAsync(AzuriteFixture azurite)
+    public static async Task<SourceFolder> CreateAsync(AzuriteFixture azurite, IngestionOptions? options = null)
     {
-        var harness = await IngestionHarness.OpenAsync(azurite, new HubServerOptions { Rows = 1 });
+        var harness = await IngestionHarness.OpenAsync(azurite, new HubServerOptions { Rows = 1 }, options);
         var container = azurite.Blobs.GetBlobContainerClient($"catalog-{Guid.NewGuid():N}"[..20]);
         await container.CreateAsync();
         return new SourceFolder(harness, container);

@@ -40,6 +40,15 @@ table('ragged.csv', [HEADER, row(2), row(0)[:4], row(1), row(3) + ['more'], row(
 table('metadata.csv', [['file_name', 'title', 'price'], ['coat/0.png', 'A coat', '10'], ['hat/1.png', 'A hat', '20'],
                        ['hat/gone.png', 'Not there', '30']])
 
+# Rows of a product are far apart: 18 rows of three, with one that repeats row 1, one without a product, and one without its image.
+def repeated(i):
+    return [f'images/{i % 7}.png', f'{CATEGORIES[i % 3]} {i // 3}', CATEGORIES[i % 3], f'P{i % 3}']
+
+
+table('products.csv', [['image', 'title', 'category', 'sku'], ['images/gone.png', 'gone', 'coat', 'P0'],
+                       *map(repeated, range(18)), repeated(0), ['images/11.png', 'alone', 'coat', '']])
+table('products-test.csv', [['image', 'title', 'category', 'sku'], *map(repeated, (7, 9, 10))])
+
 with open('azureml.jsonl', 'w') as file:
     for i in range(4):
         path = f'azureml://subscriptions/0/resourcegroups/g/workspaces/w/datastores/blobs/paths/PREFIX/images/{i}.png'
