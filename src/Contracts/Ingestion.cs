@@ -74,8 +74,9 @@ public static class Rejection
 }
 
 /// <summary>
-/// Status of one dataset row: a line of a manifest and of the catalog. Duplicates are found only after all manifests are written: such a
-/// row is <see cref="RowState.Duplicate"/> in the catalog and <see cref="RowState.Stored"/> in its manifest.
+/// Status of one dataset row: a line of a manifest and of the catalog. Duplicates and merged rows are found only after all manifests are
+/// written: a duplicate is <see cref="RowState.Duplicate"/> in the catalog and <see cref="RowState.Stored"/> in its manifest, and only the
+/// catalog has <see cref="MergedInto"/>.
 /// </summary>
 public sealed record ManifestRow : ILabels
 {
@@ -124,6 +125,11 @@ public sealed record ManifestRow : ILabels
 
     /// <summary>Value of the product column, which identifies the product; null when no such column is mapped.</summary>
     public string? Product { get; init; }
+
+    /// <summary>
+    /// Row whose sample has the images of this stored row, as <c>{source split}/{row}</c>; null when the row has a sample of its own.
+    /// </summary>
+    public string? MergedInto { get; init; }
 
     public string? Title { get; init; }
 

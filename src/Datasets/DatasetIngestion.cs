@@ -272,7 +272,7 @@ public sealed class DatasetIngestion : IDisposable
             await foreach (var (unit, rows) in RowsAsync(plan, part, cancellationToken))
             {
                 var marked = await duplicates.MarkAsync(unit, rows, repeated[unit.Number], cancellationToken);
-                await products.KeepAsync(unit, merged[unit.Number], cancellationToken);
+                marked = await products.MarkAsync(unit, marked, merged[unit.Number], cancellationToken);
                 summary.Add(marked);
                 await catalog.AddAsync(marked);
             }

@@ -15,6 +15,8 @@ public sealed class StoredDatasets(BlobServiceClient blobs)
     // Bounds the time of one request for a page when few rows pass the filter.
     private const long MostBytes = 4 * 1024 * 1024;
 
+    private static readonly IReadOnlyDictionary<long, MergedRow> NoneMerged = new Dictionary<long, MergedRow>();
+
     private readonly BlobContainerClient _container = blobs.GetBlobContainerClient(Containers.Datasets);
 
     /// <summary>Lists the ingested datasets of the Hub, the last one first.</summary>
@@ -58,8 +60,9 @@ public sealed class StoredDatasets(BlobServiceClient blobs)
         var units = await manifests.UnitsAsync(dataset, cancellationToken).ToListAsync(cancellationToken);
         if (units.Count == 0) return null;
         if (from is not null && units.All(unit => unit.Name != from)) throw new FormatException($"There is no unit {from}.");
-        var duplicates = new DuplicateRows(_container, dataset);
+        var (duplicates, products) = (new DuplicateRows(_container, dataset), new ProductRows(_container, dataset));
         var withDuplicates = await duplicates.UnitsAsync(cancellationToken);
+        var withMerged = await products.UnitsAsync(cancellationToken);
         var rows = new List<ManifestRow>();
         var left = MostBytes;
         foreach (var (unit, counts) in units.Where(unit => from is null || string.CompareOrdinal(unit.Name, from) >= 0))
@@ -67,13 +70,14 @@ public sealed class StoredDatasets(BlobServiceClient blobs)
             if (filter.MayPass(counts, withDuplicates.Contains(unit)))
             {
                 var repeated = withDuplicates.Contains(unit) ? await duplicates.ReadAsync(unit, cancellationToken) : new HashSet<long>();
+                var merged = withMerged.Contains(unit) ? await products.ReadAsync(unit, cancellationToken) : NoneMerged;
                 var start = unit == from ? offset : 0;
                 await foreach (var (line, end) in manifests.Blob(dataset, unit).ReadLinesAsync(start, cancellationToken))
                 {
                     if (rows.Count == top || left <= 0) return new RowPage(rows, $"{unit}:{start}");
                     var row = JsonSerializer.Deserialize<ManifestRow>(line.Span, PipelineJson.Compact)!;
                     if (repeated.Contains(row.Row)) row = row with { State = RowState.Duplicate };
-                    if (filter.Passes(row)) rows.Add(row);
+                    if (filter.Passes(row)) rows.Add(ProductRows.Mark(row, merged));
                     (left, start) = (left - (end - start), end);
                 }
             }

@@ -167,7 +167,8 @@ public sealed class GarmentIngestionTests(AzuriteFixture azurite) : IClassFixtur
 
         var lines = csv.Split("\r\n", StringSplitOptions.RemoveEmptyEntries);
         Assert.Equal(
-            "row,bytes,width,height,images,source_split,split,state,reason,detail,sha256,blob,image_url,product,title,category,price",
+            "row,bytes,width,height,images,source_split,split,state,reason,detail,sha256,blob,image_url,product,merged_into,"
+                + "title,category,price",
             lines[0]);
         Assert.Equal(manifest.Count, lines.Length - 1);
         await using var reader = await ParquetReader.CreateAsync(new MemoryStream(parquet));

@@ -19,4 +19,10 @@ public static class BlobLookup
             return null;
         }
     }
+
+    /// <summary>Lists the names of the blobs with a prefix, without folders and extensions.</summary>
+    public static async Task<IReadOnlySet<string>> FileNamesAsync(
+        this BlobContainerClient container, string prefix, CancellationToken cancellationToken) =>
+        await container.GetBlobsAsync(new GetBlobsOptions { Prefix = prefix }, cancellationToken)
+            .Select(blob => Path.GetFileNameWithoutExtension(blob.Name)).ToHashSetAsync(cancellationToken: cancellationToken);
 }

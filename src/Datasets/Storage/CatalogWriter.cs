@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Text;
 using Azure.Storage.Blobs;
-using Azure.Storage.Blobs.Models;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.Datasets.Planning;
 using FunctionsPipeline.Datasets.Quality;
@@ -27,6 +26,7 @@ internal sealed class CatalogWriter : IAsyncDisposable
         ("blob", (r, dataset) => r.Sha256 is { } sha ? $"{Containers.Datasets}/{dataset.Image(sha)}" : null),
         ("image_url", (r, _) => r.ImageUrl),
         ("product", (r, _) => r.Product),
+        ("merged_into", (r, _) => r.MergedInto),
         ("title", (r, _) => r.Title),
         ("category", (r, _) => r.Category),
     ];
@@ -206,12 +206,8 @@ internal sealed class DuplicateRows(BlobContainerClient container, DatasetBlobs 
         ReadAsync(container.GetBlobClient($"{dataset.DuplicateRows}{unit}.json"), cancellationToken);
 
     /// <summary>Lists the names of the units that have duplicate rows.</summary>
-    public async Task<IReadOnlySet<string>> UnitsAsync(CancellationToken cancellationToken)
-    {
-        var options = new GetBlobsOptions { Prefix = dataset.DuplicateRows };
-        return await container.GetBlobsAsync(options, cancellationToken).Select(blob => Path.GetFileNameWithoutExtension(blob.Name))
-            .ToHashSetAsync(cancellationToken: cancellationToken);
-    }
+    public Task<IReadOnlySet<string>> UnitsAsync(CancellationToken cancellationToken) =>
+        container.FileNamesAsync(dataset.DuplicateRows, cancellationToken);
 
     private static async Task<IReadOnlySet<long>> ReadAsync(BlobClient blob, CancellationToken cancellationToken) =>
         await blob.ReadJsonAsync<HashSet<long>>(cancellationToken) ?? [];

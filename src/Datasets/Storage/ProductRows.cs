@@ -66,16 +66,39 @@ internal sealed class ProductRows(BlobContainerClient container, DatasetBlobs da
         return found.ToLookup(row => row.Unit);
     }
 
-    /// <summary>Stores the rows of a unit that were found.</summary>
-    public async Task KeepAsync(IngestUnit unit, IEnumerable<MergedRow> found, CancellationToken cancellationToken)
+    /// <summary>Marks the rows of a unit that are merged into others, and stores what was found.</summary>
+    /// <param name="rows">The rows of the unit, with duplicates marked.</param>
+    public async Task<IReadOnlyList<ManifestRow>> MarkAsync(IngestUnit unit, IReadOnlyList<ManifestRow> rows, IEnumerable<MergedRow> found,
+        CancellationToken cancellationToken)
     {
-        var rows = found.OrderBy(row => row.Row).ToList();
-        if (rows.Count > 0) await Blob(unit).CreateJsonAsync(rows, PipelineJson.Compact, cancellationToken);
+        var merged = found.OrderBy(row => row.Row).ToList();
+        if (merged.Count == 0) return rows;
+        await Blob(unit).CreateJsonAsync(merged, PipelineJson.Compact, cancellationToken);
+        var byRow = merged.ToDictionary(row => row.Row);
+        return [.. rows.Select(row => Mark(row, byRow))];
     }
 
+    /// <summary>Marks a row that is merged into another.</summary>
+    /// <param name="row">The row, which may be a duplicate.</param>
+    /// <param name="merged">The rows of the unit from <see cref="ReadAsync(string, CancellationToken)"/>.</param>
+    public static ManifestRow Mark(ManifestRow row, IReadOnlyDictionary<long, MergedRow> merged) =>
+        row.State == RowState.Stored && merged.GetValueOrDefault(row.Row)?.Into is { } into ? row with { MergedInto = into } : row;
+
     /// <summary>Reads the rows of a unit that were found, by their indices.</summary>
-    public async Task<IReadOnlyDictionary<long, MergedRow>> ReadAsync(IngestUnit unit, CancellationToken cancellationToken) =>
-        (await Blob(unit).ReadJsonAsync<List<MergedRow>>(cancellationToken) ?? []).ToDictionary(row => row.Row);
+    public Task<IReadOnlyDictionary<long, MergedRow>> ReadAsync(IngestUnit unit, CancellationToken cancellationToken) =>
+        ReadAsync(Blob(unit), cancellationToken);
+
+    /// <inheritdoc cref="ReadAsync(IngestUnit, CancellationToken)"/>
+    /// <param name="unit">Name of the unit.</param>
+    public Task<IReadOnlyDictionary<long, MergedRow>> ReadAsync(string unit, CancellationToken cancellationToken) =>
+        ReadAsync(container.GetBlobClient($"{dataset.MergedRows}{unit}.json"), cancellationToken);
+
+    /// <summary>Lists the names of the units that have such rows.</summary>
+    public Task<IReadOnlySet<string>> UnitsAsync(CancellationToken cancellationToken) =>
+        container.FileNamesAsync(dataset.MergedRows, cancellationToken);
+
+    private static async Task<IReadOnlyDictionary<long, MergedRow>> ReadAsync(BlobClient blob, CancellationToken cancellationToken) =>
+        (await blob.ReadJsonAsync<List<MergedRow>>(cancellationToken) ?? []).ToDictionary(row => row.Row);
 
     private static void Merge(
         BinaryReader entries, int part, int mostImages, Dictionary<UInt128, Sample> samples, List<MergedRow> found)

@@ -55,6 +55,28 @@ public sealed class MergedProductsTests(AzuriteFixture azurite) : IClassFixture<
     }
 
     [Fact]
+    public async Task A_merged_row_says_which_row_has_its_images()
+    {
+        await using var folder = await CreateAsync();
+        var dataset = await DividedAsync(folder, Request(folder, maxImages: 4));
+        using var restarted = folder.Harness.Restarted();
+        await folder.Harness.CarryOutAsync(dataset, restarted);
+
+        var page = await new StoredDatasets(azurite.Blobs).RowsAsync(dataset.Blobs, new RowFilter(), 100, null, default);
+
+        // The first row of P0 with an image, and the first ones of P1 and P2; 19 repeats row 1, and 20 has no product.
+        var train = page!.Rows.Where(row => row.SourceSplit == Splits.Train).ToList();
+        Assert.Equal(
+            Enumerable.Range(0, 21).Select(row => row is < 4 or > 18 ? null : $"train/{((row - 1) % 3) + 1}"),
+            train.Select(row => row.MergedInto));
+        Assert.Equal([null, null, "test/0"],
+            page.Rows.Where(row => row.SourceSplit == Splits.Test).Select(row => row.MergedInto));
+        var part = await folder.Harness.TextAsync($"{dataset.Blobs.CatalogPart(dataset.CatalogParts - 2)}.csv");
+        Assert.Contains(",P2,train/3,", part, StringComparison.Ordinal);
+        Assert.Equal(RowState.Duplicate, train[19].State);
+    }
+
+    [Fact]
     public async Task Steps_that_run_again_change_nothing()
     {
         await using var folder = await CreateAsync();

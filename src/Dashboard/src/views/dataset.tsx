@@ -221,6 +221,7 @@ function RowLine({ path, row }: { path: DatasetPath; row: Row }) {
                 </p>
                 <p class="cut small muted">
                     {row.sourceSplit} {formatInteger(row.row)}{row.split !== row.sourceSplit && `, used in ${row.split}`}
+                    {row.mergedInto && `, in the sample of ${row.mergedInto}`}
                     {row.width ? `, ${row.width} × ${row.height}, ${formatBytes(row.bytes)}` : ''}
                 </p>
             </div>

@@ -258,7 +258,7 @@ describe('Dataset', () => {
             },
             [`GET ${path}/rows`]: {
                 rows: [row(0, {
-                    title: 'Red hat', sha256: 'aa', fields: { brand: 'Acme', colours: ['red', 'blue'] },
+                    title: 'Red hat', sha256: 'aa', fields: { brand: 'Acme', colours: ['red', 'blue'] }, mergedInto: 'train/7',
                     moreImages: ['c1', 'c2', 'c3', 'c4'].map(sha256 => ({ sha256, bytes: 1, width: 1, height: 1 })),
                 })],
             },
@@ -274,6 +274,7 @@ describe('Dataset', () => {
         expect(find('.dataset-row').textContent).toContain('Red hat Acme red; blue');
         expect(images).toContain('/datasets/o/n/images/c3 96');
         expect(find('.dataset-row').textContent).toContain('+1');
+        expect(find('.dataset-row').textContent).toContain('train 0, in the sample of train/7');
         expect(view.textContent).not.toContain('Healed');
     });
 
