@@ -124,7 +124,7 @@ internal static partial class CsvTable
         : default;
 
     private static bool IsData(string value) => value.Length > LongestHeader || value.Contains("://", StringComparison.Ordinal)
-        || DatasetForm.IsImage(value) || IsNumber(value);
+        || ImageReferences.Of(value) is { Count: > 0 } || IsNumber(value);
 
     private static bool IsNumber(string value) =>
         value.AsSpan().ContainsAnyInRange('0', '9') && double.TryParse(value, CultureInfo.InvariantCulture, out _);

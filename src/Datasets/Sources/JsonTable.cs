@@ -50,7 +50,9 @@ internal static class JsonTable
         throw new InvalidDataException($"{name} is neither an array of objects, nor an object with images, annotations and categories");
     }
 
-    /// <summary>Returns a JSON object as a row of texts; the items of a list are separated as in an answer.</summary>
+    /// <summary>
+    /// Returns a JSON object as a row of texts: the items of a list are separated as in an answer, and a list of images stays JSON.
+    /// </summary>
     public static TableRow Row(JsonElement element)
     {
         var members = element.EnumerateObject().ToList();
@@ -177,6 +179,8 @@ internal static class JsonTable
     {
         JsonValueKind.Null => null,
         JsonValueKind.String => value.GetString() is { Length: > 0 } text ? text : null,
+        // A path or URL may have the separator of items in it.
+        JsonValueKind.Array when ImageReferences.Of(value.GetRawText()) is { Count: > 0 } => value.GetRawText(),
         JsonValueKind.Array when value.EnumerateArray().All(item => item.ValueKind is not (JsonValueKind.Array or JsonValueKind.Object)) =>
             value.GetArrayLength() == 0 ? null
                 : string.Join(FieldValue.ItemSeparator, value.EnumerateArray().Select(TextOf).Where(item => item is not null)),

@@ -11,7 +11,7 @@ internal sealed class ParquetConversion(IDatasetFiles source, string? folder, lo
     /// <summary>Writes a table as Parquet.</summary>
     /// <param name="target">A seekable stream.</param>
     /// <param name="mostRows">Number of rows after which to stop; null for all.</param>
-    /// <returns><see cref="TableRows.Description"/> of the table.</returns>
+    /// <returns><see cref="TableRows.Description"/> of the table, with its columns that have lists of images.</returns>
     /// <exception cref="RequestException">The file changed since it was listed, or is no table of its form.</exception>
     public async Task<string> WriteAsync(SourceTable table, Stream target, int? mostRows, CancellationToken cancellationToken)
     {
@@ -22,7 +22,7 @@ internal sealed class ParquetConversion(IDatasetFiles source, string? folder, lo
             return "";
         }
         var encoding = TextEncoding.Utf8;
-        IReadOnlyList<string> columns = [];
+        TableColumns? columns = null;
         while (true)
         {
             target.SetLength(0);
@@ -31,7 +31,7 @@ internal sealed class ParquetConversion(IDatasetFiles source, string? folder, lo
                 var (description, rows) = await OpenAsync(table, file, encoding, cancellationToken);
                 var writer = new TableWriter(columns, hasImages: table.Form == TableForm.WebDataset);
                 await writer.WriteAsync(mostRows is { } most ? rows.Take(most) : rows, target, cancellationToken);
-                if (writer.IsComplete) return description;
+                if (writer.IsComplete) return Described(description, writer.Columns.Lists);
                 columns = writer.Columns;
             }
             catch (DecoderFallbackException) when (encoding != TextEncoding.Windows1252)
@@ -44,6 +44,9 @@ internal sealed class ParquetConversion(IDatasetFiles source, string? folder, lo
             }
         }
     }
+
+    private static string Described(string description, IReadOnlyList<string> lists) => lists.Count == 0 ? description
+        : string.Join(", ", new[] { description, $"lists of images in {string.Join(" and ", lists)}" }.Where(part => part.Length > 0));
 
     private async Task<TableRows> OpenAsync(SourceTable table, Stream file, Encoding encoding, CancellationToken cancellationToken) =>
         table.Form switch

@@ -1,4 +1,4 @@
-// Writes duckdb-*: the same table as CSV, JSON lines, a JSON array and Parquet, as DuckDB's COPY writes them.
+// Writes duckdb-*: tables as CSV, JSON lines, a JSON array and Parquet, as DuckDB's COPY writes them.
 // npm i @duckdb/node-api@1.5.6-r.1 && node make-duckdb-tables.mjs
 import { DuckDBInstance } from '@duckdb/node-api';
 
@@ -12,4 +12,8 @@ await connection.run(`COPY (SELECT ${columns} FROM products WHERE held) TO 'duck
 await connection.run(`COPY (SELECT ${columns}, tags FROM products) TO 'duckdb.jsonl' (FORMAT json)`);
 await connection.run(`COPY (SELECT ${columns}, tags FROM products) TO 'duckdb-array.json' (FORMAT json, ARRAY true)`);
 await connection.run(`COPY (SELECT ${columns} FROM products) TO 'duckdb.parquet' (FORMAT parquet)`);
+await connection.run(`CREATE TABLE views AS SELECT ['images/' || i || '.png', 'images/' || i + 6 || '.png'] AS photos,
+    'Garment ' || i AS title FROM range(5) AS rows(i) UNION ALL SELECT ['images/10.png'], 'One'`);
+await connection.run(`COPY views TO 'duckdb-lists.csv' (HEADER)`);
+await connection.run(`COPY views TO 'duckdb-lists.json' (FORMAT json, ARRAY true)`);
 connection.closeSync();

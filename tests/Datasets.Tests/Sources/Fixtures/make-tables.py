@@ -49,6 +49,20 @@ table('products.csv', [['image', 'title', 'category', 'sku'], ['images/gone.png'
                        *map(repeated, range(18)), repeated(0), ['images/11.png', 'alone', 'coat', '']])
 table('products-test.csv', [['image', 'title', 'category', 'sku'], *map(repeated, (7, 9, 10))])
 
+# Lists of images as people and tools write them.
+def views(i, separator):
+    return separator.join([f'images/{i}.png', f'images/{i + 6}.png'])
+
+
+for name, written in {'bar': lambda i: views(i, '|'), 'semicolon': lambda i: views(i, ' ; '), 'space': lambda i: views(i, ' '),
+                      'newline': lambda i: views(i, '\n'), 'json': lambda i: json.dumps(views(i, ' ').split(' ')),
+                      'python': lambda i: str(views(i, ' ').split(' '))}.items():
+    table(f'lists-{name}.csv', [['photos', 'title'], *([written(i), f'Garment {i}'] for i in range(5)), ['images/10.png', 'One']])
+with open('lists.jsonl', 'w') as file:
+    for i in range(5):
+        file.write(json.dumps({'photos': views(i, ' ').split(' '), 'title': f'Garment {i}'}) + '\n')
+    file.write(json.dumps({'photos': ['images/10.png'], 'title': 'One'}) + '\n')
+
 with open('azureml.jsonl', 'w') as file:
     for i in range(4):
         path = f'azureml://subscriptions/0/resourcegroups/g/workspaces/w/datastores/blobs/paths/PREFIX/images/{i}.png'
