@@ -27,7 +27,7 @@ internal static class ImageFolderTable
             await using var stream = await source.OpenAsync(file, cancellationToken);
             var table = Path.GetExtension(file.Path).Equals(".csv", StringComparison.OrdinalIgnoreCase)
                 ? await CsvTable.OpenAsync(stream, encoding, file.Path, cancellationToken)
-                : JsonTable.OpenLines(stream, encoding, cancellationToken);
+                : await JsonTable.OpenLinesAsync(stream, encoding, cancellationToken);
             await foreach (var row in table.Rows.WithCancellation(cancellationToken))
             {
                 if (row.Fault is { } fault)

@@ -18,8 +18,9 @@ internal static class JsonTable
     /// <summary>Opens JSON lines.</summary>
     /// <param name="file">A seekable stream, which stays open.</param>
     /// <param name="encoding">Encoding of a file without a byte order mark.</param>
-    public static TableRows OpenLines(Stream file, Encoding encoding, CancellationToken cancellationToken) =>
-        new(TextEncoding.NameOf(encoding), ReadLinesAsync(file, encoding, cancellationToken));
+    public static async Task<TableRows> OpenLinesAsync(Stream file, Encoding encoding, CancellationToken cancellationToken) =>
+        new(TextEncoding.NameOf(await TextEncoding.FindAsync(file, encoding, cancellationToken)),
+            ReadLinesAsync(file, encoding, cancellationToken));
 
     /// <summary>Opens a JSON list: an array of objects, or an object with lists of images, annotations and categories.</summary>
     /// <param name="file">A seekable stream, which stays open.</param>
@@ -28,18 +29,20 @@ internal static class JsonTable
     /// <exception cref="InvalidDataException">The file holds neither.</exception>
     public static async Task<TableRows> OpenListAsync(Stream file, Encoding encoding, string name, CancellationToken cancellationToken)
     {
+        var found = await TextEncoding.FindAsync(file, encoding, cancellationToken);
+        var suffix = found.CodePage == TextEncoding.Utf8.CodePage ? "" : $", {TextEncoding.NameOf(found)}";
         switch (await FirstCharacterAsync(file, encoding, cancellationToken))
         {
             case '[':
-                return new TableRows("an array of objects", ReadArrayAsync(file, cancellationToken));
+                return new TableRows($"an array of objects{suffix}", ReadArrayAsync(file, found, cancellationToken));
             case '{' when await IsLinesAsync(file, encoding, cancellationToken):
-                return OpenLines(file, encoding, cancellationToken);
+                return await OpenLinesAsync(file, encoding, cancellationToken);
             case '{':
-                file.Position = 0;
                 try
                 {
-                    if (await JsonSerializer.DeserializeAsync<CocoLists>(file, CocoJson, cancellationToken) is { Images: not null } coco)
-                        return new TableRows("images, annotations and categories as in COCO", Rows(coco).ToAsyncEnumerable());
+                    var json = TextEncoding.ReadJson(file, found);
+                    if (await JsonSerializer.DeserializeAsync<CocoLists>(json, CocoJson, cancellationToken) is { Images: not null } coco)
+                        return new TableRows($"images, annotations and categories as in COCO{suffix}", Rows(coco).ToAsyncEnumerable());
                 }
                 catch (JsonException e)
                 {
@@ -114,10 +117,10 @@ internal static class JsonTable
     }
 
     private static async IAsyncEnumerable<TableRow> ReadArrayAsync(
-        Stream file, [EnumeratorCancellation] CancellationToken cancellationToken)
+        Stream file, Encoding found, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        file.Position = 0;
-        var elements = JsonSerializer.DeserializeAsyncEnumerable<JsonElement>(file, cancellationToken: cancellationToken)
+        var json = TextEncoding.ReadJson(file, found);
+        var elements = JsonSerializer.DeserializeAsyncEnumerable<JsonElement>(json, cancellationToken: cancellationToken)
             .GetAsyncEnumerator(cancellationToken);
         await using var _ = elements;
         for (var number = 1L; ; number++)

@@ -52,7 +52,7 @@ internal sealed class ParquetConversion(IDatasetFiles source, string? folder, lo
         table.Form switch
         {
             TableForm.Csv => await CsvTable.OpenAsync(file, encoding, table.File.Path, cancellationToken),
-            TableForm.JsonLines => JsonTable.OpenLines(file, encoding, cancellationToken),
+            TableForm.JsonLines => await JsonTable.OpenLinesAsync(file, encoding, cancellationToken),
             TableForm.JsonList => await JsonTable.OpenListAsync(file, encoding, table.File.Path, cancellationToken),
             TableForm.WebDataset => new TableRows("", WebDatasetTable.ReadAsync(Rewound(file), maxImageBytes, cancellationToken)),
             _ => await OpenFolderAsync(table, encoding, cancellationToken),

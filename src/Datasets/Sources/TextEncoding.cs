@@ -18,6 +18,26 @@ internal static class TextEncoding
         return new StreamReader(stream, encoding, detectEncodingFromByteOrderMarks: true, bufferSize: 1 << 16, leaveOpen: true);
     }
 
+    /// <summary>Finds the encoding of a stream.</summary>
+    /// <inheritdoc cref="Read"/>
+    public static async Task<Encoding> FindAsync(Stream stream, Encoding encoding, CancellationToken cancellationToken)
+    {
+        using var reader = Read(stream, encoding);
+        await reader.ReadAsync(new char[1], cancellationToken);
+        return reader.CurrentEncoding;
+    }
+
+    /// <summary>
+    /// Opens JSON at the start of a stream, which stays open: as it is in UTF-8, and in Windows-1252, which is not JSON and is refused by
+    /// its reader; transcoded otherwise.
+    /// </summary>
+    public static Stream ReadJson(Stream stream, Encoding found)
+    {
+        stream.Position = 0;
+        return found.CodePage == Utf8.CodePage || found == Windows1252 ? stream
+            : Encoding.CreateTranscodingStream(stream, found, Utf8, leaveOpen: true);
+    }
+
     /// <summary>Returns the usual name of an encoding.</summary>
     public static string NameOf(Encoding encoding) => encoding.CodePage switch
     {

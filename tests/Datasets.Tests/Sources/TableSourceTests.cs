@@ -1,3 +1,4 @@
+using System.Text;
 using Azure.Storage.Blobs.Models;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.Datasets.Planning;
@@ -97,6 +98,44 @@ public sealed class TableSourceTests(AzuriteFixture azurite) : IClassFixture<Azu
         Assert.Equal("""{"a":1}""", inspection.SampleRows[0]["more"]);
         Assert.Equal(4, report.Counts.Stored);
         Assert.Equal(("new; blue", null, "summer"), (rows[0].Title, rows[3].Title, rows[3].Category));
+    }
+
+    [Theory]
+    [InlineData("array-utf-16.json", "JSON, 1 file, an array of objects, UTF-16 LE")]
+    [InlineData("array-utf-8-sig.json", "JSON, 1 file, an array of objects")]
+    public async Task A_json_list_is_read_in_the_encoding_that_its_byte_order_mark_says(string table, string form)
+    {
+        await using var folder = await SourceFolder.CreateAsync(azurite);
+        await folder.AddAsync((table, table));
+        await folder.AddImagesAsync(3);
+
+        var inspection = await folder.Ingestion.InspectAsync(folder.Request());
+        var (_, rows) = await folder.IngestAsync(folder.Request());
+
+        Assert.Equal(form, inspection.Form);
+        Assert.Equal(["Größe 0 €", "Größe 1 €", "Größe 2 €"], rows.Select(row => row.Title));
+    }
+
+    [Fact]
+    public async Task Lists_as_in_coco_and_json_lines_are_read_in_utf_16_too()
+    {
+        await using var folder = await SourceFolder.CreateAsync(azurite);
+        await folder.AddAsync(("coco-utf-16.json", "coco/labels.json"), ("images/0.png", "coco/images/0.png"));
+        await folder.AddImagesAsync(1, "lines/");
+        await folder.Container.GetBlobClient("lines/rows.jsonl").UploadAsync(BinaryData.FromBytes(
+            [.. Encoding.Unicode.Preamble, .. Encoding.Unicode.GetBytes("""{"image": "images/0.png", "label": "Mäntel"}""")]));
+
+        foreach (var (prefix, form) in new[]
+        {
+            ("coco", "JSON, 1 file, images, annotations and categories as in COCO, UTF-16 LE"), ("lines", "JSON lines, 1 file, UTF-16 LE"),
+        })
+        {
+            var inspection = await folder.Ingestion.InspectAsync(folder.Request(prefix));
+            var (_, rows) = await folder.IngestAsync(folder.Request(prefix));
+
+            Assert.Equal(form, inspection.Form);
+            Assert.Equal("Mäntel", Assert.Single(rows).Category);
+        }
     }
 
     [Fact]

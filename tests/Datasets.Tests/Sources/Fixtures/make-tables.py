@@ -62,6 +62,13 @@ with open('lists.jsonl', 'w') as file:
     for i in range(5):
         file.write(json.dumps({'photos': views(i, ' ').split(' '), 'title': f'Garment {i}'}) + '\n')
     file.write(json.dumps({'photos': ['images/10.png'], 'title': 'One'}) + '\n')
+# As editors on Windows save it.
+for encoding in 'utf-16', 'utf-8-sig':
+    with open(f'array-{encoding}.json', 'w', encoding=encoding) as file:
+        json.dump([{'image': f'images/{i}.png', 'name': f'Größe {i} €'} for i in range(3)], file, ensure_ascii=False, indent=1)
+with open('coco-utf-16.json', 'w', encoding='utf-16') as file:
+    json.dump({'images': [{'id': 1, 'file_name': 'images/0.png'}], 'categories': [{'id': 1, 'name': 'Mäntel'}],
+               'annotations': [{'id': 1, 'image_id': 1, 'category_id': 1}]}, file, ensure_ascii=False)
 
 with open('azureml.jsonl', 'w') as file:
     for i in range(4):
