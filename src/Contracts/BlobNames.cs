@@ -107,8 +107,11 @@ public sealed record DatasetBlobs(string Repo, string Commit, string View)
     /// <summary>Keys and images of the rows of a part of the catalog that have a product, as far as they belong to a partition.</summary>
     public string ProductKeys(int partition, int part) => $"{Merging}products-{partition:D5}-{part:D5}";
 
-    /// <summary>Rows of a part of the catalog whose product has several rows, as far as a partition finds them.</summary>
+    /// <summary>Rows of a part of the catalog that are merged into earlier ones, as far as a partition finds them.</summary>
     public string ProductRows(int part, int partition) => $"{Merging}merged-{part:D5}-{partition:D5}";
+
+    /// <summary>Rows of a part of the catalog that others are merged into, as far as a partition finds them.</summary>
+    public string ProductSamples(int part, int partition) => $"{Merging}samples-{part:D5}-{partition:D5}";
 
     /// <summary>A file of the dataset, byte for byte as on the Hub.</summary>
     /// <param name="content">Content id: the file's SHA-256, or its git blob id where the Hub gives no SHA-256.</param>

@@ -38,19 +38,17 @@ internal sealed class ProductRows(BlobContainerClient container, DatasetBlobs da
     public async Task FindAsync(int partition, int parts, int mostImages, CancellationToken cancellationToken)
     {
         var samples = new Dictionary<UInt128, Sample>();
-        var found = Enumerable.Range(0, parts).Select(_ => new List<MergedRow>()).ToArray();
         for (var part = 0; part < parts; part++)
         {
             using var entries = await PartitionedKeys.ReadAsync(
                 container.GetBlobClient(dataset.ProductKeys(partition, part)), cancellationToken);
-            Merge(entries, part, mostImages, samples, found[part]);
+            // Stored at once, as most rows of a dataset may be of one product.
+            await KeepAsync(dataset.ProductRows(part, partition), Merge(entries, part, mostImages, samples), cancellationToken);
         }
-        foreach (var sample in samples.Values.Where(sample => sample.HasMore))
-            found[sample.Part].Add(new MergedRow(sample.Unit, sample.Row) { Images = sample.Images });
-        foreach (var (part, rows) in found.Index().Where(ofPart => ofPart.Item.Count > 0))
+        foreach (var part in samples.Values.Where(sample => sample.HasMore).GroupBy(sample => sample.Part))
         {
-            await container.GetBlobClient(dataset.ProductRows(part, partition)).CreateJsonAsync(
-                rows, PipelineJson.Compact, cancellationToken);
+            await KeepAsync(dataset.ProductSamples(part.Key, partition),
+                [.. part.Select(sample => new MergedRow(sample.Unit, sample.Row) { Images = sample.Images })], cancellationToken);
         }
     }
 
@@ -60,8 +58,8 @@ internal sealed class ProductRows(BlobContainerClient container, DatasetBlobs da
         var found = new List<MergedRow>();
         for (var partition = 0; partition < partitions; partition++)
         {
-            var blob = container.GetBlobClient(dataset.ProductRows(part, partition));
-            found.AddRange(await blob.ReadJsonAsync<List<MergedRow>>(cancellationToken) ?? []);
+            foreach (var name in new[] { dataset.ProductRows(part, partition), dataset.ProductSamples(part, partition) })
+                found.AddRange(await container.GetBlobClient(name).ReadJsonAsync<List<MergedRow>>(cancellationToken) ?? []);
         }
         return found.ToLookup(row => row.Unit);
     }
@@ -73,7 +71,7 @@ internal sealed class ProductRows(BlobContainerClient container, DatasetBlobs da
     {
         var merged = found.OrderBy(row => row.Row).ToList();
         if (merged.Count == 0) return rows;
-        await Blob(unit).CreateJsonAsync(merged, PipelineJson.Compact, cancellationToken);
+        await KeepAsync(dataset.Merged(unit.Split, unit.Number), merged, cancellationToken);
         var byRow = merged.ToDictionary(row => row.Row);
         return [.. rows.Select(row => Mark(row, byRow))];
     }
@@ -86,7 +84,7 @@ internal sealed class ProductRows(BlobContainerClient container, DatasetBlobs da
 
     /// <summary>Reads the rows of a unit that were found, by their indices.</summary>
     public Task<IReadOnlyDictionary<long, MergedRow>> ReadAsync(IngestUnit unit, CancellationToken cancellationToken) =>
-        ReadAsync(Blob(unit), cancellationToken);
+        ReadAsync(container.GetBlobClient(dataset.Merged(unit.Split, unit.Number)), cancellationToken);
 
     /// <inheritdoc cref="ReadAsync(IngestUnit, CancellationToken)"/>
     /// <param name="unit">Name of the unit.</param>
@@ -100,9 +98,10 @@ internal sealed class ProductRows(BlobContainerClient container, DatasetBlobs da
     private static async Task<IReadOnlyDictionary<long, MergedRow>> ReadAsync(BlobClient blob, CancellationToken cancellationToken) =>
         (await blob.ReadJsonAsync<List<MergedRow>>(cancellationToken) ?? []).ToDictionary(row => row.Row);
 
-    private static void Merge(
-        BinaryReader entries, int part, int mostImages, Dictionary<UInt128, Sample> samples, List<MergedRow> found)
+    /// <summary>Merges the rows of a part into the samples so far; returns the rows that are not the first of their product.</summary>
+    private static List<MergedRow> Merge(BinaryReader entries, int part, int mostImages, Dictionary<UInt128, Sample> samples)
     {
+        var found = new List<MergedRow>();
         while (PartitionedKeys.ReadKey(entries) is { } key)
         {
             // A few names of splits, each of them once in memory.
@@ -116,6 +115,7 @@ internal sealed class ProductRows(BlobContainerClient container, DatasetBlobs da
                 sample = sample with { Images = Union(sample.Images, images, mostImages), HasMore = true };
             }
         }
+        return found;
     }
 
     // Arrays of SHA-256.
@@ -126,7 +126,10 @@ internal sealed class ProductRows(BlobContainerClient container, DatasetBlobs da
         return images;
     }
 
-    private BlobClient Blob(IngestUnit unit) => container.GetBlobClient(dataset.Merged(unit.Split, unit.Number));
+    private async Task KeepAsync(string name, List<MergedRow> rows, CancellationToken cancellationToken)
+    {
+        if (rows.Count > 0) await container.GetBlobClient(name).CreateJsonAsync(rows, PipelineJson.Compact, cancellationToken);
+    }
 
     private readonly record struct Sample(int Part, int Unit, string Split, long Row, byte[] Images, bool HasMore);
 }
