@@ -97,8 +97,8 @@ public enum ImageUse
     Samples,
 
     /// <summary>
-    /// One sample for each product, whose prompt has all its images. Rows that repeat a product are merged into the first one, wherever they
-    /// are in the dataset.
+    /// One sample for each product, whose prompt has all its images. Rows that repeat a product are merged into the first one, wherever
+    /// they are in the dataset.
     /// </summary>
     Prompt,
 }
