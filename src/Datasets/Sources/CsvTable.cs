@@ -65,6 +65,12 @@ internal static partial class CsvTable
             }
             var start = line;
             line += Lines(csv.GetRawRecordSpan());
+            if (line - start > 1 && EndsInQuotes(csv.GetRawRecordSpan(), separator))
+            {
+                yield return TableRow.Unreadable(
+                    Text($"line {start}: a quote is not closed, which makes one row of all {line - start:N0} lines from there on"));
+                yield break;
+            }
             var count = csv.RowFieldCount;
             var isBlank = count == 1 && columns.Length > 1 && csv.GetString(0).Length == 0;
             if (!isHeader && !isBlank)
@@ -144,7 +150,24 @@ internal static partial class CsvTable
 
     private static string Numbered(int column) => Text($"column{column + 1}");
 
-    private static int Lines(ReadOnlySpan<char> record) => Math.Max(1, Math.Max(record.Count('\n'), record.Count('\r')));
+    private static int Lines(ReadOnlySpan<char> record)
+    {
+        var text = record.TrimEnd("\r\n");
+        return 1 + Math.Max(text.Count('\n'), text.Count('\r'));
+    }
+
+    // Quotes begin at the start of a field; two within them are a character of the field.
+    private static bool EndsInQuotes(ReadOnlySpan<char> record, char separator)
+    {
+        var (isQuoted, isStart) = (false, true);
+        for (var i = 0; i < record.Length; i++)
+        {
+            if (!isQuoted) (isQuoted, isStart) = (isStart && record[i] == '"', record[i] == separator);
+            else if (record[i..] is ['"', '"', ..]) i++;
+            else isQuoted = record[i] != '"';
+        }
+        return isQuoted;
+    }
 
     // Lax: a quote within a field is a character of it, as in 5" wide.
     private static CsvDataReaderOptions Options(char separator) => new()

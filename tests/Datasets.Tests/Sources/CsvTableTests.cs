@@ -42,6 +42,16 @@ public sealed class CsvTableTests
         Assert.StartsWith("line 3: a row of more than", rows[1].Fault, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("a;b\n1;2\n3;\"5\n6;7\n8;9\n", "line 3: a quote is not closed, which makes one row of all 3 lines from there on")]
+    [InlineData("a;b\n1;2\n\"3\"\"\n6;\"\"7", "line 3: a quote is not closed, which makes one row of all 2 lines from there on")]
+    public async Task A_quote_that_is_open_at_the_end_does_not_hide_the_lines_behind_it(string text, string fault)
+    {
+        var rows = await (await OpenAsync(text)).Rows.ToListAsync();
+
+        Assert.Equal([null, fault], rows.Select(row => row.Fault));
+    }
+
     [Fact]
     public async Task An_empty_table_is_refused() =>
         Assert.Equal("t.csv is empty", (await Assert.ThrowsAsync<InvalidDataException>(() => OpenAsync(""))).Message);
