@@ -7,7 +7,7 @@ namespace FunctionsPipeline.LocalHost.Demo;
 /// <summary>Prints the demo's measurements as tables and checks them against its promises.</summary>
 /// <param name="faults">Faults that the hub injected on purpose; null when there were none.</param>
 /// <param name="runFolder">Folder with copies of the run's gallery and TensorBoard files.</param>
-/// <param name="isUsersCatalog">True for a dataset of the user's, of which less can be promised.</param>
+/// <param name="ownTraining">Training settings for a catalog of the user's, of which less can be promised; null for the samples.</param>
 public sealed class DemoReport(
     RunOutcome outcome,
     IReadOnlyList<MetricsLine> metrics,
@@ -15,7 +15,7 @@ public sealed class DemoReport(
     FaultCheck? faults,
     string runFolder,
     TimeSpan elapsed,
-    bool isUsersCatalog = false)
+    TrainingSettings? ownTraining = null)
 {
     private const int MostCategories = 12;
 
@@ -43,7 +43,9 @@ public sealed class DemoReport(
         console.MarkupLineInterpolated(
             CultureInfo.InvariantCulture,
             $"model {result.Model}: {outcome.PublishDecision}; {seen}, {elapsed.TotalSeconds:0} s in all");
-        return Promise.Print([.. Promises().Select(promise => new Promise(promise.What, promise.Holds, []))], console);
+        var code = Promise.Print([.. Promises().Select(promise => new Promise(promise.What, promise.Holds, []))], console);
+        if (ownTraining is not null && Advice(ownTraining) is { } advice) console.MarkupLineInterpolated($"[yellow]note[/] {advice}");
+        return code;
     }
 
     private IEnumerable<(string What, bool Holds)> Promises()
@@ -54,10 +56,14 @@ public sealed class DemoReport(
         if (faults?.Mismatches.Count is { } mismatches)
             yield return ($"every row came to what the fault of its image should make of it ({mismatches} did not)", mismatches == 0);
         yield return ($"all {uploads.Count} predictions arrived ({arrived})", arrived == uploads.Count);
-        yield return (Invariant($"validation loss under half of the base model's ({FineTuned.Loss:0.000} against {Base.Loss:0.000})"),
-            FineTuned.Loss < Base.Loss / 2);
-        // A catalog of the user's may have labels that cannot be seen in the images.
-        if (isUsersCatalog) yield break;
+        var losses = Invariant($"({FineTuned.Loss:0.000} against {Base.Loss:0.000})");
+        if (ownTraining is not null)
+        {
+            // How far it falls depends on the catalog's size, on the time, and on whether the images show what the labels say.
+            yield return ($"validation loss under the base model's {losses}", FineTuned.Loss < Base.Loss);
+            yield break;
+        }
+        yield return ($"validation loss under half of the base model's {losses}", FineTuned.Loss < Base.Loss / 2);
         if (FineTuned is { MedianPriceError: { } error, BaselineMedianPriceError: { } baseline })
         {
             yield return (
@@ -77,6 +83,24 @@ public sealed class DemoReport(
                 $"category accuracy clearly over the majority class ({against})",
                 FineTuned.CategoryAccuracy > majority + margin);
         }
+    }
+
+    // Time helps while validation loss falls. When it has stopped, the training samples are learned by heart.
+    private string? Advice(TrainingSettings training)
+    {
+        var validations = metrics.Where(line => line.Validation is not null).ToList();
+        if (validations.Count == 0) return null;
+        var (best, last) = (validations.MinBy(line => line.Validation!.Loss)!, validations[^1]);
+        var trained = Invariant($"{outcome.Dataset.Splits.GetValueOrDefault(Splits.Train)} samples, {last.Epoch:0.0} epochs");
+        if (best.Step < last.Step)
+        {
+            return Invariant($"validation loss has not fallen since step {best.Step} of {last.Step} ({trained}): more rows (--rows), or a ")
+                + "pretrained base model on a GPU, teach the model more than a longer training does";
+        }
+        var limit = last.Epoch >= training.Epochs ? Invariant($"\"epochs\" above {training.Epochs} in a file for --training")
+            : outcome.Result.Steps >= training.MaxSteps ? Invariant($"\"maxSteps\" above {training.MaxSteps} in a file for --training")
+            : Invariant($"--minutes above {training.MaxMinutes:0.##}");
+        return $"validation loss was still falling when training ended ({trained}): {limit} lets the model learn more";
     }
 
     private Table Rows()
@@ -165,11 +189,13 @@ public sealed class DemoReport(
 
     private Table Predictions()
     {
-        var table = Table($"Images uploaded after training, {(isUsersCatalog ? "not trained on" : "in no split")}", "image", "prediction",
-            "truth");
+        var table = Table(
+            $"Images uploaded after training, {(ownTraining is null ? "in no split" : "not trained on")}", "image", "prediction", "truth");
+        var columns = outcome.Dataset.Columns;
+        var template = new AnswerTemplate(AnswerTemplate.DefaultFor(columns.Further), [.. FieldDefinition.Defaults, .. columns.Further]);
         foreach (var (truth, prediction) in uploads)
         {
-            var expected = new Answer(truth.Title, truth.Category, truth.Price).ToString();
+            var expected = template.Write(new Answer(truth.Title, truth.Category, truth.Price) { Fields = truth.Fields });
             var answer = prediction?.Answer ?? prediction?.Detail ?? "none arrived";
             var colour = answer == expected ? "green" : "yellow";
             table.AddRow(Markup.Escape(truth.File), $"[{colour}]{Markup.Escape(answer)}[/]", Markup.Escape(expected));

@@ -46,7 +46,8 @@ public static class DemoScenario
             await new FolderUpload(new DirectoryInfo(catalog), storage.GetBlobContainerClient(options.CatalogContainer), screen)
                 .RunAsync(cancellationToken);
         }
-        var accepted = await client.StartRunAsync(options.Request(stack.Dataset, LocalStack.BaseModel), cancellationToken);
+        var request = options.Request(stack.Dataset, LocalStack.BaseModel);
+        var accepted = await client.StartRunAsync(request, cancellationToken);
         screen.Say($"run           {accepted.Run}: {new Uri(stack.Host, accepted.StatusUrl)}");
         RunView? last = null;
         await foreach (var view in client.FollowAsync(accepted.Run, cancellationToken))
@@ -74,7 +75,7 @@ public static class DemoScenario
             : null;
         var report = new DemoReport(
             outcome, await client.GetMetricsAsync(accepted.Run, cancellationToken), uploads, faults, runFolder, clock.Elapsed,
-            isUsersCatalog: options.Catalog is not null);
+            options.Catalog is null ? null : request.Training);
         return report.Print(AnsiConsole.Console);
     }
 
@@ -96,7 +97,7 @@ public static class DemoScenario
         var rows = (await client.GetRowsAsync(dataset, cancellationToken)).Where(row => row.State == RowState.Stored).ToList();
         var split = rows.Any(row => row.Split == Splits.Test) ? Splits.Test : Splits.Validation;
         return await Task.WhenAll(rows.Where(row => row.Split == split).DistinctBy(row => row.Sha256).Take(count).Select(async row => (
-            new HeldOutImage($"{row.SourceSplit}-{row.Row}", row.Title, row.Category, row.Price),
+            new HeldOutImage($"{row.SourceSplit}-{row.Row}", row.Title, row.Category, row.Price) { Fields = row.Fields },
             await client.GetImageAsync(dataset, row.Sha256!, cancellationToken))));
     }
 
@@ -215,6 +216,9 @@ public sealed record DemoOptions
 /// <summary>Image that was not trained on, with its true title, category and price: a line of <c>truth.jsonl</c>.</summary>
 public sealed record HeldOutImage(string File, string? Title, string? Category, double? Price)
 {
+    /// <summary>The true values of further fields; null for none.</summary>
+    public FieldValues? Fields { get; init; }
+
     /// <summary>Reads the file <c>truth.jsonl</c> in a folder.</summary>
     public static IReadOnlyList<HeldOutImage> Load(string folder) =>
         [.. System.IO.File.ReadLines(Path.Combine(folder, "truth.jsonl"))

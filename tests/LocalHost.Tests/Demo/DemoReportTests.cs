@@ -88,14 +88,74 @@ public sealed class DemoReportTests
         Assert.DoesNotContain("brand word F1", text);
     }
 
-    private static (int Code, string Text) Print(TrainingResult result)
+    [Theory]
+    [InlineData(0.5, 0)]
+    [InlineData(2.9, 0)]
+    [InlineData(3.1, 1)]
+    [InlineData(double.NaN, 1)]
+    public void A_catalog_of_the_users_is_promised_a_lower_loss_only(double loss, int expected)
+    {
+        var (code, text) = Print(Result with { FineTuned = Result.FineTuned! with { Loss = loss, CategoryAccuracy = 0 } }, Short);
+        Assert.Equal(expected, code);
+        Assert.Contains("validation loss under the base model's", text, StringComparison.Ordinal);
+        // Of the samples half is promised.
+        Assert.Equal(loss < 1.5 ? 0 : 1, Print(Result with { FineTuned = Result.FineTuned! with { Loss = loss } }).Code);
+    }
+
+    [Theory]
+    [InlineData(60, "still falling when training ended (8 samples, 2.0 epochs): --minutes above 0.7 lets the model learn more")]
+    [InlineData(30, "\"maxSteps\" above 30 in a file for --training lets")]
+    public void Training_that_was_too_short_says_what_to_raise(int maxSteps, string advice) => Assert.Contains(
+        advice, Print(Result with { Steps = 30 }, Short with { MaxSteps = maxSteps }, Validation(0, 3), Validation(30, 0.5)).Text,
+        StringComparison.Ordinal);
+
+    [Fact]
+    public void Training_that_learned_all_it_could_asks_for_more_data()
+    {
+        Assert.Contains("has not fallen since step 20 of 30 (8 samples, 2.0 epochs): more rows (--rows)",
+            Print(Result, Short, Validation(0, 3), Validation(20, 0.4), Validation(30, 0.5)).Text, StringComparison.Ordinal);
+        Assert.DoesNotContain("note", Print(Result).Text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void The_truth_of_a_catalog_of_the_users_has_its_fields()
+    {
+        var fields = new FieldValues([new("brand", new FieldValue("Acme"))]);
+        var truth = new HeldOutImage("train-1", "Hat", null, 5) { Fields = fields };
+        var dataset = Dataset with
+        {
+            Columns = new ColumnMapping { Fields = new Dictionary<string, FieldColumn> { ["brand"] = new() { Column = "maker" } } },
+        };
+        using var writer = new StringWriter();
+        var console = Console(writer);
+        var outcome = new RunOutcome(dataset, Result, true, "first model");
+        new DemoReport(outcome, [], [(truth, null)], null, "/state/run", TimeSpan.FromSeconds(1), Short).Print(console);
+        Assert.Contains("Product: Hat, Full Price: 5, Brand: Acme", writer.ToString(), StringComparison.Ordinal);
+    }
+
+    private static readonly TrainingSettings Short = new() { Epochs = 100, MaxSteps = 3000, MaxMinutes = 0.7 };
+
+    private static MetricsLine Validation(int step, double loss) => new()
+    {
+        Step = step,
+        Epoch = step / 15.0,
+        Seconds = step,
+        Validation = Result.FineTuned! with { Loss = loss },
+    };
+
+    private static IAnsiConsole Console(StringWriter writer)
+    {
+        var console = AnsiConsole.Create(new AnsiConsoleSettings { Ansi = AnsiSupport.No, Out = new AnsiConsoleOutput(writer) });
+        console.Profile.Width = 200;
+        return console;
+    }
+
+    private static (int Code, string Text) Print(TrainingResult result, TrainingSettings? own = null, params MetricsLine[] metrics)
     {
         using var writer = new StringWriter();
-        var console = AnsiConsole.Create(new AnsiConsoleSettings { Ansi = AnsiSupport.No, Out = new AnsiConsoleOutput(writer) });
-        console.Profile.Width = 160;
         var outcome = new RunOutcome(Dataset, result, true, "first model");
-        var report = new DemoReport(outcome, [], [], null, "/state/run", TimeSpan.FromSeconds(1));
-        return (report.Print(console), writer.ToString());
+        var report = new DemoReport(outcome, metrics, [], null, "/state/run", TimeSpan.FromSeconds(1), own);
+        return (report.Print(Console(writer)), writer.ToString());
     }
 }
 
