@@ -48,7 +48,7 @@ internal static class UpCommand
             };
             using var folder = FolderLock.Acquire(options.StateFolder);
             await using var stack = await LocalStack.StartAsync(options, Console.WriteLine, cancellationToken);
-            Console.WriteLine(Hints(stack));
+            Console.WriteLine(Hints(stack, new RequestHint(stack.Host)));
             try
             {
                 await stack.KeepRunningAsync(Console.WriteLine, cancellationToken);
@@ -72,21 +72,20 @@ internal static class UpCommand
         return null;
     }
 
-    private static string Hints(LocalStack stack) => $$"""
+    private static string Hints(LocalStack stack, RequestHint hint) => $$"""
 
         Look at it, start runs, upload images: {{stack.Host}}api/dashboard
 
         Start a run from here:
-          curl -s {{stack.Host}}api/runs -H 'Content-Type: application/json' -d '{
-            "run": "first",
-            "dataset": { "repo": "{{stack.Dataset}}",
-                         "columns": {{(stack.Options.Images is null
+        {{hint.Run($$"""
+            { "repo": "{{stack.Dataset}}",
+                             "columns": {{(stack.Options.Images is null
                              ? """{ "image": "imageurl", "title": "title", "category": "category3_code", "price": "full_price" }"""
-                             : """{ "image": "image", "category": "label" }""")}} },
-            "baseModel": { "repo": "{{LocalStack.BaseModel}}" },
-            "training": { "epochs": 20, "batchSize": 8, "learningRate": 0.002, "numCrops": 1 } }'
+                             : """{ "image": "image", "category": "label" }""")}} }
+            """, "first")}}
         Follow it:
-          curl -s {{stack.Host}}api/runs/first
+        {{hint.Call("runs/first")}}
+        Train on a catalog of your own: ./pipeline ingest DIR
         Then upload an image to the container product-images with any storage client and read predictions/NAME.json.
         The connection string is UseDevelopmentStorage=true; images that are in no split are in {{stack.Options.HeldOutFolder}}.
         Logs are in {{stack.Options.LogFolder}}. Ctrl-C stops everything.

@@ -21,7 +21,9 @@ public sealed class ProgressScreen(IAnsiConsole console)
         lock (_clock)
         {
             Close();
-            console.MarkupLineInterpolated(CultureInfo.InvariantCulture, $"[grey]{Time()}[/] {line}");
+            console.MarkupInterpolated(CultureInfo.InvariantCulture, $"[grey]{Time()}[/] ");
+            // Not wrapped: paths and identifiers can be copied.
+            console.Profile.Out.Writer.WriteLine(line);
         }
     }
 

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Json;
 using System.Runtime.CompilerServices;
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using Azure;
 using Azure.Storage.Blobs;
 using Azure.Storage.Blobs.Models;
@@ -12,7 +13,7 @@ namespace FunctionsPipeline.LocalHost.Demo;
 /// <summary>Client of the pipeline as its users see it: HTTP for runs, one blob container for images, another for predictions.</summary>
 /// <param name="http">Client with the Functions host as base address.</param>
 /// <param name="blobs">Client of the storage account.</param>
-public sealed class PipelineClient(HttpClient http, BlobServiceClient blobs)
+public sealed partial class PipelineClient(HttpClient http, BlobServiceClient blobs)
 {
     /// <summary>Starts a run.</summary>
     /// <exception cref="HttpRequestException">The request was refused; the message is the problem document.</exception>
@@ -41,6 +42,23 @@ public sealed class PipelineClient(HttpClient http, BlobServiceClient blobs)
         }
     }
 
+    /// <summary>Inspects a dataset: its form, its columns, and those that would be read.</summary>
+    /// <exception cref="HttpRequestException">The request was refused; the message is the problem document.</exception>
+    public async Task<DatasetInspection> InspectAsync(DatasetRequest request, CancellationToken cancellationToken)
+    {
+        using var response = await http.PostAsJsonAsync("api/datasets/inspect", request, PipelineJson.Options, cancellationToken);
+        return await ReadAsync<DatasetInspection>(response, cancellationToken);
+    }
+
+    /// <summary>Reads the first rows of an ingested dataset that were rejected for a reason.</summary>
+    public async Task<IReadOnlyList<ManifestRow>> GetRejectedAsync(
+        IngestReport dataset, string reason, int top, CancellationToken cancellationToken)
+    {
+        using var response = await http.GetAsync(
+            $"api/datasets/{dataset.Repo}/{dataset.Commit}/{dataset.View}/rows?reason={reason}&top={top}", cancellationToken);
+        return (await ReadAsync<RowPage>(response, cancellationToken)).Rows;
+    }
+
     /// <summary>Starts the ingestion of a dataset.</summary>
     /// <exception cref="HttpRequestException">The request was refused; the message is the problem document.</exception>
     public async Task<IngestionAccepted> StartIngestionAsync(DatasetRequest request, CancellationToken cancellationToken)
@@ -66,7 +84,8 @@ public sealed class PipelineClient(HttpClient http, BlobServiceClient blobs)
                 case "Completed":
                     return state.Output!.Value.Deserialize<IngestReport>(PipelineJson.Options)!;
                 case "Failed" or "Terminated":
-                    throw new InvalidOperationException($"The ingestion ended as {state.RuntimeStatus}: {state.Output}");
+                    throw new InvalidOperationException(
+                        $"The ingestion ended as {state.RuntimeStatus}: {TaskFailed().Replace($"{state.Output}", "")}");
             }
             await Task.Delay(TimeSpan.FromSeconds(1), cancellationToken);
         }
@@ -205,8 +224,27 @@ public sealed class PipelineClient(HttpClient http, BlobServiceClient blobs)
         if (response.IsSuccessStatusCode) return (await response.Content.ReadFromJsonAsync<T>(PipelineJson.Options, cancellationToken))!;
         var problem = await response.Content.ReadAsStringAsync(cancellationToken);
         throw new HttpRequestException(
-            $"{response.RequestMessage?.RequestUri} answered {(int)response.StatusCode}: {problem}", null, response.StatusCode);
+            $"{response.RequestMessage?.RequestUri} answered {(int)response.StatusCode}: {Describe(problem)}", null, response.StatusCode);
     }
+
+    // The errors of a problem document with their fields; another body as it is.
+    private static string Describe(string body)
+    {
+        try
+        {
+            var problem = JsonSerializer.Deserialize<Problem>(body, PipelineJson.Options)!;
+            return problem.Errors is { Count: > 0 } errors ? string.Join("; ", errors.Select(error => $"{error.Field}: {error.Message}"))
+                : problem.Field is { } field ? $"{field}: {problem.Detail}" : problem.Detail;
+        }
+        catch (JsonException)
+        {
+            return body;
+        }
+    }
+
+    // Type and tasks that the durable extension puts before the message of a failed activity.
+    [GeneratedRegex(@"\A(?:[^\s:]+: )?(?:Task '[^']*' \(#\d+\) failed with an unhandled exception: )+")]
+    private static partial Regex TaskFailed();
 
     /// <summary>An orchestration in the durable extension's management API.</summary>
     private sealed record DurableStatus(string RuntimeStatus, JsonElement? CustomStatus, JsonElement? Output);

@@ -64,7 +64,8 @@ internal sealed class FolderUpload(DirectoryInfo folder, BlobContainerClient con
     private string Progress(int count, long total)
     {
         var rate = _bytes / _clock.Elapsed.TotalSeconds;
-        var left = _files < count && rate > 0
+        // The first files tell little of the others.
+        var left = _files < count && rate > 0 && _clock.Elapsed > TimeSpan.FromSeconds(1)
             ? string.Create(CultureInfo.InvariantCulture, $", {(total - _bytes) / rate:0} s left") : "";
         return string.Create(
             CultureInfo.InvariantCulture,

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text.Json;
 using Azure;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.LocalHost.Demo;
@@ -36,13 +35,41 @@ internal sealed class IngestScenario(Uri app, string? key)
             throw new InvalidOperationException(
                 $"{folder.FullName} cannot be uploaded to {blobs.Uri}: {HostStorage.LastAttempt(e).Message.Split('\n')[0]}", e);
         }
+        Tell(await client.InspectAsync(request, cancellationToken), screen);
         var accepted = await client.StartIngestionAsync(request, cancellationToken);
         screen.Say($"ingestion     {accepted.Id}, commit {accepted.Commit}");
         var report = await client.FollowIngestionAsync(
             accepted, progress => screen.Show(Describe(progress), progress.Phase.ToString()), cancellationToken);
         screen.Close();
-        Print(report, AnsiConsole.Console);
+        var rejected = await Task.WhenAll(report.Counts.RejectedBy.Keys.Select(
+            reason => client.GetRejectedAsync(report, reason, IngestSummary.RowsOfReason, cancellationToken)));
+        new IngestSummary(report, [.. rejected.SelectMany(rows => rows)], app, hasKey: key is not null).Print(AnsiConsole.Console);
         return 0;
+    }
+
+    /// <summary>Tells how the files are read, which columns were guessed, and which are left out.</summary>
+    /// <exception cref="InvalidOperationException">The columns have to be named.</exception>
+    internal static void Tell(DatasetInspection dataset, ProgressScreen screen)
+    {
+        if (dataset.Form is { } form) screen.Say($"form          {form}");
+        if (dataset.Mapping is not { } mapping)
+        {
+            throw new InvalidOperationException($$"""
+                {{dataset.Guess}}
+                Name them, as many as there are: --columns '{ "image": "{{dataset.Columns[0].Name}}", "title": "…", "category": "…", "price": "…",
+                  "fields": { "brand": { "column": "…", "kind": "category" } } }'
+                """);
+        }
+        if (dataset.Guess is { } guess) screen.Say($"guessed       {guess}");
+        string?[] read =
+        [
+            mapping.Image, mapping.Title, mapping.Category, mapping.Price, mapping.Product,
+            .. (mapping.Fields ?? new Dictionary<string, FieldColumn>()).Values.Select(field => field.Column),
+        ];
+        var left = dataset.Columns.Select(column => column.Name).Except(read.OfType<string>()).ToList();
+        if (left.Count > 0)
+            screen.Say($"not read      {string.Join(", ", left)}: \"fields\" of --columns has the model learn them too");
+        foreach (var warning in dataset.Warnings ?? []) screen.Say($"warning       {warning.Message}");
     }
 
     private static async Task CheckAsync(HttpClient http, CancellationToken cancellationToken)
@@ -70,24 +97,4 @@ internal sealed class IngestScenario(Uri app, string? key)
 
     private static string Left(double? seconds) =>
         seconds is { } left ? string.Create(CultureInfo.InvariantCulture, $", {left:0} s left") : "";
-
-    private static void Print(IngestReport report, IAnsiConsole console)
-    {
-        var counts = report.Counts;
-        console.WriteLine();
-        var table = new Table { Title = new TableTitle(Markup.Escape($"{report.Repo} at {report.Commit}")) };
-        table.AddColumn("").AddColumn("count");
-        void Row(string name, long count) => table.AddRow(Markup.Escape(name), count.ToString(CultureInfo.InvariantCulture));
-        Row("rows", counts.Rows);
-        Row("images stored", counts.Stored);
-        Row("duplicates", counts.Duplicates);
-        foreach (var (reason, count) in counts.RejectedBy) Row($"rejected: {reason}", count);
-        foreach (var (split, count) in report.Splits) Row($"{split} samples", count);
-        Row("categories", report.CategoryCount);
-        console.Write(table);
-        foreach (var warning in report.Warnings ?? []) console.WriteLine($"warning: {warning.Message}");
-        console.WriteLine($"columns: {JsonSerializer.Serialize(report.Columns, PipelineJson.Compact)}");
-        var names = new DatasetBlobs(report.Repo, report.Commit, report.View);
-        console.WriteLine($"every row with its status: {Containers.Datasets}/{names.CatalogCsv}");
-    }
 }
