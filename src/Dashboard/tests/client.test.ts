@@ -49,7 +49,7 @@ describe('ETags', () => {
 describe('errors', () => {
     test('are the words of the problem document, with those of each field', async () => {
         fakeApi({
-            'PUT /api/predictions': problem(400, 'Two errors.', {
+            'PUT /api/predictions/': problem(400, 'Two errors.', {
                 errors: [{ field: 'title', message: 'is too long' }, { field: 'price', message: 'is negative' }],
             }),
         });
@@ -94,7 +94,7 @@ describe('bodies', () => {
     });
 
     test('are sent as JSON, images as they are', async () => {
-        const requests = fakeApi({ 'POST /api': json({}), 'PUT /api': json({}, 201) });
+        const requests = fakeApi({ 'POST /api/': json({}), 'PUT /api/': json({}, 201) });
         await call('post', '/api/models/{version}/activate', { path: { version: 'm' }, body: { reason: 'better' } });
         await call('put', '/api/images/{name}', {
             path: { name: 'a.png' }, header: { 'If-None-Match': '*' }, body: new Blob(['png'], { type: 'image/png' }),

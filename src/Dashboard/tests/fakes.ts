@@ -1,31 +1,50 @@
 import { vi } from 'vitest';
 
-/** A reply to requests of the page, made anew for each: the body of a response can be read once. */
-export type Reply = Error | ((request: Request) => Response | Reply | Promise<Response | Reply>);
+/** A request that the page has sent. */
+export class Sent extends Request {
+    readonly query: URLSearchParams;
 
-const body = (type: string, content: unknown, status: number, headers: Record<string, string>): Reply =>
-    () => new Response(JSON.stringify(content), { status, headers: { 'Content-Type': type, ...headers } });
+    constructor(url: string, init: RequestInit, readonly path = new URL(url).pathname,
+        /** What it sends as JSON. */
+        readonly content: unknown = typeof init.body === 'string' ? JSON.parse(init.body) : undefined) {
+        super(url, { ...init, signal: null });
+        this.query = new URL(url).searchParams;
+    }
+}
 
-export const json = (content: unknown, status = 200, headers: Record<string, string> = {}): Reply =>
+/** A reply to requests of the page: a response, an error of the network, or what is sent as JSON. */
+export type Reply = object | ((sent: Sent) => Reply | Promise<Reply>);
+
+const body = (type: string, content: unknown, status: number, headers: Record<string, string>): Response =>
+    new Response(JSON.stringify(content), { status, headers: { 'Content-Type': type, ...headers } });
+
+export const json = (content: unknown, status = 200, headers: Record<string, string> = {}): Response =>
     body('application/json', content, status, headers);
 
-export const problem = (status: number, detail: string, more: object = {}): Reply =>
+export const jsonl = (lines: readonly object[]): Response =>
+    new Response(lines.map(line => `${JSON.stringify(line)}\n`).join(''), { headers: { 'Content-Type': 'application/jsonl' } });
+
+export const problem = (status: number, detail: string, more: object = {}): Response =>
     body('application/problem+json', { status, title: 'Problem', detail, ...more }, status, {});
 
-/** Replaces `fetch`. Requests are answered by the first entry whose `METHOD path` theirs begins with, and are kept. */
-export function fakeApi(replies: Record<string, Reply>): Request[] {
-    const requests: Request[] = [];
-    vi.stubGlobal('fetch', async (url: string, init: RequestInit) => {
-        const request = new Request(url, { ...init, signal: null });
-        requests.push(request);
+// A path is of the requests with any query, one that ends with a slash of all below it.
+const fits = (asked: string, key: string): boolean =>
+    asked.startsWith(key) && (key.endsWith('/') || /^([?&]|$)/.test(asked.slice(key.length)));
+
+/** Replaces `fetch`. Requests are answered by the longest `METHOD path` that fits theirs, and are kept. */
+export function fakeApi(replies: Record<string, Reply>): Sent[] {
+    const requests: Sent[] = [];
+    vi.stubGlobal('fetch', async (url: string, init: RequestInit = {}) => {
+        const sent = new Sent(url, init);
+        requests.push(sent);
         init.signal?.throwIfAborted();
-        const { pathname, search } = new URL(url);
-        const asked = `${request.method} ${pathname}${search}`;
-        let reply: Response | Reply = Object.entries(replies).find(([key]) => asked.startsWith(key))?.[1]
-            ?? problem(404, `The test has no reply to ${asked}`);
-        while (typeof reply === 'function') reply = await reply(request);
+        const asked = `${sent.method} ${sent.path}${new URL(url).search}`;
+        const [key] = Object.keys(replies).filter(key => fits(asked, key)).toSorted((a, b) => b.length - a.length);
+        let reply: Reply = key === undefined ? problem(404, `The test has no reply to ${asked}`) : replies[key]!;
+        while (typeof reply === 'function') reply = await (reply as (sent: Sent) => Reply | Promise<Reply>)(sent);
         if (reply instanceof Error) throw reply;
-        return reply;
+        // The body of a response can be read once.
+        return reply instanceof Response ? reply.clone() : json(reply);
     });
     return requests;
 }

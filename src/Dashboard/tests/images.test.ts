@@ -7,7 +7,7 @@ const url = (i: number): string => `http://localhost/api/images/${i}.jpg`;
 test('No more than six images are fetched at once', async () => {
     const waiting: (() => void)[] = [];
     const requests = fakeApi({
-        'GET /api/images': () => new Promise<Response>(resolve => waiting.push(() => resolve(new Response('x')))),
+        'GET /api/images/': () => new Promise<Response>(resolve => waiting.push(() => resolve(new Response('x')))),
     });
     const taken = Array.from({ length: 9 }, (_, i) => takeImage(url(100 + i)));
     await until(() => requests.length === 6);
@@ -21,7 +21,7 @@ test('No more than six images are fetched at once', async () => {
 });
 
 test('An image that is shown twice is fetched once, one that failed again', async () => {
-    const requests = fakeApi({ 'GET /api/images/200': () => new Response('x'), 'GET /api/images/201': problem(404, 'gone') });
+    const requests = fakeApi({ 'GET /api/images/200.jpg': () => new Response('x'), 'GET /api/images/201.jpg': problem(404, 'gone') });
     const [a, b] = [takeImage(url(200)), takeImage(url(200))];
     expect(await a.url).toBe(await b.url);
     expect(requests).toHaveLength(1);
@@ -31,7 +31,7 @@ test('An image that is shown twice is fetched once, one that failed again', asyn
 });
 
 test('Images that are shown no more are revoked when there are many, those in use never', async () => {
-    fakeApi({ 'GET /api/images': () => new Response('x') });
+    fakeApi({ 'GET /api/images/': () => new Response('x') });
     const revoke = vi.spyOn(URL, 'revokeObjectURL');
     const kept = takeImage(url(1000));
     const used = await kept.url;

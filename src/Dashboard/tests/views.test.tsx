@@ -39,7 +39,7 @@ const usual: Record<string, Reply> = {
         spans: [{ kind: 'activity', name: 'AskWorker', startedAt: at, endedAt: at, attempt: 2, error: 'No worker' }],
     }),
     'GET /api/predictions/spring/a.jpg': json(coat),
-    'GET /api/images': () => new Response('image'),
+    'GET /api/images/': () => new Response('image'),
 };
 
 const text = (): string => document.body.textContent ?? '';

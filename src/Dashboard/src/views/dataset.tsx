@@ -31,7 +31,11 @@ export default function Dataset({ params, query }: ViewProps) {
     return (
         <View title={repo} parent={{ label: 'Datasets', href: href('/datasets') }}
             subtitle={<>commit <code>{path.commit.slice(0, 12)}</code>, settings <code>{path.view}</code></>}
-            actions={<a class="button" href={href('/new-run', {}, { dataset: repo })}>New run on this dataset</a>}>
+            actions={(
+                <a class="button" href={href('/new-run', {}, { dataset: repo, commit: path.commit, view: path.view })}>
+                    New run on this dataset
+                </a>
+            )}>
             <Loaded from={report}>{value => (
                 <div class="stack">
                     {query.get('retry') && <RetryProgress instance={query.get('retry')!} repo={repo} />}

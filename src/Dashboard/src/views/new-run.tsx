@@ -20,16 +20,44 @@ import './runs.css';
 type Inspection = Schemas['DatasetInspection'];
 
 const usual = ['training.method', 'training.epochs', 'training.batchSize', 'training.learningRate'];
-const places = ['hub', 'storage'] as const;
-const placeNames = { hub: 'Repository on the Hugging Face Hub', storage: 'Folder in blob storage' };
+/** What names a dataset in each place. */
+const members = {
+    hub: ['dataset.repo', 'dataset.revision', 'dataset.config'],
+    storage: [...settingsUnder('dataset.source.').map(({ path }) => path), 'dataset.repo', 'dataset.config'],
+    ingested: ['dataset.repo', 'dataset.revision', 'dataset.view'],
+};
+type Place = keyof typeof members;
+const places = Object.keys(members) as Place[];
+const placeNames = {
+    hub: 'Repository on the Hugging Face Hub', storage: 'Folder in blob storage', ingested: 'Ingested dataset',
+};
+const required = { hub: ['dataset.repo'], storage: ['dataset.source.container'], ingested: members.ingested };
+const missing = {
+    hub: "The dataset's repository is missing.", storage: "The dataset's container is missing.",
+    ingested: "The dataset's repository, commit and settings are missing, or one of them: its page has a link to here.",
+};
+
+const placeOf = (dataset: Schemas['RunRequest']['dataset']): Place =>
+    dataset?.view ? 'ingested' : dataset?.source ? 'storage' : 'hub';
+
+/** Values without those of the dataset that a place has no use for: an ingested one is used as it is. */
+const valuesAt = (place: Place, values: Values): Values => {
+    const elsewhere = Object.values(members).flat().filter(path => !members[place].includes(path));
+    return Object.fromEntries(Object.entries(values).filter(([path]) =>
+        !elsewhere.includes(path) && (place !== 'ingested' || !path.startsWith('dataset.') || members.ingested.includes(path))));
+};
 const roles = ['image', 'title', 'category', 'price', 'product'] as const;
 
 /** A form for a run's request, made from the API's own description of it. */
 export default function NewRun({ query }: ViewProps) {
     const from = query.get('from');
-    const [values, setValues] = useState<Values>(() => (query.get('dataset') ? { 'dataset.repo': query.get('dataset')! } : {}));
+    const [values, setValues] = useState<Values>(() => Object.fromEntries(
+        [['repo', 'dataset'], ['revision', 'commit'], ['view', 'view']].flatMap(([member, name]) => {
+            const value = query.get(name!);
+            return value ? [[`dataset.${member}`, value]] : [];
+        })));
     const [fields, setFields] = useState<readonly FieldEntry[]>([]);
-    const [place, setPlace] = useState<typeof places[number]>('hub');
+    const [place, setPlace] = useState<Place>(query.get('view') ? 'ingested' : 'hub');
     const [inspection, setInspection] = useState<Inspection>();
     const [error, setError] = useState<ApiError>();
     const [busy, setBusy] = useState<'inspecting' | 'starting'>();
@@ -39,12 +67,13 @@ export default function NewRun({ query }: ViewProps) {
         void attempt(async () => {
             const request = await get('/api/runs/{run}/request', { path: { run: from } });
             const further = fieldsOf(request.dataset?.columns);
-            const entered = valuesOf(request);
+            const origin = placeOf(request.dataset);
+            const entered = valuesAt(origin, valuesOf(request));
             // Made when the run was accepted: with other fields it is another one.
             const isMade = entered['training.answerTemplate'] === templateOf(further);
             setValues(isMade ? { ...entered, 'training.answerTemplate': '' } : entered);
             setFields(further);
-            setPlace(request.dataset?.source ? 'storage' : 'hub');
+            setPlace(origin);
         });
     }, [from]);
 
@@ -84,7 +113,7 @@ export default function NewRun({ query }: ViewProps) {
         <Field key={path} setting={setting(path)} value={values[path] ?? ''} error={errorAt(path)}
             {...(options && { options })} onEnter={text => enter({ [path]: text })} />
     );
-    const isMissing = !values[place === 'hub' ? 'dataset.repo' : 'dataset.source.container'];
+    const isMissing = required[place].some(path => !values[path]);
     // The request has room for one of them.
     const isDouble = new Set(fields.map(({ name }) => name)).size < fields.length;
     const isLora = values['training.method'] === 'lora';
@@ -103,22 +132,24 @@ export default function NewRun({ query }: ViewProps) {
                     <Group title="Dataset">
                         <Choice label="Place" options={places} selected={place} name={place => placeNames[place]} onSelect={chosen => {
                             setPlace(chosen);
-                            // What the other place has no use for.
-                            enter(Object.fromEntries([...settingsUnder('dataset.source.').map(({ path }) => path), 'dataset.revision']
-                                .map(path => [path, ''])));
+                            // A commit of one place is none of another.
+                            setValues(before => valuesAt(chosen, { ...before, 'dataset.revision': '' }));
+                            if (chosen === 'ingested') {
+                                setInspection(undefined);
+                                setFields([]);
+                            }
                         }} />
                         <div class="fields">
-                            {place === 'storage' && settingsUnder('dataset.source.').map(({ path }) => field(path))}
-                            {field('dataset.repo')}
-                            {place === 'hub' && field('dataset.revision')}
-                            {field('dataset.config', inspection?.configs)}
+                            {members[place].map(path => field(path, path === 'dataset.config' ? inspection?.configs : undefined))}
                         </div>
-                        <div class="actions">
-                            <button type="button" disabled={busy !== undefined || isMissing} onClick={() => void inspect()}>
-                                {busy === 'inspecting' ? 'Inspecting…' : 'Inspect the dataset'}
-                            </button>
-                            <span class="hint">Reads its schema, guesses the columns and stores nothing.</span>
-                        </div>
+                        {place !== 'ingested' && (
+                            <div class="actions">
+                                <button type="button" disabled={busy !== undefined || isMissing} onClick={() => void inspect()}>
+                                    {busy === 'inspecting' ? 'Inspecting…' : 'Inspect the dataset'}
+                                </button>
+                                <span class="hint">Reads its schema, guesses the columns and stores nothing.</span>
+                            </div>
+                        )}
                         {inspection && <Inspected inspection={inspection} />}
                         {(inspection || values['dataset.columns.image']) && (
                             <div class="fields">
@@ -130,10 +161,12 @@ export default function NewRun({ query }: ViewProps) {
                                 columns={(inspection?.columns ?? []).filter(({ name }) =>
                                     roles.every(role => values[`dataset.columns.${role}`] !== name))} />
                         )}
-                        <div class="fields">
-                            {['images', ...(values['dataset.images'] ? ['maxImages'] : []), 'maxRows', 'validationFraction', 'testFraction']
-                                .map(name => field(`dataset.${name}`))}
-                        </div>
+                        {place !== 'ingested' && (
+                            <div class="fields">
+                                {['images', ...(values['dataset.images'] ? ['maxImages'] : []), 'maxRows', 'validationFraction',
+                                    'testFraction'].map(name => field(`dataset.${name}`))}
+                            </div>
+                        )}
                     </Group>
                     <Group title="Base model"><div class="fields">{settingsUnder('baseModel.').map(({ path }) => field(path))}</div></Group>
                     <Group title="Training">
@@ -158,7 +191,7 @@ export default function NewRun({ query }: ViewProps) {
                         <button type="submit" class="primary" disabled={busy !== undefined || isMissing || isDouble}>
                             {busy === 'starting' ? 'Starting…' : 'Start the run'}
                         </button>
-                        {isMissing && <span class="hint">The dataset's {place === 'hub' ? 'repository' : 'container'} is missing.</span>}
+                        {isMissing && <span class="hint">{missing[place]}</span>}
                         {isDouble && <span class="hint">Two further fields have the same name.</span>}
                     </div>
                 </form>

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { chartsOf, markersOf } from '../../src/views/run-curves';
 import { bestStep, continueLines, lossSeries, type MetricsLine, metricsReader } from '../../src/views/run-metrics';
-import { fakeApi, jsonl } from './fake-api';
+import { fakeApi, jsonl } from '../fakes';
 
 const line = (step: number, more: Partial<MetricsLine> = {}): MetricsLine => ({ step, epoch: step / 10, seconds: step, ...more });
 const validation = (step: number, loss: number) => line(step, { validation: { loss, samples: 4, generated: 0 } });
@@ -26,7 +26,7 @@ describe('metricsReader', () => {
     it('asks for the last step and later, and reads everything anew after a resume', async () => {
         let lines = [line(1), line(2)];
         const sent = fakeApi({
-            'GET /runs/first/metrics': ({ query }) => {
+            'GET /api/runs/first/metrics': ({ query }) => {
                 const after = query.get('afterStep');
                 return jsonl(after === null ? lines : lines.filter(one => one.step > Number(after)));
             },
@@ -43,7 +43,7 @@ describe('metricsReader', () => {
     });
 
     it('begins again while there are no lines', async () => {
-        const sent = fakeApi({ 'GET /runs/first/metrics': () => jsonl([]) });
+        const sent = fakeApi({ 'GET /api/runs/first/metrics': () => jsonl([]) });
         const read = metricsReader('first');
         await read(abort);
         expect(await read(abort)).toEqual([]);

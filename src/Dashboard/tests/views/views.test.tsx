@@ -10,7 +10,8 @@ import { phaseStates } from '../../src/views/run-phases';
 import type { RunView } from '../../src/views/run-state';
 import Runs from '../../src/views/runs';
 import RunTimeline from '../../src/views/timeline';
-import { click, enter, fakeApi, find, hide, jsonl, problem, settle, show } from './fake-api';
+import { fakeApi, jsonl, problem } from '../fakes';
+import { click, enter, find, hide, settle, show } from './page';
 
 // It draws on a canvas, which the DOM of these tests does not have.
 vi.mock('uplot', () => ({
@@ -76,7 +77,7 @@ describe('Run', () => {
         { step: 1, epoch: 0.1, seconds: 1, loss: 4 }]);
 
     it('shows progress, trackers and curves of a run in progress', async () => {
-        fakeApi({ 'GET /runs/first': running, 'GET /runs/first/metrics': metrics });
+        fakeApi({ 'GET /api/runs/first': running, 'GET /api/runs/first/metrics': metrics });
         const view = await show(Run, '#/runs/first', { run: 'first' });
         expect(find('[aria-current="step"]').textContent).toContain('step 3 of 12');
         expect(find('[aria-current="step"]').textContent).toContain('1 min 30 s left');
@@ -88,8 +89,8 @@ describe('Run', () => {
     it('cancels only after a confirmation', async () => {
         let run = running;
         const sent = fakeApi({
-            'GET /runs/first': () => run, 'GET /runs/first/metrics': metrics,
-            'POST /runs/first/cancel': () => run = { ...running, runtimeStatus: 'Terminated' },
+            'GET /api/runs/first': () => run, 'GET /api/runs/first/metrics': metrics,
+            'POST /api/runs/first/cancel': () => run = { ...running, runtimeStatus: 'Terminated' },
         });
         const view = await show(Run, '#/runs/first', { run: 'first' });
         await click(find('button', 'Cancel the run'));
@@ -103,7 +104,8 @@ describe('Run', () => {
 
     it('shows the reason of a failure and the way out', async () => {
         fakeApi({
-            'GET /runs/first': { ...running, runtimeStatus: 'Failed', error: 'The GPU job was lost.' }, 'GET /runs/first/metrics': metrics,
+            'GET /api/runs/first': { ...running, runtimeStatus: 'Failed', error: 'The GPU job was lost.' },
+            'GET /api/runs/first/metrics': metrics,
         });
         await show(Run, '#/runs/first', { run: 'first' });
         expect(find('[role="alert"]').textContent).toContain('The GPU job was lost.');
@@ -113,8 +115,8 @@ describe('Run', () => {
 
 it('Gallery shows the answers at the step of the slider, differing words marked', async () => {
     fakeApi({
-        'GET /runs/first': running,
-        'GET /runs/first/samples': {
+        'GET /api/runs/first': running,
+        'GET /api/runs/first/samples': {
             samples: [{
                 image: 'a.jpg', truth: 'Product: red coat',
                 answers: [
@@ -143,18 +145,18 @@ describe('Errors', () => {
 
     it('reads all pages and opens the samples of a cell', async () => {
         const sent = fakeApi({
-            'GET /runs/first/summary': {
+            'GET /api/runs/first/summary': {
                 run: 'first', dataset: 'o/n', trainingLoss: [], validationLoss: [],
                 result: { fineTuned: { confusion: [{ truth: 'hat', answered: { coat: 2, hat: 1 } }] } },
             },
-            'GET /runs/first/answers': ({ query }) => pages[query.get('continuation') ?? '']!,
+            'GET /api/runs/first/answers': ({ query }) => pages[query.get('continuation') ?? '']!,
         });
         await show(Errors, '#/runs/first/errors', { run: 'first' });
         expect(find('[role="status"]').textContent).toBe('3 answers');
         expect(find('.samples .sample').textContent).toContain('wrong, confidence 90 %');
         await click(find('button[aria-label="2 of 3 hat answered as coat"]'));
         expect([...document.querySelectorAll('dialog .sample .mono')].map(key => key.textContent)).toEqual(['b', 'c']);
-        expect(sent.some(({ path, query }) => path === '/datasets/o/n/images/c' && query.get('width') === '160')).toBe(true);
+        expect(sent.some(({ path, query }) => path === '/api/datasets/o/n/images/c' && query.get('width') === '160')).toBe(true);
         hide();
         await show(Errors, '#/runs/first/errors?field=price', { run: 'first' });
         expect(find('.samples .sample').textContent).toContain('Price: off by 400 %');
@@ -169,7 +171,7 @@ describe('Errors', () => {
         });
         const metrics = (kind: string, more: object) => ({ kind, samples: 2, answered: {}, ...more });
         fakeApi({
-            'GET /runs/first/summary': {
+            'GET /api/runs/first/summary': {
                 run: 'first', dataset: 'o/n', trainingLoss: [], validationLoss: [],
                 result: {
                     fineTuned: {
@@ -181,7 +183,7 @@ describe('Errors', () => {
                     },
                 },
             },
-            'GET /runs/first/answers': { answers: [sample('a', 'Acme', 105, ['blue', 'red']), sample('b', 'Bolt', 300, ['red'])] },
+            'GET /api/runs/first/answers': { answers: [sample('a', 'Acme', 105, ['blue', 'red']), sample('b', 'Bolt', 300, ['red'])] },
         });
         const view = await show(Errors, '#/runs/first/errors', { run: 'first' });
         // Nobody answers a title, and the first category is where it begins.
@@ -199,7 +201,7 @@ describe('Errors', () => {
     });
 
     it('asks for the answers of the other model', async () => {
-        const sent = fakeApi({ 'GET /runs/first/answers': { answers: [] } });
+        const sent = fakeApi({ 'GET /api/runs/first/answers': { answers: [] } });
         const view = await show(Errors, '#/runs/first/errors', { run: 'first' });
         await click(find('[role="tab"]', 'Base model'));
         expect(sent.filter(({ path }) => path.endsWith('/answers')).map(({ query }) => query.get('model'))).toEqual(['fine-tuned', 'base']);
@@ -220,8 +222,8 @@ describe('Dataset', () => {
 
     it('reads on over empty pages, and filters by a reason', async () => {
         const sent = fakeApi({
-            [`GET ${path}`]: report,
-            [`GET ${path}/rows`]: ({ query }) => {
+            [`GET /api${path}`]: report,
+            [`GET /api${path}/rows`]: ({ query }) => {
                 if (query.get('reason')) return { rows: [row(7, { state: 'rejected', reason: 'timeout', detail: 'took too long' })] };
                 return query.get('continuation') ? { rows: [row(0, { title: 'Red hat' })] } : { rows: [], continuation: 'more' };
             },
@@ -233,11 +235,12 @@ describe('Dataset', () => {
         expect(find('.dataset-row').textContent).toContain('took too long');
         expect(view.querySelectorAll('.dataset-row')).toHaveLength(1);
         expect(sent.at(-1)!.query.get('top')).toBe('200');
+        expect(find<HTMLAnchorElement>('a', 'New run on this dataset').hash).toBe('#/new-run?dataset=o%2Fn&commit=abc&view=def');
     });
 
     it('shows further fields, further images and what spoils training', async () => {
         const sent = fakeApi({
-            [`GET ${path}`]: {
+            [`GET /api${path}`]: {
                 ...report,
                 fields: {
                     brand: { kind: 'category', samples: 2, values: { Acme: 1, Bolt: 1 }, valueCount: 2 },
@@ -256,7 +259,7 @@ describe('Dataset', () => {
                     },
                 ],
             },
-            [`GET ${path}/rows`]: {
+            [`GET /api${path}/rows`]: {
                 rows: [row(0, {
                     title: 'Red hat', sha256: 'aa', fields: { brand: 'Acme', colours: ['red', 'blue'] }, mergedInto: 'train/7',
                     moreImages: ['c1', 'c2', 'c3', 'c4'].map(sha256 => ({ sha256, bytes: 1, width: 1, height: 1 })),
@@ -270,9 +273,9 @@ describe('Dataset', () => {
         expect(find('.pair').textContent).toBe('train/1 in traintrain/2 in test');
         expect(find('.pairs').textContent).toContain('Differ in 3 of 64 bits');
         const images = sent.filter(({ path }) => path.includes('/images/')).map(({ path, query }) => `${path} ${query.get('width')}`);
-        expect(images).toContain('/datasets/o/n/images/bb 320');
+        expect(images).toContain('/api/datasets/o/n/images/bb 320');
         expect(find('.dataset-row').textContent).toContain('Red hat Acme red; blue');
-        expect(images).toContain('/datasets/o/n/images/c3 96');
+        expect(images).toContain('/api/datasets/o/n/images/c3 96');
         expect(find('.dataset-row').textContent).toContain('+1');
         expect(find('.dataset-row').textContent).toContain('train 0, in the sample of train/7');
         expect(view.textContent).not.toContain('Healed');
@@ -282,13 +285,13 @@ describe('Dataset', () => {
         const rejectedBy = { 'corrupt': 5, 'timeout': 2, 'not-found': 1 };
         let ended = {};
         const sent = fakeApi({
-            [`GET ${path}`]: {
+            [`GET /api${path}`]: {
                 ...report, counts: { ...report.counts, rejectedBy },
                 retry: { view: 'first', reasons: ['timeout'], rows: 4, healed: { timeout: 3 } },
             },
-            [`GET ${path}/rows`]: { rows: [] },
-            [`POST ${path}/retry`]: { id: 'ingest-2', commit: 'abc', management: {} },
-            'GET /timelines/ingest-2': () => ({
+            [`GET /api${path}/rows`]: { rows: [] },
+            [`POST /api${path}/retry`]: { id: 'ingest-2', commit: 'abc', management: {} },
+            'GET /api/timelines/ingest-2': () => ({
                 instance: 'ingest-2', name: 'IngestDataset', createdAt: times.createdAt, runtimeStatus: 'Running', leftOut: 0,
                 spans: [{ kind: 'activity', name: 'PlanRetry', startedAt: times.createdAt, attempt: 1 }], ...ended,
             }),
@@ -302,7 +305,7 @@ describe('Dataset', () => {
         expect(find('dialog button', 'Read 3 again')).toBeTruthy();
         await click(find('dialog label', 'not-found').querySelector('input')!);
         await click(find('dialog button', 'Read 2 again'));
-        expect(sent.find(({ method }) => method === 'POST')!.body).toEqual({ reasons: ['timeout'] });
+        expect(sent.find(({ method }) => method === 'POST')!.content).toEqual({ reasons: ['timeout'] });
         expect(place.value.query.get('retry')).toBe('ingest-2');
         expect(view.textContent).toContain('PlanRetry');
         ended = { runtimeStatus: 'Completed', endedAt: times.lastUpdatedAt };
@@ -314,8 +317,8 @@ describe('Dataset', () => {
 
     it('says why rows cannot be read again', async () => {
         fakeApi({
-            [`GET ${path}`]: report, [`GET ${path}/rows`]: { rows: [] },
-            [`POST ${path}/retry`]: problem(409, { detail: 'A retry of this view is in progress.' }),
+            [`GET /api${path}`]: report, [`GET /api${path}/rows`]: { rows: [] },
+            [`POST /api${path}/retry`]: problem(409, 'A retry of this view is in progress.'),
         });
         await show(Dataset, `#${path}`, params);
         await click(find('button', 'Try again…'));
@@ -326,9 +329,11 @@ describe('Dataset', () => {
 
     it('keeps the rows that were read when the next page fails', async () => {
         fakeApi({
-            [`GET ${path}`]: report,
-            [`GET ${path}/rows`]: ({ query }) =>
-                (query.get('continuation') ? problem(503, {}) : { rows: [row(0, { title: 'Red hat' })], continuation: 'more' }),
+            [`GET /api${path}`]: report,
+            [`GET /api${path}/rows`]: ({ query }) =>
+                (query.get('continuation')
+                    ? problem(503, 'It does not work.')
+                    : { rows: [row(0, { title: 'Red hat' })], continuation: 'more' }),
         });
         const view = await show(Dataset, `#${path}`, params);
         expect(view.textContent).toContain('Red hat');
@@ -346,8 +351,8 @@ describe('Runs', () => {
 
     it('show summaries, filter by status, and lead to a comparison', async () => {
         const sent = fakeApi({
-            'GET /runs': { runs }, 'GET /runs/a/summary': summary('a'), 'GET /runs/b/summary': summary('b'),
-            'GET /runs/c/summary': summary('c'),
+            'GET /api/runs': { runs }, 'GET /api/runs/a/summary': summary('a'), 'GET /api/runs/b/summary': summary('b'),
+            'GET /api/runs/c/summary': summary('c'),
         });
         await show(Runs, '#/runs');
         expect(find('tbody tr').textContent).toContain('80 %majority 30 %');
@@ -356,14 +361,15 @@ describe('Runs', () => {
         await click(find('[aria-label="Compare c"]'));
         expect(find<HTMLAnchorElement>('a', 'Compare 2 runs').hash).toBe('#/compare?runs=a%2Cc');
         await click(find('label', 'Failed').querySelector('input')!);
-        expect(sent.at(-1)).toMatchObject({ path: '/runs/c/summary' });
-        expect(sent.some(({ path, query }) => path === '/runs' && query.get('status') === 'Failed')).toBe(true);
+        expect(sent.at(-1)).toMatchObject({ path: '/api/runs/c/summary' });
+        expect(sent.some(({ path, query }) => path === '/api/runs' && query.get('status') === 'Failed')).toBe(true);
     });
 
     it('are compared by settings and metrics, the best marked', async () => {
         fakeApi({
-            'GET /runs/a/summary': summary('a'), 'GET /runs/b/summary': summary('b', { ...evaluation, loss: 0.5 }),
-            'GET /runs/a/request': { training: { seed: 1, epochs: 2 } }, 'GET /runs/b/request': { training: { seed: 2, epochs: 2 } },
+            'GET /api/runs/a/summary': summary('a'), 'GET /api/runs/b/summary': summary('b', { ...evaluation, loss: 0.5 }),
+            'GET /api/runs/a/request': { training: { seed: 1, epochs: 2 } },
+            'GET /api/runs/b/request': { training: { seed: 2, epochs: 2 } },
         });
         await show(Compare, '#/compare?runs=a,b');
         const cells = [...find('tbody tr', 'Loss').querySelectorAll('td')].map(cell => cell.textContent);
@@ -383,7 +389,7 @@ describe('NewRun', () => {
 
     it('makes the request of guessed columns and entered settings, and starts it', async () => {
         const sent = fakeApi({
-            'POST /datasets/inspect': inspection, 'POST /runs': { run: 'new', statusUrl: '/api/runs/new' },
+            'POST /api/datasets/inspect': inspection, 'POST /api/runs': { run: 'new', statusUrl: '/api/runs/new' },
         });
         const view = await show(NewRun, '#/new-run');
         await enter(field('dataset.repo'), 'o/n');
@@ -393,10 +399,10 @@ describe('NewRun', () => {
         await enter(field('dataset.columns.category'), 'label');
         await enter(field('training.learningRate'), '0.001');
         await click(find('button', 'Start the run'));
-        expect(sent.at(-1)!.body).toEqual({
+        expect(sent.at(-1)!.content).toEqual({
             dataset: { repo: 'o/n', columns: { image: 'photo', category: 'label' } }, training: { learningRate: 0.001 },
         });
-        expect(find('aside pre').textContent).toBe(JSON.stringify(sent.at(-1)!.body, null, 2));
+        expect(find('aside pre').textContent).toBe(JSON.stringify(sent.at(-1)!.content, null, 2));
         expect(window.location.hash).toBe('#/runs/new');
     });
 
@@ -406,12 +412,14 @@ describe('NewRun', () => {
             { name: 'colours', type: 'list<string>' },
         ];
         const sent = fakeApi({
-            'POST /datasets/inspect': {
+            'POST /api/datasets/inspect': {
                 ...inspection, columns, form: "CSV, 2 files, separator ';'",
                 mapping: { image: 'photo', fields: { colours: { column: 'colours', kind: 'list' } } },
                 warnings: [{ kind: 'mixed-currencies', message: 'Prices are in € and $.', count: 2 }],
             },
-            'POST /runs': problem(400, { errors: [{ field: 'dataset.columns.fields.brand.column', message: 'is no column' }] }),
+            'POST /api/runs': problem(400, 'Wrong.', {
+                errors: [{ field: 'dataset.columns.fields.brand.column', message: 'is no column' }],
+            }),
         });
         const view = await show(NewRun, '#/new-run');
         await click(find('label', 'Folder in blob storage').querySelector('input')!);
@@ -419,7 +427,7 @@ describe('NewRun', () => {
         await enter(field('dataset.source.container'), 'shop');
         await enter(field('dataset.source.prefix'), 'spring/');
         await click(find('button', 'Inspect'));
-        expect(sent.at(-1)!.body).toEqual({ source: { container: 'shop', prefix: 'spring/' } });
+        expect(sent.at(-1)!.content).toEqual({ source: { container: 'shop', prefix: 'spring/' } });
         expect(view.textContent).toContain("Read as CSV, 2 files, separator ';'");
         expect(view.textContent).toContain('Prices are in € and $.');
         // A column that has a role is none.
@@ -440,7 +448,7 @@ describe('NewRun', () => {
         await enter(field('dataset.images'), 'prompt');
         await enter(field('dataset.maxImages'), '3');
         await click(find('button', 'Start the run'));
-        expect(sent.at(-1)!.body).toEqual({
+        expect(sent.at(-1)!.content).toEqual({
             dataset: {
                 source: { container: 'shop', prefix: 'spring/' }, images: 'prompt', maxImages: 3,
                 columns: {
@@ -469,7 +477,7 @@ describe('NewRun', () => {
             source: { container: 'shop' }, columns: { image: 'photo', fields: { weight: { column: 'w', kind: 'number', unit: 'g' } } },
         };
         const answerTemplate = 'Product: {title}, Category: {category}, Full Price: {price}, Weight: {weight}';
-        fakeApi({ 'GET /runs/first/request': { run: 'first', dataset: { repo: '', ...dataset }, training: { answerTemplate } } });
+        fakeApi({ 'GET /api/runs/first/request': { run: 'first', dataset: { repo: '', ...dataset }, training: { answerTemplate } } });
         await show(NewRun, '#/new-run?from=first');
         expect(field('dataset.source.container').value).toBe('shop');
         expect(JSON.parse(find('aside pre').textContent)).toEqual({
@@ -477,10 +485,38 @@ describe('NewRun', () => {
         });
     });
 
+    it('trains on an ingested dataset as it is, and on another one after that', async () => {
+        const sent = fakeApi({ 'POST /api/runs': { run: 'second', statusUrl: '' } });
+        const view = await show(NewRun, '#/new-run?dataset=shop/all&commit=abc&view=def');
+        expect([...view.querySelectorAll('[name^="dataset."]')].map(one => one.getAttribute('name')))
+            .toEqual(['dataset.repo', 'dataset.revision', 'dataset.view']);
+        expect(find('button', 'Start the run').hasAttribute('disabled')).toBe(false);
+        await click(find('label', 'Repository on the Hugging Face Hub').querySelector('input')!);
+        expect(JSON.parse(find('aside pre').textContent)).toEqual({ dataset: { repo: 'shop/all' } });
+        await enter(field('dataset.maxRows'), '5');
+        await click(find('label', 'Ingested dataset').querySelector('input')!);
+        expect(view.textContent).toContain('commit and settings are missing');
+        await enter(field('dataset.revision'), 'abc');
+        await enter(field('dataset.view'), 'def');
+        await click(find('button', 'Start the run'));
+        expect(sent.at(-1)!.content).toEqual({ dataset: { repo: 'shop/all', revision: 'abc', view: 'def' } });
+    });
+
+    it.each([
+        { name: 'a view', dataset: { repo: 'shop/all', revision: 'abc', view: 'def' } },
+        // The files of the folder may have changed since: its commit is a matter of that run.
+        { name: 'a folder', dataset: { source: { container: 'shop' }, revision: 'abc' }, again: { source: { container: 'shop' } } },
+        { name: 'a commit', dataset: { repo: 'o/n', revision: 'abc' } },
+    ])('begins with $name of another run', async ({ dataset, again }) => {
+        fakeApi({ 'GET /api/runs/first/request': { run: 'first', dataset } });
+        await show(NewRun, '#/new-run?from=first');
+        expect(JSON.parse(find('aside pre').textContent)).toEqual({ dataset: again ?? dataset });
+    });
+
     it('begins with the settings of another run and shows the errors of the API at their fields', async () => {
         fakeApi({
-            'GET /runs/first/request': { run: 'first', dataset: { repo: 'o/n' }, training: { method: 'lora', lora: { rank: 4 } } },
-            'POST /runs': problem(400, { errors: [{ field: 'training.lora.rank', message: 'is too low' }] }),
+            'GET /api/runs/first/request': { run: 'first', dataset: { repo: 'o/n' }, training: { method: 'lora', lora: { rank: 4 } } },
+            'POST /api/runs': problem(400, 'It does not work.', { errors: [{ field: 'training.lora.rank', message: 'is too low' }] }),
         });
         await show(NewRun, '#/new-run?from=first');
         expect(field('training.lora.rank').value).toBe('4');
@@ -497,12 +533,12 @@ it('Timeline tells retries and failures, and opens a sub-orchestration', async (
         instance, name: 'FineTune', runtimeStatus: 'Completed', createdAt: times.createdAt, endedAt: times.lastUpdatedAt, leftOut: 0, spans,
     });
     fakeApi({
-        'GET /timelines/first': timeline('first', [
+        'GET /api/timelines/first': timeline('first', [
             span('subOrchestration', 'IngestDataset', { instance: 'first.ingest' }),
             span('activity', 'Mirror', { error: 'The Hub is away.' }),
             span('activity', 'Mirror', { attempt: 2, startedAt: times.lastUpdatedAt }), span('timer', ''),
         ]),
-        'GET /timelines/first.ingest': timeline('first.ingest', [span('activity', 'FetchFile')]),
+        'GET /api/timelines/first.ingest': timeline('first.ingest', [span('activity', 'FetchFile')]),
     });
     const view = await show(RunTimeline, '#/runs/first/timeline', { run: 'first' });
     expect(find('.timeline-name', 'Mirror').textContent).toBe('Mirror 10 min 00 s, 2×, 1 retry, 1 failed');

@@ -1,48 +1,7 @@
 import type { ComponentType } from 'preact';
 import { h, render } from 'preact';
 import { act } from 'preact/test-utils';
-import { vi } from 'vitest';
-import { forgetResponses } from '../../src/api/client';
 import { parsePlace, place, type ViewProps } from '../../src/shell/router';
-
-/** A request that the page has sent. */
-export interface Sent {
-    method: string;
-    /** Path below `/api`, such as `/runs/first`. */
-    path: string;
-    query: URLSearchParams;
-    body: unknown;
-}
-
-type Answer = (sent: Sent) => Response | object;
-
-export const jsonl = (lines: readonly object[]) =>
-    new Response(lines.map(line => `${JSON.stringify(line)}\n`).join(''), { headers: { 'Content-Type': 'application/jsonl' } });
-
-export const problem = (status: number, members: object) => new Response(
-    JSON.stringify({ status, title: 'Problem', detail: 'It does not work.', ...members }),
-    { status, headers: { 'Content-Type': 'application/problem+json' } });
-
-/** Puts answers by method and path, such as `GET /runs/first`, in place of the network. Returns what is sent, as it is sent. */
-export function fakeApi(answers: Record<string, Answer | object>): Sent[] {
-    const sent: Sent[] = [];
-    forgetResponses();
-    vi.stubGlobal('fetch', (address: string, init: RequestInit = {}) => {
-        const url = new URL(address);
-        const request = {
-            method: init.method ?? 'GET', path: url.pathname.replace(/^\/api/, ''), query: url.searchParams,
-            body: typeof init.body === 'string' ? JSON.parse(init.body) as unknown : undefined,
-        };
-        sent.push(request);
-        const answer = answers[`${request.method} ${request.path}`];
-        if (answer === undefined) return Promise.resolve(problem(404, { detail: `No fake of ${request.method} ${request.path}.` }));
-        const value = typeof answer === 'function' ? (answer as Answer)(request) : answer;
-        return Promise.resolve(value instanceof Response
-            ? value.clone()
-            : new Response(JSON.stringify(value), { headers: { 'Content-Type': 'application/json' } }));
-    });
-    return sent;
-}
 
 let shown: HTMLElement | undefined;
 
