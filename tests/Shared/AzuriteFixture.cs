@@ -18,6 +18,9 @@ public sealed class AzuriteFixture : IAsyncLifetime
     // Azurite's published key, the same on every machine, for both accounts.
     private const string Key = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
 
+    // As in LocalHost's ChildProcess, which says why; tests stop Azurite by killing it, so that it needs no session of its own.
+    private const string EndsWithTests = "exec 3<&0; (cat <&3; kill -9 $$) >/dev/null 2>&1 & exec \"$@\" 3<&- </dev/null";
+
     private readonly StringBuilder _output = new();
     private Process? _process;
 
@@ -55,7 +58,11 @@ public sealed class AzuriteFixture : IAsyncLifetime
     private async Task StartAsync()
     {
         int[] ports = [FreePort(), FreePort(), FreePort()];
-        var start = new ProcessStartInfo(Executable()) { RedirectStandardOutput = true, RedirectStandardError = true };
+        // Of a test host that dies without disposing of anything the pipe ends, and the shell beside Azurite kills it.
+        var start = new ProcessStartInfo("/bin/sh", ["-c", EndsWithTests, "sh", Executable()])
+        {
+            RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true,
+        };
         start.Environment["AZURITE_ACCOUNTS"] = $"{Account}:{Key};{OtherAccount}:{Key}";
         foreach (var argument in new[]
         {
