@@ -4,6 +4,7 @@ using Azure.Storage.Blobs.Models;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.Datasets.Hub;
 using FunctionsPipeline.Datasets.Tests.Fetching;
+using FunctionsPipeline.Datasets.Tests.Sources;
 using FunctionsPipeline.SampleData;
 using FunctionsPipeline.Tests;
 using Microsoft.AspNetCore.Http;
@@ -122,6 +123,28 @@ public sealed class RetryTests(AzuriteFixture azurite) : IClassFixture<AzuriteFi
     private BlobContainerClient Container => azurite.Blobs.GetBlobContainerClient(Containers.Datasets);
 
     private static DatasetBlobs Blobs(IngestReport report) => new(report.Repo, report.Commit, report.View);
+
+    [Fact]
+    public async Task Files_of_a_container_that_are_there_or_repaired_now_heal_their_rows()
+    {
+        await using var folder = await SourceFolder.CreateAsync(azurite);
+        await folder.AddTextAsync("catalog.csv", "image,title\nimages/0.png,Hat\nimages/1.png,Coat\nimages/2.png,Bag\n");
+        await folder.AddImagesAsync(1);
+        await folder.AddTextAsync("images/1.png", "<html>");
+        var (old, _) = await folder.IngestAsync(folder.Request());
+        Assert.Equal(
+            new Dictionary<string, long> { [Rejection.NotAnImage] = 1, [Rejection.NotFound] = 1 }, old.Counts.RejectedBy);
+
+        // Storage tells the time of a change in seconds.
+        await Task.Delay(TimeSpan.FromSeconds(1.1));
+        await folder.AddImagesAsync(3);
+        var retry = await folder.Ingestion.RetryAsync(Blobs(old), [Rejection.NotAnImage, Rejection.NotFound]);
+        var (healed, rows) = await folder.IngestAsync(retry);
+
+        Assert.Equal(old.Counts.RejectedBy, healed.Retry!.Healed);
+        Assert.Equal((3, 0), (healed.Counts.Stored, healed.Counts.Rejected));
+        Assert.Equal(["Hat", "Coat", "Bag"], rows.Select(row => row.Title));
+    }
 
     private async Task CheckAsync(DatasetBlobs dataset, IReadOnlyList<string> reasons, int status, string part)
     {

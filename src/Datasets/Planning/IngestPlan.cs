@@ -33,7 +33,8 @@ public sealed record IngestPlan
     public required string ParquetCommit { get; init; }
 
     /// <summary>
-    /// Time of the last change of a file of the dataset, after which images are not read; null where a commit pins the content.
+    /// Time of the last change of a file of the dataset, images changed after which are not read; null where a commit pins the content,
+    /// and for a retry, which reads images as they are now.
     /// </summary>
     public DateTimeOffset? AsOf { get; init; }
 

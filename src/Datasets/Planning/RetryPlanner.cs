@@ -37,7 +37,8 @@ internal sealed class RetryPlanner(PlanStore plans, BlobContainerClient containe
             var retry = dataset with { View = NameOf(dataset.View, sorted, attempt) };
             if (await container.GetBlobClient(retry.Report).ExistsAsync(cancellationToken)) continue;
             return await plans.KeepAsync(
-                plan with { View = retry.View, Retry = new PlannedRetry(dataset.View, sorted) },
+                // Files of a container that were missing or damaged have been changed since, if the retry is to heal their rows.
+                plan with { View = retry.View, Retry = new PlannedRetry(dataset.View, sorted), AsOf = null },
                 await plans.FilesAsync(plan, cancellationToken).ToListAsync(cancellationToken),
                 await plans.UnitsAsync(plan, 0, plan.Units, cancellationToken).ToListAsync(cancellationToken), cancellationToken);
         }

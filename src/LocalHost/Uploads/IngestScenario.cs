@@ -56,8 +56,9 @@ internal sealed class IngestScenario(Uri app, string? key)
         {
             throw new InvalidOperationException($$"""
                 {{dataset.Guess}}
-                Name them, as many as there are: --columns '{ "image": "{{dataset.Columns[0].Name}}", "title": "…", "category": "…", "price": "…",
-                  "fields": { "brand": { "column": "…", "kind": "category" } } }'
+                Name them, as many as there are:
+                  --columns '{ "image": "{{dataset.Columns[0].Name}}", "title": "…", "category": "…", "price": "…",
+                    "fields": { "brand": { "column": "…", "kind": "category" } } }'
                 """);
         }
         if (dataset.Guess is { } guess) screen.Say($"guessed       {guess}");

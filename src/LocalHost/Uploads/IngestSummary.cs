@@ -35,13 +35,18 @@ internal sealed class IngestSummary(IngestReport report, IReadOnlyList<ManifestR
     private IEnumerable<string> Lines()
     {
         var counts = report.Counts;
-        yield return string.Create(CultureInfo.InvariantCulture,
-            $"{counts.Rows} rows in {report.Seconds:0.#} s, {counts.Rows / report.Seconds:0.#} rows/s, {counts.Bytes / 1e6:0.0} MB of images");
+        yield return string.Create(
+            CultureInfo.InvariantCulture,
+            $"{counts.Rows} rows in {report.Seconds:0.#} s, {counts.Rows / report.Seconds:0.#} rows/s, " +
+            $"{counts.Bytes / 1e6:0.0} MB of images");
         foreach (var reason in rejected.GroupBy(row => row.Reason!))
         {
             yield return $"rejected as {reason.Key}:";
             foreach (var row in reason)
-                yield return string.Join("  ", new[] { $"  {row.SourceSplit} row {row.Row}", row.ImageUrl, row.Title, row.Detail }.OfType<string>());
+            {
+                yield return string.Join(
+                    "  ", new[] { $"  {row.SourceSplit} row {row.Row}", row.ImageUrl, row.Title, row.Detail }.OfType<string>());
+            }
             if (counts.RejectedBy.GetValueOrDefault(reason.Key) - reason.Count() is > 0 and var others) yield return $"  and {others} more";
         }
         foreach (var warning in report.Warnings ?? []) yield return $"warning: {warning.Message}";
