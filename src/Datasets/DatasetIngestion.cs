@@ -19,7 +19,8 @@ namespace FunctionsPipeline.Datasets;
 /// </summary>
 public sealed class DatasetIngestion : IDisposable
 {
-    private const int ReadAhead = 4 * 1024 * 1024;
+    // A buffer of an open blob, which the pool keeps for each thread that has ever closed one: larger ones would add up.
+    private const int ReadAhead = 512 * 1024;
     private const int FootersKept = 4;
 
     private readonly HubFileCopy _copy;

@@ -85,8 +85,9 @@ internal sealed class ManifestStore(BlobContainerClient container)
     /// <summary>Reads the rows of a manifest, which must exist.</summary>
     public async IAsyncEnumerable<ManifestRow> ReadAsync(string name, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var content = await container.GetBlobClient(name).DownloadContentAsync(cancellationToken);
-        using var lines = new StreamReader(content.Value.Content.ToStream());
+        using BlobDownloadStreamingResult manifest =
+            await container.GetBlobClient(name).DownloadStreamingAsync(cancellationToken: cancellationToken);
+        using var lines = new StreamReader(manifest.Content);
         while (await lines.ReadLineAsync(cancellationToken) is { } line)
             yield return JsonSerializer.Deserialize<ManifestRow>(line, PipelineJson.Compact)!;
     }

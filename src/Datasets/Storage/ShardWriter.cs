@@ -61,14 +61,14 @@ internal sealed class ShardWriter(DatasetBlobs dataset, BlobContainerClient cont
     private async Task AddAsync(TarWriter tar, Stream file, Stream index, SampleRow[] samples, CancellationToken cancellationToken)
     {
         var images = await Task.WhenAll(samples.Select(sample => Task.WhenAll(sample.Images.Select(async sha =>
-            (await container.GetBlobClient(dataset.Image(sha)).DownloadContentAsync(cancellationToken)).Value.Content.ToMemory()))));
+            (await container.GetBlobClient(dataset.Image(sha)).DownloadContentAsync(cancellationToken)).Value.Content))));
         foreach (var ((key, row, shas), contents) in samples.Zip(images))
         {
             var labels = new SampleLabels(key, shas[0], row.Title, row.Category, row.Price) { Fields = row.Fields };
             var stored = new List<ShardImage>();
             foreach (var (sha, image) in shas.Zip(contents))
             {
-                var header = ImageReader.Identify(image);
+                var header = ImageReader.Identify(image.ToMemory());
                 // The image is a range of the tar: its header is one block of 512 bytes, the content follows.
                 var number = stored.Count == 0 ? "" : $".{stored.Count}";
                 stored.Add(new ShardImage(sha, header.Width, header.Height, file.Position + TarHeaderBytes, image.Length));
@@ -78,14 +78,14 @@ internal sealed class ShardWriter(DatasetBlobs dataset, BlobContainerClient cont
             var sample = new ShardSample(labels, width, height, offset, length) { MoreImages = stored.Count == 1 ? null : stored[1..] };
             JsonSerializer.Serialize(index, sample, PipelineJson.Compact);
             index.WriteByte((byte)'\n');
-            await AddAsync(tar, $"{key}.json", JsonSerializer.SerializeToUtf8Bytes(labels, PipelineJson.Compact), cancellationToken);
+            await AddAsync(tar, $"{key}.json", BinaryData.FromObjectAsJson(labels, PipelineJson.Compact), cancellationToken);
         }
     }
 
-    private static Task AddAsync(TarWriter tar, string name, ReadOnlyMemory<byte> content, CancellationToken cancellationToken) =>
+    private static Task AddAsync(TarWriter tar, string name, BinaryData content, CancellationToken cancellationToken) =>
         tar.WriteEntryAsync(new UstarTarEntry(TarEntryType.RegularFile, name)
         {
-            DataStream = new MemoryStream(content.ToArray()),
+            DataStream = content.ToStream(),
             ModificationTime = DateTimeOffset.UnixEpoch,
             Mode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead,
         }, cancellationToken);
