@@ -23,6 +23,14 @@ internal static class BenchmarkCommand
     /// <summary>The command line of this program, without arguments.</summary>
     public static IReadOnlyList<string> ThisProgram { get; } = ["dotnet", typeof(BenchmarkCommand).Assembly.Location];
 
+    /// <summary>The same, with the app's settings of the garbage collector.</summary>
+    public static IReadOnlyList<string> LikeTheApp { get; } =
+    [
+        "dotnet", "exec", "--runtimeconfig", Path.Combine(AppContext.BaseDirectory, "FunctionsPipeline.FunctionApp.runtimeconfig.json"),
+        "--depsfile", Path.ChangeExtension(typeof(BenchmarkCommand).Assembly.Location, ".deps.json"),
+        typeof(BenchmarkCommand).Assembly.Location,
+    ];
+
     /// <returns>The exit code.</returns>
     public static int Run(string[] arguments)
     {

@@ -20,7 +20,7 @@ internal static class MeasuredIngestion
 
     /// <summary>Starts the process and waits for its figures.</summary>
     public static async Task<IngestionFigures> StartAsync(IngestionTask task) => JsonSerializer.Deserialize<IngestionFigures>(
-        await ChildProcess.RunAsync("ingestion", [.. BenchmarkCommand.ThisProgram, BenchmarkCommand.Ingest, JsonSerializer.Serialize(task)],
+        await ChildProcess.RunAsync("ingestion", [.. BenchmarkCommand.LikeTheApp, BenchmarkCommand.Ingest, JsonSerializer.Serialize(task)],
             CancellationToken.None))!;
 
     /// <summary>Ingests in this process, and prints the figures.</summary>
