@@ -13,21 +13,32 @@ namespace FunctionsPipeline.Datasets.Rows;
 /// <param name="Problem">Human-readable reason why the mapping is unusable; null when it is usable.</param>
 internal sealed partial record ColumnGuess(ColumnMapping Columns, IReadOnlyDictionary<string, string> Reasons, string? Problem)
 {
-    // Names in order of preference, compared by letters only and ignoring case.
+    // Names in order of preference, compared by letters only and ignoring case: English, then German, French, Spanish, Italian and Dutch.
     private static readonly string[] Titles =
     [
         "title", "producttitle", "productname", "productdisplayname", "itemname", "itemtitle", "displayname", "name", "caption", "captions",
         "text", "description", "productdescription", "shortdescription",
+        "bezeichnung", "artikelbezeichnung", "produktname", "artikelname", "titel", "beschreibung", "libellé", "désignation", "titre",
+        "nom", "título", "titulo", "nombre", "descripción", "descripcion", "titolo", "nome", "denominazione", "naam", "omschrijving",
     ];
 
     private static readonly string[] Categories =
-        ["category", "articletype", "producttype", "class", "label", "labels", "type", "department"];
+    [
+        "category", "articletype", "producttype", "class", "label", "labels", "type", "department",
+        "kategorie", "warengruppe", "produktgruppe", "artikelgruppe", "catégorie", "rayon", "categoría", "categoria", "categorie",
+    ];
 
     private static readonly string[] Prices =
-        ["fullprice", "listprice", "originalprice", "regularprice", "retailprice", "price", "saleprice", "amount", "cost"];
+    [
+        "fullprice", "listprice", "originalprice", "regularprice", "retailprice", "price", "saleprice", "amount", "cost",
+        "listenpreis", "preis", "verkaufspreis", "prix", "precio", "prezzo", "prijs",
+    ];
 
     private static readonly string[] Products =
-        ["productcode", "productid", "productsku", "sku", "asin", "itemid", "itemcode", "articleid", "articlenumber"];
+    [
+        "productcode", "productid", "productsku", "sku", "asin", "itemid", "itemcode", "articleid", "articlenumber",
+        "artikelnummer", "artikelnr", "référence", "reference", "referencia", "codice", "artikelcode",
+    ];
 
     /// <summary>Guesses from the description by <see cref="ParquetFile.DescribeColumns"/>.</summary>
     /// <param name="columns">All columns, in the dataset's order.</param>
@@ -130,7 +141,8 @@ internal sealed partial record ColumnGuess(ColumnMapping Columns, IReadOnlyDicti
     [GeneratedRegex("^https?://", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
     private static partial Regex Url();
 
-    [GeneratedRegex("image|img|photo|picture|thumbnail", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
+    [GeneratedRegex(
+        "image|img|photo|picture|thumbnail|bild|foto|imagen|immagine|afbeelding", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
     private static partial Regex ImageName();
 
     [GeneratedRegex("url|link", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]

@@ -46,6 +46,10 @@ public sealed class ColumnGuessTests
         "pictures", "productDisplayName", "subCategory", null, null)]
     [InlineData("image:string text:string Price_USD:decimal(10,2) SKU:string", "image", "text", null, "Price_USD", "SKU")]
     [InlineData("image:string amount:string title:list<string>", "image", "title", null, null, null)]
+    [InlineData("Bild:string Artikel-Nr.:string Bezeichnung:string Warengruppe:string Preis:double Marke:string",
+        "Bild", "Bezeichnung", "Warengruppe", "Preis", "Artikel-Nr.")]
+    [InlineData("référence:string libellé:string catégorie:string prix:double photo:string",
+        "photo", "libellé", "catégorie", "prix", "référence")]
     public void Names_decide_where_nothing_else_does(string columns, string image, string? title, string? category, string? price,
         string? product)
     {
