@@ -85,6 +85,10 @@ public sealed record DatasetSource
 
     /// <summary>Names of the blobs begin with it: a folder, with or without a slash at its end; all blobs when left out.</summary>
     public string? Prefix { get; init; }
+
+    /// <summary>The prefix with a slash at its end; empty for all blobs.</summary>
+    [JsonIgnore]
+    public string Folder => Prefix?.Trim('/') is { Length: > 0 } folder ? $"{folder}/" : "";
 }
 
 /// <summary>Uses of several images of one product.</summary>

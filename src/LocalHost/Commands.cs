@@ -147,7 +147,7 @@ internal static class DemoCommand
             }
             catch (JsonException e)
             {
-                result.AddError($"--columns: {e.Message}");
+                result.AddError($"--columns: {PipelineJson.Explain(e)}");
             }
         });
         rows.Validators.Add(result =>
@@ -168,7 +168,7 @@ internal static class DemoCommand
             }
             catch (Exception e) when (e is IOException or JsonException or UnauthorizedAccessException)
             {
-                result.AddError($"--training: {e.Message}");
+                result.AddError($"--training: {(e is JsonException json ? PipelineJson.Explain(json) : e.Message)}");
             }
         });
         command.SetAction((arguments, cancellationToken) => DemoScenario.RunAsync(

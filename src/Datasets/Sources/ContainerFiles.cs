@@ -27,7 +27,7 @@ internal sealed partial class ContainerFiles : IDatasetFiles
     public ContainerFiles(BlobServiceClient blobs, DatasetSource source, DateTimeOffset? asOf, long maxImageBytes)
     {
         _container = blobs.GetBlobContainerClient(source.Container);
-        _folder = source.Prefix?.Trim('/') is { Length: > 0 } folder ? $"{folder}/" : "";
+        _folder = source.Folder;
         _asOf = asOf;
         _maxImageBytes = maxImageBytes;
     }

@@ -33,7 +33,7 @@ internal static class RequestReader
         }
         catch (JsonException e)
         {
-            throw new RequestException(Field(e.Path), 400, $"The body cannot be read as {what}: {e.Message}");
+            throw new RequestException(Field(e.Path), 400, $"The body cannot be read as {what}: {PipelineJson.Explain(e)}");
         }
     }
 

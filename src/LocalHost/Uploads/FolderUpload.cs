@@ -11,7 +11,8 @@ namespace FunctionsPipeline.LocalHost.Uploads;
 /// Uploads a folder with everything below it to a container, several files at once. Files that the container has with the same size and MD5
 /// are left out, so that a second upload resumes the first.
 /// </summary>
-internal sealed class FolderUpload(DirectoryInfo folder, BlobContainerClient container, ProgressScreen screen)
+/// <param name="prefix">Start of the blobs' names, with a slash at its end; empty for none.</param>
+internal sealed class FolderUpload(DirectoryInfo folder, BlobContainerClient container, ProgressScreen screen, string prefix = "")
 {
     private const int AtOnce = 8;
 
@@ -28,11 +29,13 @@ internal sealed class FolderUpload(DirectoryInfo folder, BlobContainerClient con
         if (!folder.Exists) throw new InvalidOperationException($"There is no folder {folder.FullName}.");
         var files = folder.EnumerateFiles("*", SearchOption.AllDirectories)
             .Select(file => (File: file, Name: Path.GetRelativePath(folder.FullName, file.FullName).Replace('\\', '/')))
-            .Where(file => !file.Name.Split('/').Any(part => part.StartsWith('.'))).ToList();
+            .Where(file => !file.Name.Split('/').Any(part => part.StartsWith('.')))
+            .Select(file => (file.File, Name: prefix + file.Name)).ToList();
         if (files.Count == 0) throw new InvalidOperationException($"There are no files in {folder.FullName}.");
         await container.CreateIfNotExistsAsync(cancellationToken: cancellationToken);
         var there = new ConcurrentDictionary<string, BlobItemProperties>();
-        await foreach (var blob in container.GetBlobsAsync(new GetBlobsOptions(), cancellationToken)) there[blob.Name] = blob.Properties;
+        await foreach (var blob in container.GetBlobsAsync(new GetBlobsOptions { Prefix = prefix }, cancellationToken))
+            there[blob.Name] = blob.Properties;
         var total = files.Sum(file => file.File.Length);
         await Parallel.ForEachAsync(
             files,
@@ -69,7 +72,7 @@ internal sealed class FolderUpload(DirectoryInfo folder, BlobContainerClient con
             ? string.Create(CultureInfo.InvariantCulture, $", {(total - _bytes) / rate:0} s left") : "";
         return string.Create(
             CultureInfo.InvariantCulture,
-            $"{_files} of {count} files in {container.Name}, {_sent / 1e6:0.0} MB sent, {(_bytes - _sent) / 1e6:0.0} MB there already, " +
-            $"{rate / 1e6:0.0} MB/s{left}");
+            $"{_files} of {count} files in {container.Name}/{prefix}, {_sent / 1e6:0.0} MB sent, " +
+            $"{(_bytes - _sent) / 1e6:0.0} MB there already, {rate / 1e6:0.0} MB/s{left}");
     }
 }

@@ -17,7 +17,7 @@ internal static partial class IngestCommand
         };
         var container = new Option<string?>("--container")
         {
-            Description = "Container that the folder is uploaded to. Left out: the folder's name.",
+            Description = "Container that the folder is uploaded to. Left out: that of --request, or the folder's name.",
             HelpName = "NAME",
         };
         var columns = new Option<string?>("--columns")
@@ -27,7 +27,7 @@ internal static partial class IngestCommand
         };
         var request = new Option<FileInfo?>("--request")
         {
-            Description = "A JSON file with the 'dataset' part of a request, in place of --columns; its source is the container.",
+            Description = "A JSON file with the 'dataset' part of a request, in place of --columns. Its source says where to upload.",
             HelpName = "FILE",
         };
         var connection = UploadCommand.Connection();
@@ -51,8 +51,7 @@ internal static partial class IngestCommand
         command.SetAction((arguments, cancellationToken) =>
         {
             var local = arguments.GetValue(folder)!;
-            var dataset = Request(
-                arguments.GetValue(container) ?? ContainerOf(local), arguments.GetValue(columns), arguments.GetValue(request));
+            var dataset = Request(local, arguments.GetValue(container), arguments.GetValue(columns), arguments.GetValue(request));
             return new IngestScenario(arguments.GetValue(url)!, arguments.GetValue(key))
                 .RunAsync(local, dataset, UploadCommand.ConnectionOf(arguments.GetValue(connection)), cancellationToken);
         });
@@ -72,21 +71,24 @@ internal static partial class IngestCommand
     /// <exception cref="JsonException">The text is no column mapping.</exception>
     public static ColumnMapping ReadColumns(string json) => Read<ColumnMapping>(json);
 
-    private static DatasetRequest Request(string container, string? columns, FileInfo? file)
+    /// <summary>Makes the request of the command's options.</summary>
+    /// <exception cref="InvalidOperationException">An option is no JSON of its kind, or two exclude each other.</exception>
+    internal static DatasetRequest Request(DirectoryInfo folder, string? container, string? columns, FileInfo? file)
     {
         if (columns is not null && file is not null) throw new InvalidOperationException("Name --columns or --request, not both.");
         try
         {
             var request = file is null ? new DatasetRequest() : Read<DatasetRequest>(File.ReadAllText(file.FullName));
+            var source = request.Source ?? new DatasetSource();
             return request with
             {
-                Source = (request.Source ?? new DatasetSource()) with { Container = container },
+                Source = source with { Container = container ?? (source.Container is { Length: > 0 } named ? named : ContainerOf(folder)) },
                 Columns = columns is null ? request.Columns : ReadColumns(columns),
             };
         }
         catch (JsonException e)
         {
-            throw new InvalidOperationException($"{(file is null ? "--columns" : file.FullName)}: {e.Message}", e);
+            throw new InvalidOperationException($"{(file is null ? "--columns" : file.FullName)}: {PipelineJson.Explain(e)}", e);
         }
     }
 

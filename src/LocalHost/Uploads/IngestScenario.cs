@@ -26,9 +26,13 @@ internal sealed class IngestScenario(Uri app, string? key)
         var source = request.Source!;
         try
         {
-            var others = await new FolderUpload(folder, blobs.GetBlobContainerClient(source.Container), screen).RunAsync(cancellationToken);
+            var others = await new FolderUpload(folder, blobs.GetBlobContainerClient(source.Container), screen, source.Folder)
+                .RunAsync(cancellationToken);
             if (others > 0)
-                screen.Say($"{source.Container} has {others} more blobs, which are not in {folder.FullName} and are read too");
+            {
+                screen.Say(
+                    $"{source.Container}/{source.Folder} has {others} more blobs, which are not in {folder.FullName} and are read too");
+            }
         }
         catch (Exception e) when (e is RequestFailedException or AggregateException)
         {
@@ -65,7 +69,7 @@ internal sealed class IngestScenario(Uri app, string? key)
         string?[] read =
         [
             mapping.Image, mapping.Title, mapping.Category, mapping.Price, mapping.Product,
-            .. (mapping.Fields ?? new Dictionary<string, FieldColumn>()).Values.Select(field => field.Column),
+            .. mapping.FurtherColumns.Values.Select(field => field.Column),
         ];
         var left = dataset.Columns.Select(column => column.Name).Except(read.OfType<string>()).ToList();
         if (left.Count > 0)

@@ -38,6 +38,23 @@ public sealed class FolderUploadTests(AzuriteFixture azurite) : IClassFixture<Az
     }
 
     [Fact]
+    public async Task A_folder_is_uploaded_to_where_the_request_reads_it()
+    {
+        Write(("catalog.csv", "image"), ("request.json", """{ "source": { "container": "products", "prefix": "/spring" } }"""));
+        var file = new FileInfo(Path.Combine(_folder.FullName, "request.json"));
+        var source = IngestCommand.Request(_folder, container: null, columns: null, file).Source!;
+        Assert.Equal(("products", "spring/"), (source.Container, source.Folder));
+        Assert.Equal("other", IngestCommand.Request(_folder, "other", columns: null, file).Source!.Container);
+
+        var container = Container();
+        await container.CreateAsync();
+        await container.UploadBlobAsync("autumn/catalog.csv", BinaryData.FromString("of another dataset"));
+        Assert.Equal(0, await new FolderUpload(_folder, container, Screen(), source.Folder).RunAsync(CancellationToken.None));
+        Assert.Equal(["autumn/catalog.csv", "spring/catalog.csv", "spring/request.json"],
+            container.GetBlobs(new(), CancellationToken.None).Select(blob => blob.Name));
+    }
+
+    [Fact]
     public async Task A_folder_that_is_empty_or_missing_is_told()
     {
         var empty = await Assert.ThrowsAsync<InvalidOperationException>(() => UploadAsync(Container()));
