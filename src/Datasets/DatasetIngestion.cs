@@ -19,8 +19,6 @@ namespace FunctionsPipeline.Datasets;
 /// </summary>
 public sealed class DatasetIngestion : IDisposable
 {
-    // A buffer of an open blob, which the pool keeps for each thread that has ever closed one: larger ones would add up.
-    private const int ReadAhead = 512 * 1024;
     private const int FootersKept = 4;
 
     private readonly HubFileCopy _copy;
@@ -176,8 +174,7 @@ public sealed class DatasetIngestion : IDisposable
             return await IngestAsync(plan, work, AsyncEnumerable.Empty<IReadOnlyList<DatasetRow>>(), cancellationToken, retry);
         using var memory = await _memory.TakeAsync(work, cancellationToken);
         var content = (await _plans.FileAsync(plan, work.FileNumber, cancellationToken)).ContentId;
-        await using var file = await _container.GetBlobClient(dataset.File(content))
-            .OpenReadAsync(new BlobOpenReadOptions(allowModifications: false) { BufferSize = ReadAhead }, cancellationToken);
+        await using var file = await _container.GetBlobClient(dataset.File(content)).OpenRangesAsync(cancellationToken);
         var footer = (await _footers.FindAsync(content, async () => await ParquetFooter.ReadAsync(file, cancellationToken)))!;
         var (groups, workOfGroups) = footer.Cut(file, retry?.PartOf(work) ?? work);
         var images = plan.Request.Images == ImageUse.First ? 1 : plan.Request.MaxImages;

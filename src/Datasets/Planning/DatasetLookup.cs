@@ -1,10 +1,10 @@
 using Azure;
 using Azure.Storage.Blobs;
-using Azure.Storage.Blobs.Models;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.Datasets.Hub;
 using FunctionsPipeline.Datasets.Rows;
 using FunctionsPipeline.Datasets.Sources;
+using FunctionsPipeline.Datasets.Storage;
 
 namespace FunctionsPipeline.Datasets.Planning;
 
@@ -157,7 +157,7 @@ internal sealed class DatasetLookup(HubClient hub, BlobServiceClient blobs, Blob
         var blob = files.GetBlobClient(new DatasetBlobs(request.Repo, "", "").File(file.Hub.Sha256!));
         try
         {
-            return await blob.OpenReadAsync(new BlobOpenReadOptions(allowModifications: false), cancellationToken);
+            return await blob.OpenRangesAsync(cancellationToken);
         }
         catch (RequestFailedException e) when (e.Status == 404)
         {

@@ -12,6 +12,13 @@ namespace FunctionsPipeline.Datasets.Storage;
 /// </summary>
 internal static class WriteOnceBlobs
 {
+    // Buffer of an open blob, which the array pool keeps for each thread that has ever closed one: larger ones would add up.
+    private const int ReadAhead = 512 * 1024;
+
+    /// <summary>Opens a blob of which ranges are read.</summary>
+    public static Task<Stream> OpenRangesAsync(this BlobClient blob, CancellationToken cancellationToken) =>
+        blob.OpenReadAsync(new BlobOpenReadOptions(allowModifications: false) { BufferSize = ReadAhead }, cancellationToken);
+
     /// <summary>Creates a blob unless it exists; true when this call created it.</summary>
     public static async Task<bool> CreateAsync(this BlobClient blob, Stream content, string mediaType, CancellationToken cancellationToken,
         IDictionary<string, string>? metadata = null)
