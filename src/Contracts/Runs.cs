@@ -154,6 +154,14 @@ public sealed record ColumnMapping
     /// <summary>Columns of the fields besides title, category and price, by the fields' names; empty for none.</summary>
     [JsonIgnore]
     public IReadOnlyDictionary<string, FieldColumn> FurtherColumns => Fields ?? ReadOnlyDictionary<string, FieldColumn>.Empty;
+
+    /// <summary>Names of all columns that are read.</summary>
+    [JsonIgnore]
+    public IReadOnlyList<string> Names =>
+    [
+        .. new[] { Image, Title, Category, Price, Product }.OfType<string>(),
+        .. FurtherColumns.Values.Select(further => further.Column),
+    ];
 }
 
 /// <summary>Column of a field besides title, category and price.</summary>

@@ -77,14 +77,9 @@ internal sealed class DatasetResolver(DatasetLookup lookup, PlanStore plans, Ing
     // The Hub's converted files have the same columns; those of people may not.
     private static void CheckTables(List<MeasuredFile> files, ColumnMapping mapping)
     {
-        string?[] wanted =
-        [
-            mapping.Image, mapping.Title, mapping.Category, mapping.Price, mapping.Product,
-            .. mapping.FurtherColumns.Values.Select(field => field.Column),
-        ];
         foreach (var file in files)
         {
-            if (wanted.OfType<string>().FirstOrDefault(column => !file.Columns.Contains(column)) is not { } missing) continue;
+            if (mapping.Names.FirstOrDefault(column => !file.Columns.Contains(column)) is not { } missing) continue;
             throw new RequestException("dataset.columns", 400, $"the tables have different columns: {file.Hub.Path} has no '{missing}', "
                 + $"as {files[0].Hub.Path} has; it has: {string.Join(", ", file.Columns)}. Give them the same columns, or name a folder "
                 + "with tables that have");

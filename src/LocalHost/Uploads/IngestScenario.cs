@@ -66,12 +66,7 @@ internal sealed class IngestScenario(Uri app, string? key)
                 """);
         }
         if (dataset.Guess is { } guess) screen.Say($"guessed       {guess}");
-        string?[] read =
-        [
-            mapping.Image, mapping.Title, mapping.Category, mapping.Price, mapping.Product,
-            .. mapping.FurtherColumns.Values.Select(field => field.Column),
-        ];
-        var left = dataset.Columns.Select(column => column.Name).Except(read.OfType<string>()).ToList();
+        var left = dataset.Columns.Select(column => column.Name).Except(mapping.Names).ToList();
         if (left.Count > 0)
             screen.Say($"not read      {string.Join(", ", left)}: \"fields\" of --columns has the model learn them too");
         foreach (var warning in dataset.Warnings ?? []) screen.Say($"warning       {warning.Message}");
