@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Numerics;
 using System.Text.Json;
-using System.Text.Json.Serialization.Metadata;
 using System.Text.RegularExpressions;
 using FunctionsPipeline.Contracts;
 using Microsoft.AspNetCore.Http;
@@ -19,7 +18,6 @@ internal static class RequestReader
     {
         RespectNullableAnnotations = true,
         AllowDuplicateProperties = false,
-        TypeInfoResolver = new DefaultJsonTypeInfoResolver(),
     };
 
     /// <param name="what">Description of the expected body, with an example, for error messages.</param>
