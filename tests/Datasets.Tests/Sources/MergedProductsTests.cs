@@ -18,9 +18,7 @@ public sealed class MergedProductsTests(AzuriteFixture azurite) : IClassFixture<
         Assert.Equal((1, 1), (near.CatalogParts, near.KeyPartitions));
 
         // Another view of the same rows: a unit is a shard and a part of the catalog, and a few keys are a partition.
-        var far = await DividedAsync(folder, Request(folder, maxImages: 8) with { MaxRows = 1_000 });
-        using var restarted = folder.Harness.Restarted();
-        var dividedReport = await folder.Harness.CarryOutAsync(far, restarted);
+        var (far, dividedReport) = await CarriedOutAsync(folder, Request(folder, maxImages: 8) with { MaxRows = 1_000 });
 
         Assert.True(far.Units > 8 && far.CatalogParts == far.Units && far.KeyPartitions > 8 && far.Shards == far.Units);
         var samples = await SamplesAsync(folder, near);
@@ -37,9 +35,7 @@ public sealed class MergedProductsTests(AzuriteFixture azurite) : IClassFixture<
     public async Task Images_of_a_product_come_in_the_order_of_the_rows_and_are_no_more_than_are_wanted()
     {
         await using var folder = await CreateAsync();
-        var dataset = await DividedAsync(folder, Request(folder, maxImages: 3));
-        using var restarted = folder.Harness.Restarted();
-        await folder.Harness.CarryOutAsync(dataset, restarted);
+        var (dataset, _) = await CarriedOutAsync(folder, Request(folder, maxImages: 3));
         var rows = await folder.Harness.RowsAsync(dataset);
 
         var samples = await SamplesAsync(folder, dataset);
@@ -58,9 +54,7 @@ public sealed class MergedProductsTests(AzuriteFixture azurite) : IClassFixture<
     public async Task A_merged_row_says_which_row_has_its_images()
     {
         await using var folder = await CreateAsync();
-        var dataset = await DividedAsync(folder, Request(folder, maxImages: 4));
-        using var restarted = folder.Harness.Restarted();
-        await folder.Harness.CarryOutAsync(dataset, restarted);
+        var (dataset, _) = await CarriedOutAsync(folder, Request(folder, maxImages: 4));
 
         var page = await new StoredDatasets(azurite.Blobs).RowsAsync(dataset.Blobs, new RowFilter(), 100, null, default);
 
@@ -108,6 +102,13 @@ public sealed class MergedProductsTests(AzuriteFixture azurite) : IClassFixture<
 
     private static DatasetRequest Request(SourceFolder folder, int maxImages) =>
         folder.Request() with { Images = ImageUse.Prompt, MaxImages = maxImages, ValidationFraction = 0 };
+
+    private static async Task<(ResolvedDataset Dataset, IngestReport Report)> CarriedOutAsync(SourceFolder folder, DatasetRequest request)
+    {
+        var dataset = await DividedAsync(folder, request);
+        using var restarted = folder.Harness.Restarted();
+        return (dataset, await folder.Harness.CarryOutAsync(dataset, restarted));
+    }
 
     private static async Task<ResolvedDataset> DividedAsync(SourceFolder folder, DatasetRequest request)
     {
