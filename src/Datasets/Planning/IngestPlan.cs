@@ -175,7 +175,7 @@ public sealed record IngestUnit(int Number, string Split, string File, long File
 /// <summary>Tables to convert before a dataset is resolved, as durable state holds them.</summary>
 /// <param name="Dataset">The view, with whose plan storage keeps the list of the tables.</param>
 /// <param name="Count">Number of tables; 0 when none has to be converted.</param>
-/// <param name="UnitsAtOnce">Maximum number of tables in progress at once, each of which counts as a unit.</param>
+/// <param name="UnitsAtOnce">Maximum number of tables in progress at once: as many as units.</param>
 /// <param name="Instances">Number of instances of the app that <paramref name="UnitsAtOnce"/> is meant for.</param>
 public sealed record TablesToConvert(DatasetBlobs Dataset, int Count, int UnitsAtOnce, int Instances);
 

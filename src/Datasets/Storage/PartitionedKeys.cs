@@ -12,8 +12,7 @@ namespace FunctionsPipeline.Datasets.Storage;
 /// </summary>
 internal sealed class PartitionedKeys
 {
-    /// <summary>Size of a key in bytes.</summary>
-    public const int KeyBytes = 16;
+    private const int KeyBytes = 16;
 
     private readonly MemoryStream[] _entries;
     private readonly BinaryWriter[] _writers;

@@ -7,7 +7,9 @@ namespace FunctionsPipeline.LocalHost.Demo;
 /// <summary>Prints the demo's measurements as tables and checks them against its promises.</summary>
 /// <param name="faults">Faults that the hub injected on purpose; null when there were none.</param>
 /// <param name="runFolder">Folder with copies of the run's gallery and TensorBoard files.</param>
-/// <param name="ownTraining">Training settings for a catalog of the user's, of which less can be promised; null for the samples.</param>
+/// <param name="ownTraining">
+/// Training settings of a run on the user's own catalog; null for the sample datasets. The demo promises less of such a run.
+/// </param>
 public sealed class DemoReport(
     RunOutcome outcome,
     IReadOnlyList<MetricsLine> metrics,
@@ -192,7 +194,7 @@ public sealed class DemoReport(
         var table = Table(
             $"Images uploaded after training, {(ownTraining is null ? "in no split" : "not trained on")}", "image", "prediction", "truth");
         var columns = outcome.Dataset.Columns;
-        var template = new AnswerTemplate(AnswerTemplate.DefaultFor(columns.Further), [.. FieldDefinition.Defaults, .. columns.Further]);
+        var template = new AnswerTemplate(AnswerTemplate.DefaultFor(columns.Further), FieldDefinition.OfAnswers(columns));
         foreach (var (truth, prediction) in uploads)
         {
             var expected = template.Write(new Answer(truth.Title, truth.Category, truth.Price) { Fields = truth.Fields });

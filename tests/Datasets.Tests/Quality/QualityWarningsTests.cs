@@ -43,7 +43,7 @@ public sealed class QualityWarningsTests
         var expected = 0;
         for (var row = 400; row < 700; row++)
         {
-            // A copy with some bits changed, of which at most four still look alike.
+            // A copy whose hash differs in some bits: it looks alike up to four.
             var (hash, changed) = (train[random.Next(train.Count)], random.Next(13));
             foreach (var bit in Enumerable.Range(0, 64).OrderBy(_ => random.Next()).Take(changed)) hash ^= 1UL << bit;
             rows.Add(Row(row, Splits.Validation, hash));
