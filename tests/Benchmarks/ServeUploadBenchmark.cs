@@ -152,10 +152,10 @@ internal sealed class MeasuredUploads : IAsyncDisposable
             throw new NotMeasuredException(e.Message);
         }
         var measured = new MeasuredUploads(stack);
-        var models = new RandomModels(stack, measured._blobs, measured._http);
+        var models = new RandomModels(stack, measured._blobs);
         await models.CreateAsync(model, seed: 1, CancellationToken.None);
         await models.ActivateAsync(model, CancellationToken.None);
-        await models.WaitUntilServedAsync(model, CancellationToken.None);
+        await stack.WaitUntilServedAsync(model, CancellationToken.None);
         return measured;
     }
 

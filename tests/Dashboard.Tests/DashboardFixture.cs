@@ -140,7 +140,8 @@ public sealed class DashboardFixture : IAsyncLifetime
     {
         foreach (var image in Images.Take(2)) await UploadAsync($"{EarlyUploads}/{image.File}", image, cancellationToken);
         await RunAsync(Request(FirstRun), cancellationToken);
-        await WaitForModelAsync(cancellationToken);
+        // Loading a model takes seconds: more than the readings' patience.
+        await Stack.WaitUntilServedAsync(FirstRun, cancellationToken);
         foreach (var image in Images.Skip(2)) await UploadAsync($"new/{image.File}", image, cancellationToken);
         await Client.UploadAsync("new/readme.jpg", new MemoryStream("This is no image."u8.ToArray()), cancellationToken);
         var request = Request(FailedRun);
@@ -153,19 +154,6 @@ public sealed class DashboardFixture : IAsyncLifetime
                 Training = request.Training with { Method = FineTuningMethod.Lora, MaxSteps = Steps / 2, EvaluationSamples = 8 },
             },
             cancellationToken);
-    }
-
-    // The worker takes seconds to load a model that has just been published: more than the readings' patience.
-    private async Task WaitForModelAsync(CancellationToken cancellationToken)
-    {
-        var image = await File.ReadAllBytesAsync(PathOf(Images[0]), cancellationToken);
-        while (true)
-        {
-            using var content = new ByteArrayContent(image);
-            using var answer = await Http.PostAsync("api/predict", content, cancellationToken);
-            if (answer.IsSuccessStatusCode) return;
-            await Task.Delay(200, cancellationToken);
-        }
     }
 
     private async Task UploadAsync(string name, HeldOutImage image, CancellationToken cancellationToken)

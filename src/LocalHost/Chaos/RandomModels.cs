@@ -7,10 +7,8 @@ using FunctionsPipeline.LocalHost.Processes;
 namespace FunctionsPipeline.LocalHost.Chaos;
 
 /// <summary>Tiny models with random weights in a local stack's storage, which serve without having been trained.</summary>
-public sealed class RandomModels(LocalStack stack, BlobServiceClient blobs, HttpClient http)
+public sealed class RandomModels(LocalStack stack, BlobServiceClient blobs)
 {
-    private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(100);
-
     private readonly BlobContainerClient _models = blobs.GetBlobContainerClient(Containers.Models);
 
     /// <summary>Creates a model.</summary>
@@ -50,17 +48,5 @@ public sealed class RandomModels(LocalStack stack, BlobServiceClient blobs, Http
         };
         await _models.GetBlobClient(BlobNames.CurrentModel)
             .UploadAsync(BinaryData.FromObjectAsJson(current, PipelineJson.Options), overwrite: true, cancellationToken);
-    }
-
-    /// <summary>Waits until the worker answers with a model.</summary>
-    public async Task WaitUntilServedAsync(string version, CancellationToken cancellationToken)
-    {
-        while (true)
-        {
-            using var response = await http.GetAsync(new Uri(stack.Worker, "readyz"), cancellationToken);
-            var answer = await response.Content.ReadAsStringAsync(cancellationToken);
-            if (response.IsSuccessStatusCode && JsonNode.Parse(answer)?["model"]?.GetValue<string>() == version) return;
-            await Task.Delay(PollInterval, cancellationToken);
-        }
     }
 }

@@ -24,10 +24,10 @@ internal sealed class Soak(LocalStack stack, BlobServiceClient blobs, HttpClient
     /// <returns>The promises, and if each was kept.</returns>
     public async Task<IReadOnlyList<Promise>> RunAsync(TimeSpan time, IAnsiConsole console, CancellationToken cancellationToken)
     {
-        var models = new RandomModels(stack, blobs, http);
+        var models = new RandomModels(stack, blobs);
         await models.CreateAsync(Model, seed: 1, cancellationToken);
         await models.ActivateAsync(Model, cancellationToken);
-        await models.WaitUntilServedAsync(Model, cancellationToken);
+        await stack.WaitUntilServedAsync(Model, cancellationToken);
         List<string> files = [.. HeldOutImage.Load(stack.Options.HeldOutFolder)
             .Select(image => Path.Combine(stack.Options.HeldOutFolder, image.File))];
         var client = new PipelineClient(http, blobs);

@@ -33,7 +33,7 @@ internal sealed class UploadChaos(LocalStack stack, BlobServiceClient blobs, Htt
     public async Task<IReadOnlyList<Promise>> RunAsync(
         ChaosOptions options, IAnsiConsole console, CancellationToken cancellationToken)
     {
-        var models = new RandomModels(stack, blobs, http);
+        var models = new RandomModels(stack, blobs);
         var pictures = await PrepareAsync(models, cancellationToken);
         var plan = ChaosPlan.Draw(options.Seed, options.Uploads, pictures.Count, options.Faults);
         foreach (var fault in plan.Faults)
@@ -88,7 +88,7 @@ internal sealed class UploadChaos(LocalStack stack, BlobServiceClient blobs, Htt
         foreach (var version in inOrder)
         {
             await models.ActivateAsync(version, cancellationToken);
-            await models.WaitUntilServedAsync(version, cancellationToken);
+            await stack.WaitUntilServedAsync(version, cancellationToken);
             for (var i = 0; i < files.Count && !pictures.Answers.ContainsKey((version, i)); i++)
                 pictures.Answers[(version, i)] = await AnswerAsync(files[i], cancellationToken);
         }

@@ -1,3 +1,5 @@
+using System.Text.Json.Nodes;
+
 namespace FunctionsPipeline.LocalHost.Processes;
 
 /// <summary>Runs the complete pipeline on one machine: Azurite, the sample hub, the GPU worker and the Functions host.</summary>
@@ -7,6 +9,8 @@ public sealed class LocalStack : IAsyncDisposable
     public const string BaseModel = "samples/phi-3-vision-tiny";
 
     private const int BaseModelSeed = 42;
+
+    private static readonly TimeSpan ServedInterval = TimeSpan.FromMilliseconds(100);
 
     /// <summary>Environment variable with the state folder of the stack that a process belongs to.</summary>
     public const string Mark = "PIPELINE_STACK";
@@ -127,6 +131,19 @@ public sealed class LocalStack : IAsyncDisposable
             "--vocabulary", $"{Options.Vocabulary}", "--seed", $"{seed}",
         ];
         await ChildProcess.RunAsync("init", command, cancellationToken);
+    }
+
+    /// <summary>Waits until the worker answers with a model: it has loaded a model some seconds after its publication.</summary>
+    public async Task WaitUntilServedAsync(string version, CancellationToken cancellationToken)
+    {
+        using var http = new HttpClient { BaseAddress = Worker };
+        while (true)
+        {
+            using var response = await http.GetAsync("readyz", cancellationToken);
+            var answer = await response.Content.ReadAsStringAsync(cancellationToken);
+            if (response.IsSuccessStatusCode && JsonNode.Parse(answer)?["model"]?.GetValue<string>() == version) return;
+            await Task.Delay(ServedInterval, cancellationToken);
+        }
     }
 
     private IEnumerable<string> CatalogArguments() =>
