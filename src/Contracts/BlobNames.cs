@@ -98,6 +98,9 @@ public sealed record DatasetBlobs(string Repo, string Commit, string View)
     /// <summary>Summary of a part of the catalog.</summary>
     public string SummaryPart(int part) => $"{Merging}summary-{part:D5}.json";
 
+    /// <summary>Perceptual hashes of the images of a part of the catalog.</summary>
+    public string ImageHashes(int part) => $"{Merging}hashes-{part:D5}";
+
     /// <summary>Keys of the rows of a part of the catalog, as far as they belong to a partition.</summary>
     public string RowKeys(int partition, int part) => $"{Merging}keys-{partition:D5}-{part:D5}";
 

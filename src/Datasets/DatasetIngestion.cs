@@ -115,6 +115,8 @@ public sealed class DatasetIngestion : IDisposable
         using var slot = await _slots.TakeAsync(cancellationToken);
         var source = _lookup.FilesOf(request, dataset.Commit, asOf: null);
         await using var parquet = TemporaryFile.Create();
+        await using var hashes = TemporaryFile.Create();
+        await using var hashWriter = new BinaryWriter(hashes);
         await new ParquetConversion(source, request.Config, _options.ImageLimits.MaxBytes)
             .WriteAsync(table, parquet, mostRows: null, cancellationToken);
         parquet.Position = 0;
@@ -224,8 +226,8 @@ public sealed class DatasetIngestion : IDisposable
     {
         var plan = await _plans.ReadAsync(dataset, cancellationToken);
         using var slot = await _slots.TakeAsync(cancellationToken);
-        var rowKeys = new PartitionedKeys(plan.KeyPartitions);
-        var productKeys = ProductRows.AreMerged(plan) ? new PartitionedKeys(plan.KeyPartitions) : null;
+        await using var rowKeys = new PartitionedKeys(plan.KeyPartitions);
+        await using var productKeys = ProductRows.AreMerged(plan) ? new PartitionedKeys(plan.KeyPartitions) : null;
         await foreach (var (unit, rows) in RowsAsync(plan, part, cancellationToken))
         {
             foreach (var row in rows.Where(row => row.State == RowState.Stored))
@@ -265,6 +267,8 @@ public sealed class DatasetIngestion : IDisposable
         var summary = new CatalogSummaryBuilder(plan.Columns);
         await using var csv = TemporaryFile.Create();
         await using var parquet = TemporaryFile.Create();
+        await using var hashes = TemporaryFile.Create();
+        await using var hashWriter = new BinaryWriter(hashes);
         await using (var catalog = await CatalogWriter.CreateAsync(csv, parquet, dataset, plan.Columns))
         {
             await foreach (var (unit, rows) in RowsAsync(plan, part, cancellationToken))
@@ -272,15 +276,17 @@ public sealed class DatasetIngestion : IDisposable
                 var marked = await duplicates.MarkAsync(unit, rows, repeated[unit.Number], cancellationToken);
                 marked = await products.MarkAsync(unit, marked, merged[unit.Number], cancellationToken);
                 summary.Add(marked);
+                foreach (var row in marked) ImageHashes.Add(hashWriter, row);
                 await catalog.AddAsync(marked);
             }
         }
-        (csv.Position, parquet.Position) = (0, 0);
+        (csv.Position, parquet.Position, hashes.Position) = (0, 0, 0);
         var (csvName, parquetName) = plan.CatalogParts == 1
             ? (dataset.CatalogCsv, dataset.CatalogParquet)
             : ($"{dataset.CatalogPart(part)}.csv", $"{dataset.CatalogPart(part)}.parquet");
         await _container.GetBlobClient(csvName).CreateAsync(csv, "text/csv", cancellationToken);
         await _container.GetBlobClient(parquetName).CreateAsync(parquet, "application/vnd.apache.parquet", cancellationToken);
+        await new ImageHashes(_container, dataset).WriteAsync(part, hashes, cancellationToken);
         await _container.GetBlobClient(dataset.SummaryPart(part)).CreateJsonAsync(
             summary.Result, PipelineJson.Compact, cancellationToken);
     }
@@ -295,7 +301,8 @@ public sealed class DatasetIngestion : IDisposable
         var result = merged.Result;
         var categories = plan.Columns.Further.Where(field => field.Kind == FieldKind.Category)
             .Select(field => (field.Name, result.Fields[field.Name].Values)).Prepend((FieldDefinition.Category, result.Categories));
-        var summary = result with { Quality = null, Warnings = QualityWarnings.Of(result.Quality!, [.. categories]) };
+        var alike = await new ImageHashes(_container, dataset).FindNearDuplicatesAsync(plan.CatalogParts, cancellationToken);
+        var summary = result with { Quality = null, Warnings = QualityWarnings.Of(result.Quality!, alike, [.. categories]) };
         await _container.GetBlobClient(dataset.Summary).CreateJsonAsync(summary, PipelineJson.Compact, cancellationToken);
         return summary.Counts;
     }

@@ -1,3 +1,5 @@
+using Azure.Storage.Blobs;
+
 namespace FunctionsPipeline.Datasets;
 
 /// <summary>Creates temporary files for data too large for memory; they are deleted on close.</summary>
@@ -10,4 +12,21 @@ internal static class TemporaryFile
         Access = FileAccess.ReadWrite,
         Options = FileOptions.DeleteOnClose | FileOptions.Asynchronous,
     });
+
+    /// <summary>Creates a file with the content of a blob, to be read from its beginning.</summary>
+    public static async Task<FileStream> CopyAsync(BlobClient blob, CancellationToken cancellationToken)
+    {
+        var file = Create();
+        try
+        {
+            await blob.DownloadToAsync(file, cancellationToken);
+            file.Position = 0;
+            return file;
+        }
+        catch
+        {
+            await file.DisposeAsync();
+            throw;
+        }
+    }
 }

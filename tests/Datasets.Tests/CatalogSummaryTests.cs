@@ -52,7 +52,7 @@ public sealed class CatalogSummaryTests
     }
 
     private static IReadOnlyList<QualityWarning> Warnings(CatalogSummary summary) =>
-        QualityWarnings.Of(QualityFigures.None, [(FieldDefinition.Category, summary.Categories)]);
+        QualityWarnings.Of(QualityFigures.None, NearDuplicates.None, [(FieldDefinition.Category, summary.Categories)]);
 
     // Of six rows four are stored, one repeats another and one is rejected.
     private static ManifestRow Row(int row, string category, double price) => new()

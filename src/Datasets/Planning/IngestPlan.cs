@@ -63,9 +63,9 @@ public sealed record IngestPlan
     public int CatalogPartUnits { get; init; } = 1000;
 
     /// <summary>
-    /// Number of rows whose keys are compared by one activity, in some 40 MB of memory; of fewer rows where their images are merged.
+    /// Number of rows whose keys are compared by one activity, in some 10 MB of memory; of fewer rows where their images are merged.
     /// </summary>
-    public int PartitionRows { get; init; } = 1_000_000;
+    public int PartitionRows { get; init; } = 250_000;
 
     /// <summary>The retry that the plan is of; null for a first ingestion.</summary>
     public PlannedRetry? Retry { get; init; }

@@ -23,9 +23,10 @@ internal static class QualityWarnings
 
     /// <summary>Makes the warnings of a report.</summary>
     /// <param name="categories">Samples by value of each category field.</param>
-    public static IReadOnlyList<QualityWarning> Of(QualityFigures figures, IReadOnlyList<(string Field, ValueCounts Values)> categories) =>
+    public static IReadOnlyList<QualityWarning> Of(
+        QualityFigures figures, NearDuplicates alike, IReadOnlyList<(string Field, ValueCounts Values)> categories) =>
     [
-        .. new[] { NearDuplicates(figures), MixedCurrencies(figures.Currencies), SmallImages(figures) }
+        .. new[] { OfNearDuplicates(alike), MixedCurrencies(figures.Currencies), SmallImages(figures) }
             .Concat(categories.SelectMany(IEnumerable<QualityWarning?> (of) =>
             [
                 Imbalance(of.Field, of.Values.Counts),
@@ -57,11 +58,11 @@ internal static class QualityWarnings
                 .Select(value).OfType<string>().CountBy(text => text).ToDictionary(count => count.Key, count => (long)count.Value);
     }
 
-    private static QualityWarning? NearDuplicates(QualityFigures figures)
+    private static QualityWarning? OfNearDuplicates(NearDuplicates alike)
     {
-        var (images, pairs) = NearDuplicateSearch.Find(figures.Images);
+        var (images, pairs, leftOut) = alike;
         if (images == 0) return null;
-        var compared = figures.ImagesLeftOut == 0 ? "" : Text($" Only the first {QualityCollector.MostImages:N0} images were compared.");
+        var compared = leftOut == 0 ? "" : Text($" Only the first {ImageHashes.Most:N0} images were compared.");
         return new QualityWarning(QualityProblem.NearDuplicates,
             Text($"{images:N0} images of the validation or test split look like one of another split (their perceptual hashes differ in ")
             + Text($"at most {PerceptualHash.LargestDistance} of 64 bits), so that figures on that split may be too good. ")

@@ -11,6 +11,8 @@ namespace FunctionsPipeline.Datasets.Storage;
 /// </summary>
 internal sealed class DuplicateRows(BlobContainerClient container, DatasetBlobs dataset)
 {
+    private const int EntryBytes = PartitionedKeys.KeyBytes + sizeof(int) + sizeof(long);
+
     /// <summary>Adds an entry for a stored row.</summary>
     public static void Add(PartitionedKeys keys, IngestUnit unit, ManifestRow row)
     {
@@ -36,6 +38,8 @@ internal sealed class DuplicateRows(BlobContainerClient container, DatasetBlobs 
                 container.GetBlobClient(dataset.RowKeys(partition, part)), cancellationToken);
             using var repeated = new MemoryStream();
             using var writer = new BinaryWriter(repeated);
+            // A set that grows by itself copies what it has again and again.
+            seen.EnsureCapacity(seen.Count + (int)(entries.BaseStream.Length / EntryBytes));
             while (PartitionedKeys.ReadKey(entries) is { } key)
             {
                 var (unit, row) = (entries.ReadInt32(), entries.ReadInt64());

@@ -8,19 +8,19 @@ namespace FunctionsPipeline.Datasets.Storage;
 
 /// <summary>
 /// Entries of the rows of a part of the catalog, divided into partitions by the beginning of a key, so that equal keys of all parts are in
-/// the same partition.
+/// the same partition. The entries are in temporary files.
 /// </summary>
-internal sealed class PartitionedKeys
+internal sealed class PartitionedKeys : IAsyncDisposable
 {
-    private const int KeyBytes = 16;
+    public const int KeyBytes = 16;
 
-    private readonly MemoryStream[] _entries;
+    private readonly FileStream[] _entries;
     private readonly BinaryWriter[] _writers;
 
     /// <param name="partitions">Number of partitions.</param>
     public PartitionedKeys(int partitions)
     {
-        _entries = [.. Enumerable.Range(0, partitions).Select(_ => new MemoryStream())];
+        _entries = [.. Enumerable.Range(0, partitions).Select(_ => TemporaryFile.Create())];
         _writers = [.. _entries.Select(entries => new BinaryWriter(entries))];
     }
 
@@ -52,9 +52,14 @@ internal sealed class PartitionedKeys
 
     /// <summary>Reads the entries of a partition that a part has written.</summary>
     public static async Task<BinaryReader> ReadAsync(BlobClient blob, CancellationToken cancellationToken) =>
-        new((await blob.DownloadContentAsync(cancellationToken)).Value.Content.ToStream());
+        new(await TemporaryFile.CopyAsync(blob, cancellationToken));
 
     /// <summary>Reads the key that an entry begins with; null after the last entry.</summary>
     public static UInt128? ReadKey(BinaryReader entries) =>
         entries.ReadBytes(KeyBytes) is { Length: KeyBytes } key ? BinaryPrimitives.ReadUInt128BigEndian(key) : null;
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var entries in _entries) await entries.DisposeAsync();
+    }
 }

@@ -17,7 +17,7 @@ internal sealed class ShardWriter(DatasetBlobs dataset, BlobContainerClient cont
 {
     private const string Split = "split";
     private const string Samples = "samples";
-    private const int SamplesAtOnce = 16;
+    private const int SamplesAtOnce = 4;
     private const int TarHeaderBytes = 512;
 
     /// <summary>Writes a shard and its index unless the shard exists.</summary>
@@ -30,7 +30,7 @@ internal sealed class ShardWriter(DatasetBlobs dataset, BlobContainerClient cont
         var blob = container.GetBlobClient(name);
         if (await blob.ExistsAsync(cancellationToken)) return;
         await using var file = TemporaryFile.Create();
-        using var index = new MemoryStream();
+        await using var index = TemporaryFile.Create();
         await using (var tar = new TarWriter(file, TarEntryFormat.Ustar, leaveOpen: true))
         {
             foreach (var batch in samples.Chunk(SamplesAtOnce))
