@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime;
 using System.Security.Cryptography;
 using System.Text.Json;
 using Azure.Core;
@@ -29,6 +30,8 @@ internal static class MeasuredIngestion
 
     private static async Task<IngestionFigures> RunAsync(IngestionTask task)
     {
+        // As the app does.
+        GCSettings.LatencyMode = GCLatencyMode.Batch;
         var requests = new RequestCount();
         var clientOptions = new BlobClientOptions();
         clientOptions.AddPolicy(requests, HttpPipelinePosition.PerCall);
