@@ -38,9 +38,11 @@ internal static class WebDatasetTable
                 if (sample?.Key != key) (ended, sample) = (sample, new Sample(key, maxImageBytes));
                 await sample.AddAsync(entry.Name[(dot + 1)..].ToLowerInvariant(), entry, cancellationToken);
             }
-            catch (Exception e) when (e is InvalidDataException or EndOfStreamException or FormatException)
+            // A blob's stream refuses a position beyond its end by an ArgumentException.
+            catch (Exception e) when (e is InvalidDataException or EndOfStreamException or FormatException or ArgumentException)
             {
-                fault = $"the tar is damaged after {sample?.Key ?? "its beginning"}: {e.Message} The rest is not read";
+                var reason = e is ArgumentException ? "It ends too early." : e.Message;
+                fault = $"the tar is damaged after {sample?.Key ?? "its beginning"}: {reason} The rest is not read";
             }
             if (ended is not null) yield return ended.ToRow();
             if (fault is null) continue;
@@ -54,7 +56,8 @@ internal static class WebDatasetTable
     {
         private readonly List<string> _columns = ["__key__"];
         private readonly List<string?> _values = [key];
-        private byte[]? _image;
+        // No array: none would become an empty image.
+        private ReadOnlyMemory<byte>? _image;
         private string? _fault;
 
         public string Key => key;

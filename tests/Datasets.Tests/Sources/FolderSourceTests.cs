@@ -1,3 +1,5 @@
+using System.Formats.Tar;
+using System.Text;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.Tests;
 
@@ -65,16 +67,41 @@ public sealed class FolderSourceTests(AzuriteFixture azurite) : IClassFixture<Az
         Assert.Contains("item5.json is no JSON", rows[5].Detail, StringComparison.Ordinal);
     }
 
-    [Fact]
-    public async Task A_tar_that_was_cut_keeps_the_samples_before_the_cut()
+    [Theory]
+    [InlineData(8000)]
+    [InlineData(9250)]
+    public async Task A_tar_that_was_cut_in_a_header_or_in_a_file_keeps_the_samples_before_the_cut(int length)
     {
         await using var folder = await SourceFolder.CreateAsync(azurite);
         var tar = File.ReadAllBytes(SourceFolder.PathOf("gnu.tar"));
-        await folder.Container.GetBlobClient("cut.tar").UploadAsync(BinaryData.FromBytes(tar[..8000]));
+        await folder.Container.GetBlobClient("cut.tar").UploadAsync(BinaryData.FromBytes(tar[..length]));
 
         var (report, rows) = await folder.IngestAsync(folder.Request());
 
         Assert.True(report.Counts.Stored > 0);
         Assert.Contains("the tar is damaged after", rows[^1].Detail, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_sample_of_a_tar_without_an_image_is_rejected_as_such()
+    {
+        await using var folder = await SourceFolder.CreateAsync(azurite);
+        using var tar = new MemoryStream();
+        await using (var writer = new TarWriter(tar, leaveOpen: true))
+        {
+            await writer.WriteEntryAsync(SourceFolder.PathOf("images/0.png"), "a.png");
+            foreach (var sample in new[] { "a", "b" })
+            {
+                await writer.WriteEntryAsync(new PaxTarEntry(TarEntryType.RegularFile, $"{sample}.txt")
+                {
+                    DataStream = new MemoryStream(Encoding.UTF8.GetBytes("Red Hat")),
+                });
+            }
+        }
+        await folder.Container.GetBlobClient("samples.tar").UploadAsync(BinaryData.FromBytes(tar.ToArray()));
+
+        var (_, rows) = await folder.IngestAsync(folder.Request());
+
+        Assert.Equal([null, Rejection.NoImage], rows.Select(row => row.Reason));
     }
 }
