@@ -200,16 +200,28 @@ public sealed class LocalStack : IAsyncDisposable
             ["GpuWorker__Command"] = string.Join(' ', Applications.GpuWorker.Select(word => $"\"{word}\"")),
             ["GpuJobs__LogFolder"] = Options.LogFolder,
         };
-        // Ingestion refuses loopback URLs in datasets, so a loopback hub that serves images must be allowed explicitly.
         if (Hub.IsLoopback)
-        {
-            settings["Ingestion__AllowedHosts__0"] = $"{Hub.Host}:{Hub.Port}";
-            // Loopback hub with a single client: raise the request limit and treat slow answers as hung.
-            settings["Ingestion__RequestsPerHost"] = "32";
-            settings["Ingestion__ReadTimeout"] = "00:00:05";
-        }
+            foreach (var (name, value) in SettingsFor(Hub, Environment.GetEnvironmentVariable)) settings[name] = value;
         foreach (var (name, value) in Options.Settings) settings[name] = value;
         return settings;
+    }
+
+    /// <summary>Makes the settings that ingestion needs for a hub of this machine; none replaces one that the user has set.</summary>
+    /// <param name="variable">Returns the value of an environment variable; null for none.</param>
+    internal static Dictionary<string, string> SettingsFor(Uri hub, Func<string, string?> variable)
+    {
+        const string AllowedHosts = "Ingestion__AllowedHosts__";
+        var place = 0;
+        while (variable($"{AllowedHosts}{place}") is not null) place++;
+        var settings = new Dictionary<string, string>
+        {
+            // Ingestion refuses loopback URLs in datasets, so a loopback hub that serves images must be allowed explicitly.
+            [$"{AllowedHosts}{place}"] = $"{hub.Host}:{hub.Port}",
+            // Loopback hub with a single client: raise the request limit and treat slow answers as hung.
+            ["Ingestion__RequestsPerHost"] = "32",
+            ["Ingestion__ReadTimeout"] = "00:00:05",
+        };
+        return settings.Where(setting => variable(setting.Key) is null).ToDictionary();
     }
 
     private async Task StartAsync(
