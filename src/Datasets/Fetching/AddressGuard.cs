@@ -75,9 +75,10 @@ internal sealed class AddressGuard(IEnumerable<string> allowedHosts, ResolveHost
         IPAddress[] usable = [.. addresses.Where(PublicAddress.Is)];
         if (usable.Length == 0)
         {
+            var named = address is null ? $"{host.Host} is {string.Join(", ", addresses.AsEnumerable())}, which" : host.Host;
             throw new UnreadableImageException(Rejection.BlockedAddress,
-                $"{host.Host} is {string.Join(", ", addresses.AsEnumerable())}, which is not on the public Internet; "
-                + $"if datasets may make this machine talk to it, set Ingestion:AllowedHosts to {Written(host)}");
+                $"{named} is not on the public Internet; if datasets may make this machine talk to it, set Ingestion__AllowedHosts__0, "
+                + $"or the next number that is free, to {Written(host)}");
         }
         return await _connect(usable, host.Port, cancellationToken);
     }

@@ -52,7 +52,17 @@ public sealed class AddressGuardTests
         var failure = await Assert.ThrowsAsync<UnreadableImageException>(() => ConnectAsync(guard));
         Assert.Equal(Rejection.BlockedAddress, failure.Reason);
         Assert.Contains("shop.example is 10.1.2.3, fd00::1", failure.Detail, StringComparison.Ordinal);
-        Assert.Contains("Ingestion:AllowedHosts to shop.example:80", failure.Detail, StringComparison.Ordinal);
+        Assert.Contains("set Ingestion__AllowedHosts__0, or the next number that is free, to shop.example:80", failure.Detail,
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_private_address_is_named_once()
+    {
+        var guard = new AddressGuard([], connect: Nobody);
+        var failure = await Assert.ThrowsAsync<UnreadableImageException>(
+            () => guard.ConnectAsync(new DnsEndPoint("10.1.2.3", 80), default).AsTask());
+        Assert.StartsWith("10.1.2.3 is not on the public Internet; ", failure.Detail, StringComparison.Ordinal);
     }
 
     [Fact]
