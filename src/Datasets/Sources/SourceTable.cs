@@ -32,7 +32,7 @@ public enum TableForm
 public sealed record SourceTable(TableForm Form, string Split, HubFileInfo File)
 {
     // Version of the conversion. Part of the converted file's name, so that a later version converts again.
-    private const int Conversion = 2;
+    private const int Conversion = 3;
 
     /// <summary>The table as the Parquet file that it is converted to: its SHA-256 stands for the content that it was made of.</summary>
     internal HubFileInfo Converted => new(Form == TableForm.ImageFolder ? Split : File.Path, File.Size, ConvertedId, "");
