@@ -44,8 +44,9 @@ internal sealed class IngestSummary(IngestReport report, IReadOnlyList<ManifestR
             yield return $"rejected as {reason.Key}:";
             foreach (var row in reason)
             {
-                yield return string.Join(
-                    "  ", new[] { $"  {row.SourceSplit} row {row.Row}", row.ImageUrl, row.Title, row.Detail }.OfType<string>());
+                // The detail mostly begins with the URL.
+                var url = row.ImageUrl is { } told && row.Detail?.Contains(told, StringComparison.Ordinal) != true ? told : null;
+                yield return string.Join("  ", new[] { $"  {row.SourceSplit} row {row.Row}", url, row.Title, row.Detail }.OfType<string>());
             }
             if (counts.RejectedBy.GetValueOrDefault(reason.Key) - reason.Count() is > 0 and var others) yield return $"  and {others} more";
         }
@@ -55,9 +56,10 @@ internal sealed class IngestSummary(IngestReport report, IReadOnlyList<ManifestR
         var place = $"{report.Repo}/{report.Commit}/{report.View}";
         yield return $"look at it: {app.AbsoluteUri.TrimEnd('/')}/api/dashboard#/datasets/{place}";
         var hint = new RequestHint(app, hasKey);
-        if (counts.RejectedBy.Keys.Intersect(Rejection.Passing).Any())
+        var passing = counts.RejectedBy.Keys.Intersect(Rejection.Passing).ToList();
+        if (passing.Count > 0)
         {
-            yield return "Once what was not found is there, read those rows again:";
+            yield return $"Once their images can be had, read the rows again that were rejected as {string.Join(" or ", passing)}:";
             yield return hint.Call($"datasets/{place}/retry", " -X POST");
         }
         if (counts.Stored == 0) yield break;
