@@ -47,6 +47,7 @@ public static class DemoScenario
                 .RunAsync(cancellationToken);
         }
         var request = options.Request(stack.Dataset, LocalStack.BaseModel);
+        if (options.Catalog is not null) IngestScenario.Tell(await client.InspectAsync(request.Dataset, cancellationToken), screen);
         var accepted = await client.StartRunAsync(request, cancellationToken);
         screen.Say($"run           {accepted.Run}: {new Uri(stack.Host, accepted.StatusUrl)}");
         RunView? last = null;
