@@ -34,6 +34,9 @@ internal sealed partial record DatasetForm(TableForm Form, IReadOnlyList<SourceT
     private static readonly HashSet<string> Descriptions =
         new(StringComparer.OrdinalIgnoreCase) { "dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json" };
 
+    // Of files for people, such as README.md and LICENSE.
+    private static readonly HashSet<string> TextExtensions = new(StringComparer.OrdinalIgnoreCase) { ".md", "" };
+
     private static readonly Dictionary<string, string> Words = new()
     {
         ["train"] = Splits.Train,
@@ -81,7 +84,7 @@ internal sealed partial record DatasetForm(TableForm Form, IReadOnlyList<SourceT
     /// <summary>True when a file's name is that of an image.</summary>
     public static bool IsImage(HubFileInfo file) => ImageExtensions.Contains(Extension(file));
 
-    /// <summary>Describes the form for people, such as <c>CSV, 2 files</c>.</summary>
+    /// <summary>Describes the form for people, such as <c>CSV, 2 files, not read: 1 *.xlsx</c>.</summary>
     /// <param name="reading">How the tables are read.</param>
     public string Describe(string reading)
     {
@@ -96,7 +99,10 @@ internal sealed partial record DatasetForm(TableForm Form, IReadOnlyList<SourceT
         };
         var (count, unit) = Form == TableForm.ImageFolder ? (Files.Count(IsImage), "image") : (Tables.Count, "file");
         var counted = string.Create(CultureInfo.InvariantCulture, $"{name}, {count} {unit}{(count == 1 ? "" : "s")}");
-        return reading.Length > 0 ? $"{counted}, {reading}" : counted;
+        var others = Files.Where(file =>
+            !IsImage(file) && !FormOf.ContainsKey(Extension(file)) && !TextExtensions.Contains(Extension(file))).ToList();
+        var left = others.Count > 0 ? $"not read: {Counted(others)}" : "";
+        return string.Join(", ", new[] { counted, reading, left }.Where(part => part.Length > 0));
     }
 
     /// <summary>True when a file's name says that it describes the images of its folder.</summary>

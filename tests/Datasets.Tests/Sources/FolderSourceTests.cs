@@ -25,6 +25,18 @@ public sealed class FolderSourceTests(AzuriteFixture azurite) : IClassFixture<Az
     }
 
     [Fact]
+    public async Task Files_that_are_not_read_are_told()
+    {
+        await using var folder = await SourceFolder.CreateAsync(azurite);
+        await folder.AddAsync(("images/0.png", "coat/0.png"), ("images/1.png", "coat/1.HEIC"), ("images/2.png", "coat/2.heic"));
+        foreach (var name in new[] { "stock.xlsx", "README.md", "LICENSE" }) await folder.AddTextAsync(name, "text");
+
+        var inspection = await folder.Ingestion.InspectAsync(folder.Request());
+
+        Assert.Equal("image folder, 1 image, not read: 2 *.heic, 1 *.xlsx", inspection.Form);
+    }
+
+    [Fact]
     public async Task Metadata_adds_columns_and_names_images_that_are_missing()
     {
         await using var folder = await SourceFolder.CreateAsync(azurite);
