@@ -47,7 +47,7 @@ public sealed partial class AnswerTemplate
     /// <exception cref="FormatException">The template is invalid; the message gives the reason.</exception>
     public AnswerTemplate(string template, IReadOnlyList<FieldDefinition>? fields = null)
     {
-        Parts = [.. template.Split(Separator).Select(part => Part(part, fields ?? FieldDefinition.Defaults))];
+        Parts = [.. template.Trim().Split(Separator).Select(part => Part(part, fields ?? FieldDefinition.Defaults))];
         if (Parts.Select(part => part.Field).Distinct().Count() < Parts.Count) throw new FormatException("names a field more than once");
         // Every part may be missing. A later part follows the separator, or begins the text when all parts before it are missing.
         var optional = Parts.Select((part, i) => $"(?:{(i == 0 ? "" : $"(?:^|{Regex.Escape(Separator)})")}{Pattern(part)})?");

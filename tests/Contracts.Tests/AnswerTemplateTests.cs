@@ -56,6 +56,14 @@ public sealed class AnswerTemplateTests
         "Product: {title}, Category: {category}, Full Price: {price}, Brand: {brand}, X: {x}",
         AnswerTemplate.DefaultFor([new("brand", FieldKind.Text), new("x", FieldKind.Number, "g")]));
 
+    [Fact]
+    public void White_space_around_a_template_is_no_part_of_it()
+    {
+        var template = new AnswerTemplate(" Product: {title}, ({price}) \n");
+        Assert.Equal("Product: Hat, (3)", template.Write(new Answer("Hat", null, 3)));
+        Assert.Equal(new Answer("Hat", null, 3), template.Read("Product: Hat, (3)"));
+    }
+
     [Theory]
     [InlineData("")]
     [InlineData("a red coat")]

@@ -6,8 +6,8 @@ namespace FunctionsPipeline.FineTuning.Answers;
 
 /// <summary>
 /// Deterministic automaton, over characters, of the texts that an answer template reads: parts in order with some of them missing, numbers
-/// as digits, categories and the items of lists from the known ones, other values as text in one line. A value of text ends where the next
-/// value can begin, as it does when the answer is read. Every state leads to a complete answer.
+/// as digits, categories and the items of lists from the known ones, other values as text in one line. A value of text ends with the label
+/// of the next value, and holds that of no later part, so that the template reads what was written. Every state leads to a complete answer.
 /// </summary>
 internal sealed class AnswerLanguage
 {
@@ -17,6 +17,7 @@ internal sealed class AnswerLanguage
     private const int None = -1;
 
     private readonly List<State> _states = [];
+    // Of every state, the first step of a shortest way to a complete one.
     private readonly (Rune Rune, int State)[] _shortest;
 
     /// <param name="values">
@@ -28,8 +29,8 @@ internal sealed class AnswerLanguage
         IReadOnlyList<IReadOnlyList<string>>? fieldSets = null)
     {
         var nodes = new NodeBuilder(template, values, fieldSets).Build();
-        AddStates([.. nodes]);
-        _shortest = Shortest();
+        AddStates(nodes);
+        _shortest = KeepStatesThatComplete();
     }
 
     /// <summary>Number of states.</summary>
@@ -57,7 +58,7 @@ internal sealed class AnswerLanguage
         if (from.Other != None) yield return from.Other;
         foreach (var (rune, next) in from.Edges)
         {
-            if (rune.Utf8SequenceLength > utf8.Length && Encoding.UTF8.GetBytes(rune.ToString()).AsSpan().StartsWith(utf8))
+            if (next != None && rune.Utf8SequenceLength > utf8.Length && Encoding.UTF8.GetBytes(rune.ToString()).AsSpan().StartsWith(utf8))
                 yield return next;
         }
     }
@@ -73,8 +74,11 @@ internal sealed class AnswerLanguage
     private static bool IsText(Rune rune) => Rune.GetUnicodeCategory(rune)
         is not (UnicodeCategory.Control or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator);
 
-    /// <summary>Makes a state of every set of nodes that some text leads to (the subset construction).</summary>
-    private void AddStates(Node[] start)
+    /// <summary>
+    /// Makes a state of every sequence of nodes that some text leads to (the subset construction). The template prefers the ways of a text
+    /// through the nodes in this order, as a regular expression prefers its alternatives.
+    /// </summary>
+    private void AddStates(IEnumerable<Node> start)
     {
         var known = new Dictionary<string, int>(StringComparer.Ordinal);
         var sets = new List<Node[]>();
@@ -88,33 +92,33 @@ internal sealed class AnswerLanguage
                 NodeKind.Digit => Enumerable.Range('0', 10).Select(digit => new Rune(digit)),
                 _ => [],
             }).ToHashSet();
-            var edges = runes.ToDictionary(rune => rune, rune => StateAfter(set.Where(node => node.Accepts(rune))));
+            var edges = runes.ToDictionary(
+                rune => rune, rune => StateAfter(set.Where(node => node.Accepts(rune)), Rune.IsWhiteSpace(rune)));
             _states.Add(new State(
                 edges,
-                Other: StateAfter(set.Where(node => node.Kind is NodeKind.Visible or NodeKind.Text)),
-                OtherSpace: StateAfter(set.Where(node => node.Kind is NodeKind.Text)),
-                Complete: set.Any(node => node.Kind is NodeKind.End)));
+                Other: StateAfter(set.Where(node => node.Kind is NodeKind.Visible or NodeKind.Text), space: false),
+                OtherSpace: StateAfter(set.Where(node => node.Kind is NodeKind.Text), space: true),
+                Complete: set.FirstOrDefault(node => node.Kind is NodeKind.End or NodeKind.OtherEnd)?.Kind == NodeKind.End));
         }
 
-        int StateAfter(IEnumerable<Node> nodes)
-        {
-            Node[] targets = [.. nodes.SelectMany(node => node.Targets).Distinct()];
-            // The first place where the next value can begin ends a value of text.
-            if (targets.Any(node => node.BeginsValue)) targets = [.. targets.Where(node => node.Kind != NodeKind.Text)];
-            return targets.Length == 0 ? None : StateOf(targets);
-        }
+        // An answer is read without the white space around it, as which it may be another: none ends in white space.
+        int StateAfter(IEnumerable<Node> nodes, bool space) => StateOf(nodes.SelectMany(node => node.Targets)
+            .Where(node => !space || node.Kind is not (NodeKind.End or NodeKind.OtherEnd)));
 
-        int StateOf(Node[] set)
+        int StateOf(IEnumerable<Node> nodes)
         {
-            var key = string.Join(',', set.Select(node => node.Number).Order());
+            Node[] set = [.. nodes.TakeWhile(node => node.Kind != NodeKind.Cut).Distinct()];
+            if (set.Length == 0) return None;
+            var key = string.Join(',', set.Select(node => node.Number));
             if (!known.TryAdd(key, sets.Count)) return known[key];
             sets.Add(set);
             return sets.Count - 1;
         }
     }
 
-    /// <summary>Finds the first step of a shortest way from every state to a complete one, breadth first from the complete ones.</summary>
-    private (Rune Rune, int State)[] Shortest()
+    /// <summary>Removes the states that lead to no complete one, which are found breadth first from the complete ones.</summary>
+    /// <returns>The first step of a shortest way from every state to a complete one.</returns>
+    private (Rune Rune, int State)[] KeepStatesThatComplete()
     {
         var before = Enumerable.Range(0, Count).SelectMany(from =>
         {
@@ -124,7 +128,7 @@ internal sealed class AnswerLanguage
                 .First(letter => !_states[from].Edges.ContainsKey(letter));
             return steps.Append((From: from, Rune: letter, To: _states[from].Other));
         }).ToLookup(step => step.To);
-        var shortest = new (Rune, int State)[Count];
+        var shortest = new (Rune Rune, int State)[Count];
         var reached = new HashSet<int>(Enumerable.Range(0, Count).Where(IsComplete));
         var queue = new Queue<int>(reached);
         while (queue.TryDequeue(out var to))
@@ -136,10 +140,20 @@ internal sealed class AnswerLanguage
                 queue.Enqueue(from);
             }
         }
-        return shortest;
+        if (!reached.Contains(Start)) throw new InvalidOperationException("There is no answer that the answer template reads.");
+        int[] kept = [.. reached.Order()];
+        var numbers = kept.Select((state, i) => (state, i)).ToDictionary(pair => pair.state, pair => pair.i);
+        State[] states = [.. kept.Select(state => _states[state]).Select(state => new State(
+            state.Edges.ToDictionary(edge => edge.Key, edge => Number(edge.Value)), Number(state.Other), Number(state.OtherSpace),
+            state.Complete))];
+        _states.Clear();
+        _states.AddRange(states);
+        return [.. kept.Select(state => (shortest[state].Rune, Number(shortest[state].State)))];
+
+        int Number(int state) => numbers.GetValueOrDefault(state, None);
     }
 
-    /// <param name="Edges">Next state by character.</param>
+    /// <param name="Edges">Next state by character; -1 for a character with which no answer continues.</param>
     /// <param name="Other">Next state of a visible character without an edge.</param>
     /// <param name="OtherSpace">Next state of white space without an edge.</param>
     private sealed record State(IReadOnlyDictionary<Rune, int> Edges, int Other, int OtherSpace, bool Complete);
@@ -157,18 +171,22 @@ internal sealed class AnswerLanguage
 
         /// <summary>Accepts no character: the answer is complete.</summary>
         End,
+
+        /// <summary>Accepts no character: the template would read the text as an answer that is not allowed.</summary>
+        OtherEnd,
+
+        /// <summary>Accepts no character: the template always prefers the nodes before this one to those after it.</summary>
+        Cut,
     }
 
     /// <summary>Node of the nondeterministic automaton: one character, and the nodes that may follow.</summary>
-    private sealed class Node(int number, NodeKind kind, Rune rune, bool beginsValue)
+    private sealed class Node(int number, NodeKind kind, Rune rune)
     {
         public int Number => number;
 
         public NodeKind Kind => kind;
 
         public Rune Rune => rune;
-
-        public bool BeginsValue => beginsValue;
 
         public IReadOnlyList<Node> Targets { get; set; } = [];
 
@@ -194,6 +212,8 @@ internal sealed class AnswerLanguage
         private readonly Dictionary<string, IReadOnlyList<Node>> _after = [];
         private readonly Dictionary<(int Part, IReadOnlyList<Node> After), IReadOnlyList<Node>> _valueNodes = [];
         private readonly Node _end;
+        private readonly Node _otherEnd;
+        private readonly Node _cut;
         private int _nodes;
 
         public NodeBuilder(
@@ -201,10 +221,10 @@ internal sealed class AnswerLanguage
             IReadOnlyList<IReadOnlyList<string>>? fieldSets)
         {
             _template = template;
-            _end = New(NodeKind.End);
+            (_end, _otherEnd, _cut) = (New(NodeKind.End), New(NodeKind.OtherEnd), New(NodeKind.Cut));
             // Sets and values that the template would read as others are left out.
             var sets = fieldSets?.Select(set => Indices(part => set.Contains(part.Field.Name)))
-                .Where(set => set.Length > 0 && ReadsBack(set)).DistinctBy(Key).OrderBy(Key, StringComparer.Ordinal).ToList();
+                .Where(set => set.Length > 0 && ReadsBack(set) && !HidesLabel(set)).DistinctBy(Key).OrderBy(Key, StringComparer.Ordinal).ToList();
             _sets = sets is { Count: > 0 } ? sets : null;
             foreach (var (part, field) in template.Parts.Select((part, i) => (i, part.Field)))
             {
@@ -213,7 +233,11 @@ internal sealed class AnswerLanguage
                 // Of the sets, one for each part that may follow the value: there are many values to try.
                 var around = _sets?.Where(set => set.Contains(part)).DistinctBy(set => set.FirstOrDefault(i => i > part, -1)).ToList()
                     ?? new int[][] { Indices(_ => true), [.. Enumerable.Range(0, part + 1)], [part] }.Where(set => ReadsBack(set)).ToList();
-                var readable = known.Where(value => around.All(set => ReadsBack(set, field.Name, value))).ToList();
+                // Two items, with their separator between them, may spell a label.
+                var several = field.Kind == FieldKind.List && template.Parts.Any(
+                    other => $"{other.Before} {other.After}".Contains(FieldValue.ItemSeparator, StringComparison.Ordinal));
+                var readable = known.Where(value => around.All(set => ReadsBack(set, field.Name, value))
+                    && !(several && value.Contains(AnswerTemplate.Separator, StringComparison.Ordinal))).ToList();
                 if (readable.Count > 0) _values[field.Name] = [.. readable.Select(value => value.EnumerateRunes().ToArray())];
             }
         }
@@ -229,6 +253,11 @@ internal sealed class AnswerLanguage
 
         private int[] Indices(Func<AnswerPart, bool> chosen) =>
             [.. Enumerable.Range(0, _template.Parts.Count).Where(i => chosen(_template.Parts[i]))];
+
+        /// <summary>Returns true when some value after a label of the set can be read as that of an earlier part, which is left out.</summary>
+        private bool HidesLabel(int[] set) => set.Select((part, i) => (Part: part, After: i == 0 ? 0 : set[i - 1] + 1)).Any(next =>
+            Enumerable.Range(next.After, next.Part - next.After).Any(part => _template.Parts[part].Field.Kind != FieldKind.Number
+                && _template.Parts[next.Part].Before.StartsWith(_template.Parts[part].Before, StringComparison.Ordinal)));
 
         /// <summary>Returns true when the template reads the parts of a set as they were written, one of them with a given value.</summary>
         private bool ReadsBack(int[] set, string? name = null, string value = "x")
@@ -249,41 +278,53 @@ internal sealed class AnswerLanguage
             }
         }
 
-        /// <summary>Returns the nodes that may follow once the parts before <paramref name="next"/> are written or left out.</summary>
+        /// <summary>
+        /// Returns the nodes that may follow once the parts before <paramref name="next"/> are written or left out. The template also reads
+        /// parts that may not follow: their nodes lead to no complete answer.
+        /// </summary>
         /// <param name="sets">The sets of parts that may follow; null for any.</param>
         private IReadOnlyList<Node> After(int next, IReadOnlyList<int[]>? sets)
         {
             // Where the same parts may follow, the nodes are the same: copies for each set of fields would multiply all values.
-            var key = sets is null ? $"{next}" : string.Join(' ', sets.Select(Key));
+            var key = $"{next} {(sets is null ? "any" : string.Concat(sets.Select(set => $"[{Key(set)}]")))}";
             if (_after.TryGetValue(key, out var known)) return known;
-            var nodes = new List<Node>();
-            if (sets is null ? next > 0 : sets.Any(set => set.Length == 0)) nodes.Add(_end);
+            var parts = new List<Node>();
             for (var i = next; i < _template.Parts.Count; i++)
             {
-                var rest = sets?.Where(set => set.FirstOrDefault(-1) == i).Select(set => set[1..]).ToList();
-                if (rest is { Count: 0 }) continue;
-                var before = (next == 0 ? "" : AnswerTemplate.Separator) + _template.Parts[i].Before;
-                nodes.AddRange(Literal(before, Value(i, After(i + 1, rest))));
+                var before = _template.Parts[i].Before;
+                // An answer is read without the white space around it.
+                var rest = next == 0 && before.TrimStart() != before ? []
+                    : sets?.Where(set => set.FirstOrDefault(-1) == i).Select(set => set[1..]).ToList();
+                parts.AddRange(Literal(before, Value(i, After(i + 1, rest), allowed: rest is not { Count: 0 })));
+                // The template also reads a part after a separator that nothing precedes.
+                if (next == 0 && i > 0) parts.AddRange(Literal(AnswerTemplate.Separator + before, Value(i, After(i + 1, []), allowed: false)));
             }
-            return _after[key] = nodes;
+            var end = (sets is null ? next > 0 : sets.Any(set => set.Length == 0)) ? _end : _otherEnd;
+            return _after[key] = [end, .. next == 0 ? parts : Literal(AnswerTemplate.Separator, parts)];
         }
 
-        private IReadOnlyList<Node> Value(int part, IReadOnlyList<Node> next)
+        private IReadOnlyList<Node> Value(int part, IReadOnlyList<Node> next, bool allowed)
         {
             if (_valueNodes.TryGetValue((part, next), out var known)) return known;
-            var field = _template.Parts[part].Field;
-            var after = Literal(_template.Parts[part].After, next);
-            return _valueNodes[(part, next)] = field.Kind == FieldKind.Number ? Number(after)
-                : !_values.TryGetValue(field.Name, out var values) ? Text(after)
+            var (before, field, suffix) = _template.Parts[part];
+            var after = Literal(suffix, next);
+            // Text ends where a value begins, but digits may as well begin the text of a later part with the same label.
+            IReadOnlyList<Node> cut = field.Kind == FieldKind.Number && _template.Parts.Skip(part + 1)
+                .Any(later => later.Before.StartsWith(before, StringComparison.Ordinal)) ? [] : [_cut];
+            var nodes = field.Kind == FieldKind.Number ? Number(after)
+                : !allowed ? []
+                : !_values.TryGetValue(field.Name, out var values) ? Text(after, without: Literal(suffix, After(part + 1, [])))
                 : field.Kind == FieldKind.List ? List(values, after)
                 : Tree(values, after);
+            return _valueNodes[(part, next)] = [.. nodes, .. cut];
         }
 
-        private IReadOnlyList<Node> Text(IReadOnlyList<Node> after)
+        /// <param name="without">Nodes after the value; no text begins with their labels.</param>
+        private IReadOnlyList<Node> Text(IReadOnlyList<Node> after, IReadOnlyList<Node> without)
         {
             var text = New(NodeKind.Text);
-            text.Targets = [text, .. after];
-            return [New(NodeKind.Visible, text.Targets, beginsValue: true)];
+            text.Targets = [.. after, text];
+            return [.. without, New(NodeKind.Visible, text.Targets)];
         }
 
         // [0-9]{1,12}(\.[0-9]+)?, as the template reads a number.
@@ -293,7 +334,7 @@ internal sealed class AnswerLanguage
             decimals.Targets = [decimals, .. after];
             var end = new[] { New(NodeKind.Exact, [decimals], new Rune('.')) }.Concat(after).ToList();
             IReadOnlyList<Node> digits = [];
-            for (var i = Digits; i > 0; i--) digits = [New(NodeKind.Digit, [.. digits, .. end], beginsValue: i == 1)];
+            for (var i = Digits; i > 0; i--) digits = [New(NodeKind.Digit, [.. digits, .. end])];
             return digits;
         }
 
@@ -301,7 +342,7 @@ internal sealed class AnswerLanguage
         {
             // After an item comes the end of the list, or the separator, whose last character leads back to the items.
             var again = New(NodeKind.Exact, rune: new Rune(FieldValue.ItemSeparator[^1]));
-            return again.Targets = Tree(items, [.. Literal(FieldValue.ItemSeparator[..^1], [again]), .. after]);
+            return again.Targets = Tree(items, [.. after, .. Literal(FieldValue.ItemSeparator[..^1], [again])]);
         }
 
         /// <summary>Makes the nodes of several texts, one for each of their beginnings.</summary>
@@ -309,8 +350,8 @@ internal sealed class AnswerLanguage
         [
             .. texts.Where(text => text.Length > length).GroupBy(text => text[length]).Select(group => New(
                 NodeKind.Exact,
-                [.. Tree(group, after, length + 1), .. group.Any(text => text.Length == length + 1) ? after : []],
-                group.Key, beginsValue: length == 0)),
+                [.. group.Any(text => text.Length == length + 1) ? after : [], .. Tree(group, after, length + 1)],
+                group.Key)),
         ];
 
         private IReadOnlyList<Node> Literal(string text, IReadOnlyList<Node> targets)
@@ -319,7 +360,7 @@ internal sealed class AnswerLanguage
             return targets;
         }
 
-        private Node New(NodeKind kind, IReadOnlyList<Node>? targets = null, Rune rune = default, bool beginsValue = false) =>
-            new(_nodes++, kind, rune, beginsValue) { Targets = targets ?? [] };
+        private Node New(NodeKind kind, IReadOnlyList<Node>? targets = null, Rune rune = default) =>
+            new(_nodes++, kind, rune) { Targets = targets ?? [] };
     }
 }

@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using System.Text;
+using System.Text.Json.Nodes;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.FineTuning.Answers;
 using FunctionsPipeline.FineTuning.Data;
@@ -37,6 +39,42 @@ public sealed class AnswerConstraintTests(ITestOutputHelper output)
             Assert.Contains(answer.Category, categories);
             Assert.False(string.IsNullOrWhiteSpace(answer.Title), text);
             Assert.DoesNotContain('\n', text);
+        }
+    }
+
+    [Theory]
+    [InlineData("Product: {title}, Category: {category}, Full Price: {price}")]
+    [InlineData("Category: {category}, Full Price: {price}, Product: {title}")]
+    [InlineData("{category}, {title}")]
+    [InlineData("Category: {category}, Product: {title}, Full Price: {price}")]
+    public void Tokens_that_begin_in_a_label_and_end_in_a_value_keep_to_the_known_categories(string template)
+    {
+        var file = JsonNode.Parse(Tokens.Json.Span)!;
+        string[] straddling =
+        [
+            ":▁S", "s,▁Category:▁Sh", ",▁Full▁Price:▁3", ",▁S", ",▁", "x,▁Category", ":▁,▁Category:▁", "Shoes,▁Pro", "duct:▁x",
+        ];
+        foreach (var (token, i) in straddling.Select((token, i) => (token, i)))
+            file["model"]!["vocab"]![token] = Tokens.VocabularySize + i;
+        var tokens = Tokenizer.Parse(file.ToJsonString());
+        string[] categories = ["Shoes", "Shirts", "Sh"];
+        var settings = new ServingSettings { AnswerTemplate = template, Values = Categories(categories) };
+        var rows = new RowBuilder(tokens, settings);
+        var constraint = new AnswerConstraint(tokens, settings, rows.StopTokens);
+        var labels = rows.Answers.Parts.SkipWhile(part => part.Field.Name != FieldDefinition.Title).Skip(1)
+            .Select(part => AnswerTemplate.Separator + part.Before).ToList();
+        // Mostly tokens of the labels: others make a text in which they are rare.
+        var pieces = Enumerable.Range(0, tokens.VocabularySize)
+            .Where(id => template.Contains(Encoding.UTF8.GetString(tokens.Bytes(id)).Trim(), StringComparison.Ordinal)).ToHashSet();
+        pieces.UnionWith(Enumerable.Range(Tokens.VocabularySize, straddling.Length));
+        foreach (var seed in Enumerable.Range(0, 500))
+        {
+            var random = new Random(seed);
+            var text = rows.Decode(Draw(constraint, rows.StopTokens, 60, random, tokens.VocabularySize, pieces));
+            var answer = rows.Read(text);
+            Assert.True(answer is not null, text);
+            Assert.True(answer.Category is null || categories.Contains(answer.Category), text);
+            Assert.All(labels, label => Assert.DoesNotContain(label, answer.Title ?? ""));
         }
     }
 
@@ -205,13 +243,16 @@ public sealed class AnswerConstraintTests(ITestOutputHelper output)
     private static Dictionary<string, IReadOnlyList<string>> Categories(params string[] names) => new() { ["category"] = names };
 
     private static List<int> Draw(
-        AnswerConstraint constraint, IReadOnlySet<int> stops, int maxTokens, Random random, int? vocabulary = null)
+        AnswerConstraint constraint, IReadOnlySet<int> stops, int maxTokens, Random random, int? vocabulary = null,
+        IReadOnlySet<int>? preferred = null)
     {
         var answer = constraint.Begin(maxTokens);
         var ids = new List<int>();
         while (ids.Count < maxTokens)
         {
-            var id = random.GetItems([.. Allowed(answer, vocabulary)], 1)[0];
+            var allowed = Allowed(answer, vocabulary);
+            if (preferred is not null && random.Next(8) > 0 && allowed.Overlaps(preferred)) allowed.IntersectWith(preferred);
+            var id = random.GetItems([.. allowed], 1)[0];
             if (stops.Contains(id)) break;
             answer.Add(id);
             ids.Add(id);

@@ -1,3 +1,4 @@
+using System.Text;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.FineTuning.Answers;
 
@@ -6,6 +7,12 @@ namespace FunctionsPipeline.FineTuning.Tests.Answers;
 public sealed class AnswerLanguageTests
 {
     private static readonly AnswerTemplate Template = new(AnswerTemplate.Default);
+
+    private static readonly FieldDefinition[] Fields =
+    [
+        .. FieldDefinition.Defaults, new("weight", FieldKind.Number, "g"), new("materials", FieldKind.List),
+        new("care", FieldKind.Text),
+    ];
 
     [Theory]
     [InlineData("Product: Red Coat, Category: Coats, Full Price: 120")]
@@ -32,6 +39,12 @@ public sealed class AnswerLanguageTests
     [InlineData("Full Price: 1000000000000")]
     [InlineData("Full Price: cheap")]
     [InlineData("Product: Red Coat, Full Price: 3, Category: Coats")]
+    [InlineData("Product: Coats ")]
+    [InlineData("Product: Coats, Category: ")]
+    [InlineData("Product: Coats, Category: , Category: Hats")]
+    [InlineData("Product: Coats, Category:, Category: , Full Price: 3")]
+    [InlineData("Product: , Category: Hats")]
+    [InlineData("Product: Coats, Full Price: low")]
     public void Other_texts_do_not(string text) => Assert.False(Belongs(text));
 
     [Fact]
@@ -105,6 +118,122 @@ public sealed class AnswerLanguageTests
         var some = new AnswerLanguage(template, values, [.. Enumerable.Range(0, 31)
             .Select(_ => fields.Select(field => field.Name).Where(_ => random.Next(4) > 0).ToList())]);
         Assert.InRange(some.Count, one.Count, 8 * one.Count);
+    }
+
+    [Theory]
+    [InlineData("title,price", "Product: a, Category: b, Full Price: 1", "Product: a, Category; b, Full Price: 1")]
+    [InlineData("title,category", "Product: a, Full Price: 3, Category: b", "Product: a, Price: 3, Category: b")]
+    [InlineData("title", "Product: a, Full Price: 3", "Product: a, Full Price 3")]
+    [InlineData("category", "Category: b, Full Price: 3", "Category: b, Full Price:3")]
+    public void The_label_of_a_field_that_may_not_follow_is_no_text(string set, string with, string without)
+    {
+        var language = new AnswerLanguage(Template, fieldSets: [set.Split(',')]);
+        Assert.False(Belongs(with, language));
+        Assert.True(Belongs(without, language));
+    }
+
+    [Theory]
+    [InlineData("Product: {title}, Category: {category}, Full Price: {price}")]
+    [InlineData("Product: {title}, Category: {category}, Full Price: {price}", "title category price", "title price", "category")]
+    [InlineData("Category: {category}, Full Price: {price}, Product: {title}", "category price title", "title")]
+    [InlineData("{title}, {category}, {price}")]
+    [InlineData("{title}, {category}, {price}", "title category price", "title category")]
+    [InlineData("{title}, {price}, {care}", "title price care", "title care")]
+    [InlineData("{title}, {price}, {care}", "title care")]
+    [InlineData("{materials}, {title}")]
+    [InlineData("{title},  {care}, {category}")]
+    [InlineData(" {title} , {care} , {price} ")]
+    [InlineData("Product: {title},  {care}, {price}")]
+    [InlineData("Product: {title}, {care}, {price}", "care price", "title care")]
+    [InlineData("{title} >, {price}>, >{care}>", "title care")]
+    [InlineData("<{title}>, '{category}' class, {care} €, {price} €")]
+    [InlineData("{title} made, {care}", "title care", "care")]
+    [InlineData("{title}, Size long: {care}, Size {category}, S{price}")]
+    [InlineData("{title}, Size long: {care}, Size {category}, S{price}", "title category", "title care price")]
+    [InlineData("Size {title}, Size long: {care}, S{category}", "title category", "care")]
+    [InlineData("Made of {materials}, Weight: {weight} net, Care: {care}")]
+    [InlineData("Made of {materials}, Weight: {weight} net, Care: {care}", "materials care", "weight care")]
+    [InlineData("Care: {care}, Made of {materials}; wool, Weight: {weight}")]
+    [InlineData("{care}, Made of {materials}, wool; x{weight}, wool; {title}")]
+    public void Whatever_is_written_is_read_as_values_that_are_allowed(string template, params string[] sets) =>
+        AssertReadsBack(template, sets, Enumerable.Range(0, 500));
+
+    [Fact]
+    public void Whatever_is_written_by_any_template_is_read_as_values_that_are_allowed()
+    {
+        string[] around = ["", "", "", "S", "Size ", "Size long: ", ":", ": ", " ", ",", "; ", "x", "1", "made of ", "'"];
+        foreach (var seed in Enumerable.Range(0, 400))
+        {
+            var random = new Random(seed);
+            var fields = Fields.Select(field => field.Name).ToArray();
+            random.Shuffle(fields);
+            fields = fields[..random.Next(1, fields.Length)];
+            string[] parts = [.. fields.Select(field => $"{Around()}{{{field}}}{(random.Next(3) == 0 ? Around() : "")}")];
+            string[] sets = [.. Enumerable.Range(0, random.Next(4))
+                .Select(_ => string.Join(' ', fields.Where(_ => random.Next(3) > 0))).Where(set => set.Length > 0)];
+            AssertReadsBack(string.Join(AnswerTemplate.Separator, parts), sets, Enumerable.Range(0, 30));
+
+            string Around() => random.GetItems(around, 1)[0];
+        }
+    }
+
+    private static void AssertReadsBack(string form, string[] sets, IEnumerable<int> seeds)
+    {
+        var template = new AnswerTemplate(form, Fields);
+        var parts = template.Parts;
+        var known = new Dictionary<string, IReadOnlyList<string>>
+        {
+            ["category"] = ["Coat", "Coats", "Coats, Size", "12", "long: x", " Hats", "S, S1"],
+            ["materials"] = ["wool", "cotton", "a, wool", "x1", "silk, Weight: 3", "12"],
+        };
+        var language = new AnswerLanguage(template, known, sets.Length == 0 ? null : [.. sets.Select(set => set.Split(' '))]);
+        string[] pieces =
+        [
+            .. parts.SelectMany((part, i) => parts.Skip(i + 1).Select(next => Label(part, next))),
+            .. parts.SelectMany(part => new[] { part.Before, part.After }).Where(text => text.Length > 0),
+            .. known.Values.SelectMany(value => value), ", ", ",", "; ", " ", "x", "1", "12", ".", ">", "S",
+        ];
+        var read = new HashSet<string>();
+        foreach (var seed in seeds)
+        {
+            var text = Write(language, pieces, new Random(seed));
+            var answer = template.Read(text);
+            Assert.True(answer is not null, $"'{form}' does not read '{text}'");
+            var values = parts.Select(part => (part.Field, Value: answer.ValueOf(part.Field.Name))).ToList();
+            read.Add(string.Join(' ', values.Where(field => field.Value is not null).Select(field => field.Field.Name)));
+            Assert.All(values, field => Assert.True(
+                field.Value is null || !known.TryGetValue(field.Field.Name, out var allowed)
+                    || (field.Value.Items ?? [field.Value.Text!]).All(item => allowed.Contains(item)),
+                $"'{form}' reads the {field.Field.Name} '{field.Value}' in '{text}'"));
+            for (var i = 0; i < parts.Count; i++)
+            {
+                if (parts[i].Field.Kind != FieldKind.Text || values[i].Value is not { } value) continue;
+                Assert.All(parts.Skip(i + 1).Where(next => next.Field.Kind != FieldKind.Number), next => Assert.False(
+                    value.Text!.Contains(Label(parts[i], next), StringComparison.Ordinal),
+                    $"'{form}' reads a text with '{Label(parts[i], next)}' in '{text}'"));
+            }
+        }
+        // Sets that the template cannot read back are left out, and any is allowed when none is left.
+        if (read.Overlaps(sets)) Assert.Subset(sets.ToHashSet(), read);
+
+        static string Label(AnswerPart part, AnswerPart next) => $"{part.After}{AnswerTemplate.Separator}{next.Before}";
+    }
+
+    /// <summary>Writes an answer by chance, above all from pieces of its labels.</summary>
+    private static string Write(AnswerLanguage language, string[] pieces, Random random)
+    {
+        var text = new StringBuilder();
+        var state = AnswerLanguage.Start;
+        for (var i = 0; i < 40 && !(language.IsComplete(state) && random.Next(8) == 0); i++)
+        {
+            foreach (var rune in random.GetItems(pieces, 1)[0].EnumerateRunes())
+            {
+                if (language.Next(state, rune) is not (>= 0 and var next)) break;
+                state = next;
+                text.Append(rune);
+            }
+        }
+        return text + language.Rest(state);
     }
 
     private static AnswerLanguage Further() => new(
