@@ -84,6 +84,17 @@ public sealed partial class AnswerTemplate
             .Select(part => KeyValuePair.Create(part.Field.Name, Value(part.Field.Kind, text[fields[part.Field.Name]]))));
     }
 
+    /// <summary>
+    /// Returns the first field that <see cref="Read"/> gives another value than an answer was written with, as a text of the answer holds
+    /// the label of a later part, or a number has too many digits; null when the answer is read as it was written.
+    /// </summary>
+    public FieldDefinition? Misread(Answer answer)
+    {
+        var read = Read(Write(answer));
+        return Parts.Select(part => part.Field)
+            .FirstOrDefault(field => Text(answer, field)?.Trim() != (read is null ? null : Text(read, field)));
+    }
+
     /// <summary>Finds the values of an answer's fields, without surrounding white space.</summary>
     /// <returns>The place of each value in the text, by field; empty when <see cref="Read"/> gives null.</returns>
     public IReadOnlyDictionary<string, Range> Find(string text)

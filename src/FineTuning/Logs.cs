@@ -69,4 +69,10 @@ internal static partial class Logs
         "Answers of run {Run}'s validation split take up to {Longest} tokens, but the model may generate {Most}: longer ones are cut off "
         + "and count as wrong. Raise training.maxAnswerTokens.")]
     public static partial void AnswersTooLong(this ILogger logger, string run, int longest, int most);
+
+    [LoggerMessage(19, LogLevel.Warning,
+        "The answer template of run {Run} reads the answers of {Count} samples with other values than they are written with, the first of "
+        + "{First}: a text that holds the label of a later field ends there. The model learns them, but such answers count as wrong. "
+        + "Choose labels in training.answerTemplate that no text has.")]
+    public static partial void AnswersMisread(this ILogger logger, string run, int count, string? first);
 }

@@ -168,6 +168,7 @@ internal sealed class FineTuner : IDisposable
         _loop = new TrainingLoop(settings, _trained, _data.Training, _reader, checkpoints, progressWriter, time);
         logger.Starting(
             job.Run, _data.Training.Count, _data.Validation.Count, _data.Test.Count, _data.Dropped, _trained.Parameters.Count, _loop.Steps);
+        if (_data.Misread > 0) logger.AnswersMisread(job.Run, _data.Misread, _data.FirstMisread);
         var longest = _data.Validation.Max(sample => rows.AnswerLength(sample.Answer));
         if (longest > rows.MaxAnswerTokens) logger.AnswersTooLong(job.Run, longest, rows.MaxAnswerTokens);
         var gigabytes = _trained.CheckpointBytes / 1e9;

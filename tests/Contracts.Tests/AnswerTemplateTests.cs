@@ -56,6 +56,16 @@ public sealed class AnswerTemplateTests
         "Product: {title}, Category: {category}, Full Price: {price}, Brand: {brand}, X: {x}",
         AnswerTemplate.DefaultFor([new("brand", FieldKind.Text), new("x", FieldKind.Number, "g")]));
 
+    [Theory]
+    [InlineData("Shoes, Category: Boots", "SHOES", 3.0, "title")]
+    [InlineData("Shoes, Category: Boots", null, null, "title")]
+    [InlineData("Shoes", "Low, Full Price: 4", null, "category")]
+    [InlineData("Shoes", "SHOES", 1e12, "title")]
+    [InlineData(" Shoes, Full Price: low", "Category: SHOES", 3.125, null)]
+    [InlineData(null, null, null, null)]
+    public void An_answer_that_is_read_with_another_value_is_told(string? title, string? category, double? price, string? field) =>
+        Assert.Equal(field, Template.Misread(new Answer(title, category, price))?.Name);
+
     [Fact]
     public void White_space_around_a_template_is_no_part_of_it()
     {

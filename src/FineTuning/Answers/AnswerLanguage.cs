@@ -58,8 +58,8 @@ internal sealed class AnswerLanguage
         if (from.Other != None) yield return from.Other;
         foreach (var (rune, next) in from.Edges)
         {
-            if (next != None && rune.Utf8SequenceLength > utf8.Length && Encoding.UTF8.GetBytes(rune.ToString()).AsSpan().StartsWith(utf8))
-                yield return next;
+            if (next == None || rune.Utf8SequenceLength <= utf8.Length) continue;
+            if (Encoding.UTF8.GetBytes(rune.ToString()).AsSpan().StartsWith(utf8)) yield return next;
         }
     }
 
@@ -224,7 +224,8 @@ internal sealed class AnswerLanguage
             (_end, _otherEnd, _cut) = (New(NodeKind.End), New(NodeKind.OtherEnd), New(NodeKind.Cut));
             // Sets and values that the template would read as others are left out.
             var sets = fieldSets?.Select(set => Indices(part => set.Contains(part.Field.Name)))
-                .Where(set => set.Length > 0 && ReadsBack(set) && !HidesLabel(set)).DistinctBy(Key).OrderBy(Key, StringComparer.Ordinal).ToList();
+                .Where(set => set.Length > 0 && ReadsBack(set) && !HidesLabel(set))
+                .DistinctBy(Key).OrderBy(Key, StringComparer.Ordinal).ToList();
             _sets = sets is { Count: > 0 } ? sets : null;
             foreach (var (part, field) in template.Parts.Select((part, i) => (i, part.Field)))
             {
@@ -233,11 +234,10 @@ internal sealed class AnswerLanguage
                 // Of the sets, one for each part that may follow the value: there are many values to try.
                 var around = _sets?.Where(set => set.Contains(part)).DistinctBy(set => set.FirstOrDefault(i => i > part, -1)).ToList()
                     ?? new int[][] { Indices(_ => true), [.. Enumerable.Range(0, part + 1)], [part] }.Where(set => ReadsBack(set)).ToList();
-                // Two items, with their separator between them, may spell a label.
-                var several = field.Kind == FieldKind.List && template.Parts.Any(
-                    other => $"{other.Before} {other.After}".Contains(FieldValue.ItemSeparator, StringComparison.Ordinal));
-                var readable = known.Where(value => around.All(set => ReadsBack(set, field.Name, value))
-                    && !(several && value.Contains(AnswerTemplate.Separator, StringComparison.Ordinal))).ToList();
+                var labels = template.Parts.Skip(part + 1)
+                    .Select(next => template.Parts[part].After + AnswerTemplate.Separator + next.Before).ToList();
+                var readable = known.Where(value => !labels.Any(label => value.Contains(label, StringComparison.Ordinal))
+                    && around.All(set => ReadsBack(set, field.Name, value))).ToList();
                 if (readable.Count > 0) _values[field.Name] = [.. readable.Select(value => value.EnumerateRunes().ToArray())];
             }
         }
@@ -254,7 +254,7 @@ internal sealed class AnswerLanguage
         private int[] Indices(Func<AnswerPart, bool> chosen) =>
             [.. Enumerable.Range(0, _template.Parts.Count).Where(i => chosen(_template.Parts[i]))];
 
-        /// <summary>Returns true when some value after a label of the set can be read as that of an earlier part, which is left out.</summary>
+        /// <summary>Returns true when a value of the set may be read as one of an earlier part, whose label its own begins with.</summary>
         private bool HidesLabel(int[] set) => set.Select((part, i) => (Part: part, After: i == 0 ? 0 : set[i - 1] + 1)).Any(next =>
             Enumerable.Range(next.After, next.Part - next.After).Any(part => _template.Parts[part].Field.Kind != FieldKind.Number
                 && _template.Parts[next.Part].Before.StartsWith(_template.Parts[part].Before, StringComparison.Ordinal)));
@@ -297,7 +297,8 @@ internal sealed class AnswerLanguage
                     : sets?.Where(set => set.FirstOrDefault(-1) == i).Select(set => set[1..]).ToList();
                 parts.AddRange(Literal(before, Value(i, After(i + 1, rest), allowed: rest is not { Count: 0 })));
                 // The template also reads a part after a separator that nothing precedes.
-                if (next == 0 && i > 0) parts.AddRange(Literal(AnswerTemplate.Separator + before, Value(i, After(i + 1, []), allowed: false)));
+                if (next == 0 && i > 0)
+                    parts.AddRange(Literal(AnswerTemplate.Separator + before, Value(i, After(i + 1, []), allowed: false)));
             }
             var end = (sets is null ? next > 0 : sets.Any(set => set.Length == 0)) ? _end : _otherEnd;
             return _after[key] = [end, .. next == 0 ? parts : Literal(AnswerTemplate.Separator, parts)];
@@ -308,18 +309,19 @@ internal sealed class AnswerLanguage
             if (_valueNodes.TryGetValue((part, next), out var known)) return known;
             var (before, field, suffix) = _template.Parts[part];
             var after = Literal(suffix, next);
+            // No value holds the label of a later part, not even where it goes on after that.
+            var without = Literal(suffix, After(part + 1, []));
             // Text ends where a value begins, but digits may as well begin the text of a later part with the same label.
             IReadOnlyList<Node> cut = field.Kind == FieldKind.Number && _template.Parts.Skip(part + 1)
                 .Any(later => later.Before.StartsWith(before, StringComparison.Ordinal)) ? [] : [_cut];
             var nodes = field.Kind == FieldKind.Number ? Number(after)
                 : !allowed ? []
-                : !_values.TryGetValue(field.Name, out var values) ? Text(after, without: Literal(suffix, After(part + 1, [])))
-                : field.Kind == FieldKind.List ? List(values, after)
-                : Tree(values, after);
+                : !_values.TryGetValue(field.Name, out var values) ? Text(after, without)
+                : field.Kind == FieldKind.List ? List(values, after, without)
+                : Tree(values, after, without);
             return _valueNodes[(part, next)] = [.. nodes, .. cut];
         }
 
-        /// <param name="without">Nodes after the value; no text begins with their labels.</param>
         private IReadOnlyList<Node> Text(IReadOnlyList<Node> after, IReadOnlyList<Node> without)
         {
             var text = New(NodeKind.Text);
@@ -338,19 +340,21 @@ internal sealed class AnswerLanguage
             return digits;
         }
 
-        private IReadOnlyList<Node> List(IReadOnlyList<Rune[]> items, IReadOnlyList<Node> after)
+        private IReadOnlyList<Node> List(IReadOnlyList<Rune[]> items, IReadOnlyList<Node> after, IReadOnlyList<Node> without)
         {
             // After an item comes the end of the list, or the separator, whose last character leads back to the items.
             var again = New(NodeKind.Exact, rune: new Rune(FieldValue.ItemSeparator[^1]));
-            return again.Targets = Tree(items, [.. after, .. Literal(FieldValue.ItemSeparator[..^1], [again])]);
+            return again.Targets = Tree(
+                items, [.. after, .. Literal(FieldValue.ItemSeparator[..^1], [again])], without);
         }
 
         /// <summary>Makes the nodes of several texts, one for each of their beginnings.</summary>
-        private IReadOnlyList<Node> Tree(IEnumerable<Rune[]> texts, IReadOnlyList<Node> after, int length = 0) =>
+        private IReadOnlyList<Node> Tree(
+            IEnumerable<Rune[]> texts, IReadOnlyList<Node> after, IReadOnlyList<Node> without, int length = 0) =>
         [
             .. texts.Where(text => text.Length > length).GroupBy(text => text[length]).Select(group => New(
                 NodeKind.Exact,
-                [.. group.Any(text => text.Length == length + 1) ? after : [], .. Tree(group, after, length + 1)],
+                [.. group.Any(text => text.Length == length + 1) ? after : without, .. Tree(group, after, without, length + 1)],
                 group.Key)),
         ];
 

@@ -9,9 +9,12 @@ namespace FunctionsPipeline.FineTuning.Data;
 /// <param name="Validation">Validation samples, at least one.</param>
 /// <param name="Test">Test samples; may be empty.</param>
 /// <param name="Dropped">Number of samples that are left out as too long.</param>
+/// <param name="Misread">Number of samples whose answers the template reads as others.</param>
+/// <param name="FirstMisread">The first of them, and the field that it reads with another value; null for none.</param>
 /// <param name="Views">Number of views of all images that the vision tower computes; a few more where images are very tall.</param>
 internal sealed record TrainingData(
-    IReadOnlyList<Sample> Training, IReadOnlyList<Sample> Validation, IReadOnlyList<Sample> Test, int Dropped, long Views)
+    IReadOnlyList<Sample> Training, IReadOnlyList<Sample> Validation, IReadOnlyList<Sample> Test, int Dropped, int Misread,
+    string? FirstMisread, long Views)
 {
     // Merged patches of a view: 12 × 12.
     private const int TokensOfView = 144;
@@ -33,28 +36,34 @@ internal sealed record TrainingData(
         SampleList Fitting(string split) => new([.. shards[split]], maxTokens);
         var data = new TrainingData(
             Fitting(Splits.Train), Fitting(Splits.Validation), Fitting(Splits.Test),
-            counted.Sum(shard => shard.Tokens.Count(tokens => tokens > maxTokens)), counted.Sum(shard => shard.Views));
+            counted.Sum(shard => shard.Tokens.Count(tokens => tokens > maxTokens)), counted.Sum(shard => shard.Misread),
+            counted.Select(shard => shard.FirstMisread).FirstOrDefault(first => first is not null), counted.Sum(shard => shard.Views));
         Require(data.Training, shards[Splits.Train], "training", "its report says why rows were rejected", maxTokens);
         Require(data.Validation, shards[Splits.Validation], "validation", "raise dataset.validationFraction", maxTokens);
         return data;
     }
 
-    private static (ShardIndex Index, int[] Tokens, long Views)[] Count(
+    private static (ShardIndex Index, int[] Tokens, int Misread, string? FirstMisread, long Views)[] Count(
         IReadOnlyList<ShardIndex> indexes, RowBuilder rows, ImageProcessor processor)
     {
         try
         {
             return [.. indexes.AsParallel().AsOrdered().Select(index =>
             {
-                var (tokens, views) = (new List<int>(index.Count), 0L);
+                var (tokens, misread, firstMisread, views) = (new List<int>(index.Count), 0, (string?)null, 0L);
                 foreach (var sample in index.Samples.Select(content => new Sample(index.Shard, content, Tokens: 0)))
                 {
                     int[] images = [.. sample.Images.Select(image => processor.Tokens(image.Width, image.Height))];
                     tokens.Add(rows.Length(images, sample.Answer));
+                    if (rows.Answers.Misread(sample.Answer) is { } field)
+                    {
+                        misread++;
+                        firstMisread ??= $"{sample.Labels.Key}, field {field.Name}";
+                    }
                     // A single crop has the pixels of the global view.
                     views += images.Sum(image => image == ProcessedImage.TokensOf(1, 1) ? 1 : image / TokensOfView);
                 }
-                return (index, tokens.ToArray(), views);
+                return (index, tokens.ToArray(), misread, firstMisread, views);
             })];
         }
         catch (AggregateException e) when (e.InnerException is UnreadableImageException image)

@@ -162,7 +162,7 @@ public sealed class AnswerLanguageTests
     public void Whatever_is_written_by_any_template_is_read_as_values_that_are_allowed()
     {
         string[] around = ["", "", "", "S", "Size ", "Size long: ", ":", ": ", " ", ",", "; ", "x", "1", "made of ", "'"];
-        foreach (var seed in Enumerable.Range(0, 400))
+        foreach (var seed in Enumerable.Range(0, 300))
         {
             var random = new Random(seed);
             var fields = Fields.Select(field => field.Name).ToArray();
@@ -214,7 +214,7 @@ public sealed class AnswerLanguageTests
             }
         }
         // Sets that the template cannot read back are left out, and any is allowed when none is left.
-        if (read.Overlaps(sets)) Assert.Subset(sets.ToHashSet(), read);
+        if (!read.IsSubsetOf(sets)) Assert.Equal(new AnswerLanguage(template, known).Count, language.Count);
 
         static string Label(AnswerPart part, AnswerPart next) => $"{part.After}{AnswerTemplate.Separator}{next.Before}";
     }

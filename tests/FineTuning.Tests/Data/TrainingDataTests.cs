@@ -39,6 +39,16 @@ public sealed class TrainingDataTests : IDisposable
     }
 
     [Fact]
+    public void Samples_whose_answers_read_as_others_are_counted()
+    {
+        string[] titles = ["Hat, Category", "Hat, Category: Hats", "a, Category: b"];
+        var shard = TarShard.WriteIndex(_root, "titled.tar", Splits.Train, titles.Select((title, i) =>
+            Sample($"train-{i}", 60, 60) with { Labels = new SampleLabels($"train-{i}", "00", title, "Hats", null) }));
+        var data = Plan(5000, shard, Index(Splits.Validation, (60, 60)));
+        Assert.Equal((3, 2, "train-1, field title"), (data.Training.Count, data.Misread, data.FirstMisread));
+    }
+
+    [Fact]
     public void Nothing_left_says_what_to_do()
     {
         var failure = Assert.Throws<TrainingException>(() => Plan(300, Index(Splits.Train, (60, 60)), Index(Splits.Validation, (60, 60))));
