@@ -60,7 +60,7 @@ public sealed class AnswerTemplateTests
     [InlineData("Shoes, Category: Boots", "SHOES", 3.0, "title")]
     [InlineData("Shoes, Category: Boots", null, null, "title")]
     [InlineData("Shoes", "Low, Full Price: 4", null, "category")]
-    [InlineData("Shoes", "SHOES", 1e12, "title")]
+    [InlineData("Shoes", "SHOES", 1e12, "category")]
     [InlineData(" Shoes, Full Price: low", "Category: SHOES", 3.125, null)]
     [InlineData(null, null, null, null)]
     public void An_answer_that_is_read_with_another_value_is_told(string? title, string? category, double? price, string? field) =>
