@@ -41,7 +41,7 @@ public class IngestScaleTests(ITestOutputHelper output)
             Files = files,
             Units = units,
             CatalogParts = (units + 999) / 1000,
-            KeyPartitions = (rows + 999_999) / 1_000_000,
+            KeyPartitions = (rows + 249_999) / 250_000,
             Shards = (units + 3) / 4,
             UnitsAtOnce = unitsPerInstance * instances,
             Instances = instances,
