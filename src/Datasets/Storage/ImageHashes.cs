@@ -55,7 +55,8 @@ internal sealed class ImageHashes(BlobContainerClient container, DatasetBlobs da
             if (sought.Contains(next)) found[next] = entry;
             if (++next == hashes.Count) break;
         }
-        return new NearDuplicates(images, [.. pairs.Select(pair => Describe(found[pair.First], found[pair.Second], pair.Distance))], leftOut);
+        return new NearDuplicates(
+            images, [.. pairs.Select(pair => Describe(found[pair.First], found[pair.Second], pair.Distance))], leftOut);
     }
 
     private static NearDuplicate Describe(Entry first, Entry second, int distance) =>

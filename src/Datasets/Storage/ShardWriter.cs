@@ -17,7 +17,10 @@ internal sealed class ShardWriter(DatasetBlobs dataset, BlobContainerClient cont
 {
     private const string Split = "split";
     private const string Samples = "samples";
+
+    // Each download has two buffers of 128 kB, which the array pool keeps, and an instance writes several shards at once.
     private const int SamplesAtOnce = 4;
+
     private const int TarHeaderBytes = 512;
 
     /// <summary>Writes a shard and its index unless the shard exists.</summary>
