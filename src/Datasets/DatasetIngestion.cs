@@ -115,8 +115,6 @@ public sealed class DatasetIngestion : IDisposable
         using var slot = await _slots.TakeAsync(cancellationToken);
         var source = _lookup.FilesOf(request, dataset.Commit, asOf: null);
         await using var parquet = TemporaryFile.Create();
-        await using var hashes = TemporaryFile.Create();
-        await using var hashWriter = new BinaryWriter(hashes);
         await new ParquetConversion(source, request.Config, _options.ImageLimits.MaxBytes)
             .WriteAsync(table, parquet, mostRows: null, cancellationToken);
         parquet.Position = 0;
