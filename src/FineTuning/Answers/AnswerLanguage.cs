@@ -309,7 +309,7 @@ internal sealed class AnswerLanguage
             if (_valueNodes.TryGetValue((part, next), out var known)) return known;
             var (before, field, suffix) = _template.Parts[part];
             var after = Literal(suffix, next);
-            // No value holds the label of a later part, not even where it goes on after that.
+            // Where a value cannot end, the label of a later part leads to no complete answer.
             var without = Literal(suffix, After(part + 1, []));
             // Text ends where a value begins, but digits may as well begin the text of a later part with the same label.
             IReadOnlyList<Node> cut = field.Kind == FieldKind.Number && _template.Parts.Skip(part + 1)
