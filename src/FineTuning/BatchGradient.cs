@@ -103,11 +103,8 @@ internal sealed class AnswerLoss(Phi3VisionModel model, Device device, bool reco
     }
 
     /// <summary>Computes the hidden states at the positions that predict a label: [labels, H].</summary>
-    private Tensor Labelled(TrainingBatch batch, ActivationTape? tape)
-    {
-        var hidden = model.Hidden(batch.Input(device), tape: tape);
-        return hidden.flatten(0, 1).index_select(0, batch.Positions(device));
-    }
+    private Tensor Labelled(TrainingBatch batch, ActivationTape? tape) =>
+        model.Hidden(batch.Input(device), tape: tape, positions: batch.Positions(device));
 
     private double OfChunks(Tensor hidden, Tensor targets, Func<Tensor, float> value)
     {

@@ -12,13 +12,18 @@ public sealed class ModelCost
 
     private readonly Phi3VisionConfig _config;
     private readonly IReadOnlyList<WeightSpec> _weights;
-    private readonly double _decoder, _projector, _head, _clipLayer;
+    private readonly double _decoder, _outputs, _projector, _head, _clipLayer;
 
     public ModelCost(Phi3VisionConfig config)
     {
         _config = config;
         _weights = WeightLayout.Of(config);
         _decoder = Matrices(ModelPart.DecoderLayers);
+        // What follows the attention in the last layer: computed at the positions whose logits are.
+        _outputs = _weights
+            .Where(weight => weight.Role == WeightRole.Matrix && weight.Name.Contains($".layers.{config.NumHiddenLayers - 1}.")
+                && weight.Part == ModelPart.DecoderLayers && !weight.Name.Contains("qkv_proj"))
+            .Sum(weight => weight.Count);
         _projector = Matrices(ModelPart.Projector);
         // All values: lm_head has the role of an embedding, which Matrices leaves out.
         _head = Count(ModelPart.Head);
@@ -41,7 +46,7 @@ public sealed class ModelCost
     /// <param name="views">Number of views of all images.</param>
     /// <param name="logits">Number of positions whose logits are computed.</param>
     public double OperationsOfPrompt(double tokens, double imageTokens, double views, double logits = 1) =>
-        Decoder(tokens) + Attention(tokens * tokens) + Tower(views) + Projector(imageTokens) + Head(logits);
+        Decoder(tokens, logits) + Attention(tokens * tokens) + Tower(views) + Projector(imageTokens) + Head(logits);
 
     /// <summary>
     /// Computes the operations of one training step: one forward, one backward through the activations of every part that gradients pass,
@@ -50,7 +55,8 @@ public sealed class ModelCost
     public double OperationsOfStep(StepSize size, TrainedParts trained)
     {
         // Everything trainable lies at or below the decoder's layers, so gradients always pass through the layers and the head.
-        var decoder = (trained.Decoder ? 3 : 2) * (Decoder(size.Tokens) + Head(size.Labels)) + 3 * Attention(size.SquaredLengths);
+        var decoder = (trained.Decoder ? 3 : 2) * (Decoder(size.Tokens, size.Labels) + Head(size.Labels))
+            + 3 * Attention(size.SquaredLengths);
         // 2 operations per adapter value and token, times 3 as for any trained weight: forward, gradients of the input and of the weight.
         var adapters = 6.0 * trained.AdapterValues * size.Tokens;
         var projector = (1 + (trained.Projector ? 1 : 0) + (trained.VisionTower ? 1 : 0)) * Projector(size.ImageTokens);
@@ -58,7 +64,7 @@ public sealed class ModelCost
         return decoder + adapters + projector + tower;
     }
 
-    private double Decoder(double tokens) => 2 * tokens * _decoder;
+    private double Decoder(double tokens, double outputs) => 2 * (tokens * (_decoder - _outputs) + outputs * _outputs);
 
     // Two products, Q · Kᵀ and weights · V, each 2 · L² · H operations; the causal mask halves them.
     private double Attention(double squaredLengths) => _config.NumHiddenLayers * 2 * squaredLengths * _config.HiddenSize;

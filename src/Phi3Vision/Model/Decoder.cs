@@ -42,8 +42,9 @@ internal sealed class Decoder : nn.Module
     /// <summary>Computes norm(layerₙ(… layer₁(embed(input)))).</summary>
     /// <param name="trace">Keeps the intermediate tensors.</param>
     /// <param name="tape">Records the layers for recomputation in the backward pass.</param>
-    /// <returns>[B, L, H].</returns>
-    public Tensor forward(ModelInput input, KeyValueCache? cache, ForwardTrace? trace, ActivationTape? tape)
+    /// <param name="positions">Positions whose states are returned, I64 [P] of indices into [B · L]; null for all.</param>
+    /// <returns>[B, L, H], or [P, H].</returns>
+    public Tensor forward(ModelInput input, KeyValueCache? cache, ForwardTrace? trace, ActivationTape? tape, Tensor? positions)
     {
         using var scope = NewDisposeScope();
         var (device, dtype) = (Device, Dtype);
@@ -53,13 +54,15 @@ internal sealed class Decoder : nn.Module
         var mask = shape.Segments is { } segments ? AttentionMask.OfPack(segments)
             : AttentionMask.Create(shape.Length, cached, shape.HasPadding ? input.AttentionMask : null, device, dtype);
         trace?.KeepRotary(rotary);
-        tape?.Keep(rotary.Cos, rotary.Sin, mask.Bias);
+        positions = positions?.alias();
+        tape?.Keep(rotary.Cos, rotary.Sin, mask.Bias, positions);
         var hidden = Embed(input, shape, device, dtype, trace, tape);
         trace?.KeepEmbedded(hidden);
         foreach (var layer in layers)
         {
+            var selected = layer == layers[^1] ? positions : null;
             // Recorded even where the layer's own weights are frozen: adapters on its linear layers are not among its parameters.
-            Tensor Run(Tensor x) => layer.forward(x, rotary, mask, cache);
+            Tensor Run(Tensor x) => layer.forward(x, rotary, mask, cache, selected);
             var next = tape is null ? Run(hidden) : tape.Run(Run, hidden);
             // Frees this handle only: autograd, tape and trace hold what they need. In generation one layer's output is in memory.
             hidden.Dispose();
@@ -69,7 +72,8 @@ internal sealed class Decoder : nn.Module
         cache?.Advance((int)shape.Length);
         var final = norm.call(hidden);
         trace?.KeepFinal(final);
-        return final.view([.. input.InputIds.shape, final.shape[^1]]).MoveToOuterDisposeScope();
+        if (positions is null) final = final.view([.. input.InputIds.shape, final.shape[^1]]);
+        return final.MoveToOuterDisposeScope();
     }
 
     private RotaryTables Rotary(ModelInput input, CheckedInput shape, int cached, Device device, ScalarType dtype)
@@ -117,11 +121,13 @@ internal sealed class DecoderLayer : nn.Module
     }
 
     /// <param name="input">[B, L, H].</param>
-    /// <returns>[B, L, H].</returns>
-    public Tensor forward(Tensor input, RotaryTables rotary, AttentionMask mask, KeyValueCache? cache)
+    /// <param name="positions">Positions to compute beyond their keys and values, as in <see cref="Decoder.forward"/>.</param>
+    /// <returns>[B, L, H], or [P, H].</returns>
+    public Tensor forward(Tensor input, RotaryTables rotary, AttentionMask mask, KeyValueCache? cache, Tensor? positions)
     {
         using var scope = NewDisposeScope();
-        var attended = input.Plus(self_attn.forward(input_layernorm.call(input), rotary, mask, cache));
+        var residual = positions is null ? input : input.flatten(0, 1).index_select(0, positions);
+        var attended = residual.Plus(self_attn.forward(input_layernorm.call(input), rotary, mask, cache, positions));
         return attended.Plus(mlp.call(post_attention_layernorm.call(attended))).MoveToOuterDisposeScope();
     }
 }
@@ -180,22 +186,24 @@ internal sealed class SelfAttention : nn.Module
     }
 
     /// <param name="input">[B, L, H].</param>
-    /// <returns>[B, L, H].</returns>
-    public Tensor forward(Tensor input, RotaryTables rotary, AttentionMask mask, KeyValueCache? cache)
+    /// <param name="positions">Positions whose output is returned, as in <see cref="Decoder.forward"/>.</param>
+    /// <returns>[B, L, H], or [P, H].</returns>
+    public Tensor forward(Tensor input, RotaryTables rotary, AttentionMask mask, KeyValueCache? cache, Tensor? positions)
     {
         using var scope = NewDisposeScope();
         var (batch, length) = (input.shape[0], input.shape[1]);
-        // [B, L, H] → [B, heads + 2 · kvHeads, L, d]. The projection's rows are all query heads, then all key heads, then all value
+        // [B, L, H] → [B, L, heads + 2 · kvHeads, d]. The projection's rows are all query heads, then all key heads, then all value
         // heads; queries and keys are adjacent and are rotated together.
-        var heads = qkv_proj.call(input).view(batch, length, _heads + 2 * _keyValueHeads, _headDim).transpose(1, 2);
-        var rotated = rotary.Apply(heads.narrow(1, 0, _heads + _keyValueHeads));
-        var query = rotated.narrow(1, 0, _heads);
-        var key = rotated.narrow(1, _heads, _keyValueHeads);
-        var value = heads.narrow(1, _heads + _keyValueHeads, _keyValueHeads);
+        var heads = qkv_proj.call(input).view(batch, length, _heads + 2 * _keyValueHeads, _headDim)
+            .split([_heads + _keyValueHeads, _keyValueHeads], 2);
+        var rotated = rotary.Apply(heads[0]).transpose(1, 2).split([_heads, _keyValueHeads], 1);
+        var (query, key, value) = (rotated[0], rotated[1], heads[1].transpose(1, 2));
         // Cached keys keep their rotation, also when later positions switch to the long factors, as in the published code.
         if (cache is not null) (key, value) = cache.Append(_layer, key, value);
         var attended = mask.Attend(query, ForEveryQueryHead(key), ForEveryQueryHead(value));
-        return o_proj.call(attended.transpose(1, 2).reshape(batch, length, _heads * _headDim)).MoveToOuterDisposeScope();
+        var joined = attended.transpose(1, 2).reshape(batch, length, _heads * _headDim);
+        if (positions is not null) joined = joined.flatten(0, 1).index_select(0, positions);
+        return o_proj.call(joined).MoveToOuterDisposeScope();
     }
 
     // Repeats each key-value head for its consecutive query heads: [B, kvHeads, L, d] → [B, heads, L, d].
@@ -239,11 +247,12 @@ internal sealed class RotaryEmbedding
     {
         using var scope = NewDisposeScope();
         var frequencies = torch.tensor(end > _originalPositions ? _long : _short, device: device);
-        // [1 or B, 1, L, d/2]. Position · frequency is rounded to float32 before the cosine, as in the published code; from about position
+        // [1 or B, L, 1, d/2]. Position · frequency is rounded to float32 before the cosine, as in the published code; from about position
         // 4000 the rounding is visible in the result.
-        var angles = positions.to(device).to(ScalarType.Float32).unsqueeze(1).unsqueeze(-1) * frequencies;
-        Tensor Scaled(Tensor table) => table.Times(_scale).to(dtype).MoveToOuterDisposeScope();
-        return new RotaryTables(Scaled(angles.cos()), Scaled(angles.sin()));
+        var angles = positions.to(device).to(ScalarType.Float32).unsqueeze(-1).unsqueeze(-1) * frequencies;
+        var (cos, sin) = (angles.cos().Times(_scale).to(dtype), angles.sin().Times(_scale).to(dtype));
+        return new RotaryTables(
+            torch.cat([cos, cos], dim: -1).MoveToOuterDisposeScope(), torch.cat([sin.neg(), sin], dim: -1).MoveToOuterDisposeScope());
     }
 
     /// <summary>Makes the tables of consecutive positions from start to end (exclusive), the same in every row.</summary>
@@ -263,7 +272,7 @@ internal sealed class RotaryEmbedding
         using var scope = NewDisposeScope();
         var tables = segments.Distinct().ToDictionary(length => length, length => Tables(0, length, device, dtype));
         Tensor Packed(Func<RotaryTables, Tensor> part) =>
-            torch.cat([.. segments.Select(length => part(tables[length]))], dim: -2).MoveToOuterDisposeScope();
+            torch.cat([.. segments.Select(length => part(tables[length]))], dim: 1).MoveToOuterDisposeScope();
         return new RotaryTables(Packed(table => table.Cos), Packed(table => table.Sin));
     }
 
@@ -281,19 +290,22 @@ internal sealed class RotaryEmbedding
     }
 }
 
-/// <summary>Cosines and sines of the rotary angles of one call, each [1 or B, 1, L, d/2], d the dimensions of a head.</summary>
+/// <summary>
+/// Cosines and sines of the rotary angles of one call, each [1 or B, L, 1, d], d the dimensions of a head. Dimensions i and i + d/2 have
+/// the same angle; the sines of the first half are negated.
+/// </summary>
 internal sealed record RotaryTables(Tensor Cos, Tensor Sin)
 {
     /// <summary>
-    /// Rotates heads, [B, heads, L, d]: (x₁, x₂) → (x₁ cos - x₂ sin, x₂ cos + x₁ sin), where dimension i is paired with
+    /// Rotates heads, [B, L, heads, d]: (x₁, x₂) → (x₁ cos - x₂ sin, x₂ cos + x₁ sin), where dimension i is paired with
     /// dimension i + d/2 (the published <c>apply_rotary_pos_emb</c>).
     /// </summary>
     public Tensor Apply(Tensor heads)
     {
         using var scope = NewDisposeScope();
-        var half = heads.shape[^1] / 2;
-        var (first, second) = (heads.narrow(-1, 0, half), heads.narrow(-1, half, half));
-        return torch.cat([first * Cos - second * Sin, (second * Cos).Plus(first * Sin)], dim: -1).MoveToOuterDisposeScope();
+        // (x₁, x₂) → (x₂, x₁).
+        var swapped = heads.roll(heads.shape[^1] / 2, -1);
+        return (heads * Cos).Add(swapped * Sin).MoveToOuterDisposeScope();
     }
 }
 
@@ -385,9 +397,8 @@ internal sealed class GatedMlp : nn.Module<Tensor, Tensor>
     public override Tensor forward(Tensor input)
     {
         using var scope = NewDisposeScope();
-        // [B, L, 2 · width]: the gate in the first half, up in the second.
-        var gateAndUp = gate_up_proj.call(input);
-        var gated = gateAndUp.narrow(-1, _width, _width) * nn.functional.silu(gateAndUp.narrow(-1, 0, _width));
-        return down_proj.call(gated).MoveToOuterDisposeScope();
+        // […, 2 · width]: the gate in the first half, up in the second.
+        var gateAndUp = gate_up_proj.call(input).chunk(2, -1);
+        return down_proj.call(gateAndUp[1] * nn.functional.silu(gateAndUp[0])).MoveToOuterDisposeScope();
     }
 }

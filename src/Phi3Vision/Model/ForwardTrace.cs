@@ -36,7 +36,7 @@ public sealed class ForwardTrace : IDisposable
         foreach (var tensor in (Tensor?[])[ImageEmbeds, HiddenAfterEmbed, FinalHidden, RopeCos, RopeSin, .. _layers]) tensor?.Dispose();
     }
 
-    internal void KeepRotary(RotaryTables rotary) => (RopeCos, RopeSin) = (BothHalves(rotary.Cos), BothHalves(rotary.Sin));
+    internal void KeepRotary(RotaryTables rotary) => (RopeCos, RopeSin) = (SecondHalfTwice(rotary.Cos), SecondHalfTwice(rotary.Sin));
 
     internal void KeepImages(Tensor rows) => ImageEmbeds = Kept(rows);
 
@@ -46,10 +46,11 @@ public sealed class ForwardTrace : IDisposable
 
     internal void KeepFinal(Tensor hidden) => FinalHidden = Kept(hidden);
 
-    private static Tensor BothHalves(Tensor table)
+    // [1 or B, L, 1, d] → [L, d].
+    private static Tensor SecondHalfTwice(Tensor table)
     {
         using var scope = NewDisposeScope();
-        var half = table[0, 0];
+        var half = table.select(0, 0).select(1, 0).chunk(2, -1)[1];
         return torch.cat([half, half], dim: -1).DetachFromDisposeScope();
     }
 

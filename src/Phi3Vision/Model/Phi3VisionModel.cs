@@ -65,10 +65,14 @@ public sealed class Phi3VisionModel : nn.Module
     /// <param name="cache">Keys and values of earlier positions; the new ones are appended to it.</param>
     /// <param name="trace">Keeps the intermediate tensors.</param>
     /// <param name="tape">Keeps only the inputs of layers; the backward pass is then the tape's.</param>
-    /// <returns>[B, L, H].</returns>
+    /// <param name="positions">
+    /// Positions whose states are wanted, I64 [P] of indices into [B · L]; null for all. The last layer computes no others.
+    /// </param>
+    /// <returns>[B, L, H], or [P, H] with <paramref name="positions"/>.</returns>
     /// <exception cref="ArgumentException">The input's shapes or values do not fit each other or the model.</exception>
-    public Tensor Hidden(ModelInput input, KeyValueCache? cache = null, ForwardTrace? trace = null, ActivationTape? tape = null) =>
-        model.forward(input, cache, trace, tape);
+    public Tensor Hidden(
+        ModelInput input, KeyValueCache? cache = null, ForwardTrace? trace = null, ActivationTape? tape = null, Tensor? positions = null) =>
+        model.forward(input, cache, trace, tape, positions);
 
     /// <summary>
     /// Computes the vision tower's output of images, for <see cref="ModelInput.ImageFeatures"/>: <see cref="ViewFeatures"/> of the views

@@ -205,9 +205,12 @@ public sealed class DecodingSession : IDisposable
     {
         using var noGradients = torch.no_grad();
         using var scope = NewDisposeScope();
-        var hidden = _model.Hidden(input, _cache);
-        // Only the last position's logits are needed: [B, L, H] → [B, H] → [B, V].
-        return _model.Logits(hidden.select(1, hidden.shape[1] - 1)).MoveToOuterDisposeScope();
+        var length = input.InputIds.shape[1];
+        // Only the last position's logits are needed.
+        var last = length == 1
+            ? null : torch.tensor(Enumerable.Range(1, Rows).Select(row => row * length - 1).ToArray(), device: _model.Device);
+        // [B, 1, H] or [B, H] → [B, V].
+        return _model.Logits(_model.Hidden(input, _cache, positions: last).view(Rows, -1)).MoveToOuterDisposeScope();
     }
 }
 

@@ -61,6 +61,25 @@ public sealed class ActivationTapeTests : IDisposable
     }
 
     [Fact]
+    public void Positions_have_the_states_and_gradients_that_they_have_among_all()
+    {
+        var positions = torch.tensor(new long[] { 2, 313, 400, 628 });
+        foreach (var input in new[] { Padded(), Packed() })
+        {
+            var all = _model.Hidden(input).flatten(0, 1).index_select(0, positions);
+            Loss(all).backward();
+            var expected = Gradients.Take(_model);
+            var some = _model.Hidden(input, positions: positions);
+            Close.Assert(all, some, 1e-5);
+            Loss(some).backward();
+            Gradients.AssertEqual(expected, Gradients.Take(_model), 1e-5);
+            using var tape = new ActivationTape();
+            tape.Backward(Loss(_model.Hidden(input, tape: tape, positions: positions)));
+            Gradients.AssertEqual(expected, Gradients.Take(_model), 1e-5);
+        }
+    }
+
+    [Fact]
     public void Gradients_without_recording_are_not_taken_from_a_tape()
     {
         using var tape = new ActivationTape();
