@@ -126,25 +126,36 @@ internal sealed class BatchPixels(IReadOnlyList<ProcessedImage> images) : IBatch
     private const int Side = Phi3VisionConfig.ViewSize;
     private const int View = 3 * Side * Side;
 
-    /// <inheritdoc/>
-    // An image of one crop gives one view: the crop has the same pixels as the global view.
-    public int Views { get; } = images.Sum(image => image is { Height: Side, Width: Side } ? 1 : image.Views);
+    // The crop of an image of one crop has the same pixels as its global view: one view serves as both.
+    private readonly bool _oneView = images.All(OneView);
 
     /// <inheritdoc/>
-    public ModelInput AddTo(ModelInput input, Device device) => input with
+    public int Views { get; } = images.Sum(image => OneView(image) ? 1 : image.Views);
+
+    /// <inheritdoc/>
+    public ModelInput AddTo(ModelInput input, Device device)
     {
-        PixelValues = Pixels().to(device),
-        ImageSizes = tensor(
-            images.SelectMany(image => new long[] { image.Height, image.Width }).ToArray(), [images.Count, 2], device: device),
-    };
+        var pixels = Pixels(_oneView ? 1 : images.Max(image => image.Views)).to(device);
+        return input with
+        {
+            PixelValues = _oneView ? pixels.expand(-1, 2, -1, -1, -1) : pixels,
+            ImageSizes = tensor(
+                images.SelectMany(image => new long[] { image.Height, image.Width }).ToArray(), [images.Count, 2], device: device),
+        };
+    }
+
+    private static bool OneView(ProcessedImage image) => image is { Height: Side, Width: Side };
 
     // Copied directly into the tensor's memory: an intermediate array per step would dominate the garbage collector's work.
-    private Tensor Pixels()
+    private Tensor Pixels(int views)
     {
-        var views = images.Max(image => image.Views);
         var batch = zeros([images.Count, views, 3, Side, Side]);
         var pixels = MemoryMarshal.Cast<byte, float>(batch.bytes);
-        for (var i = 0; i < images.Count; i++) images[i].PixelValues.CopyTo(pixels[(i * views * View)..]);
+        for (var i = 0; i < images.Count; i++)
+        {
+            var values = images[i].PixelValues;
+            values.AsSpan(0, Math.Min(views * View, values.Length)).CopyTo(pixels[(i * views * View)..]);
+        }
         return batch;
     }
 }

@@ -101,7 +101,7 @@ public sealed record PaddedImage(byte[] Rgb, int Width, int Height);
 /// <summary>An image prepared for the model.</summary>
 /// <param name="PixelValues">
 /// Normalised pixels, [<paramref name="Views"/>, 3, 336, 336]: the global view, then the crops row by row. The filler crops of zeros that
-/// the published processor appends are left out.
+/// the published processor appends are left out. The crop of an image of one crop has the global view's pixels.
 /// </param>
 /// <param name="Views">Number of views: the crops and the global view.</param>
 /// <param name="Height">Height of the padded image that the crops tile, in pixels, a multiple of 336.</param>

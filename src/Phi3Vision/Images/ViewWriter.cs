@@ -16,7 +16,8 @@ internal sealed class ViewWriter : IDisposable
 
     private readonly int _columns;
     private readonly float[] _pixels;
-    private readonly GlobalView _global;
+    // Null for an image of one crop, which is its own global view.
+    private readonly GlobalView? _global;
     private int _y;
 
     /// <param name="width">Width of the padded image in pixels, a multiple of 336.</param>
@@ -27,7 +28,7 @@ internal sealed class ViewWriter : IDisposable
         var (rows, views) = (height / Side, height / Side * _columns + 1);
         // Uninitialised memory is safe: the rows of the global view and of the crops cover every value.
         _pixels = GC.AllocateUninitializedArray<float>(checked(views * 3 * Plane));
-        _global = new GlobalView(width, height, _pixels.AsMemory(0, 3 * Plane));
+        _global = views == 2 ? null : new GlobalView(width, height, _pixels.AsMemory(0, 3 * Plane));
         Image = new ProcessedImage(_pixels, views, height, width, ProcessedImage.TokensOf(rows, _columns));
     }
 
@@ -44,11 +45,15 @@ internal sealed class ViewWriter : IDisposable
             var pixels = row.Slice(column * Side * 3, Side * 3);
             PixelNormalizer.Normalize(pixels, target[..Side], target.Slice(Plane, Side), target.Slice(2 * Plane, Side));
         }
-        _global.Add(row);
+        if (_global is not null) _global.Add(row);
+        else
+        {
+            for (var c = 0; c < 3; c++) _pixels.AsSpan((3 + c) * Plane + _y * Side, Side).CopyTo(_pixels.AsSpan(c * Plane + _y * Side));
+        }
         _y++;
     }
 
-    public void Dispose() => _global.Dispose();
+    public void Dispose() => _global?.Dispose();
 }
 
 /// <summary>CLIP's normalisation of pixels: (value / 255 - mean) / deviation per channel, in single precision and in this order.</summary>

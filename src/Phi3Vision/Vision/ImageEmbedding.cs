@@ -69,33 +69,35 @@ internal sealed class ImageEmbedding : nn.Module
     /// </summary>
     private Tensor Rows(Tensor features, ViewPlan plan, IReadOnlyList<(int Rows, int Columns)> grids)
     {
-        var patches = Merge(features);
+        // Projected before they are laid out: a view that serves as crop and as global view is projected once. The separators have the
+        // width 4C of a merged patch, too.
+        var merged = Merge(features);
+        var projected = img_projection.call(torch.cat([merged, sub_GN.view(1, _merged), glb_GN.view(1, _merged)], dim: 0))
+            .split([merged.shape[0], 1, 1], 0);
+        var (rowEnd, separator, width) = (projected[1], projected[2], projected[0].shape[1]);
+        var patches = projected[0].view(-1, Grid, Grid, width);
         var parts = new List<Tensor>(3 * grids.Count);
         for (var i = 0; i < grids.Count; i++)
         {
             var (rows, columns) = grids[i];
-            // [h · w, 12, 12, 4C] → [h, 12, w, 12, 4C] → [12h, 12w, 4C]: crops side by side, as in the image that they tile.
-            var crops = patches.narrow(0, plan.FirstCrop[i], rows * columns).view(rows, columns, Grid, Grid, _merged)
-                .permute(0, 2, 1, 3, 4).reshape(rows * Grid, columns * Grid, _merged);
+            // [h · w, 12, 12, H] → [h, 12, w, 12, H] → [12h, 12w, H]: crops side by side, as in the image that they tile.
+            var crops = patches.narrow(0, plan.FirstCrop[i], rows * columns).view(rows, columns, Grid, Grid, width)
+                .permute(0, 2, 1, 3, 4).reshape(rows * Grid, columns * Grid, width);
             // The published hd_transform_order, sub_glb: the crops come first, although the pixels begin with the global view.
-            parts.Add(WithRowEnds(crops));
-            parts.Add(glb_GN.view(1, _merged));
-            parts.Add(WithRowEnds(patches.select(0, plan.Global[i])));
+            parts.Add(WithRowEnds(crops, rowEnd));
+            parts.Add(separator);
+            parts.Add(WithRowEnds(patches.select(0, plan.Global[i]), rowEnd));
         }
-        // The separators pass the projection too: they have the width 4C of a merged patch, not the decoder's.
-        return img_projection.call(torch.cat(parts, dim: 0));
+        return torch.cat(parts, dim: 0);
     }
 
-    /// <summary>Concatenates 2×2 patches, [V, 576, C] → [V, 12, 12, 4C]: top left, top right, bottom left, bottom right.</summary>
+    /// <summary>Concatenates 2×2 patches, [V, 576, C] → [V · 144, 4C]: top left, top right, bottom left, bottom right.</summary>
     private Tensor Merge(Tensor features) =>
-        features.reshape(-1, Grid, 2, Grid, 2, _merged / 4).permute(0, 1, 3, 2, 4, 5).reshape(-1, Grid, Grid, _merged);
+        features.reshape(-1, Grid, 2, Grid, 2, _merged / 4).permute(0, 1, 3, 2, 4, 5).reshape(-1, _merged);
 
-    /// <summary>Appends <c>sub_GN</c> to each row of a grid: [h, w, 4C] → [h · (w + 1), 4C].</summary>
-    private Tensor WithRowEnds(Tensor grid)
-    {
-        var end = sub_GN.view(1, 1, _merged).expand(grid.shape[0], 1, _merged);
-        return torch.cat([grid, end], dim: 1).view(-1, _merged);
-    }
+    /// <summary>Appends the projected <c>sub_GN</c> to each row of a grid: [h, w, H] → [h · (w + 1), H].</summary>
+    private static Tensor WithRowEnds(Tensor grid, Tensor end) =>
+        torch.cat([grid, end.unsqueeze(0).expand(grid.shape[0], 1, -1)], dim: 1).flatten(0, 1);
 }
 
 /// <summary>
@@ -152,6 +154,7 @@ internal sealed record ViewPlan(long[] Counts, long[] Global, long[] FirstCrop)
     {
         using var scope = NewDisposeScope();
         var perImage = pixels.shape[1];
+        if (Counts.All(count => count == 1)) return pixels.select(1, 0).MoveToOuterDisposeScope();
         var flat = pixels.flatten(0, 1);
         // View k of image i is row i · K + k of [N · K]; filler comes after an image's own views.
         var views = Counts.SelectMany((count, image) => Enumerable.Range(0, (int)count).Select(view => image * perImage + view)).ToArray();
@@ -173,6 +176,8 @@ internal sealed record ViewPlan(long[] Counts, long[] Global, long[] FirstCrop)
         var candidates = Enumerable.Range(0, grids.Count).Where(i => grids[i] == (1, 1)).Select(i => (long)i).ToArray();
         var same = new bool[grids.Count];
         if (candidates.Length == 0) return same;
+        // All views are the same memory.
+        if (pixels.stride(1) == 0) return [.. grids.Select(grid => grid == (1, 1))];
         using var scope = NewDisposeScope();
         var images = candidates.Length == grids.Count ? pixels : pixels.index_select(0, torch.tensor(candidates, device: pixels.device));
         // Views 0 and 1, the global view and the crop, are compared, since a caller may pass other pixels than the processor makes. The

@@ -82,6 +82,16 @@ public sealed class TrainingBatchTests
         Assert.Equal([0.1f, 0.1f, 0f, 0.2f, 0.2f, 0.2f], pixels.select(-1, 335).select(-1, 335).select(-1, 2).data<float>().ToArray());
     }
 
+    [Fact]
+    public void An_image_of_one_crop_is_in_memory_once()
+    {
+        using var scope = NewDisposeScope();
+        var pixels = new TrainingBatch([Short, Short], padding: 9).Input(CPU).PixelValues!;
+        Assert.Equal([2, 2, 3, 336, 336], pixels.shape);
+        Assert.Equal(0, pixels.stride(1));
+        Assert.Equal(0.1f, pixels.min().item<float>());
+    }
+
     private static float[] Filled(int views, float value)
     {
         var values = new float[views * View];

@@ -35,6 +35,18 @@ public sealed class ImageFeaturesTests : IDisposable
     }
 
     [Fact]
+    public void One_views_memory_may_serve_as_both_views()
+    {
+        using var noGradients = torch.no_grad();
+        var views = torch.cat([TestImages.Noise(0, 4), TestImages.Noise(0, 5)]);
+        var sizes = torch.cat([TestImages.Size(1, 1), TestImages.Size(1, 1)]);
+        var copied = _model.ImageFeatures(torch.cat([views, views], dim: 1), sizes);
+        var shared = _model.ImageFeatures(views.expand(-1, 2, -1, -1, -1), sizes);
+        Assert.Equal([1, 1], shared.Select(image => image.shape[0]));
+        Assert.All(copied.Zip(shared), pair => Assert.True(pair.First.Equals(pair.Second)));
+    }
+
+    [Fact]
     public void Features_computed_one_image_at_a_time_are_the_same()
     {
         using var noGradients = torch.no_grad();
