@@ -218,6 +218,8 @@ internal sealed class ClipAttention : nn.Module<Tensor, Tensor>
 /// <summary>CLIP's MLP (<c>CLIPMLP</c>): fc2(quickGELU(fc1(x))), with quickGELU(x) = x · sigmoid(1.702 x).</summary>
 internal sealed class ClipMlp : nn.Module<Tensor, Tensor>
 {
+    private const double Slope = 1.702;
+
     private readonly Linear fc1;
     private readonly Linear fc2;
 
@@ -233,7 +235,8 @@ internal sealed class ClipMlp : nn.Module<Tensor, Tensor>
     public override Tensor forward(Tensor input)
     {
         using var scope = NewDisposeScope();
-        var hidden = fc1.call(input);
-        return fc2.call(hidden * hidden.Times(1.702).sigmoid()).MoveToOuterDisposeScope();
+        // silu(y) / 1.702 with y = 1.702 x: fewer passes over the activations than x · sigmoid(y), forward and backward.
+        var activated = nn.functional.silu(fc1.call(input).Times(Slope)).Multiply(1 / Slope);
+        return fc2.call(activated).MoveToOuterDisposeScope();
     }
 }
