@@ -1,9 +1,11 @@
 using System.Collections.Concurrent;
 using System.Runtime.ExceptionServices;
+using System.Runtime.InteropServices;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.Images;
 using FunctionsPipeline.Phi3Vision.Images;
 using FunctionsPipeline.Phi3Vision.Vision;
+using SixLabors.ImageSharp.PixelFormats;
 
 namespace FunctionsPipeline.FineTuning.Data;
 
@@ -188,17 +190,21 @@ internal readonly record struct Augmentation(bool Mirrored, double Right, double
         var rgb = new byte[image.Rgb.Length];
         rgb.AsSpan().Fill(255);
         // Pixel (x, y) of the result is pixel (x - right, y - down) of the image, counted from the right edge where the image is mirrored.
+        var (first, count) = (Math.Max(0, right), width - Math.Abs(right));
         for (var y = Math.Max(0, down); y < Math.Min(height, height + down); y++)
         {
-            for (var x = Math.Max(0, right); x < Math.Min(width, width + right); x++)
-            {
-                var column = Mirrored ? width - 1 - (x - right) : x - right;
-                var (from, to) = (((y - down) * width + column) * 3, (y * width + x) * 3);
-                image.Rgb.AsSpan(from, 3).CopyTo(rgb.AsSpan(to));
-            }
+            var target = Row(rgb, width, y).Slice(first, count);
+            // Column x - right, or width - 1 - (x - right) for x from the last down.
+            var from = Mirrored ? width - (first - right) - count : first - right;
+            Row(image.Rgb, width, y - down).Slice(from, count).CopyTo(target);
+            if (Mirrored) target.Reverse();
         }
         return image with { Rgb = rgb };
     }
+
+    // A row of interleaved RGB.
+    private static Span<Rgb24> Row(byte[] rgb, int width, int y) =>
+        MemoryMarshal.Cast<byte, Rgb24>(rgb.AsSpan(y * width * 3, width * 3));
 
     private static double Shift(Random random) => (2 * random.NextDouble() - 1) * MaxShift;
 }
