@@ -32,7 +32,7 @@ internal static class WebJobsHost
     private static readonly Dictionary<string, string?> LocalSettings = new()
     {
         ["extensions:durableTask:storageProvider:partitionCount"] = "1",
-        ["extensions:durableTask:storageProvider:maxQueuePollingInterval"] = "00:00:00.100",
+        ["extensions:durableTask:storageProvider:maxQueuePollingInterval"] = "00:00:00.250",
         ["extensions:durableTask:storageProvider:useTablePartitionManagement"] = "true",
         // Time until the work items of a killed host are processed again. The extension's minimum for the control queue is one minute.
         ["extensions:durableTask:storageProvider:workItemQueueVisibilityTimeout"] = "00:00:15",
