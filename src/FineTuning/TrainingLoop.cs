@@ -74,7 +74,7 @@ internal sealed class TrainingLoop
         _saved = state.Step == 0 ? null : state.Step;
         _savedAt = started;
         _schedule.WarmupEnd = TimeSpan.FromSeconds(state.WarmupEndSeconds);
-        var gradient = new BatchGradient(
+        using var gradient = new BatchGradient(
             _trained.Model, _trained.Device, _settings.BatchSize, _settings.MicroBatchSize, _settings.RecomputeActivations,
             _settings.Lora.Dropout > 0 ? _trained.Adapters : null);
         var batches = new SampleOrder(_samples, _settings.Seed, state.ShuffledBytes)

@@ -22,14 +22,17 @@ internal sealed class FineTuningStep : IDisposable
 
     /// <param name="samples">The batch.</param>
     /// <param name="settings">Full fine-tuning when left out.</param>
+    /// <param name="sideBySide">False to compute the batch on one thread of the program.</param>
     public FineTuningStep(
-        Phi3VisionModel model, IReadOnlyList<(TrainingRow Row, ProcessedImage Image)> samples, TrainingSettings? settings = null)
+        Phi3VisionModel model, IReadOnlyList<(TrainingRow Row, ProcessedImage Image)> samples, TrainingSettings? settings = null,
+        bool sideBySide = true)
     {
         _settings = settings ?? new TrainingSettings();
         _adapters = _settings.Method == FineTuningMethod.Lora ? LoraAdapters.Attach(model, _settings.Lora, _settings.Seed) : null;
         var trained = ParameterSelection.Of(model, _adapters, _settings);
         _optimizer = new AdamWOptimizer(trained.All, _settings.WeightDecay);
-        _gradient = new BatchGradient(model, model.Device, samples.Count, recompute: _settings.RecomputeActivations);
+        _gradient = new BatchGradient(
+            model, model.Device, samples.Count, recompute: _settings.RecomputeActivations, sideBySide: sideBySide);
         _parts = [.. samples.Chunk(_gradient.PartSize)
             .Select(part => new TrainingBatch(
                 [.. part.Select(sample => (sample.Row, (IReadOnlyList<ProcessedImage>)[sample.Image]))],
@@ -55,6 +58,7 @@ internal sealed class FineTuningStep : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
+        _gradient.Dispose();
         _optimizer.Dispose();
         _adapters?.Dispose();
     }

@@ -209,23 +209,33 @@ internal sealed class TinyTrainingBenchmark : IBenchmark
         model.train();
 
         var cost = new ModelCost(config);
-        var table = new Table("threads", "median ms", "fastest ms", "rounds", "samples/s", "GFLOP/s", "peak GFLOP/s", "share of the peak");
+        var table = new Table(
+            "threads", "batch", "median ms", "fastest ms", "rounds", "samples/s", "GFLOP/s", "peak GFLOP/s", "share of the peak");
         foreach (var count in new[] { 1, 2 })
         {
             using var threads = new TorchThreads(count);
             var peak = CpuLimits.Operations(meter, ScalarType.Float32);
-            using var step = new FineTuningStep(model, samples);
-            var timing = meter.Measure($"training step of the tiny preset, {Cell.Threads(count)}", step.Take);
-            var operations = cost.OperationsOfStep(step.Size, step.Trained) / timing.Median;
-            table.Add([
-                count.ToString(CultureInfo.InvariantCulture), .. timing.Cells, Cell.Number(1000 * BatchSize / timing.Median),
-                Cell.Number(operations / 1e6), Cell.Number(peak / 1e6), Cell.Share(operations, peak),
-            ]);
+            using var halves = new FineTuningStep(model, samples);
+            using var whole = new FineTuningStep(model, samples, sideBySide: false);
+            FineTuningStep[] ways = count == 1 ? [whole] : [whole, halves];
+            var timings = meter.Measure(
+                $"training step of the tiny preset, {Cell.Threads(count)}",
+                [.. ways.Select(way => (Func<double>)(() => Meter.Time(way.Take)))]);
+            foreach (var (way, timing) in ways.Zip(timings))
+            {
+                var operations = cost.OperationsOfStep(way.Size, way.Trained) / timing.Median;
+                table.Add([
+                    count.ToString(CultureInfo.InvariantCulture), way == halves ? "halves side by side" : "whole", .. timing.Cells,
+                    Cell.Number(1000 * BatchSize / timing.Median), Cell.Number(operations / 1e6), Cell.Number(peak / 1e6),
+                    Cell.Share(operations, peak),
+                ]);
+            }
         }
         return new Section(
             $"The tiny preset ({Number(model.parameters().Sum(p => p.numel()))} parameters, vocabulary {Vocabulary}), " +
             $"a batch of {BatchSize} pictures of one crop and {Number(samples.Sum(sample => sample.Row.Ids.Length))} tokens in all, " +
-            $"float32; images are processed before. {ModelBenchmark.PeakText}",
+            "float32; images are processed before. With two threads, steps of the whole batch, whose operators share them, and of its " +
+            $"halves side by side, as runs take them, in turn. {ModelBenchmark.PeakText}",
             table);
 
         (TrainingRow Row, ProcessedImage Image) Sample(int i)

@@ -46,6 +46,50 @@ public sealed class BatchGradientTests : IDisposable
     }
 
     [Theory]
+    [InlineData(4, false)]
+    [InlineData(5, false)]
+    [InlineData(4, true)]
+    public void Halves_side_by_side_have_the_gradient_of_the_whole_and_are_the_same_bits_every_time(int rows, bool recompute)
+    {
+        using var scope = NewDisposeScope();
+        var (loss, whole) = Compute(rows, rows, packing: true, recompute);
+        var (_, first) = ComputeSideBySide();
+        for (var again = 0; again < 10; again++)
+        {
+            var (halvesLoss, halves) = ComputeSideBySide();
+            Assert.Equal(loss, halvesLoss, 1e-5);
+            Assert.Equal(whole.Keys.Order(), halves.Keys.Order());
+            foreach (var (name, gradient) in halves)
+            {
+                Assert.True(gradient.allclose(whole[name], rtol: 1e-4, atol: 1e-6), name);
+                Assert.Equal(first[name].bytes.ToArray(), gradient.bytes.ToArray());
+            }
+        }
+
+        (double Loss, Dictionary<string, Tensor> Gradients) ComputeSideBySide() =>
+            WithTwoThreads(() => Compute(rows, rows, packing: true, recompute, sideBySide: true));
+    }
+
+    [Fact]
+    public void A_half_that_fails_fails_the_batch_and_gives_the_threads_back()
+    {
+        using var scope = NewDisposeScope();
+        var outside = new TrainingBatch([NoiseImage.Sample(answer: SmallModel.Config.VocabSize)], padding: 0);
+        var inside = new TrainingBatch([NoiseImage.Sample(5)], padding: 0);
+        WithTwoThreads(() =>
+        {
+            using var gradient = new BatchGradient(_model, CPU, batchSize: 2);
+            Assert.Equal((2, 1), (gradient.Parts, gradient.PartSize));
+            Assert.Throws<ArgumentException>(() => gradient.Add([inside, outside]));
+            Assert.Throws<ArgumentException>(() => gradient.Add([outside, inside]));
+            Assert.Throws<OperationCanceledException>(() => gradient.Add([inside, inside], cancellationToken: new(canceled: true)));
+            Assert.True(double.IsFinite(gradient.Add([inside, inside])));
+            Assert.Equal(2, get_num_threads());
+            return true;
+        });
+    }
+
+    [Theory]
     [InlineData(8, null, 1, 8)]
     [InlineData(9, 8, 2, 5)]
     [InlineData(6, 4, 2, 3)]
@@ -53,7 +97,7 @@ public sealed class BatchGradientTests : IDisposable
     [InlineData(5, 1, 5, 1)]
     public void Batches_are_cut_evenly_into_parts_that_fit(int batch, int? microBatch, int parts, int partSize)
     {
-        var gradient = new BatchGradient(_model, CPU, batch, microBatch);
+        using var gradient = new BatchGradient(_model, CPU, batch, microBatch);
         Assert.Equal((parts, partSize), (gradient.Parts, gradient.PartSize));
     }
 
@@ -61,7 +105,7 @@ public sealed class BatchGradientTests : IDisposable
     public void A_part_that_fails_fails_the_batch()
     {
         using var scope = NewDisposeScope();
-        var gradient = new BatchGradient(_model, CPU, batchSize: 2, microBatchSize: 1);
+        using var gradient = new BatchGradient(_model, CPU, batchSize: 2, microBatchSize: 1);
         var outside = new TrainingBatch([NoiseImage.Sample(answer: SmallModel.Config.VocabSize)], padding: 0);
         Assert.Throws<ArgumentException>(() => gradient.Add([new TrainingBatch([NoiseImage.Sample(5)], padding: 0), outside]));
         Assert.Throws<ArgumentException>(() => gradient.Add([outside, new TrainingBatch([NoiseImage.Sample(5)], padding: 0)]));
@@ -76,14 +120,27 @@ public sealed class BatchGradientTests : IDisposable
     }
 
     private (double Loss, Dictionary<string, Tensor> Gradients) Compute(
-        int rows, int microBatch, bool packing = false, bool recompute = false)
+        int rows, int microBatch, bool packing = false, bool recompute = false, bool sideBySide = false)
     {
-        var gradient = new BatchGradient(_model, CPU, rows, microBatch, recompute);
+        using var gradient = new BatchGradient(_model, CPU, rows, microBatch, recompute, sideBySide: sideBySide);
         _model.zero_grad();
         var samples = Enumerable.Range(0, rows).Select(NoiseImage.Sample).Chunk(gradient.PartSize);
         var loss = gradient.Add([.. samples.Select(part => new TrainingBatch(part, padding: 0, packing: packing))]);
         return (loss, _model.named_parameters().Where(p => p.parameter.grad is not null)
             .ToDictionary(p => p.name, p => p.parameter.grad!.clone()));
+    }
+
+    private static T WithTwoThreads<T>(Func<T> work)
+    {
+        set_num_threads(2);
+        try
+        {
+            return work();
+        }
+        finally
+        {
+            set_num_threads(1);
+        }
     }
 }
 

@@ -22,7 +22,7 @@ public sealed class LeakTests
         using var model = new Phi3VisionModel(SmallModel.Config);
         Initializer.Initialize(model, seed: 1);
         using var optimizer = new AdamWOptimizer(ParameterSelection.Of(model, null, settings).All, settings.WeightDecay);
-        var gradient = new BatchGradient(model, CPU, batchSize: 1);
+        using var gradient = new BatchGradient(model, CPU, batchSize: 1);
         var generator = new TextGenerator(model);
         var (row, images) = NoiseImage.Sample(5);
         // Features of the vision tower are kept: a thousand steps through it would take minutes.
@@ -80,7 +80,7 @@ public sealed class CollectionTests
         using var adapters = method == FineTuningMethod.Lora ? LoraAdapters.Attach(model, settings.Lora, seed: 1) : null;
         var trained = ParameterSelection.Of(model, adapters, settings);
         using var optimizer = new AdamWOptimizer(trained.All, settings.WeightDecay);
-        var gradient = new BatchGradient(model, CPU, batchSize: 1, dropout: adapters);
+        using var gradient = new BatchGradient(model, CPU, batchSize: 1, dropout: adapters);
         var samples = new[] { 5, 6 }.Select(NoiseImage.Sample).ToList();
         var padding = model.Config.PadTokenId;
         // Images that the vision tower has seen: 500 steps through it would take minutes.
