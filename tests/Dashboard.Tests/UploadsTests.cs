@@ -177,7 +177,9 @@ public sealed class UploadsTests(DashboardFixture stack)
         for (var i = 0; i < 60; i++)
         {
             await page.Keyboard.PressAsync("Tab");
-            if (await page.EvaluateAsync<string>("document.activeElement.innerText ?? ''") is { } focused
+            // The body has the focus at the page's end, and all texts.
+            if (await page.EvaluateAsync<string>("document.activeElement === document.body ? '' : document.activeElement.innerText ?? ''")
+                    is { } focused
                 && focused.Contains(text, StringComparison.Ordinal))
             {
                 return;
