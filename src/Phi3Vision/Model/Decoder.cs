@@ -54,6 +54,7 @@ internal sealed class Decoder : nn.Module
         var mask = shape.Segments is { } segments ? AttentionMask.OfPack(segments)
             : AttentionMask.Create(shape.Length, cached, shape.HasPadding ? input.AttentionMask : null, device, dtype);
         trace?.KeepRotary(rotary);
+        // The caller's tensor stays the caller's: the tape frees what it keeps.
         positions = positions?.alias();
         tape?.Keep(rotary.Cos, rotary.Sin, mask.Bias, positions);
         var hidden = Embed(input, shape, device, dtype, trace, tape);
@@ -382,13 +383,11 @@ internal sealed class GatedMlp : nn.Module<Tensor, Tensor>
 {
     private readonly Linear gate_up_proj;
     private readonly Linear down_proj;
-    private readonly int _width;
 
     public GatedMlp(Phi3VisionConfig config, Device device, ScalarType dtype) : base(nameof(GatedMlp))
     {
-        _width = config.IntermediateSize;
-        gate_up_proj = EmptyLayers.Linear(config.HiddenSize, 2 * _width, hasBias: false, device, dtype);
-        down_proj = EmptyLayers.Linear(_width, config.HiddenSize, hasBias: false, device, dtype);
+        gate_up_proj = EmptyLayers.Linear(config.HiddenSize, 2 * config.IntermediateSize, hasBias: false, device, dtype);
+        down_proj = EmptyLayers.Linear(config.IntermediateSize, config.HiddenSize, hasBias: false, device, dtype);
         RegisterComponents();
     }
 
