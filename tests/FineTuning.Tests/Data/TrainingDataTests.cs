@@ -117,7 +117,7 @@ public sealed class SampleMemoryTests : IDisposable
         var order = new SampleOrder(data.Training, seed: 1);
         var bytes = (double)(GC.GetTotalMemory(forceFullCollection: true) - before) / Count;
 
-        // Not from 20 on: what earlier tests left to a pool may be given back meanwhile.
+        // Not from 20 on: memory of earlier tests may be given back meanwhile.
         Assert.InRange(bytes, 10, 30);
         Assert.Equal(Count, order.Batches(1000, 0, Count).SelectMany(batch => batch).DistinctBy(sample => sample.Labels.Key).Count());
     }
