@@ -87,7 +87,8 @@ internal sealed class IngestionBenchmark : IBenchmark
 /// <summary>Measures the peak memory of ingestion, for longer and longer datasets.</summary>
 internal sealed class IngestionMemoryBenchmark : IBenchmark
 {
-    private const int WarmUpRows = 3000;
+    // Six shards, as many as are in progress at once.
+    private const int WarmUpRows = 6000;
     private const int Side = 128;
 
     private static readonly int[] Lengths = [3000, 30_000, 100_000];
