@@ -37,6 +37,9 @@ internal static class WebJobsHost
         // Time until the work items of a killed host are processed again. The extension's minimum for the control queue is one minute.
         ["extensions:durableTask:storageProvider:workItemQueueVisibilityTimeout"] = "00:00:15",
         ["extensions:durableTask:storageProvider:controlQueueVisibilityTimeout"] = "00:01:00",
+        // Time that the container scan of a killed host keeps its lock. The SDK's minimum.
+        ["singleton:listenerLockPeriod"] = "00:00:15",
+        ["singleton:listenerLockRecoveryPollingInterval"] = "00:00:15",
         ["extensions:durableTask:extendedSessionsEnabled"] = "true",
         ["extensions:durableTask:useAppLease"] = "false",
     };
