@@ -239,8 +239,7 @@ internal static class HostStorage
         BlobServiceClient client;
         try
         {
-            // Three attempts at fixed pauses: a refused connection is reported within seconds.
-            client = new BlobServiceClient(connection, new BlobClientOptions { Retry = { MaxRetries = 2, Mode = RetryMode.Fixed } });
+            client = new BlobServiceClient(connection, FirstRequest());
         }
         catch (FormatException e)
         {
@@ -256,6 +255,9 @@ internal static class HostStorage
                 $"The storage account {client.Uri} of the setting {Setting} is not reachable: {LastAttempt(e).Message.Split('\n')[0]}", e);
         }
     }
+
+    /// <summary>Options of a first request: three attempts at fixed pauses, so that a refusal is reported within seconds.</summary>
+    public static BlobClientOptions FirstRequest() => new() { Retry = { MaxRetries = 2, Mode = RetryMode.Fixed } };
 
     /// <summary>Last failure of an Azure client, which throws an <see cref="AggregateException"/> of all its attempts.</summary>
     public static Exception LastAttempt(Exception exception) =>

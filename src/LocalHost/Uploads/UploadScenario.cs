@@ -33,7 +33,7 @@ internal static class UploadScenario
     private static async Task<BlobServiceClient> ConnectAsync(string connection, CancellationToken cancellationToken)
     {
         var blobs = Client(connection);
-        var images = blobs.GetBlobContainerClient(Containers.ProductImages);
+        var images = Client(connection, HostStorage.FirstRequest()).GetBlobContainerClient(Containers.ProductImages);
         try
         {
             if (await images.ExistsAsync(cancellationToken)) return blobs;
@@ -51,11 +51,11 @@ internal static class UploadScenario
 
     /// <summary>Creates a client of a storage account.</summary>
     /// <exception cref="InvalidOperationException">The text is no connection string.</exception>
-    public static BlobServiceClient Client(string connection)
+    public static BlobServiceClient Client(string connection, BlobClientOptions? options = null)
     {
         try
         {
-            return new BlobServiceClient(connection);
+            return new BlobServiceClient(connection, options);
         }
         catch (FormatException e)
         {
