@@ -312,9 +312,11 @@ public sealed record AzuriteServices(int BlobPort, int QueuePort, int TablePort)
 
     /// <summary>Chooses the ports.</summary>
     /// <param name="blobPort">Port of the blob service; queues and tables have the next two. 0 takes three free ones.</param>
-    public static AzuriteServices At(int blobPort) => blobPort == 0
-        ? new AzuriteServices(FreePort.Next(), FreePort.Next(), FreePort.Next())
-        : new AzuriteServices(blobPort, blobPort + 1, blobPort + 2);
+    public static AzuriteServices At(int blobPort)
+    {
+        int[] ports = blobPort == 0 ? FreePort.Next(3) : [blobPort, blobPort + 1, blobPort + 2];
+        return new AzuriteServices(ports[0], ports[1], ports[2]);
+    }
 
     /// <summary>Command line of Azurite on these ports.</summary>
     /// <param name="folder">Folder that keeps the data; null keeps it in memory.</param>
