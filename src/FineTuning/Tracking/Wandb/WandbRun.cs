@@ -40,6 +40,8 @@ internal sealed class WandbRun : ITrackingServer
     private readonly SystemMetrics _system;
     private readonly long _started;
     private readonly ITimer _sampling;
+    // The timer does not wait for a sample that takes longer than its interval.
+    private readonly Lock _oneSample = new();
     private readonly ConcurrentQueue<(DateTimeOffset At, TimeSpan Elapsed, IReadOnlyDictionary<string, double> Figures)> _measured = new();
     private readonly Dictionary<string, (string Path, ImageHeader Header)> _images = new(StringComparer.Ordinal);
     private readonly Queue<MediaFile> _uploads = new();
@@ -300,7 +302,7 @@ internal sealed class WandbRun : ITrackingServer
     {
         try
         {
-            _measured.Enqueue((_time.GetUtcNow(), _time.GetElapsedTime(_started), _system.Measure()));
+            lock (_oneSample) _measured.Enqueue((_time.GetUtcNow(), _time.GetElapsedTime(_started), _system.Measure()));
             while (_measured.Count > MostEvents) _measured.TryDequeue(out _);
         }
         catch (Exception e)
