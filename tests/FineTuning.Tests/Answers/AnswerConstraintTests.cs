@@ -167,7 +167,7 @@ public sealed class AnswerConstraintTests(ITestOutputHelper output)
             var build = clock.Elapsed.TotalMilliseconds;
             var constraint = new AnswerConstraint(tokens, limited, rows.StopTokens);
             var perToken = new List<double>();
-            foreach (var seeds in Enumerable.Range(0, 9).Chunk(3))
+            foreach (var seeds in Enumerable.Range(0, 30).Chunk(10))
             {
                 var count = 0;
                 var spent = TimeSpan.Zero;
