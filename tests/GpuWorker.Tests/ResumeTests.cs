@@ -67,11 +67,9 @@ public sealed class ResumeTests : IDisposable
         WriteJob(folder, FineTuningMethod.Lora, change: settings =>
             settings with { CheckpointEvery = null, EvaluateEvery = 10 * Steps, CheckpointEveryMinutes = 0.001 });
         using var process = Start(folder);
-        await UntilStepAsync(folder, 60, process);
+        await UntilCheckpointAsync(folder, process);
         process.Kill(entireProcessTree: true);
         await process.WaitForExitAsync();
-        var checkpoints = Path.Combine(folder, "runs", "r1", "checkpoints");
-        Assert.NotEmpty(Directory.GetFiles(checkpoints, "complete.json", SearchOption.AllDirectories));
     }
 
     [Fact]
@@ -80,7 +78,7 @@ public sealed class ResumeTests : IDisposable
         var folder = Prepare("other", FineTuningMethod.Full);
         using (var process = Start(folder))
         {
-            await UntilStepAsync(folder, 10, process);
+            await UntilCheckpointAsync(folder, process);
             process.Kill(entireProcessTree: true);
             await process.WaitForExitAsync();
         }
@@ -142,13 +140,26 @@ public sealed class ResumeTests : IDisposable
         return process.ExitCode;
     }
 
-    private static async Task UntilStepAsync(string folder, int step, Process process)
+    private static Task UntilStepAsync(string folder, int step, Process process) =>
+        UntilAsync($"step {step}", () => StepsOf(folder).Any(done => done >= step), process);
+
+    // Not by its step: a checkpoint is uploaded while the training goes on.
+    private static Task UntilCheckpointAsync(string folder, Process process)
+    {
+        var checkpoints = Directory.CreateDirectory(Path.Combine(folder, "runs", "r1", "checkpoints")).FullName;
+        return UntilAsync(
+            "a complete checkpoint",
+            () => Directory.EnumerateFiles(checkpoints, "complete.json", SearchOption.AllDirectories).Any(),
+            process);
+    }
+
+    private static async Task UntilAsync(string what, Func<bool> isThere, Process process)
     {
         var patience = Stopwatch.StartNew();
-        while (!StepsOf(folder).Any(done => done >= step))
+        while (!isThere())
         {
-            Assert.False(process.HasExited, $"The worker ended before step {step}.");
-            Assert.True(patience.Elapsed < TimeSpan.FromMinutes(2), $"Step {step} did not come.");
+            Assert.False(process.HasExited, $"The worker ended before {what}.");
+            Assert.True(patience.Elapsed < TimeSpan.FromMinutes(2), $"It did not come to {what}.");
             await Task.Delay(20);
         }
     }
