@@ -106,9 +106,9 @@ internal static class Tolerances
 
     /// <summary>
     /// Lower bound of a gradient's largest entry: smaller gradients are rounding noise, such as those of key biases, which are 0 in exact
-    /// arithmetic.
+    /// arithmetic and reach norms of 1e-7, more or less by the processor.
     /// </summary>
-    public const double SmallestGradient = 2e-3;
+    public const double SmallestGradient = 1e-2;
 
     /// <summary>Tolerance of pixels after the image processor; cropping itself is exact.</summary>
     public const double Pixels = 2e-6;
