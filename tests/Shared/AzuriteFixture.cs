@@ -68,7 +68,7 @@ public sealed class AzuriteFixture : IAsyncLifetime
         {
             "--blobHost", "127.0.0.1", "--blobPort", $"{ports[0]}", "--queueHost", "127.0.0.1", "--queuePort", $"{ports[1]}",
             "--tableHost", "127.0.0.1", "--tablePort", $"{ports[2]}",
-            "--inMemoryPersistence", "--skipApiVersionCheck", "--silent",
+            "--inMemoryPersistence", "--skipApiVersionCheck", "--silent", "--disableTelemetry",
         })
             start.ArgumentList.Add(argument);
         _process = Process.Start(start)!;
