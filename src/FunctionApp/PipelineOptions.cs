@@ -91,6 +91,7 @@ public sealed partial record PipelineOptions
         if (GpuJobs.ArmEndpoint is not { IsAbsoluteUri: true, Scheme: "https", AbsolutePath: "/" })
             yield return "GpuJobs:ArmEndpoint must be an https URL without a path, such as https://management.azure.com.";
         if (string.IsNullOrWhiteSpace(GpuJobs.LogFolder)) yield return "GpuJobs:LogFolder must name a folder.";
+        if (string.IsNullOrWhiteSpace(GpuJobs.CacheFolder)) yield return "GpuJobs:CacheFolder must name a folder.";
         foreach (var mistake in Retraining.Mistakes()) yield return mistake;
     }
 
@@ -147,8 +148,8 @@ public sealed record PredictionOptions
 public sealed record GpuWorkerOptions
 {
     /// <summary>
-    /// Command line that starts the worker; <c>train --run {run}</c> is appended. Parts with spaces stand in double quotes. Only training
-    /// needs this setting.
+    /// Command line that starts the worker; <c>train --run {run} --cache {folder}</c> is appended. Parts with spaces stand in double
+    /// quotes. Only training needs this setting.
     /// </summary>
     public string? Command { get; init; }
 }
@@ -194,6 +195,12 @@ public sealed record GpuJobsOptions
 
     /// <summary>Folder for the output and the process ids of local jobs.</summary>
     public string LogFolder { get; init; } = Path.Combine(Path.GetTempPath(), "functions-pipeline", "jobs");
+
+    /// <summary>
+    /// Folder for the models and shards that local jobs download. Apps with different storage need different folders: in it, runs of the
+    /// same id take each other's files.
+    /// </summary>
+    public string CacheFolder { get; init; } = Path.Combine(Path.GetTempPath(), "functions-pipeline");
 }
 
 /// <summary>Settings of configuration section <c>Retraining</c>: what starts a run by itself.</summary>

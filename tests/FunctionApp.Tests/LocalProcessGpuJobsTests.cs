@@ -18,13 +18,13 @@ public sealed class LocalProcessGpuJobsTests : IAsyncLifetime, IDisposable
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [Fact]
-    public async Task A_job_runs_the_worker_with_its_run_and_the_storage_setting()
+    public async Task A_job_runs_the_worker_with_its_run_the_folder_for_downloads_and_the_storage_setting()
     {
         var jobs = Host("echo \"$@\"; echo \"storage: $PipelineStorage\" >&2");
         var job = await jobs.StartAsync("run-1", 1, default);
         var status = await UntilExitedAsync(jobs, job);
         Assert.Equal(0, status.ExitCode);
-        Assert.Contains("train --run run-1", status.LastOutput, StringComparison.Ordinal);
+        Assert.Contains($"train --run run-1 --cache {_folder}/cache", status.LastOutput, StringComparison.Ordinal);
         Assert.Contains("storage: UseDevelopmentStorage=true", status.LastOutput, StringComparison.Ordinal);
     }
 
@@ -159,7 +159,10 @@ public sealed class LocalProcessGpuJobsTests : IAsyncLifetime, IDisposable
         var options = new PipelineOptions
         {
             GpuWorker = new GpuWorkerOptions { Command = command },
-            GpuJobs = new GpuJobsOptions { LogFolder = _folder, StopTimeout = TimeSpan.FromSeconds(2) },
+            GpuJobs = new GpuJobsOptions
+            {
+                LogFolder = _folder, CacheFolder = $"{_folder}/cache", StopTimeout = TimeSpan.FromSeconds(2),
+            },
         };
         var host = new LocalProcessGpuJobs(configuration, Options.Create(options), NullLogger<LocalProcessGpuJobs>.Instance);
         _hosts.Add(host);

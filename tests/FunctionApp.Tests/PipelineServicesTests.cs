@@ -25,6 +25,7 @@ public class PipelineServicesTests
     [InlineData("GpuJobs:JobId", "/subscriptions/34adfa4f-cedf-4dc0-ba29-b6d1a69ab345/resourceGroups/rg/providers/Microsoft.App/jobs/a/b")]
     [InlineData("GpuJobs:ArmEndpoint", "http://management.azure.com")]
     [InlineData("GpuJobs:LogFolder", " ")]
+    [InlineData("GpuJobs:CacheFolder", " ")]
     [InlineData("HF_ENDPOINT", "huggingface.co")]
     [InlineData("Ingestion:UnitsPerInstance", "0")]
     [InlineData("Ingestion:Instances", "0")]

@@ -14,8 +14,8 @@ using Microsoft.Extensions.Options;
 namespace FunctionsPipeline.FunctionApp.Gpu;
 
 /// <summary>
-/// Runs GPU jobs as child processes of the host: <c>{GpuWorker:Command} train --run {run}</c>. The jobs end with the host; a job that
-/// outlived a killed host is found again by the next one.
+/// Runs GPU jobs as child processes of the host: <c>{GpuWorker:Command} train --run {run} --cache {GpuJobs:CacheFolder}</c>. The jobs end
+/// with the host; a job that outlived a killed host is found again by the next one.
 /// </summary>
 internal sealed class LocalProcessGpuJobs(
     IConfiguration configuration, IOptions<PipelineOptions> options, ILogger<LocalProcessGpuJobs> logger) : IGpuJobs, IHostedService
@@ -87,7 +87,8 @@ internal sealed class LocalProcessGpuJobs(
     {
         var files = Files(job);
         var command = Command ?? throw new PermanentFailureException(SetupProblem!);
-        var start = new ProcessStartInfo(command.FileName, [.. command.Arguments, "train", "--run", run])
+        string[] arguments = [.. command.Arguments, "train", "--run", run, "--cache", options.Value.GpuJobs.CacheFolder];
+        var start = new ProcessStartInfo(command.FileName, arguments)
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,

@@ -199,6 +199,7 @@ public sealed class LocalStack : IAsyncDisposable
             ["Worker__Url"] = Worker.ToString(),
             ["GpuWorker__Command"] = string.Join(' ', Applications.GpuWorker.Select(word => $"\"{word}\"")),
             ["GpuJobs__LogFolder"] = Options.LogFolder,
+            ["GpuJobs__CacheFolder"] = Options.TrainingCache,
         };
         if (Hub.IsLoopback)
             foreach (var (name, value) in SettingsFor(Hub, Environment.GetEnvironmentVariable)) settings[name] = value;
@@ -290,6 +291,9 @@ public sealed record LocalStackOptions
 
     /// <summary>Folder of the GPU worker's models; its own, as a worker removes those that it no longer serves.</summary>
     public string ModelCache => Path.Combine(StateFolder, "cache");
+
+    /// <summary>Folder of the base models and shards that training jobs download.</summary>
+    public string TrainingCache => Path.Combine(StateFolder, "training");
 
     /// <summary>Folder with the log files of all processes.</summary>
     public string LogFolder => Path.Combine(StateFolder, "logs");

@@ -36,7 +36,7 @@ internal static partial class SettingsCheck
     [
         "HF_ENDPOINT", "HF_TOKEN", "Ingestion", "Predictions", "Worker:Timeout", "Worker:Concurrency",
         // For jobs that are processes of one machine.
-        "GpuWorker:Command", "GpuJobs:LogFolder", "GpuJobs:StopTimeout",
+        "GpuWorker:Command", "GpuJobs:LogFolder", "GpuJobs:CacheFolder", "GpuJobs:StopTimeout",
         "GpuJobs:ArmEndpoint", "GpuJobs:MaxRestarts", "GpuJobs:MaxPreemptions", "GpuJobs:HeartbeatTimeout", "GpuJobs:SilenceTimeout",
         "Retraining",
     ];
