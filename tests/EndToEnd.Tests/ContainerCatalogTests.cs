@@ -6,7 +6,8 @@ using FunctionsPipeline.SampleData;
 namespace FunctionsPipeline.EndToEnd.Tests;
 
 /// <summary>A team's own catalog, a table and images in a container, from the upload to rows, and on to predictions.</summary>
-public sealed class ContainerCatalogTests(PipelineFixture pipeline) : IClassFixture<PipelineFixture>
+[Collection(nameof(PipelineCollection))]
+public sealed class ContainerCatalogTests(PipelineFixture pipeline)
 {
     private const int Rows = 120;
 

@@ -5,7 +5,7 @@ using FunctionsPipeline.LocalHost.Processes;
 
 namespace FunctionsPipeline.EndToEnd.Tests;
 
-/// <summary>The whole pipeline on free ports, with one short run behind it.</summary>
+/// <summary>The whole pipeline on free ports, with one short run behind it, for all tests that need no pipeline of their own.</summary>
 public sealed class PipelineFixture : IAsyncLifetime
 {
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(10);
@@ -74,3 +74,7 @@ public sealed class PipelineFixture : IAsyncLifetime
         },
     };
 }
+
+/// <summary>The tests that share the pipeline, one after another.</summary>
+[CollectionDefinition(nameof(PipelineCollection))]
+public sealed class PipelineCollection : ICollectionFixture<PipelineFixture>;

@@ -8,7 +8,7 @@ namespace FunctionsPipeline.GpuWorker.Tests;
 /// <summary>Runs that are interrupted, as processes of their own.</summary>
 public sealed class ResumeTests : IDisposable
 {
-    private const int Steps = 160;
+    private const int Steps = 100;
 
     private readonly string _root = Directory.CreateTempSubdirectory("resume-").FullName;
 

@@ -119,7 +119,7 @@ public sealed record ChaosOptions
     {
         StateFolder = stateFolder,
         Uploads = 60,
-        Pictures = 12,
+        Pictures = 6,
         TrainingSteps = 12,
         KilledInTraining = [Job],
         // A message that was on its way to a host when that was killed is hidden for ten minutes, see TakenMessages.
