@@ -32,7 +32,7 @@ public sealed class DashboardFixture : IAsyncLifetime
 
     private static readonly int Rows = Screenshots is null ? 200 : 400;
 
-    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(10);
 
     // Ends long before the first model is published.
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);

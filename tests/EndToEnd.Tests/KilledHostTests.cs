@@ -13,7 +13,7 @@ namespace FunctionsPipeline.EndToEnd.Tests;
 public sealed class KilledHostTests(AzuriteFixture azurite) : IClassFixture<AzuriteFixture>, IAsyncLifetime
 {
     private const int Rows = 400;
-    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(3);
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(8);
 
     // A host with the port of the killed one has its orchestrations back at once; another one waits until the lease has ended.
     private readonly int _port = FreePort.Next();

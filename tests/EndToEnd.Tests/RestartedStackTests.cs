@@ -6,7 +6,7 @@ namespace FunctionsPipeline.EndToEnd.Tests;
 /// <summary>The stack that <c>up</c> keeps running, whose processes are killed one after another.</summary>
 public sealed class RestartedStackTests : IDisposable
 {
-    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(3);
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(8);
 
     private readonly string _folder = Directory.CreateTempSubdirectory("restarted-").FullName;
 

@@ -12,7 +12,7 @@ namespace FunctionsPipeline.EndToEnd.Tests;
 public sealed class SweepTests : IDisposable
 {
     private const double GoodRate = 2e-3;
-    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(10);
 
     private readonly string _folder = Directory.CreateTempSubdirectory("sweep-e2e-").FullName;
 
