@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.FineTuning.Data;
 using FunctionsPipeline.Phi3Vision.Images;
@@ -100,7 +101,7 @@ public sealed class SampleMemoryTests : IDisposable
     public void Dispose() => Directory.Delete(_root, recursive: true);
 
     [Fact]
-    public async Task Memory_holds_20_bytes_of_a_sample()
+    public void Memory_holds_20_bytes_of_a_sample()
     {
         // Few words: the tokenizer keeps 65,536 of them.
         var samples = Enumerable.Range(0, Count).Select(i => new ShardSample(
@@ -110,16 +111,23 @@ public sealed class SampleMemoryTests : IDisposable
             TarShard.WriteIndex(_root, "many.tar", Splits.Train, samples),
             TarShard.WriteIndex(_root, "one.tar", Splits.Validation, samples.Take(1)),
         ];
-        var (rows, processor) = (new RowBuilder(SmallModel.Tokenizer, new ServingSettings()), new ImageProcessor(numCrops: 4));
-        var before = GC.GetTotalMemory(forceFullCollection: true);
-        var indexes = await ShardIndex.ReadAsync(new LocalRunStore(_root), shards, Path.Combine(_root, "indexes"), default);
-        var data = TrainingData.Plan(indexes, rows, processor, maxTokens: 5000);
-        var order = new SampleOrder(data.Training, seed: 1);
-        var bytes = (double)(GC.GetTotalMemory(forceFullCollection: true) - before) / Count;
+        var held = new List<SampleOrder>();
+        Plan(shards, held);
 
-        // Not from 20 on: memory of earlier tests may be given back meanwhile.
-        Assert.InRange(bytes, 10, 30);
-        Assert.Equal(Count, order.Batches(1000, 0, Count).SelectMany(batch => batch).DistinctBy(sample => sample.Labels.Key).Count());
+        // By what is free without them, at once: memory of earlier tests is given back at any time.
+        var with = GC.GetTotalMemory(forceFullCollection: true);
+        held.Clear();
+        Assert.InRange((double)(with - GC.GetTotalMemory(forceFullCollection: true)) / Count, 15, 25);
+    }
+
+    // A method of its own: no variable of the test refers to what it makes.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void Plan(ShardInfo[] shards, List<SampleOrder> held)
+    {
+        var indexes = ShardIndex.ReadAsync(new LocalRunStore(_root), shards, Path.Combine(_root, "indexes"), default).Result;
+        var (rows, processor) = (new RowBuilder(SmallModel.Tokenizer, new ServingSettings()), new ImageProcessor(numCrops: 4));
+        held.Add(new SampleOrder(TrainingData.Plan(indexes, rows, processor, maxTokens: 5000).Training, seed: 1));
+        Assert.Equal(Count, held[0].Batches(1000, 0, Count).SelectMany(batch => batch).DistinctBy(sample => sample.Labels.Key).Count());
     }
 }
 
