@@ -6,7 +6,7 @@ using FunctionsPipeline.Contracts;
 // Replaces the GPU worker in tests that are not about training. `train --run RUN` reads the run's request and writes its result at
 // once; the validation loss is a hundredth of the request's seed. A run whose name starts with "endless", or whose seed is 1000
 // or more, trains until SIGTERM; the first attempt of one that starts with "preempted" leaves a checkpoint.
-if (args is not ["train", "--run", var run, ..])
+if (args is not ["train", "--run", var run, .. [] or ["--cache", _]])
 {
     await Console.Error.WriteLineAsync("usage: train --run RUN [--cache FOLDER]");
     return 2;

@@ -114,7 +114,7 @@ public sealed class SampleMemoryTests : IDisposable
         var held = new List<SampleOrder>();
         Plan(shards, held);
 
-        // By what is free without them, at once: memory of earlier tests is given back at any time.
+        // Memory is measured with the samples and, at once, without them: that of earlier tests may be freed at any other time.
         var with = GC.GetTotalMemory(forceFullCollection: true);
         held.Clear();
         Assert.InRange((double)(with - GC.GetTotalMemory(forceFullCollection: true)) / Count, 15, 25);
