@@ -1,12 +1,10 @@
 using System.Runtime.CompilerServices;
 using Azure.Storage.Blobs;
-using Azure.Storage.Blobs.Models;
 using Azure.Storage.Blobs.Specialized;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.Datasets.Fetching;
 using FunctionsPipeline.Datasets.Hub;
 using FunctionsPipeline.Datasets.Planning;
-using FunctionsPipeline.Datasets.Quality;
 using FunctionsPipeline.Datasets.Rows;
 using FunctionsPipeline.Datasets.Sources;
 using FunctionsPipeline.Datasets.Storage;
@@ -36,6 +34,8 @@ public sealed class DatasetIngestion : IDisposable
     private readonly RetryPlanner _retries;
     private readonly DatasetInspector _inspector;
     private readonly ManifestStore _manifests;
+    private readonly DatasetCatalog _catalog;
+    private readonly ReportStore _reports;
     private readonly CorrectionReader _corrections;
 
     /// <param name="hub">Client of the Hub that datasets are read from.</param>
@@ -58,6 +58,8 @@ public sealed class DatasetIngestion : IDisposable
         _retries = new RetryPlanner(_plans, _container);
         _inspector = new DatasetInspector(_lookup);
         _manifests = new ManifestStore(_container);
+        _catalog = new DatasetCatalog(_container, _plans, _manifests);
+        _reports = new ReportStore(_container, _manifests);
         _corrections = new CorrectionReader(blobs, _options.ImageLimits.MaxBytes);
     }
 
@@ -131,7 +133,7 @@ public sealed class DatasetIngestion : IDisposable
     public async Task<ResolvedDataset> ResolveAsync(DatasetRequest request, CancellationToken cancellationToken = default)
     {
         var plan = await _resolver.ResolveAsync(Named(request), cancellationToken);
-        return plan.Resolved(await ReportAsync(plan.Blobs, cancellationToken)) with
+        return plan.Resolved(await _reports.FindAsync(plan.Blobs, cancellationToken)) with
         {
             UnitsAtOnce = _options.UnitsAtOnce,
             Instances = _options.InstancesForUnits,
@@ -193,7 +195,7 @@ public sealed class DatasetIngestion : IDisposable
         var corrections = await _corrections.ListAsync(cancellationToken);
         var (planned, units) = CorrectionPlan.Of(corrections, await _plans.ReadAsync(dataset, cancellationToken), _options.UnitRows);
         var plan = await _plans.KeepAsync(planned, [], units, cancellationToken);
-        if (await ReportAsync(plan.Blobs, cancellationToken) is { } there) return there;
+        if (await _reports.FindAsync(plan.Blobs, cancellationToken) is { } there) return there;
         foreach (var unit in units)
         {
             if (await _manifests.CountAsync(plan.Blobs.Manifest(unit.Split, unit.Number), cancellationToken) is null)
@@ -224,18 +226,7 @@ public sealed class DatasetIngestion : IDisposable
     {
         var plan = await _plans.ReadAsync(dataset, cancellationToken);
         using var slot = await _slots.TakeAsync(cancellationToken);
-        await using var rowKeys = new PartitionedKeys(plan.KeyPartitions);
-        await using var productKeys = ProductRows.AreMerged(plan) ? new PartitionedKeys(plan.KeyPartitions) : null;
-        await foreach (var (unit, rows) in RowsAsync(plan, part, cancellationToken))
-        {
-            foreach (var row in rows.Where(row => row.State == RowState.Stored))
-            {
-                DuplicateRows.Add(rowKeys, unit, row);
-                if (productKeys is not null) ProductRows.Add(productKeys, unit, row);
-            }
-        }
-        await new DuplicateRows(_container, dataset).WriteKeysAsync(part, rowKeys, cancellationToken);
-        if (productKeys is not null) await new ProductRows(_container, dataset).WriteKeysAsync(part, productKeys, cancellationToken);
+        await _catalog.WriteKeysAsync(plan, part, cancellationToken);
     }
 
     /// <summary>
@@ -246,10 +237,7 @@ public sealed class DatasetIngestion : IDisposable
     {
         var plan = await _plans.ReadAsync(dataset, cancellationToken);
         using var slot = await _slots.TakeAsync(cancellationToken);
-        await new DuplicateRows(_container, dataset).FindAsync(partition, plan.CatalogParts, cancellationToken);
-        if (!ProductRows.AreMerged(plan)) return;
-        await new ProductRows(_container, dataset).FindAsync(
-            partition, plan.CatalogParts, plan.Request.MaxImages, cancellationToken);
+        await _catalog.FindDuplicatesAsync(plan, partition, cancellationToken);
     }
 
     /// <summary>
@@ -259,51 +247,12 @@ public sealed class DatasetIngestion : IDisposable
     {
         var plan = await _plans.ReadAsync(dataset, cancellationToken);
         using var slot = await _slots.TakeAsync(cancellationToken);
-        var (duplicates, products) = (new DuplicateRows(_container, dataset), new ProductRows(_container, dataset));
-        var repeated = await duplicates.FoundAsync(part, plan.KeyPartitions, cancellationToken);
-        var merged = await products.FoundAsync(part, plan.KeyPartitions, cancellationToken);
-        var summary = new CatalogSummaryBuilder(plan.Columns);
-        await using var csv = TemporaryFile.Create();
-        await using var parquet = TemporaryFile.Create();
-        await using var hashes = TemporaryFile.Create();
-        await using var hashWriter = new BinaryWriter(hashes);
-        await using (var catalog = await CatalogWriter.CreateAsync(csv, parquet, dataset, plan.Columns))
-        {
-            await foreach (var (unit, rows) in RowsAsync(plan, part, cancellationToken))
-            {
-                var marked = await duplicates.MarkAsync(unit, rows, repeated[unit.Number], cancellationToken);
-                marked = await products.MarkAsync(unit, marked, merged[unit.Number], cancellationToken);
-                summary.Add(marked);
-                foreach (var row in marked) ImageHashes.Add(hashWriter, row);
-                await catalog.AddAsync(marked);
-            }
-        }
-        (csv.Position, parquet.Position, hashes.Position) = (0, 0, 0);
-        var (csvName, parquetName) = plan.CatalogParts == 1
-            ? (dataset.CatalogCsv, dataset.CatalogParquet)
-            : ($"{dataset.CatalogPart(part)}.csv", $"{dataset.CatalogPart(part)}.parquet");
-        await _container.GetBlobClient(csvName).CreateAsync(csv, "text/csv", cancellationToken);
-        await _container.GetBlobClient(parquetName).CreateAsync(parquet, "application/vnd.apache.parquet", cancellationToken);
-        await new ImageHashes(_container, dataset).WriteAsync(part, hashes, cancellationToken);
-        await _container.GetBlobClient(dataset.SummaryPart(part)).CreateJsonAsync(
-            summary.Result, PipelineJson.Compact, cancellationToken);
+        await _catalog.WriteAsync(plan, part, cancellationToken);
     }
 
     /// <summary>Merges the summaries of all parts of the catalog; returns the dataset's row counts.</summary>
-    public async Task<RowCounts> MergeCatalogAsync(DatasetBlobs dataset, CancellationToken cancellationToken = default)
-    {
-        var plan = await _plans.ReadAsync(dataset, cancellationToken);
-        var merged = new CatalogSummaryBuilder(plan.Columns);
-        for (var part = 0; part < plan.CatalogParts; part++)
-            merged.Add(await RequireAsync<CatalogSummary>(dataset.SummaryPart(part), cancellationToken));
-        var result = merged.Result;
-        var categories = plan.Columns.Further.Where(field => field.Kind == FieldKind.Category)
-            .Select(field => (field.Name, result.Fields[field.Name].Values)).Prepend((FieldDefinition.Category, result.Categories));
-        var alike = await new ImageHashes(_container, dataset).FindNearDuplicatesAsync(plan.CatalogParts, cancellationToken);
-        var summary = result with { Quality = null, Warnings = QualityWarnings.Of(result.Quality!, alike, [.. categories]) };
-        await _container.GetBlobClient(dataset.Summary).CreateJsonAsync(summary, PipelineJson.Compact, cancellationToken);
-        return summary.Counts;
-    }
+    public async Task<RowCounts> MergeCatalogAsync(DatasetBlobs dataset, CancellationToken cancellationToken = default) =>
+        await _catalog.MergeAsync(await _plans.ReadAsync(dataset, cancellationToken), cancellationToken);
 
     /// <summary>
     /// Writes training shards from the usable rows of consecutive units: one shard for each split that has samples. The catalog must have
@@ -335,68 +284,12 @@ public sealed class DatasetIngestion : IDisposable
     /// <param name="seconds">Seconds that the ingestion took, for the report.</param>
     /// <param name="cancellationToken">Cancels the writes.</param>
     public async Task<IngestReport> WriteReportAsync(
-        DatasetBlobs dataset, double seconds, CancellationToken cancellationToken = default)
-    {
-        const int CategoriesShown = 200;
-        const int ValuesShown = 50;
-
-        var summary = await RequireAsync<CatalogSummary>(dataset.Summary, cancellationToken);
-        var plan = await _plans.ReadAsync(dataset, cancellationToken);
-        var shards = await new ShardWriter(dataset, _container).ListAsync(cancellationToken);
-        await _container.GetBlobClient(dataset.ShardList).CreateJsonAsync(shards, PipelineJson.Options, cancellationToken);
-        await _container.GetBlobClient(dataset.Report).CreateJsonAsync(new IngestReport
-        {
-            Repo = dataset.Repo,
-            Commit = dataset.Commit,
-            View = dataset.View,
-            Columns = plan.Columns,
-            Counts = summary.Counts,
-            Splits = shards.GroupBy(shard => shard.Split).OrderBy(split => split.Key, StringComparer.Ordinal)
-                .ToDictionary(split => split.Key, split => split.Sum(shard => (long)shard.Samples)),
-            MergedRows = plan.Request.Images == ImageUse.Prompt ? summary.Counts.Stored - shards.Sum(shard => (long)shard.Samples) : 0,
-            // The report is part of durable state: bounded in its numbers of values.
-            Categories = summary.Categories.Top(CategoriesShown),
-            CategoryCount = summary.Categories.Counts.Count,
-            CatalogParts = plan.CatalogParts > 1 ? plan.CatalogParts : null,
-            Prices = summary.Prices,
-            Fields = summary.Fields.Count == 0 ? null
-                : plan.Columns.Further.ToDictionary(field => field.Name, field => summary.Fields[field.Name].Summarize(field, ValuesShown)),
-            LongerSides = summary.LongerSides,
-            FileSizes = summary.FileSizes,
-            Warnings = summary.Warnings,
-            Retry = plan.Retry is { } retry && await _manifests.RetriedAsync(dataset, cancellationToken) is var (rows, healed)
-                ? new RetriedRows(retry.View, retry.Reasons, rows, healed)
-                : null,
-            Seconds = seconds,
-        }, PipelineJson.Options, cancellationToken);
-        await foreach (var blob in _container.GetBlobsAsync(new GetBlobsOptions { Prefix = dataset.Merging }, cancellationToken))
-            await _container.GetBlobClient(blob.Name).DeleteIfExistsAsync(cancellationToken: cancellationToken);
-        return (await ReportAsync(dataset, cancellationToken))!;
-    }
+        DatasetBlobs dataset, double seconds, CancellationToken cancellationToken = default) =>
+        await _reports.WriteAsync(await _plans.ReadAsync(dataset, cancellationToken), seconds, cancellationToken);
 
     /// <summary>Reads the list of training shards of a complete dataset.</summary>
     public Task<IReadOnlyList<ShardInfo>> ReadShardsAsync(DatasetBlobs dataset, CancellationToken cancellationToken = default) =>
-        RequireAsync<IReadOnlyList<ShardInfo>>(dataset.ShardList, cancellationToken);
-
-    private Task<IngestReport?> ReportAsync(DatasetBlobs dataset, CancellationToken cancellationToken) =>
-        _container.GetBlobClient(dataset.Report).ReadJsonAsync<IngestReport>(cancellationToken);
-
-    private async Task<T> RequireAsync<T>(string name, CancellationToken cancellationToken)
-        where T : class =>
-        await _container.GetBlobClient(name).ReadJsonAsync<T>(cancellationToken)
-        ?? throw new InvalidOperationException($"{Containers.Datasets}/{name} is gone; ingest the dataset again");
-
-    /// <summary>Reads the manifests of a part of the catalog, one unit after another.</summary>
-    private async IAsyncEnumerable<(IngestUnit Unit, IReadOnlyList<ManifestRow> Rows)> RowsAsync(
-        IngestPlan plan, int part, [EnumeratorCancellation] CancellationToken cancellationToken)
-    {
-        var first = part * plan.CatalogPartUnits;
-        await foreach (var unit in _plans.UnitsAsync(plan, first, plan.CatalogPartUnits, cancellationToken))
-        {
-            var manifest = plan.Blobs.Manifest(unit.Split, unit.Number);
-            yield return (unit, await _manifests.ReadAsync(manifest, cancellationToken).ToListAsync(cancellationToken));
-        }
-    }
+        _container.GetBlobClient(dataset.ShardList).RequireJsonAsync<IReadOnlyList<ShardInfo>>(cancellationToken);
 
     private static DatasetRequest Named(DatasetRequest request) =>
         request is { Source: { } source, Repo.Length: 0 } ? request with { Repo = ContainerFiles.RepoOf(source) } : request;

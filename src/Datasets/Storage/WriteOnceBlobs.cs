@@ -46,6 +46,13 @@ internal static class WriteOnceBlobs
             ? JsonSerializer.Deserialize<T>(content, PipelineJson.Options)
             : null;
 
+    /// <summary>Reads a JSON document that an earlier step has written.</summary>
+    /// <exception cref="InvalidOperationException">It does not exist.</exception>
+    public static async Task<T> RequireJsonAsync<T>(this BlobClient blob, CancellationToken cancellationToken)
+        where T : class =>
+        await blob.ReadJsonAsync<T>(cancellationToken)
+        ?? throw new InvalidOperationException($"{blob.BlobContainerName}/{blob.Name} is gone; ingest the dataset again");
+
     /// <summary>Reads the content of a blob; null when it does not exist.</summary>
     public static async Task<BinaryData?> FindContentAsync(this BlobClient blob, CancellationToken cancellationToken)
     {
