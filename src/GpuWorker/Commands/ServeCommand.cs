@@ -48,7 +48,7 @@ internal static class ServeCommand
               412 changed, 429 too many at once, 503 no model yet; the last two with Retry-After
             POST /predict with the bytes of an image
               the same for an image that is not in storage
-            POST /v1/chat/completions, GET /v1/models
+            POST /v1/chat/completions, GET /v1/models, GET /v1/models/{model}
               as OpenAI's clients use them: model "current", one message with one image as data URL, and text; streamed or not, with
               max_tokens, temperature, top_p and seed. The model's own question, or none, is answered as by POST /predict, another one in
               free text

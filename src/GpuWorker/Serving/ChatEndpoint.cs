@@ -10,8 +10,8 @@ using Microsoft.AspNetCore.Http.Features;
 namespace FunctionsPipeline.GpuWorker.Serving;
 
 /// <summary>
-/// <c>POST /v1/chat/completions</c> and <c>GET /v1/models</c> as OpenAI's clients use them. The model's own question, or none, is answered
-/// as <c>POST /predict</c> answers it; another one in free text.
+/// <c>POST /v1/chat/completions</c>, <c>GET /v1/models</c> and <c>GET /v1/models/{model}</c> as OpenAI's clients use them. The model's own
+/// question, or none, is answered as <c>POST /predict</c> answers it; another one in free text.
 /// </summary>
 internal sealed class ChatEndpoint(
     ServingOptions options, ConcurrencyLimiter places, PacedRetry pace, ImageDesk desk, ModelFollower models, BatchLoop batches,
@@ -36,14 +36,22 @@ internal sealed class ChatEndpoint(
         return Results.Json(new
         {
             Object = "list",
-            Data = names.Select(id => new
-            {
-                Id = id,
-                Object = "model",
-                Created = lease!.Published.PublishedAt.ToUnixTimeSeconds(),
-                OwnedBy = "functions-pipeline",
-            }).ToList(),
+            Data = names.Select(id => Model(id, lease!)).ToList(),
         }, Json);
+    }
+
+    /// <summary>Describes the serving model by one of its names.</summary>
+    public async Task ModelAsync(HttpContext context, string model)
+    {
+        try
+        {
+            using var lease = Lease(model);
+            await context.Response.WriteAsJsonAsync(Model(model, lease), Json, context.RequestAborted);
+        }
+        catch (ChatException e)
+        {
+            await FailAsync(context, e);
+        }
     }
 
     /// <summary>Answers a chat, in one piece or as a stream of events; errors in OpenAI's form.</summary>
@@ -157,6 +165,14 @@ internal sealed class ChatEndpoint(
         }
     }
 
+    private static object Model(string name, ModelLease lease) => new
+    {
+        Id = name,
+        Object = "model",
+        Created = lease.Published.PublishedAt.ToUnixTimeSeconds(),
+        OwnedBy = "functions-pipeline",
+    };
+
     private ModelLease Lease(string? name)
     {
         var model = models.Lease() ?? throw Unavailable(models.Problem ?? "The model is being exchanged.", models.RetryAfter);
@@ -251,5 +267,6 @@ internal static class ChatRoutes
         var endpoint = ActivatorUtilities.CreateInstance<ChatEndpoint>(app.Services);
         app.MapPost("/v1/chat/completions", endpoint.CompleteAsync);
         app.MapGet("/v1/models", endpoint.Models);
+        app.MapGet("/v1/models/{model}", endpoint.ModelAsync);
     }
 }

@@ -35,6 +35,7 @@ public sealed class ChatEndpointTests(AzuriteFixture azurite) : IAsyncLifetime
 
         var said = await RunClientAsync(new Uri(http.BaseAddress!, "v1").ToString(), "secret");
         Assert.Equal(["v1", "current"], said["models"]!.AsArray().Select(model => (string?)model));
+        Assert.Equal(("current", "model"), ((string?)said["model"]!["id"], (string?)said["model"]!["object"]));
 
         var asTrained = said["asTrained"]!;
         Assert.Equal(prediction!.Answer, Text(asTrained));
@@ -59,6 +60,7 @@ public sealed class ChatEndpointTests(AzuriteFixture azurite) : IAsyncLifetime
 
         Assert.Equal(("BadRequestError", "unsupported_parameter", "tools"), Failure(said["tools"]!));
         Assert.Equal(("NotFoundError", "model_not_found", "model"), Failure(said["unknownModel"]!));
+        Assert.Equal(("NotFoundError", "model_not_found", "model"), Failure(said["unknownName"]!));
         Assert.Equal("AuthenticationError", Failure(said["wrongKey"]!).Name);
     }
 
@@ -99,6 +101,8 @@ public sealed class ChatEndpointTests(AzuriteFixture azurite) : IAsyncLifetime
         Assert.NotNull(response.Headers.RetryAfter);
         Assert.Equal("server_error", (string?)(await ReadAsync(response))["error"]!["type"]);
         Assert.Empty((await http.GetFromJsonAsync<JsonNode>("/v1/models"))!["data"]!.AsArray());
+        using var named = await http.GetAsync("/v1/models/current");
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, named.StatusCode);
     }
 
     [Fact]

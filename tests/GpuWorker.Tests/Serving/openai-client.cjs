@@ -44,6 +44,7 @@ async function failure(call) {
     const drawn = { temperature: 1.5, top_p: 0.9, seed: 5, max_tokens: 40 };
     console.log(JSON.stringify({
         models,
+        model: await client.models.retrieve('current'),
         asTrained,
         withoutText: await client.chat.completions.create(ask(null)),
         other: await client.chat.completions.create(ask('Which colour?', { max_completion_tokens: 3 })),
@@ -54,6 +55,7 @@ async function failure(call) {
             tools: [{ type: 'function', function: { name: 'f', parameters: {} } }],
         }))),
         unknownModel: await failure(() => client.chat.completions.create({ ...ask(question), model: 'gpt-4o' })),
+        unknownName: await failure(() => client.models.retrieve('gpt-4o')),
         wrongKey: await failure(() => new OpenAI({ baseURL, apiKey: 'wrong', maxRetries: 0 }).models.list()),
     }));
 })();
