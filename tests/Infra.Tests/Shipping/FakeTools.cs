@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace FunctionsPipeline.Infra.Tests.Shipping;
 
-/// <summary>Stand-ins for az and azd, which record how they are called and answer as told.</summary>
+/// <summary>Fakes of az and azd, which record how they are called and answer as told.</summary>
 internal sealed class FakeTools : IDisposable
 {
     private const string Program =

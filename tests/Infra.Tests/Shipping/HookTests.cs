@@ -3,7 +3,7 @@ using System.Text.RegularExpressions;
 
 namespace FunctionsPipeline.Infra.Tests.Shipping;
 
-/// <summary>The hooks of azd do what they are for, against stand-ins for az and azd.</summary>
+/// <summary>The hooks of azd do what they are for, against fakes of az and azd.</summary>
 public sealed class HookTests(BuiltHooks hooks) : IClassFixture<BuiltHooks>, IDisposable
 {
     private const string ProfileTypes = "availableManagedEnvironmentsWorkloadProfileTypes";
