@@ -55,11 +55,11 @@ public sealed class DatasetIngestion : IDisposable
         _plans = new PlanStore(_container);
         _lookup = new DatasetLookup(hub, blobs, _container, _options.ImageLimits.MaxBytes);
         _resolver = new DatasetResolver(_lookup, _plans, _options);
-        _retries = new RetryPlanner(_plans, _container);
+        _reports = new ReportStore(_container);
+        _retries = new RetryPlanner(_plans, _reports);
         _inspector = new DatasetInspector(_lookup);
         _manifests = new ManifestStore(_container);
         _catalog = new DatasetCatalog(_container, _plans, _manifests);
-        _reports = new ReportStore(_container, _manifests);
         _corrections = new CorrectionReader(blobs, _options.ImageLimits.MaxBytes);
     }
 

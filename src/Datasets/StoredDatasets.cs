@@ -42,7 +42,7 @@ public sealed class StoredDatasets(BlobServiceClient blobs)
 
     /// <summary>Reads the report of an ingested dataset; null when there is none, or not yet.</summary>
     public Task<IngestReport?> ReportAsync(DatasetBlobs dataset, CancellationToken cancellationToken) =>
-        _container.GetBlobClient(dataset.Report).ReadJsonAsync<IngestReport>(cancellationToken);
+        new ReportStore(_container).FindAsync(dataset, cancellationToken);
 
     /// <summary>Returns the client of the image of a row.</summary>
     public BlobClient Image(string repo, string sha256) =>

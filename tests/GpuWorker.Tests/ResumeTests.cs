@@ -143,7 +143,7 @@ public sealed class ResumeTests : IDisposable
     private static Task UntilStepAsync(string folder, int step, Process process) =>
         UntilAsync($"step {step}", () => StepsOf(folder).Any(done => done >= step), process);
 
-    // Waiting for a step is not enough: the checkpoint is uploaded while the training goes on, and may be complete some steps later.
+    // Uploads run beside the training: a checkpoint may be complete only some steps after its own.
     private static Task UntilCheckpointAsync(string folder, Process process)
     {
         var checkpoints = Directory.CreateDirectory(Path.Combine(folder, "runs", "r1", "checkpoints")).FullName;

@@ -1,13 +1,12 @@
 using System.Security.Cryptography;
 using System.Text.Json;
-using Azure.Storage.Blobs;
 using FunctionsPipeline.Contracts;
 using FunctionsPipeline.Datasets.Storage;
 
 namespace FunctionsPipeline.Datasets.Planning;
 
 /// <summary>Plans the retry of rejected rows: a new view of the same commit, with the units of the old one.</summary>
-internal sealed class RetryPlanner(PlanStore plans, BlobContainerClient container)
+internal sealed class RetryPlanner(PlanStore plans, ReportStore reports)
 {
     /// <summary>
     /// Returns the plan of the first retry that is not complete, and creates it unless it exists: who asks while a retry is in progress
@@ -22,7 +21,7 @@ internal sealed class RetryPlanner(PlanStore plans, BlobContainerClient containe
             throw new RequestException(
                 "view", 404, $"There is no ingested dataset {dataset.Repo}@{dataset.Commit} with the view '{dataset.View}'.");
         }
-        if (await container.GetBlobClient(dataset.Report).ReadJsonAsync<IngestReport>(cancellationToken) is not { } report)
+        if (await reports.FindAsync(dataset, cancellationToken) is not { } report)
             throw new RequestException("view", 409, $"The ingestion of the view '{dataset.View}' has not ended; retry its rows then.");
         string[] sorted = [.. reasons.Distinct().Order(StringComparer.Ordinal)];
         var rejected = report.Counts.RejectedBy;
@@ -35,7 +34,7 @@ internal sealed class RetryPlanner(PlanStore plans, BlobContainerClient containe
         for (var attempt = 1; ; attempt++)
         {
             var retry = dataset with { View = NameOf(dataset.View, sorted, attempt) };
-            if (await container.GetBlobClient(retry.Report).ExistsAsync(cancellationToken)) continue;
+            if (await reports.FindAsync(retry, cancellationToken) is not null) continue;
             return await plans.KeepAsync(
                 // Files of a container that were missing or damaged have been changed since, if the retry is to heal their rows.
                 plan with { View = retry.View, Retry = new PlannedRetry(dataset.View, sorted), AsOf = null },

@@ -6,7 +6,7 @@ using FunctionsPipeline.Datasets.Planning;
 namespace FunctionsPipeline.Datasets.Storage;
 
 /// <summary>Writes and reads the report of a dataset, whose presence means that the dataset is complete.</summary>
-internal sealed class ReportStore(BlobContainerClient container, ManifestStore manifests)
+internal sealed class ReportStore(BlobContainerClient container)
 {
     // The report is part of durable state: bounded in its numbers of values.
     private const int CategoriesShown = 200;
@@ -44,7 +44,8 @@ internal sealed class ReportStore(BlobContainerClient container, ManifestStore m
             LongerSides = summary.LongerSides,
             FileSizes = summary.FileSizes,
             Warnings = summary.Warnings,
-            Retry = plan.Retry is { } retry && await manifests.RetriedAsync(dataset, cancellationToken) is var (rows, healed)
+            Retry = plan.Retry is { } retry
+                && await new ManifestStore(container).RetriedAsync(dataset, cancellationToken) is var (rows, healed)
                 ? new RetriedRows(retry.View, retry.Reasons, rows, healed)
                 : null,
             Seconds = seconds,
